@@ -1,0 +1,19 @@
+-- What Lua 5.1 to 5.4 and LuaJIT have in common, and nothing more.
+std = "min"
+max_line_length = 120
+-- In Wireshark a print goes to a console that nobody sees, in tshark into the results.
+not_globals = { "print" }
+
+-- The plugin runs inside Wireshark; it reads this API and writes no global.
+files["lua/wnv.lua"] = {
+  max_line_length = false, -- generated
+  read_globals = {
+    "ByteArray", "Dissector", "DissectorTable", "Field", "Listener", "NSTime", "Pref", "Proto", "ProtoExpert",
+    "ProtoField", "TextWindow", "Tvb", "UInt64", "base", "expert", "frametype", "ftypes", "get_version", "gui_enabled",
+    "new_dialog", "register_menu", "register_postdissector", "reload_packets", "retap_packets", "set_filter",
+    "apply_filter", "set_plugin_info", "copy_to_clipboard", "MENU_TOOLS_UNSORTED",
+  },
+}
+
+-- The batch body tells LuaJIT, where it is one, how much it may compile.
+files["pywnv/templates/batch.lua"] = { read_globals = { "jit" } }

@@ -1,0 +1,57 @@
+# What pywnv is checked, shown and measured with. `make` alone lists the targets.
+
+VENV := .venv/bin
+SUITES := trixie sid
+NEXT := $(SUITES:%=test-next-%)
+
+.PHONY: help setup demo test test-next $(NEXT) lint generate bench screenshots clean
+.DELETE_ON_ERROR:
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
+
+setup: .venv/.done ## make .venv: pywnv, editable, and what its checks need
+
+demo: setup ## show the main job on a capture
+	@scripts/need.sh tshark
+	@$(VENV)/python scripts/demo.py
+
+test: lint ## run every check and every test
+	@scripts/need.sh tshark
+	$(VENV)/pytest -n 2
+
+test-next: $(NEXT) ## run the Wireshark tests on the tshark of newer Debians
+
+lint: setup ## check Python, Lua and the generated files
+	@scripts/need.sh lua-check=luacheck
+	$(VENV)/ruff check
+	$(VENV)/ruff format --check
+	$(VENV)/mypy
+	luacheck --quiet pywnv/templates lua/wnv.lua
+	$(VENV)/pywnv generate --check
+
+generate: setup ## make lua/ and profiles/ from the tables
+	$(VENV)/pywnv generate
+
+bench: setup ## measure speed and memory
+	@scripts/need.sh tshark
+	$(VENV)/python benchmarks/run.py
+
+screenshots: setup ## take the pictures of the docs
+	@scripts/need.sh wireshark xvfb=Xvfb openbox xdotool imagemagick=import
+	$(VENV)/python scripts/screenshots.py
+
+clean: ## remove all that make has made
+	rm -rf .venv .cache .hypothesis dist
+
+.venv/.done: pyproject.toml
+	@python=$$(scripts/python.sh) && "$$python" -m venv .venv
+	@$(VENV)/pip install --quiet --editable '.[dev]'
+	@touch $@
+
+$(NEXT): test-next-%: setup .cache/next/%/.done
+	PATH="$(CURDIR)/.cache/next/$*/bin:$$PATH" $(VENV)/pytest -n 2 -m wireshark
+
+.cache/next/%/.done: scripts/next.sh
+	@scripts/need.sh mmdebstrap
+	scripts/next.sh $* $(@D)

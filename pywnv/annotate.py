@@ -1,0 +1,148 @@
+"""The main job: a row for every frame of a capture, by either body of the engine."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from enum import StrEnum
+from functools import partial
+from pathlib import Path
+
+from pywnv import fields, wireshark
+from pywnv.errors import UnknownFormatError
+from pywnv.generate import ENGINE_COLUMNS
+
+ROWS_A_PIECE = 1000
+
+
+class Engine(StrEnum):
+    """Which body of the engine reads the capture."""
+
+    LUPA = "lupa"
+    TSHARK = "tshark"
+
+
+class Format(StrEnum):
+    """How rows are written."""
+
+    CSV = "csv"
+    JSONL = "jsonl"
+
+
+def rows(
+    capture: Path,
+    *,
+    output_format: Format = Format.CSV,
+    engine: Engine | None = None,
+    window: float | None = None,
+    display_filter: str | None = None,
+    progress: Callable[[int], None] = lambda _: None,
+    warn: Callable[[str], None] = lambda _: None,
+) -> Iterator[bytes]:
+    """Annotates a capture.
+
+    Args:
+        capture: pcapng or pcap, plain or gzipped; with the tshark engine any file that tshark opens.
+        output_format: of the rows.
+        engine: LUPA reads the file itself, fast; TSHARK drives the user's tshark; None: LUPA where it can.
+        window: longest time between two sightings of one packet, in seconds; None for the engine's own.
+        display_filter: for TSHARK: which frames get a row.
+        progress: is told how many bytes of the file have been read, by LUPA.
+        warn: is told what the user should know of the capture, in one line.
+
+    Yields:
+        Text in UTF-8, in pieces of whole rows, as they are decided; for CSV the header comes first.
+
+    Raises:
+        CaptureError: the capture is missing, of another kind, or broken.
+        WiresharkError: there is no tshark, or it loads no plugin.
+    """
+    from pywnv.batch import annotate
+    from pywnv.capture.source import open_capture, open_file
+
+    is_json = output_format is Format.JSONL
+    header = b"" if is_json else (",".join(fields.columns()) + "\n").encode()
+    if engine is not Engine.TSHARK and not (engine is None and display_filter):
+        try:
+            with open_capture(capture) as opened:
+                yield header
+                yield from annotate(opened, json=is_json, window=window, progress=progress, warn=warn)
+            return
+        except UnknownFormatError:
+            if engine is Engine.LUPA:
+                raise
+    with open_file(capture):  # tshark's own words for a missing file are longer
+        pass
+    yield header
+    yield from _tshark_rows(capture, is_json=is_json, window=window, display_filter=display_filter, warn=warn)
+
+
+def _tshark_rows(
+    capture: Path,
+    *,
+    is_json: bool,
+    window: float | None,
+    display_filter: str | None,
+    warn: Callable[[str], None],
+) -> Iterator[bytes]:
+    columns = [*fields.FRAME_COLUMNS, *ENGINE_COLUMNS]
+    names = ["frame.number", "frame.time_epoch", "frame.interface_id"]
+    names += [fields.BY_COLUMN[column].abbreviation for column in ENGINE_COLUMNS]
+    readers = [_reader(column) for column in columns]
+    write = _json_row if is_json else _csv_row
+    lines = wireshark.field_lines(capture, names, window=window, display_filter=display_filter, warn=warn)
+    piece: list[str] = []
+    for line in lines:
+        row = {column: read(text.decode()) for column, read, text in zip(columns, readers, line, strict=True) if text}
+        piece.append(write(row))
+        if len(piece) == ROWS_A_PIECE:
+            yield "".join(piece).encode()
+            piece.clear()
+    yield "".join(piece).encode()
+
+
+def _reader(column: str) -> Callable[[str], str | Text]:
+    """How tshark's text for a column is read: numbers stay as they are written, names and texts become Text."""
+    field = fields.BY_COLUMN.get(column)
+    if field is None:
+        return str
+    if field.names:
+        return partial(_named, field.names)
+    if field.type is fields.Type.BOOL:
+        return _boolean
+    return Text if field.type is fields.Type.STRING else str
+
+
+class Text(str):
+    """A value that JSON puts into quotes."""
+
+    __slots__ = ()
+
+
+def _named(names: tuple[str, ...], number: str) -> Text:
+    return Text(names[int(number)])
+
+
+def _boolean(text: str) -> str:
+    return "true" if text in ("1", "True") else "false"  # 4.0 and 4.4 write it differently
+
+
+def _csv_row(row: dict[str, str | Text]) -> str:
+    return ",".join(_csv_value(row.get(column, "")) for column in fields.columns()) + "\n"
+
+
+def _csv_value(value: str) -> str:
+    if any(character in value for character in ',"\r\n'):
+        return '"' + value.replace('"', '""') + '"'
+    return value
+
+
+def _json_row(row: dict[str, str | Text]) -> str:
+    members = (f'"{column}":{_json_value(row.get(column))}' for column in fields.columns())
+    return "{" + ",".join(members) + "}\n"
+
+
+def _json_value(value: str | Text | None) -> str:
+    if value is None:
+        return "null"
+    return json.dumps(value, ensure_ascii=False) if isinstance(value, Text) else value

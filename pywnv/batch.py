@@ -1,0 +1,129 @@
+"""The fast body of the engine: templates/batch.lua under lupa, without a Wireshark."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from pywnv import fields
+from pywnv.capture import pcapng
+from pywnv.capture.links import KIND_OF_LINKTYPE, UNKNOWN
+from pywnv.errors import CaptureError
+from pywnv.generate import ENGINE_COLUMNS, engine_lua, render, template_text
+
+if TYPE_CHECKING:
+    from pywnv.capture.source import Capture
+
+# LuaJIT where lupa has it; the engine runs the same on the others, slower.
+RUNTIMES = ("luajit21", "luajit20", "lua54", "lua52")
+
+
+def lua_runtime(name: str | None = None) -> Any:
+    """A Lua in which nothing of Python can be reached.
+
+    Args:
+        name: of one of lupa's modules, such as "lua54"; by default the fastest here.
+
+    Raises:
+        ImportError: lupa was built without it.
+    """
+    for candidate in (name,) if name else RUNTIMES:
+        try:
+            module = import_module(f"lupa.{candidate}")
+        except ImportError:
+            if candidate in (name, RUNTIMES[-1]):
+                raise
+            continue
+        return module.LuaRuntime(
+            encoding=None, register_eval=False, register_builtins=False, unpack_returned_tuples=True
+        )
+    raise AssertionError  # RUNTIMES is not empty
+
+
+def _row_lua(*, json: bool) -> str:
+    def describe(name: str) -> dict[str, object]:
+        field = fields.BY_COLUMN.get(name)
+        return {"name": name, "type": field.type.value if field else "", "names": field.names if field else ()}
+
+    columns = [describe(name) for name in fields.columns()]
+    return render("row.lua.j2", columns=columns, engine_columns=ENGINE_COLUMNS, json=json)
+
+
+class _Walker:
+    """Feeds one capture to batch.lua and answers its questions about blocks that are no packets."""
+
+    def __init__(self, *, json: bool, window: float | None, runtime: str | None) -> None:
+        self._lua = lua_runtime(runtime)
+        engine = self._lua.execute((engine_lua() + "return modules.engine").encode())
+        row = self._lua.execute(_row_lua(json=json).encode())
+        self._batch = self._lua.execute(template_text("batch.lua").encode(), engine, row, self._block)
+        self._batch[b"start"](window)
+        self._order = "<"
+
+    def _add_interface(self, interface: pcapng.Interface, *, numbered: bool) -> None:
+        kind = KIND_OF_LINKTYPE.get(interface.linktype, UNKNOWN)
+        # A NIC without a name is called "unknown" by Wireshark.
+        name = None if interface.name == b"unknown" else interface.name
+        self._batch[b"interface"](kind.encode(), name, interface.units, interface.offset, interface.snap, numbered)
+
+    def _block(self, kind: int, body: bytes) -> tuple[object, ...]:
+        """Takes a block that is no packet: (is it a frame in Wireshark?, its seconds, its nanoseconds)."""
+        if kind == pcapng.SECTION_HEADER:
+            self._order = ">" if body.startswith(pcapng.BIG_ENDIAN_MAGIC) else "<"
+        elif kind == pcapng.INTERFACE:
+            try:
+                self._add_interface(pcapng.read_interface(body, self._order), numbered=True)
+            except CaptureError as error:
+                return None, str(error).encode()
+        elif kind == pcapng.JOURNAL:
+            return True, *(pcapng.journal_time(body) or ())
+        elif kind in pcapng.CUSTOM:
+            return (True,)
+        elif kind in pcapng.FOREIGN_RECORDS:
+            return None, b"a block that only Wireshark understands: try --engine tshark"
+        return (False,)
+
+    def walk(self, capture: Capture, progress: Callable[[int], None], warn: Callable[[str], None]) -> Iterator[bytes]:
+        """The rows of a capture, some thousands at a time."""
+        feed = self._batch[b"pcapng"]
+        if capture.pcap:
+            feed = self._batch[b"pcap"]
+            self._batch[b"section"](capture.pcap.order == ">")
+            self._add_interface(pcapng.Interface(capture.pcap.linktype, 0, None, capture.pcap.units, 0), numbered=False)
+        rest, done, frames = b"", 0, 0
+        for piece in capture.pieces(progress):
+            data = rest + piece
+            text, taken, problem, frames = feed(data)
+            yield text
+            done += taken
+            if problem:
+                raise CaptureError(f"{capture.path}: broken at byte {done}, after frame {frames}: {problem.decode()}")
+            rest = data[taken:]
+        if rest or capture.broken:
+            warn(f"{capture.path}: breaks off at byte {done + len(rest)}, inside what follows frame {frames}")
+
+
+def annotate(
+    capture: Capture,
+    *,
+    json: bool,
+    window: float | None,
+    progress: Callable[[int], None],
+    warn: Callable[[str], None],
+    runtime: str | None = None,
+) -> Iterator[bytes]:
+    """The rows of a capture as CSV (without the header) or JSON lines.
+
+    Args:
+        capture: open.
+        json: JSON lines, not CSV.
+        window: longest time between two sightings of one packet, in seconds; None for the engine's own.
+        progress: is told how many bytes of the file have been read.
+        warn: is told what the user should know of the capture, in one line.
+        runtime: which of lupa's Luas; by default the fastest here.
+
+    Raises:
+        CaptureError: the capture is broken; rows before the break have been given.
+    """
+    yield from _Walker(json=json, window=window, runtime=runtime).walk(capture, progress, warn)

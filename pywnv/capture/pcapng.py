@@ -1,0 +1,98 @@
+"""The blocks of a pcapng that are no packets: sections, interfaces, journal entries.
+
+Source: draft-ietf-opsawg-pcapng; for what counts as a frame, Wireshark's wiretap/pcapng.c.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from pywnv.errors import CaptureError
+
+SECTION_HEADER = 0x0A0D0D0A
+INTERFACE = 0x00000001
+JOURNAL = 0x00000009
+CUSTOM = (0x00000BAD, 0x40000BAD)
+# Blocks of other tools that Wireshark shows as frames and that only Wireshark understands.
+FOREIGN_RECORDS = frozenset({0x204, 0x208, 0x216, 0x221})  # sysdig events
+
+MAGIC = b"\x0a\x0d\x0d\x0a"
+BIG_ENDIAN_MAGIC = b"\x1a\x2b\x3c\x4d"
+
+OPT_END = 0
+IF_NAME = 2
+IF_TSRESOL = 9
+IF_TSOFFSET = 14
+
+MOST_UNITS = 2**40  # a second; finer than any clock, and what the engine can divide exactly
+
+
+@dataclass(frozen=True)
+class Interface:
+    """An interface description.
+
+    Attributes:
+        linktype: LINKTYPE_* of its frames.
+        snap: most bytes captured of a frame; 0 for all.
+        name: if_name, as bytes of the file; None where it has none.
+        units: of timestamps, per second.
+        offset: seconds to add to timestamps.
+    """
+
+    linktype: int
+    snap: int
+    name: bytes | None
+    units: int
+    offset: int
+
+
+def options(body: bytes, order: str) -> Iterator[tuple[int, bytes]]:
+    """The options of a block, (code, value), up to where they break off."""
+    at = 0
+    while at + 4 <= len(body):
+        code, size = struct.unpack_from(order + "HH", body, at)
+        if code == OPT_END or at + 4 + size > len(body):
+            return
+        yield code, body[at + 4 : at + 4 + size]
+        at += 4 + (size + 3 & ~3)
+
+
+def read_interface(body: bytes, order: str) -> Interface:
+    """The interface that an interface description block describes.
+
+    Args:
+        body: of the block, between its two lengths.
+        order: "<" or ">", the section's.
+
+    Raises:
+        CaptureError: it is too short, or its timestamps are finer than 2^40 a second.
+    """
+    if len(body) < 8:
+        raise CaptureError("an interface description that is too short")
+    linktype, _, snap = struct.unpack_from(order + "HHI", body)
+    name, units, offset = None, 10**6, 0
+    for code, value in options(body[8:], order):
+        if code == IF_NAME:
+            name = value
+        elif code == IF_TSRESOL and len(value) == 1:
+            units = 2 ** (value[0] & 0x7F) if value[0] & 0x80 else 10 ** value[0]
+        elif code == IF_TSOFFSET and len(value) == 8:
+            (offset,) = struct.unpack(order + "q", value)
+    if units > MOST_UNITS:
+        raise CaptureError(f"an interface whose timestamps count {units:.0e} units a second")
+    return Interface(linktype, snap, name, units, offset)
+
+
+def journal_time(body: bytes) -> tuple[int, int] | None:
+    """Seconds and nanoseconds since 1970 of a systemd journal entry, None where it tells none."""
+    for line in body.split(b"\n", 64):
+        key, _, value = line.partition(b"=")
+        if key == b"__REALTIME_TIMESTAMP":
+            try:
+                seconds, micros = divmod(int(value), 10**6)
+            except ValueError:
+                return None
+            return seconds, micros * 1000
+    return None

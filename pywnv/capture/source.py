@@ -1,0 +1,131 @@
+"""Opens a capture, plain or gzipped, whatever its name, and reads it in pieces."""
+
+from __future__ import annotations
+
+import gzip
+import os
+import struct
+import zlib
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from io import BufferedReader
+from pathlib import Path
+from typing import Protocol
+
+from pywnv.capture import pcapng
+from pywnv.errors import CaptureError, UnknownFormatError
+
+PIECE = 1024 * 1024
+
+PCAP_MAGICS = {
+    b"\xd4\xc3\xb2\xa1": ("<", 10**6),
+    b"\xa1\xb2\xc3\xd4": (">", 10**6),
+    b"\x4d\x3c\xb2\xa1": ("<", 10**9),
+    b"\xa1\xb2\x3c\x4d": (">", 10**9),
+}
+PCAP_HEADER_SIZE = 24
+
+
+class _Readable(Protocol):
+    """A plain or a gzipped file."""
+
+    def read1(self, size: int, /) -> bytes: ...
+
+
+@dataclass(frozen=True)
+class PcapHeader:
+    """The header of a classic pcap (draft-ietf-opsawg-pcap): byte order, timestamp units a second, LINKTYPE_*."""
+
+    order: str
+    units: int
+    linktype: int
+
+
+class Capture:
+    """An open capture: what kind of file it is, and its bytes.
+
+    Attributes:
+        path: as the user named it.
+        pcap: the header of a classic pcap; None for a pcapng.
+        size: bytes of the file on disk.
+        broken: whether its gzip breaks off; known once it has been read.
+    """
+
+    def __init__(self, path: Path, file: _Readable, raw: BufferedReader) -> None:
+        self.path = path
+        self._file = file
+        self._raw = raw
+        self.size = os.fstat(raw.fileno()).st_size
+        self.broken = False
+        self._head = self._read(4)
+        self.pcap = self._pcap_header()
+
+    def _read(self, size: int) -> bytes:
+        parts = []
+        while size > 0 and (part := self._read_some(size)):
+            parts.append(part)
+            size -= len(part)
+        return b"".join(parts)
+
+    def _read_some(self, size: int) -> bytes:
+        try:
+            return self._file.read1(size)  # not read: a gzip that breaks off then gives what came before
+        except EOFError:
+            self.broken = True
+            return b""
+        except (OSError, zlib.error) as error:
+            raise CaptureError(f"{self.path}: cannot be read: {error}") from error
+
+    def _pcap_header(self) -> PcapHeader | None:
+        magic = PCAP_MAGICS.get(self._head)
+        if magic is None:
+            if self._head != pcapng.MAGIC:
+                raise UnknownFormatError(f"{self.path}: not a pcapng or pcap file; --engine tshark reads more formats")
+            return None
+        order, units = magic
+        rest = self._read(PCAP_HEADER_SIZE - len(self._head))
+        if len(rest) < PCAP_HEADER_SIZE - len(self._head):
+            raise CaptureError(f"{self.path}: breaks off in its file header, after {4 + len(rest)} bytes")
+        self._head = b""
+        (linktype,) = struct.unpack_from(order + "I", rest, 16)
+        return PcapHeader(order, units, linktype & 0x03FFFFFF)
+
+    def pieces(self, progress: Callable[[int], None]) -> Iterator[bytes]:
+        """The rest of the file in pieces of about a megabyte; tells `progress` the bytes read from disk so far."""
+        piece = self._head + self._read(PIECE)
+        while piece:
+            yield piece
+            progress(self._raw.tell())
+            piece = self._read(PIECE)
+
+
+@contextmanager
+def open_file(path: Path) -> Iterator[BufferedReader]:
+    """Opens a file for reading.
+
+    Raises:
+        CaptureError: there is no such file, or it cannot be read.
+    """
+    try:
+        file = path.open("rb")
+    except OSError as error:
+        raise CaptureError(f"{path}: {error.strerror or error}") from error
+    with file:
+        yield file
+
+
+@contextmanager
+def open_capture(path: Path) -> Iterator[Capture]:
+    """Opens a capture, plain or gzipped.
+
+    Raises:
+        CaptureError: there is no such file, or it cannot be read.
+        UnknownFormatError: it is neither pcapng nor pcap.
+    """
+    with open_file(path) as raw:
+        try:
+            gzipped = raw.peek(2)[:2] == b"\x1f\x8b"
+        except OSError as error:
+            raise CaptureError(f"{path}: {error.strerror or error}") from error
+        yield Capture(path, gzip.GzipFile(fileobj=raw) if gzipped else raw, raw)

@@ -1,0 +1,139 @@
+"""The command line: arguments in, a call of the library, words out."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from pywnv import __version__
+from pywnv.annotate import Engine, Format
+from pywnv.errors import Exit, WnvError
+from pywnv.output import STDOUT
+
+app = typer.Typer(
+    help="Says which frames of a Windows capture are the same packet, and which way it went through the host.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+
+
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"pywnv {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    version: Annotated[
+        bool, typer.Option("--version", help="Show the version.", callback=_show_version, is_eager=True)
+    ] = False,
+) -> None:
+    pass
+
+
+def _warn(words: str) -> None:
+    typer.echo(f"pywnv: warning: {words}", err=True)
+
+
+@contextmanager
+def _progress(capture: Path, *, wanted: bool) -> Iterator[Callable[[int], None]]:
+    """A bar on stderr that counts the bytes of a file, where somebody looks at it."""
+    if not (wanted and sys.stderr.isatty()):
+        yield lambda _: None
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
+
+    columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+        size = capture.stat().st_size if capture.exists() else None
+        task = bar.add_task(capture.name, total=size)
+        yield lambda done: bar.update(task, completed=done)
+
+
+@app.command()
+def annotate(
+    capture: Annotated[Path, typer.Argument(help="pcapng or pcap, also gzipped; any format with --engine tshark.")],
+    output: Annotated[Path, typer.Option("-o", "--output", help="File to write; - is stdout.")] = STDOUT,
+    output_format: Annotated[
+        Format | None, typer.Option("--format", help="Default: by the output's name, else csv.")
+    ] = None,
+    engine: Annotated[
+        Engine | None, typer.Option(help="lupa is fast; tshark reads every format and filters. Default: what fits.")
+    ] = None,
+    display_filter: Annotated[
+        str | None, typer.Option("-Y", "--filter", help="Display filter: which frames get a row (engine tshark).")
+    ] = None,
+    window: Annotated[
+        float | None, typer.Option(min=0, help="Longest time between two sightings of a packet, in seconds.")
+    ] = None,
+    force: Annotated[bool, typer.Option("--force", help="Replace an existing output.")] = False,
+) -> None:
+    """Write one row for every frame: its packet, hop, path and latency.
+
+    Example: pywnv annotate host.pcapng -o host.csv
+    """
+    from pywnv.annotate import rows
+    from pywnv.output import whole_file
+
+    if display_filter and engine is Engine.LUPA:
+        raise typer.BadParameter("only tshark knows display filters: leave --engine away", param_hint="-Y")
+    if output_format is None:
+        output_format = Format.JSONL if output.suffix == ".jsonl" else Format.CSV
+    with _progress(capture, wanted=output != STDOUT or not sys.stdout.isatty()) as progress:
+        pieces = rows(
+            capture,
+            output_format=output_format,
+            engine=engine,
+            window=window,
+            display_filter=display_filter,
+            progress=progress,
+            warn=_warn,
+        )
+        with whole_file(output, force=force, source=capture) as file:
+            for piece in pieces:
+                file.write(piece)
+
+
+@app.command()
+def generate(
+    folder: Annotated[Path, typer.Option(help="Where lua/ and profiles/ are.")] = Path(),
+    check: Annotated[bool, typer.Option("--check", help="Change nothing; exit 1 where a file would change.")] = False,
+) -> None:
+    """Write lua/wnv.lua and profiles/ from the tables of this package.
+
+    Example: pywnv generate --check
+    """
+    from pywnv.generate import differing, write_all
+
+    if check:
+        stale = differing(folder)
+        for path in stale:
+            typer.echo(f"{path}: differs from what the tables give; run `pywnv generate`", err=True)
+        raise typer.Exit(Exit.DIFFERENT if stale else Exit.OK)
+    for path in write_all(folder):
+        typer.echo(path)
+
+
+def main() -> None:
+    """Runs the command line: errors leave as one line and exit code 2."""
+    try:
+        app()
+    except WnvError as error:
+        typer.echo(f"pywnv: {error}", err=True)
+        raise SystemExit(Exit.ERROR) from None
+    except BrokenPipeError:
+        # The reader has seen enough (`| head`); what Python would still flush goes nowhere.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        raise SystemExit(Exit.OK) from None
+    except KeyboardInterrupt:
+        raise SystemExit(130) from None

@@ -1,0 +1,33 @@
+"""What can go wrong, in words for the user: each message says what, where and what to do."""
+
+from __future__ import annotations
+
+from enum import IntEnum
+
+
+class Exit(IntEnum):
+    """Exit codes of the command line."""
+
+    OK = 0
+    DIFFERENT = 1
+    ERROR = 2
+
+
+class WnvError(Exception):
+    """Base of all errors that pywnv raises on purpose."""
+
+
+class CaptureError(WnvError):
+    """A capture file that cannot be read, or is broken beyond what can be skipped."""
+
+
+class UnknownFormatError(CaptureError):
+    """A file that is neither pcapng nor pcap."""
+
+
+class OutputError(WnvError):
+    """An output that cannot be written."""
+
+
+class WiresharkError(WnvError):
+    """A tshark that is missing, too old, without Lua, or that failed."""

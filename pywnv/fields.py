@@ -1,0 +1,109 @@
+"""The table of fields: what pywnv says of a frame, once for all.
+
+The plugin's ProtoFields, the columns of CSV and JSONL, the engine's codes and the profile are made from it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from enum import Enum
+
+
+class Type(Enum):
+    """How a value is held: as Wireshark's field type, and in files."""
+
+    UINT8 = "uint8"
+    UINT16 = "uint16"
+    UINT32 = "uint32"
+    BOOL = "bool"
+    STRING = "string"
+    FRAME = "framenum"
+    SECONDS = "relative_time"
+
+
+VERDICTS = ("original", "duplicate", "segment", "coalesced", "repeat", "retransmission", "event")
+EVIDENCE = ("none", "packet-id", "bytes", "rewritten", "segment", "learned")
+REWRITTEN = ("vlan", "mac", "ttl", "checksum", "nat", "link")
+ROLES = ("unknown", "pNIC", "tNIC", "vSwitch", "vmNIC", "host vNIC", "filter", "protocol")
+DIRECTIONS = ("unknown", "outbound", "inbound", "internal")
+EVENTS = ("none", "received", "routed", "delivered", "dropped")
+
+
+@dataclass(frozen=True)
+class Field:
+    """One thing said of a frame.
+
+    Attributes:
+        name: what follows ``wnv.`` in Wireshark.
+        type: of its value.
+        title: what the packet details show before the value.
+        help: one sentence for people.
+        names: of the values 0, 1, 2 ... where they are named; files hold the name.
+    """
+
+    name: str
+    type: Type
+    title: str
+    help: str
+    names: tuple[str, ...] = ()
+
+    @property
+    def abbreviation(self) -> str:
+        """The field's name in a display filter."""
+        return f"wnv.{self.name}"
+
+    @property
+    def column(self) -> str:
+        """Its column in CSV and JSONL."""
+        return self.name.replace(".", "_")
+
+
+FIELDS = (
+    Field("packet", Type.UINT32, "Packet", "The packet: the number of its first frame"),
+    Field("appearance", Type.UINT16, "Appearance", "Which sighting of the packet this is: 1, 2, 3 ... in file order"),
+    Field("duplicate", Type.BOOL, "Duplicate", "Another sighting of a packet seen before"),
+    Field("duplicate_of", Type.FRAME, "Duplicate of", "The first frame of the packet"),
+    Field("previous", Type.FRAME, "Previous appearance", "The sighting before this one"),
+    Field("verdict", Type.UINT8, "Verdict", "What this frame is", VERDICTS),
+    Field("evidence", Type.UINT8, "Evidence", "What shows that it is the same packet", EVIDENCE),
+    Field("rewritten", Type.STRING, "Rewritten", "What differs from the previous appearance"),
+    Field("segment_of", Type.FRAME, "Segment of", "The larger frame that this one was cut from"),
+    Field("hop", Type.STRING, "Hop", "The place in the host where the frame was seen"),
+    Field("hop.role", Type.UINT8, "Role", "What kind of place the hop is", ROLES),
+    Field("hop.delta", Type.SECONDS, "Since previous appearance", "Time since the previous appearance"),
+    Field("hop.elapsed", Type.SECONDS, "Since first appearance", "Time since the first appearance"),
+    Field("path", Type.STRING, "Path", "The hops so far"),
+    Field("direction", Type.UINT8, "Direction", "Which way the packet goes through the host", DIRECTIONS),
+    Field("vlan", Type.UINT16, "VLAN", "VLAN that the capture tool noted"),
+    Field("port", Type.UINT32, "Port", "Port of the vSwitch"),
+    Field("nic", Type.STRING, "NIC", "Name of the NIC that the capture tool noted"),
+    Field("nic.type", Type.STRING, "NIC type", "Type of that NIC"),
+    Field("pid", Type.UINT32, "Process", "Process that was running when the frame was seen"),
+    Field("event", Type.UINT8, "Event", "What the vmSwitch did with a packet", EVENTS),
+    Field("event.nic", Type.STRING, "Event NIC", "The NIC that the event names first"),
+    Field("event.destination_nic", Type.STRING, "Event destination NIC", "The NIC that the packet went to"),
+    Field("event.switch", Type.STRING, "Event switch", "The vmSwitch"),
+    Field("drop", Type.BOOL, "Dropped", "The packet was dropped here"),
+    Field("drop.reason", Type.UINT32, "Drop reason", "Why, by the number that Windows gives it"),
+    Field("drop.location", Type.UINT32, "Drop location", "Where in the network stack"),
+    Field("drop.advice", Type.STRING, "Drop advice", "What to look at"),
+)
+
+BY_COLUMN = {field.column: field for field in FIELDS}
+
+# Columns of a file that are not fields of ours.
+FRAME_COLUMNS = ("frame", "time", "interface")
+
+
+def columns() -> tuple[str, ...]:
+    """The columns of CSV and JSONL, in order."""
+
+    def names() -> Iterator[str]:
+        yield from FRAME_COLUMNS
+        for field in FIELDS:
+            yield field.column
+            if field.name == "drop.reason":
+                yield "drop_reason_text"
+
+    return tuple(names())

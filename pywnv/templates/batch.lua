@@ -1,0 +1,271 @@
+--- Walks the packet records of a capture, lets the engine decide each frame, and writes a row for it.
+--
+-- This body of the engine runs under lupa. Python reads the file, understands every block that is no packet and
+-- says where rows go; one call here takes a whole chunk, so that nothing is done in Python for each frame.
+-- Sources: draft-ietf-opsawg-pcapng (blocks), draft-ietf-opsawg-pcap (records).
+
+local engine, row, on_block = ...
+
+local byte, floor, format = string.byte, math.floor, string.format
+
+local SECTION, SIMPLE_PACKET, OLD_PACKET, PACKET = 0x0a0d0d0a, 3, 2, 6
+local LITTLE, BIG = 0x1a2b3c4d, 0x4d3c2b1a -- the byte-order magic, read as little-endian
+local LARGEST_BLOCK = 16 * 1024 * 1024 -- as Wireshark
+local NANO = 1000000000
+
+local M = {}
+
+local function little32(buf, at)
+  local a, b, c, d = byte(buf, at, at + 3)
+  return a + b * 256 + c * 65536 + d * 16777216
+end
+
+local function big32(buf, at)
+  local a, b, c, d = byte(buf, at, at + 3)
+  return d + c * 256 + b * 65536 + a * 16777216
+end
+
+local function little16(buf, at)
+  local a, b = byte(buf, at, at + 1)
+  return a + b * 256
+end
+
+local function big16(buf, at)
+  local a, b = byte(buf, at, at + 1)
+  return b + a * 256
+end
+
+local read32, read16 = little32, little16
+local interfaces = {}
+local running = nil
+local number = 0
+local first_seconds, first_nanos
+
+-- The frames of one chunk, to be written when all are decided: one loop that does all is too much for a
+-- tracing compiler, which makes code for each way through it.
+local count = 0
+local numbers, seconds_of, nanos_of, interfaces_of, nodes = {}, {}, {}, {}, {}
+local packets, previous, verdicts, evidence, rewritten, deltas, elapsed = {}, {}, {}, {}, {}, {}, {}
+local rows, said = {}, {}
+
+if jit then
+  jit.opt.start("maxtrace=8000", "maxmcode=16384") -- the engine has many ways through
+end
+
+--- Starts a capture.
+-- @param window seconds, or nil
+function M.start(window)
+  running = engine.new(window)
+  number, first_seconds, count = 0, nil, 0
+end
+
+--- Starts a section: its interfaces are counted from 0 again.
+function M.section(is_big)
+  read32, read16 = is_big and big32 or little32, is_big and big16 or little16
+  interfaces = {}
+end
+
+--- Adds an interface to the section.
+-- @param kind   of its link header
+-- @param name   string or nil
+-- @param units  of its timestamps, per second; at most 2^40
+-- @param offset seconds to add to its timestamps
+-- @param snap   the most bytes it captures of a frame; 0: all
+-- @param numbered whether the file numbers its interfaces
+function M.interface(kind, name, units, offset, snap, numbered)
+  local id = #interfaces
+  interfaces[id + 1] = {
+    id = numbered and id or nil,
+    place = engine.hop(kind, numbered and id or nil, name),
+    units = units,
+    scale = NANO % units == 0 and NANO / units or nil, -- from units to nanoseconds, where that is exact
+    offset = offset,
+    snap = snap,
+    high = -1, -- the upper half of a timestamp, and what it is in seconds and units
+    high_seconds = 0,
+    high_units = 0,
+  }
+end
+
+-- high * 2^32 units as whole seconds and units: a long division by bytes, which a double holds exactly.
+local function upper_half(interface, high)
+  local units, seconds, rest = interface.units, 0, 0
+  for place = 7, 0, -1 do
+    local digit = place >= 4 and floor(high / 256 ^ (place - 4)) % 256 or 0
+    rest = rest * 256 + digit
+    local quotient = floor(rest / units)
+    seconds, rest = seconds * 256 + quotient, rest - quotient * units
+  end
+  interface.high, interface.high_seconds, interface.high_units = high, seconds, rest
+end
+
+-- rest / units seconds as whole nanoseconds, digit by digit for the same reason.
+local function nanoseconds(rest, units)
+  local nanos = 0
+  for _ = 1, 3 do
+    rest = rest * 1000
+    local quotient = floor(rest / units)
+    nanos, rest = nanos * 1000 + quotient, rest - quotient * units
+  end
+  return nanos
+end
+
+local function note(interface, seconds, nanos, node)
+  count = count + 1
+  numbers[count], seconds_of[count], nanos_of[count] = number, seconds or false, nanos or 0
+  interfaces_of[count], nodes[count] = interface and interface.id or false, node or false
+end
+
+local function frame(interface, seconds, nanos, buf, at, stop, length)
+  number = number + 1
+  local time
+  if seconds then
+    if not first_seconds then
+      first_seconds, first_nanos = seconds, nanos
+    end
+    -- As Wireshark does it, so that both bodies get the same double.
+    local whole, part = seconds - first_seconds, nanos - first_nanos
+    if whole > 0 and part < 0 then
+      whole, part = whole - 1, part + NANO
+    elseif whole < 0 and part > 0 then
+      whole, part = whole + 1, part - NANO
+    end
+    time = whole + part / NANO
+  end
+  note(interface, seconds, nanos, running.frame(number, time, interface.place, buf, at, stop, length))
+  local found = running.found
+  packets[count], previous[count] = found.packet, found.previous or false
+  verdicts[count], evidence[count], rewritten[count] = found.verdict, found.evidence, found.rewritten
+  deltas[count], elapsed[count] = found.delta or false, found.elapsed or false
+end
+
+local function timed_frame(interface, high, low, buf, at, captured, length)
+  if interface.high ~= high then
+    upper_half(interface, high)
+  end
+  local units = interface.units
+  local rest = interface.high_units + low
+  local more = floor(rest / units)
+  rest = rest - more * units
+  local seconds = interface.high_seconds + more + interface.offset
+  local nanos = interface.scale and rest * interface.scale or nanoseconds(rest, units)
+  frame(interface, seconds, nanos, buf, at, at + captured - 1, length)
+end
+
+local function take()
+  for at = 1, count do
+    local node = nodes[at]
+    if node then
+      local earlier, delta, since_first = previous[at] or nil, deltas[at] or nil, elapsed[at] or nil
+      engine.describe(
+        said, node, packets[at], earlier, verdicts[at], evidence[at], rewritten[at], delta, since_first
+      )
+    end
+    rows[at] = row(numbers[at], seconds_of[at], nanos_of[at], interfaces_of[at], node and said)
+  end
+  local text = table.concat(rows, "", 1, count)
+  count = 0
+  return text
+end
+
+--- Walks the blocks of a pcapng.
+-- @param buf the next piece of the file, starting with a block
+-- @return rows as text; how many bytes were taken; nil or what is wrong with the block behind them
+function M.pcapng(buf)
+  local at, size = 1, #buf
+  local problem
+  while at + 11 <= size do
+    local kind = read32(buf, at)
+    if kind == SECTION then
+      local magic = little32(buf, at + 8)
+      if magic ~= LITTLE and magic ~= BIG then
+        problem = "a section header without a byte-order magic"
+        break
+      end
+      M.section(magic == BIG)
+    end
+    local length = read32(buf, at + 4)
+    if length < 12 or length % 4 ~= 0 or length > LARGEST_BLOCK then
+      problem = format("a block of type 0x%08x that claims to be %d bytes long", kind, length)
+      break
+    end
+    if at + length - 1 > size then
+      break
+    end
+    if read32(buf, at + length - 4) ~= length then
+      problem = format("a block of type 0x%08x with two different lengths", kind)
+      break
+    end
+    if kind == PACKET or kind == OLD_PACKET then
+      if length < 32 then
+        problem = "a packet block that is too short"
+        break
+      end
+      local id = kind == PACKET and read32(buf, at + 8) or read16(buf, at + 8)
+      local captured = read32(buf, at + 20)
+      local interface = interfaces[id + 1]
+      if not interface then
+        problem = format("a packet of interface %d, which no block describes", id)
+        break
+      elseif captured > length - 32 then
+        problem = format("a packet block that claims to hold %d bytes", captured)
+        break
+      end
+      local high, low, original = read32(buf, at + 12), read32(buf, at + 16), read32(buf, at + 24)
+      timed_frame(interface, high, low, buf, at + 28, captured, original)
+    elseif kind == SIMPLE_PACKET then
+      local interface = interfaces[1]
+      if not interface or length < 16 then
+        problem = "a simple packet block without an interface"
+        break
+      end
+      local original = read32(buf, at + 8)
+      local captured = math.min(original, length - 16)
+      if interface.snap > 0 then
+        captured = math.min(captured, interface.snap)
+      end
+      frame(interface, nil, nil, buf, at + 12, at + 11 + captured, original)
+    else
+      -- Python: is it a record of its own (true), and when was it made?
+      local record, seconds, nanos = on_block(kind, buf:sub(at + 8, at + length - 5))
+      if record then
+        number = number + 1
+        if seconds and not first_seconds then
+          first_seconds, first_nanos = seconds, nanos
+        end
+        note(nil, seconds, nanos, nil)
+      elseif record == nil then
+        problem = seconds
+        break
+      end
+    end
+    at = at + length
+  end
+  return take(), at - 1, problem, number
+end
+
+--- Walks the records of a classic pcap, whose only interface `section` and `interface` have made.
+-- @return as `pcapng`
+function M.pcap(buf)
+  local at, size = 1, #buf
+  local interface = interfaces[1]
+  local problem
+  while at + 15 <= size do
+    local captured = read32(buf, at + 8)
+    if captured > LARGEST_BLOCK then
+      problem = format("a packet that claims to be %d bytes long", captured)
+      break
+    end
+    if at + 15 + captured > size then
+      break
+    end
+    local fraction = read32(buf, at + 4)
+    local more = floor(fraction / interface.units)
+    local nanos = (fraction - more * interface.units) * interface.scale
+    frame(interface, read32(buf, at) + more, nanos, buf, at + 16, at + 15 + captured, read32(buf, at + 12))
+    at = at + 16 + captured
+  end
+  return take(), at - 1, problem, number
+end
+
+return M

@@ -1,0 +1,176 @@
+--- What makes a packet itself: the bytes that no hop of a host may change, apart from those that one may.
+--
+-- A key holds the network and transport headers without TTL or hop limit and without the checksums that
+-- NICs fill in (offload), and, but for TCP, the first bytes of what follows. Two frames with the same key
+-- and the same content are the same packet, or the same bytes sent twice: `packets` decides which.
+-- Sources: RFC 791, RFC 8200, RFC 9293, RFC 768, RFC 792, RFC 4443, RFC 9260, RFC 826.
+
+local link = ...
+
+local byte, sub, char = string.byte, string.sub, string.char
+local min, floor = math.min, math.floor
+
+local NO_ETHERTYPE, UNKNOWN_LINK = "\254", "\255" -- no IP header or ARP begins so
+
+-- Where a transport header holds its checksum, and how long that is.
+local CHECKSUM_AT = { [6] = 16, [17] = 6, [1] = 2, [58] = 2, [132] = 8, [33] = 6, [136] = 6 }
+local CHECKSUM_SIZE = { [132] = 4 }
+
+-- IPv6 extension headers: hop-by-hop, routing, fragment, destination options, mobility, HIP, shim6.
+local FRAGMENT = 44
+local EXTENSION = { [0] = true, [43] = true, [FRAGMENT] = true, [60] = true, [135] = true, [139] = true, [140] = true }
+local MOST_EXTENSIONS = 16
+
+local M = {}
+
+local TCP = 6
+
+-- One character a protocol: cheaper than cutting it from the frame.
+local PROTOCOL = {}
+for number = 0, 255 do
+  PROTOCOL[number] = char(number)
+end
+
+-- Key and content of an IP packet. This runs for every frame: it makes no string that it does not need, and
+-- for IPv4 none of over 40 bytes but the content, as Lua keeps shorter ones in a pool.
+-- @param head      the network header up to, and without, the hop limit
+-- @param rest      index from which on the network header counts again: its addresses
+-- @param transport index of the transport header
+-- @param protocol  of the transport header
+-- @param whole     whether a transport header stands there: not so inside a fragment
+-- @param last      index of the packet's last captured byte
+local function transport_key(buf, head, rest, transport, protocol, whole, last, cut, span)
+  local checksum_at = whole and CHECKSUM_AT[protocol]
+  local payload, sum_at, checksum = transport, transport, 0
+  if checksum_at then
+    sum_at = transport + checksum_at
+    payload = sum_at + (CHECKSUM_SIZE[protocol] or 2)
+    if payload <= last + 1 then
+      local high, low = byte(buf, sum_at, sum_at + 1)
+      checksum = high * 256 + low
+    end
+  end
+  if sum_at > last + 1 then
+    sum_at = last + 1
+  end
+  local room = last - payload + 1
+  if protocol == TCP and whole then
+    -- The sequence number tells enough.
+    return PROTOCOL[protocol] .. head .. sub(buf, rest, sum_at - 1), sub(buf, payload, last), checksum, span
+  end
+  local start = last
+  if room > span then
+    start = payload + span - 1
+  elseif not cut then
+    local key = PROTOCOL[protocol] .. head .. sub(buf, rest, sum_at - 1) .. sub(buf, payload, last)
+    return key, "", checksum, room
+  end
+  local key = PROTOCOL[protocol] .. head .. sub(buf, rest, sum_at - 1) .. sub(buf, payload, start)
+  return key, sub(buf, payload, last), checksum, room
+end
+
+local function ipv4(buf, at, stop, span)
+  local first, _, length2, length1, _, _, fragment2, fragment1, ttl, protocol, checksum2, checksum1 =
+    byte(buf, at, at + 11)
+  if at + 19 > stop or first < 0x45 or first > 0x4f then
+    return nil
+  end
+  local header = first % 16 * 4
+  local length, last, cut = length2 * 256 + length1, stop, false
+  if length >= header then -- LSOv2 leaves the length 0
+    last = at + length - 1
+    if last > stop then
+      last, cut = stop, true
+    end
+  end
+  local whole = fragment2 % 32 == 0 and fragment1 == 0
+  local key, content, checksum, room =
+    transport_key(buf, sub(buf, at + 1, at + 7), at + 12, at + header, protocol, whole, last, cut, span)
+  return key, content, ttl * 4294967296 + (checksum2 * 256 + checksum1) * 65536 + checksum, room, cut
+end
+
+local function ipv6(buf, at, stop, span)
+  local first, _, _, _, length2, length1, protocol, hop_limit = byte(buf, at, at + 7)
+  if at + 39 > stop or first < 0x60 or first > 0x6f then
+    return nil
+  end
+  local length, last, cut = length2 * 256 + length1, stop, false
+  if length > 0 then
+    last = at + 39 + length
+    if last > stop then
+      last, cut = stop, true
+    end
+  end
+  local transport, whole = at + 40, true
+  for _ = 1, MOST_EXTENSIONS do
+    if not EXTENSION[protocol] or transport + 7 > last then
+      break
+    end
+    local next_header, size, offset2, offset1 = byte(buf, transport, transport + 3)
+    if protocol == FRAGMENT then
+      protocol, transport = next_header, transport + 8
+      if offset2 > 0 or offset1 >= 8 then
+        whole = false
+        break
+      end
+    else
+      protocol, transport = next_header, transport + 8 * (size + 1)
+    end
+  end
+  local key, content, checksum, room =
+    transport_key(buf, sub(buf, at, at + 6), at + 8, transport, protocol, whole, last, cut, span)
+  return key, content, hop_limit * 4294967296 + checksum, room, cut
+end
+
+local function without_padding(content)
+  local last = #content
+  while last > 0 and byte(content, last) == 0 do
+    last = last - 1
+  end
+  return sub(content, 1, last)
+end
+
+--- Reads a frame.
+-- @param kind   its link header, as `link.network` takes it
+-- @param buf    a string that holds the frame
+-- @param at     the index of the frame's first byte in it
+-- @param stop   the index of its last captured byte
+-- @param length its length on the wire, in bytes
+-- @param span   how many bytes of the content the key holds
+-- @return key      string
+-- @return content  string: everything behind the transport checksum, as far as captured; empty where the key holds it
+-- @return soft     number: TTL or hop limit * 2^32 + IP checksum * 2^16 + transport checksum
+-- @return room     how many bytes of content a key could hold
+-- @return cut      whether content is missing from the capture
+-- @return l3       index of the network header, or nil where the link header is not understood
+function M.read(kind, buf, at, stop, length, span)
+  local l3, ethertype = link.network(kind, buf, at, stop)
+  local cut = stop - at + 1 < length
+  if not l3 then
+    local content = sub(buf, at, stop)
+    return UNKNOWN_LINK .. sub(content, 1, span), content, 0, #content, cut, nil
+  end
+  if ethertype == link.IPV4 or ethertype == link.IPV6 then
+    local read = ethertype == link.IPV4 and ipv4 or ipv6
+    local key, content, soft, room, ip_cut = read(buf, l3, stop, span)
+    if key then
+      return key, content, soft, room, ip_cut, l3
+    end
+  elseif ethertype == link.ARP then
+    return sub(buf, l3, min(l3 + 27, stop)), "", 0, span, false, l3
+  end
+  local last = stop
+  if ethertype == link.LLC then
+    local high, low = byte(buf, l3 - 2, l3 - 1)
+    last = min(stop, l3 + high * 256 + low - 1)
+  end
+  local content = sub(buf, l3, last)
+  if length <= 64 then
+    content = without_padding(content) -- the wire pads a frame to 60 bytes, 64 with its FCS
+  end
+  local addresses = kind == "ethernet" and sub(buf, at, at + 11) or ""
+  local head = NO_ETHERTYPE .. char(floor(ethertype / 256), ethertype % 256) .. addresses
+  return head .. sub(content, 1, span), content, 0, #content, cut, l3
+end
+
+return M

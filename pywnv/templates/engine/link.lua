@@ -1,0 +1,139 @@
+--- Finds the network-layer header of a frame, whatever link header stands before it.
+--
+-- Sources: IEEE 802.3, 802.1Q, 802.1ad; IEEE 802.11-2020 section 9.2; RFC 1042 (SNAP);
+-- tcpdump.org LINKTYPE_LINUX_SLL, LINKTYPE_LINUX_SLL2, LINKTYPE_NULL; radiotap.org.
+
+local byte = string.byte
+
+local IPV4, IPV6 = 0x0800, 0x86dd
+local LLC = 0 -- an 802.3 frame whose payload starts with an LLC header that is not SNAP
+
+local M = { IPV4 = IPV4, IPV6 = IPV6, ARP = 0x0806, LLC = LLC }
+
+local function is_tag(ethertype)
+  return ethertype == 0x8100 or ethertype == 0x88a8 or ethertype == 0x9100
+end
+
+-- Past any VLAN tags: `at` is the index behind an EtherType field.
+local function past_tags(buf, at, stop, ethertype)
+  while is_tag(ethertype) and at + 3 <= stop do
+    local high, low = byte(buf, at + 2, at + 3)
+    ethertype = high * 256 + low
+    at = at + 4
+  end
+  return at, ethertype
+end
+
+-- LLC/SNAP with an EtherType (RFC 1042), as 802.11 and 802.3 with a length field carry it.
+local function past_snap(buf, at, stop)
+  local dsap, ssap, control, oui1, oui2, oui3, high, low = byte(buf, at, at + 7)
+  if low and dsap == 0xaa and ssap == 0xaa and control == 3 and oui1 + oui2 + oui3 == 0 then
+    return past_tags(buf, at + 8, stop, high * 256 + low)
+  end
+  return nil
+end
+
+local function ip_version(buf, at)
+  local first = byte(buf, at)
+  if not first then
+    return nil
+  end
+  if first >= 0x40 and first < 0x50 then
+    return at, IPV4
+  elseif first >= 0x60 and first < 0x70 then
+    return at, IPV6
+  end
+  return nil
+end
+
+local readers = {}
+
+function readers.ethernet(buf, at, stop)
+  local high, low = byte(buf, at + 12, at + 13)
+  if not low then
+    return nil
+  end
+  local l3, ethertype = past_tags(buf, at + 14, stop, high * 256 + low)
+  if l3 and ethertype < 0x0600 then
+    local snap, inner = past_snap(buf, l3, stop)
+    if snap then
+      return snap, inner
+    end
+    return l3, LLC
+  end
+  return l3, ethertype
+end
+
+function readers.sll(buf, at, stop)
+  local high, low = byte(buf, at + 14, at + 15)
+  if not low then
+    return nil
+  end
+  return past_tags(buf, at + 16, stop, high * 256 + low)
+end
+
+function readers.sll2(buf, at, stop)
+  local high, low = byte(buf, at, at + 1)
+  if not low then
+    return nil
+  end
+  return past_tags(buf, at + 20, stop, high * 256 + low)
+end
+
+readers.raw = ip_version
+
+function readers.null(buf, at)
+  return ip_version(buf, at + 4)
+end
+
+function readers.wifi(buf, at, stop)
+  local control, flags = byte(buf, at, at + 1)
+  if not flags or math.floor(control / 4) % 4 ~= 2 then
+    return nil -- not a data frame
+  end
+  local protected = math.floor(flags / 64) % 2 == 1
+  local subtype = math.floor(control / 16)
+  if protected or subtype % 8 >= 4 then
+    return nil -- ciphertext, or a data subtype without data
+  end
+  local l3 = at + 24
+  if flags % 4 == 3 then
+    l3 = l3 + 6 -- four addresses
+  end
+  if subtype >= 8 then
+    l3 = l3 + 2 -- QoS control
+    if flags >= 128 then
+      l3 = l3 + 4 -- HT control
+    end
+  end
+  return past_snap(buf, l3, stop)
+end
+
+function readers.radiotap(buf, at, stop)
+  local low, high = byte(buf, at + 2, at + 3)
+  if not high then
+    return nil
+  end
+  return readers.wifi(buf, at + high * 256 + low, stop)
+end
+
+--- The index of the network-layer header, and its EtherType.
+-- @param kind the link header: ethernet, sll, sll2, raw, null, wifi, radiotap; others are not read
+-- @param buf  a string that holds the frame
+-- @param at   the index of the frame's first byte in it
+-- @param stop the index of its last byte
+-- @return index and EtherType (LLC for 802.3 without SNAP), or nil where the header is cut or unknown
+function M.network(kind, buf, at, stop)
+  local read = readers[kind]
+  if not read then
+    return nil
+  end
+  local l3, ethertype = read(buf, at, stop)
+  -- The readers look ahead freely: what they read counts only if it lay inside the frame.
+  if l3 and l3 <= stop then
+    return l3, ethertype
+  end
+  return nil
+end
+
+return M

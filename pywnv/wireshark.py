@@ -1,0 +1,118 @@
+"""Finds tshark, runs it with the plugin, and puts what it says of an error into words."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import NoReturn
+
+from pywnv.errors import CaptureError, WiresharkError
+from pywnv.generate import plugin_lua
+
+OLDEST = (4, 0)
+
+# Where installers put tshark without telling PATH.
+USUAL_PLACES = {
+    "win32": (r"C:\Program Files\Wireshark\tshark.exe", r"C:\Program Files (x86)\Wireshark\tshark.exe"),
+    "darwin": ("/Applications/Wireshark.app/Contents/MacOS/tshark",),
+}
+
+LUA_SKIPS_ROOT = (4, 4)  # from this version on, Lua scripts are silently not loaded for root
+
+
+def find_tshark() -> str:
+    """The path of the tshark to use: the one in PATH, else where installers put it.
+
+    Raises:
+        WiresharkError: there is none.
+    """
+    found = shutil.which("tshark")
+    if found:
+        return found
+    for place in USUAL_PLACES.get(sys.platform, ()):
+        if Path(place).is_file():
+            return place
+    raise WiresharkError("tshark: not found in PATH; install Wireshark 4.0 or newer (Debian: apt-get install tshark)")
+
+
+def version(tshark: str) -> tuple[int, int, int]:
+    """The version of a tshark, as (4, 0, 17); (0, 0, 0) where it does not tell."""
+    run = subprocess.run([tshark, "--version"], capture_output=True, text=True, check=False)
+    match = re.search(r"(\d+)\.(\d+)\.(\d+)", run.stdout)
+    return (int(match[1]), int(match[2]), int(match[3])) if match else (0, 0, 0)
+
+
+def _complain(tshark: str, capture: Path, words: str) -> NoReturn:
+    """Raises the error that tshark's words mean."""
+    if "wnv." in words and ("valid" in words or "neither a field" in words):
+        raise WiresharkError(_why_no_plugin(tshark))
+    lines = [line.removeprefix("tshark: ") for line in words.splitlines() if not line.startswith("Running as user")]
+    raise CaptureError(f"{capture}: tshark: {' '.join(lines) or 'failed without a word'}")
+
+
+def _why_no_plugin(tshark: str) -> str:
+    found = version(tshark)
+    name = f"{tshark} {'.'.join(map(str, found))}"
+    if found < OLDEST:
+        return f"{name}: too old for the plugin; install Wireshark 4.0 or newer"
+    if found >= LUA_SKIPS_ROOT and hasattr(os, "geteuid") and os.geteuid() == 0:
+        return f"{name}: run as root it loads no Lua plugin; run pywnv as an ordinary user, or use --engine lupa"
+    return f"{name}: did not load the plugin; is it built with Lua? see `tshark --version`"
+
+
+def field_lines(
+    capture: Path,
+    fields: Sequence[str],
+    *,
+    window: float | None,
+    display_filter: str | None,
+    warn: Callable[[str], None],
+) -> Iterator[list[bytes]]:
+    """What tshark, with the plugin, shows of each frame.
+
+    Args:
+        capture: a file in any format that tshark opens.
+        fields: names of fields; their first values come back, empty where there is none.
+        window: longest time between two sightings of one packet, in seconds; None for the plugin's own.
+        display_filter: which frames to show; all are looked at.
+        warn: is told where the capture breaks off.
+
+    Yields:
+        The values of a frame, as tshark writes them.
+
+    Raises:
+        CaptureError: tshark cannot read the capture, or does not accept the filter.
+        WiresharkError: no tshark, or it did not load the plugin.
+    """
+    tshark = find_tshark()
+    with tempfile.TemporaryDirectory(prefix="pywnv-") as folder, tempfile.TemporaryFile() as errors:
+        plugin = Path(folder) / "wnv.lua"
+        plugin.write_text(plugin_lua(), "utf-8", newline="\n")
+        command = [tshark, "-n", "-r", str(capture), "-X", f"lua_script:{plugin}", "-o", "wnv.enabled:TRUE"]
+        if window is not None:
+            command += ["-o", f"wnv.window_ms:{round(window * 1000)}"]
+        if display_filter:
+            command += ["-Y", display_filter]
+        command += ["-T", "fields", "-E", "separator=/t", "-E", "occurrence=f"]
+        for field in fields:
+            command += ["-e", field]
+        with subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=errors) as process:
+            assert process.stdout is not None  # noqa: S101  # asked for above
+            try:
+                for line in process.stdout:
+                    yield line.rstrip(b"\r\n").split(b"\t")
+            except BaseException:
+                process.terminate()  # nobody reads on: do not wait for the rest
+                raise
+        if process.returncode != 0:
+            errors.seek(0)
+            words = errors.read().decode(errors="replace")
+            if "cut short" not in words:
+                _complain(tshark, capture, words)
+            warn(f"{capture}: breaks off in the middle of a frame; what is whole has been read")
