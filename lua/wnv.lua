@@ -985,7 +985,6 @@ if _VERSION == "Lua 5.4" then
 end
 
 local floor = math.floor
-local gui = gui_enabled()
 
 -- Decided on the first pass, by frame number. A frame's packet and previous appearance are kept as distances,
 -- in one number with the codes: the engine joins nothing over MOST_DISTANCE frames.
@@ -994,8 +993,10 @@ local NO_TIME = 0
 local engine, places, nodes, decided, times, last_number
 local self, enabled
 
--- Wireshark 4.0 gives the interfaces of a later section the names of the first one's.
-local names_every_section = not string.find(get_version(), "^4%.0")
+-- Wireshark 4.0 gives the interfaces of a later section the names of the first one's, and its tshark makes every
+-- tree visible, where words that nobody reads would cost as much as all the rest.
+local is_4_0 = string.find(get_version(), "^4%.0") ~= nil
+local tells = gui_enabled() or not is_4_0
 
 local function start()
   engine = core.new(wnv.prefs.window_ms / 1000)
@@ -1004,30 +1005,38 @@ local function start()
 end
 wnv.init = start
 
--- The place where the current frame was seen; nil for a block of a pcapng that is no packet.
+-- Looks up where the current frame was seen.
+-- @return whether the fields can be read at all: tshark's first pass of two may go without a tree
+-- @return the place; nil for a block of a pcapng that is no packet
 local function place()
   local id, section = interface_id(), section_number()
   local key = -1 -- classic pcap: no interfaces
   if section then
     if not id then
-      return nil
+      return true, nil
     end
     key = section.value * 4294967296 + id.value
   end
   local known = places[key]
   if not known then
-    local kind = kinds[encap_type().value] or "unknown"
-    local name = id and (names_every_section or section.value == 1) and interface_name()
+    local encap = encap_type()
+    if not encap then
+      return false, nil
+    end
+    local name = id and not (is_4_0 and section.value > 1) and interface_name()
     name = name and name.value ~= "unknown" and name.value or nil
-    known = core.hop(kind, id and id.value, name)
+    known = core.hop(kinds[encap.value] or "unknown", id and id.value, name)
     places[key] = known
   end
-  return known
+  return true, known
 end
 
 local function decide(number, tvb, pinfo)
+  local readable, where = place()
+  if not readable then
+    return
+  end
   last_number = number
-  local where = place()
   if not where then
     return
   end
@@ -1105,7 +1114,9 @@ local function show(tree)
     item:add(fields.appearance, value)
   end
   value = said.duplicate
-  item:add(fields.duplicate, value)
+  if value then
+    item:add(fields.duplicate, value)
+  end
   value = said.duplicate_of
   if value then
     item:add(fields.duplicate_of, value)
@@ -1146,18 +1157,20 @@ local function show(tree)
   if value then
     item:add(fields.path, value)
   end
-  if gui then
+  if tells and tree.visible then
     item:set_generated():append_text(summary())
   end
 end
 
 local function dissect(tvb, pinfo, tree)
   local number = pinfo.number
-  if number > last_number then
+  if number == last_number + 1 then
     decide(number, tvb, pinfo)
   elseif number == last_number and not pinfo.visited then
-    engine.undo() -- a read filter dissects each frame once before it counts
-    nodes[number], decided[number], times[number] = nil, nil, nil
+    if nodes[number] then
+      engine.undo() -- a read filter dissects each frame once before it counts
+      nodes[number], decided[number], times[number] = nil, nil, nil
+    end
     decide(number, tvb, pinfo)
   end
   if nodes[number] and tree:referenced(self) then

@@ -94,6 +94,8 @@ def _tshark_rows(
     piece: list[str] = []
     for line in lines:
         row = {column: read(text.decode()) for column, read, text in zip(columns, readers, line, strict=True) if text}
+        if "packet" in row:
+            row.setdefault("duplicate", "false")  # in a display filter a field that is there counts as true
         piece.append(write(row))
         if len(piece) == ROWS_A_PIECE:
             yield "".join(piece).encode()
@@ -109,7 +111,7 @@ def _reader(column: str) -> Callable[[str], str | Text]:
     if field.names:
         return partial(_named, field.names)
     if field.type is fields.Type.BOOL:
-        return _boolean
+        return lambda _: "true"
     return Text if field.type is fields.Type.STRING else str
 
 
@@ -121,10 +123,6 @@ class Text(str):
 
 def _named(names: tuple[str, ...], number: str) -> Text:
     return Text(names[int(number)])
-
-
-def _boolean(text: str) -> str:
-    return "true" if text in ("1", "True") else "false"  # 4.0 and 4.4 write it differently
 
 
 def _csv_row(row: dict[str, str | Text]) -> str:
