@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 TITLE = "Windows Network Virtualization"
 
-PROFILE_FILES = ("preferences", "colorfilters", "dfilter_buttons")
+PROFILE_FILES = ("preferences", "recent", "colorfilters", "dfilter_buttons")
 
 # The modules of the engine, in order, with the modules that each is given.
 ENGINE = (

@@ -11,6 +11,9 @@ TCP_TROUBLE = (
 )
 
 
+FITTING = -1  # a width: as wide as Wireshark thinks fit
+
+
 @dataclass(frozen=True)
 class Rule:
     """A colouring rule: colours as 0xRRGGBB; the first rule that fits a frame wins."""
@@ -37,10 +40,10 @@ class Button:
 
 @dataclass(frozen=True)
 class Profile:
-    """A Wireshark profile; columns are pairs of a title and Wireshark's format."""
+    """A Wireshark profile; columns are titles, Wireshark's formats, and widths in pixels."""
 
     name: str
-    columns: tuple[tuple[str, str], ...]
+    columns: tuple[tuple[str, str, int], ...]
     rules: tuple[Rule, ...]
     buttons: tuple[Button, ...]
 
@@ -48,21 +51,21 @@ class Profile:
 WNV = Profile(
     name="WNV",
     columns=(
-        ("No.", "%m"),
-        ("Time", "%t"),
-        ("Hop", "%Cus:wnv.hop:0:R"),
-        ("Appearance", "%Cus:wnv.appearance:0:R"),
-        ("Delta", "%Cus:wnv.hop.delta:0:R"),
-        ("Source", "%s"),
-        ("Destination", "%d"),
-        ("Protocol", "%p"),
-        ("Length", "%L"),
-        ("Info", "%i"),
+        ("No.", "%m", FITTING),
+        ("Time", "%t", FITTING),
+        ("Hop", "%Cus:wnv.hop:0:R", 140),
+        ("Appearance", "%Cus:wnv.appearance:0:R", 90),
+        ("Delta", "%Cus:wnv.hop.delta:0:R", 100),
+        ("Source", "%s", 120),
+        ("Destination", "%d", 120),
+        ("Protocol", "%p", FITTING),
+        ("Length", "%L", 55),
+        ("Info", "%i", 100),
     ),
     rules=(
         Rule("WNV real TCP trouble", TCP_TROUBLE, 0x12272E, 0xF78787),
         Rule("WNV repeat", 'wnv.verdict == "repeat"', 0xFFE5B4, 0x3A2A00),
-        Rule("WNV duplicate", "wnv.duplicate", 0xF0F2F5, 0x8A94A0),
+        Rule("WNV duplicate", "wnv.duplicate", 0xF0F2F5, 0x5F6975),
     ),
     buttons=(
         Button("One per packet", "!wnv.duplicate", "The first sighting of each packet"),

@@ -1,0 +1,76 @@
+"""What the tests share: captures, the tshark in PATH, goldens."""
+
+from __future__ import annotations
+
+import gzip
+import os
+import shutil
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from pywnv.generate import plugin_lua
+
+PROJECT = Path(__file__).parent.parent
+CAPTURES = PROJECT / "tests" / "captures"
+
+
+@pytest.fixture(scope="session")
+def unpacked(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
+    """Unpacks a capture of tests/captures, once a session."""
+    folder = tmp_path_factory.mktemp("captures")
+
+    def unpack(name: str) -> Path:
+        path = folder / f"{name}.pcapng"
+        if not path.exists():
+            path.write_bytes(gzip.decompress((CAPTURES / f"{name}.pcapng.gz").read_bytes()))
+        return path
+
+    return unpack
+
+
+@pytest.fixture
+def config(tmp_path: Path) -> Path:
+    """A Wireshark configuration folder of its own, with the plugin and our profiles installed."""
+    folder = tmp_path / "config"
+    (folder / "plugins").mkdir(parents=True)
+    (folder / "plugins" / "wnv.lua").write_text(plugin_lua(), "utf-8")
+    shutil.copytree(PROJECT / "profiles", folder / "profiles")
+    return folder
+
+
+def run_wireshark(command: list[str | Path], config: Path | None = None, *, stdin: str = "") -> str:
+    """Runs one of Wireshark's commands, which must succeed without a word on stderr; returns its output."""
+    environment = dict(os.environ)
+    if config:
+        environment["WIRESHARK_CONFIG_DIR"] = str(config)
+    run = subprocess.run(
+        list(map(str, command)), env=environment, input=stdin, capture_output=True, text=True, check=False
+    )
+    words = [
+        line
+        for line in run.stderr.splitlines()
+        # sharkd greets; Debian's 4.0 warns root.
+        if line and not line.startswith(("Running as user", "Hello in child", "load: filename"))
+    ]
+    assert not words, words
+    assert run.returncode == 0
+    return run.stdout
+
+
+@pytest.fixture
+def tshark(tmp_path: Path) -> Callable[..., list[list[str]]]:
+    """Runs tshark with the plugin: the values of fields, a row a frame. Then nothing may have raised a Lua error."""
+    plugin = tmp_path / "wnv.lua"
+    plugin.write_text(plugin_lua(), "utf-8")
+
+    def run(capture: Path, fields: list[str], *options: str) -> list[list[str]]:
+        base = ["tshark", "-n", "-r", capture, "-X", f"lua_script:{plugin}"]
+        named = [part for field in fields for part in ("-e", field)]
+        text = run_wireshark([*base, *options, "-T", "fields", *named])
+        assert run_wireshark([*base, "-Y", "_ws.lua.error"]) == ""
+        return [line.split("\t") for line in text.splitlines()]
+
+    return run

@@ -1,0 +1,34 @@
+"""The command line at first sight."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from pywnv import __version__
+
+PYWNV = Path(sys.executable).with_name("pywnv")
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["annotate", "--help"], ["generate", "--help"]])
+def test_help(arguments: list[str]) -> None:
+    run = subprocess.run([PYWNV, *arguments], capture_output=True, text=True, check=True)
+    assert "Usage: pywnv" in run.stdout
+    assert run.stderr == ""
+    if arguments[1:]:
+        assert "Example: pywnv" in run.stdout
+
+
+def test_version() -> None:
+    run = subprocess.run([PYWNV, "--version"], capture_output=True, text=True, check=True)
+    assert run.stdout == f"pywnv {__version__}\n"
+
+
+def test_help_imports_nothing_heavy() -> None:
+    code = "import sys, pywnv.cli; print(*sorted(sys.modules))"
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    heavy = {"lupa", "jinja2", "rich.progress", "asyncio", "pyshark"}
+    assert heavy.isdisjoint(run.stdout.split())
