@@ -116,6 +116,7 @@ def plugin_lua() -> str:
 def generated() -> dict[str, str]:
     """Every generated file: its path below the project's folder, and its text."""
     texts = {"lua/wnv.lua": plugin_lua()}
+    texts["docs/fields.md"] = render("fields.md.j2", fields=fields.FIELDS, said=ENGINE_COLUMNS, version=__version__)
     for profile in PROFILES:
         for name in PROFILE_FILES:
             text = render(f"profile/{name}.j2", profile=profile, version=__version__)
