@@ -65,16 +65,22 @@ def rows(
     if engine is not Engine.TSHARK and not (engine is None and display_filter):
         try:
             with open_capture(capture) as opened:
-                yield header
-                yield from annotate(opened, json=is_json, window=window, progress=progress, warn=warn)
+                pieces = annotate(opened, json=is_json, window=window, progress=progress, warn=warn)
+                yield from _headed(header, pieces)
             return
         except UnknownFormatError:
             if engine is Engine.LUPA:
                 raise
     with open_file(capture):  # tshark's own words for a missing file are longer
         pass
-    yield header
-    yield from _tshark_rows(capture, is_json=is_json, window=window, display_filter=display_filter, warn=warn)
+    pieces = _tshark_rows(capture, is_json=is_json, window=window, display_filter=display_filter, warn=warn)
+    yield from _headed(header, pieces)
+
+
+def _headed(header: bytes, pieces: Iterator[bytes]) -> Iterator[bytes]:
+    """The pieces behind a header, which does not come before what is wrong with a capture is known."""
+    yield header + next(pieces, b"")
+    yield from pieces
 
 
 def _tshark_rows(

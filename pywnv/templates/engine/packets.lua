@@ -20,8 +20,9 @@ local MOST_TRIES = 64 -- candidates looked at for one frame
 local SPAN = 16 -- bytes of content in a key; fewer once the capture turns out to be cut shorter
 
 -- A step that takes this many times the longest known is not believed while another packet explains it better.
-local BELIEVABLE = 4
-local LEAST_LIMIT = 100e-6
+-- Where none does, the way has become slower for all: hosts stall more often than they lose one of many equals.
+local BELIEVABLE = 3
+local LEAST_LIMIT = 60e-6 -- seconds; steps without a load take less
 
 local TTL = 4294967296 -- `soft` of `key`: TTL * 2^32 + IP checksum * 2^16 + transport checksum
 local VERDICT, EVIDENCE, REWRITTEN = codes.verdict, codes.evidence, codes.rewritten
@@ -162,7 +163,8 @@ function M.new(window)
     return not passes(nodes[slot], hop)
   end
 
-  -- The packet of a queue that a frame shows: the first whose step takes believably long, else the first.
+  -- The packet of a queue that a frame shows: the first whose step takes believably long, else the first that would
+  -- take a step never seen yet, else the first.
   local function search(queue, number, time, hop, content, cut, soft)
     prune(queue)
     local index = max(queue.first, (queue.taken[hop] or 0) + 1)
@@ -174,19 +176,21 @@ function M.new(window)
       index = index + 1
     end
     queue.taken[hop] = index - 1 -- this hop's next sightings are of later packets
-    local choice
+    local unknown, late
     for try = index, min(index + MOST_TRIES, queue.last) do
       local slot = queue[try] % SLOTS + 1
       if fits(slot, number, time, hop, content, cut, soft) then
         local step = nodes[slot].next[hop]
         local peak = step and step.peak
-        if not peak or abs(time - last_time[slot]) <= max(BELIEVABLE * peak, LEAST_LIMIT) then
+        if not peak then
+          unknown = unknown or try
+        elseif abs(time - last_time[slot]) <= max(BELIEVABLE * peak, LEAST_LIMIT) then
           return try
         end
-        choice = choice or try
+        late = late or try
       end
     end
-    return choice
+    return unknown or late
   end
 
   local function join(id, number, time, hop, link, soft, alone)
@@ -216,7 +220,8 @@ function M.new(window)
     return node
   end
 
-  -- The same bytes at the same hop within the window: sent twice, or doubled by the network.
+  -- The same bytes at the same hop within the window: sent twice, or doubled by the network. Only a packet that went
+  -- on to another hop since proves that this capture does not simply record each frame more than once.
   local function repeats(entry, time, hop, content, soft)
     local id = entry
     if type(entry) == "table" then
@@ -226,7 +231,8 @@ function M.new(window)
       return false
     end
     local slot = id % SLOTS + 1
-    return contents[slot] == content
+    return nodes[slot].depth > 1
+      and contents[slot] == content
       and softs[slot] == soft
       and abs(time - last_time[slot]) <= window
       and passes(nodes[slot], hop)

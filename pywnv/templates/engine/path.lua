@@ -22,8 +22,8 @@ local function text_of(parent, hop)
 end
 
 --- The node behind `parent` (nil: the start) for a sighting at `hop`; nil where the path is too long.
--- A node has: hop, parent, depth (1 for the first sighting), text (nil where a hop has no name), and peak,
--- the longest that packets took lately to get here from the parent, in seconds (nil: not known yet).
+-- A node has: hop, parent, depth (1 for the first sighting), text (nil where a hop has no name), and peak, the
+-- longest that packets took lately to get here from the parent, in seconds (nil: not known yet).
 function Path:step(parent, hop)
   local branches = parent and parent.next or self.roots
   local node = branches[hop]
