@@ -118,13 +118,17 @@ def _reader(column: str) -> Callable[[str], str | Text]:
         return partial(_named, field.names)
     if field.type is fields.Type.BOOL:
         return lambda _: "true"
-    return Text if field.type is fields.Type.STRING else str
+    return _text if field.type is fields.Type.STRING else str
 
 
 class Text(str):
     """A value that JSON puts into quotes."""
 
     __slots__ = ()
+
+
+def _text(value: str) -> Text:
+    return Text(wireshark.plain_text(value))
 
 
 def _named(names: tuple[str, ...], number: str) -> Text:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -14,7 +13,7 @@ import typer
 from pywnv import __version__
 from pywnv.annotate import Engine, Format
 from pywnv.errors import Exit, WnvError
-from pywnv.output import STDOUT
+from pywnv.output import STDOUT, leave_stdout
 
 app = typer.Typer(
     help="Says which frames of a Windows capture are the same packet, and which way it went through the host.",
@@ -132,8 +131,7 @@ def main() -> None:
         typer.echo(f"pywnv: {error}", err=True)
         raise SystemExit(Exit.ERROR) from None
     except BrokenPipeError:
-        # The reader has seen enough (`| head`); what Python would still flush goes nowhere.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        leave_stdout()  # the reader has seen enough (`| head`)
         raise SystemExit(Exit.OK) from None
     except KeyboardInterrupt:
         raise SystemExit(130) from None

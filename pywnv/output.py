@@ -15,6 +15,11 @@ from pywnv.errors import OutputError
 STDOUT = Path("-")
 
 
+def leave_stdout() -> None:
+    """Lets what Python would still flush at its end go nowhere."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
 @contextmanager
 def whole_file(path: Path, *, force: bool, source: Path) -> Iterator[BinaryIO]:
     """A file to write, which gets its name once all is written; `-` is stdout.
@@ -28,8 +33,14 @@ def whole_file(path: Path, *, force: bool, source: Path) -> Iterator[BinaryIO]:
         OutputError: it exists and is not to be replaced, or cannot be written.
     """
     if path == STDOUT:
-        yield sys.stdout.buffer
-        sys.stdout.buffer.flush()
+        try:
+            yield sys.stdout.buffer
+            sys.stdout.buffer.flush()
+        except BrokenPipeError:
+            raise
+        except OSError as error:
+            leave_stdout()
+            raise OutputError(f"stdout: {error.strerror or error}") from error
         return
     if path.exists() and not force:
         raise OutputError(f"{path}: exists already; use --force to replace it")

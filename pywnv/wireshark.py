@@ -9,6 +9,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
+from functools import cache
 from pathlib import Path
 from typing import NoReturn
 
@@ -23,6 +24,7 @@ USUAL_PLACES = {
     "darwin": ("/Applications/Wireshark.app/Contents/MacOS/tshark",),
 }
 
+ESCAPES_BACKSLASHES = (4, 2)  # in `-T fields`; measured on 4.0 (no), 4.4 and 4.6 (yes)
 LUA_SKIPS_ROOT = (4, 4)  # from this version on, Lua scripts are silently not loaded for root
 
 
@@ -48,9 +50,24 @@ def version(tshark: str) -> tuple[int, int, int]:
     return (int(match[1]), int(match[2]), int(match[3])) if match else (0, 0, 0)
 
 
+@cache
+def _escapes_backslashes(tshark: str) -> bool:
+    return version(tshark) >= ESCAPES_BACKSLASHES
+
+
+def plain_text(value: str) -> str:
+    """A text as the plugin gave it, from how this tshark writes it in `-T fields`.
+
+    The engine leaves no control characters in names, so only backslashes are ever escaped.
+    """
+    if "\\" in value and _escapes_backslashes(find_tshark()):
+        return value.replace("\\\\", "\\")
+    return value
+
+
 def _complain(tshark: str, capture: Path, words: str) -> NoReturn:
     """Raises the error that tshark's words mean."""
-    if "wnv." in words and ("valid" in words or "neither a field" in words):
+    if "unknown preference" in words:  # the one we set, so the plugin is not there
         raise WiresharkError(_why_no_plugin(tshark))
     lines = [line.removeprefix("tshark: ") for line in words.splitlines() if not line.startswith("Running as user")]
     raise CaptureError(f"{capture}: tshark: {' '.join(lines) or 'failed without a word'}")
