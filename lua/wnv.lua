@@ -34,7 +34,7 @@ modules.link = (function()
 -- Sources: IEEE 802.3, 802.1Q, 802.1ad; IEEE 802.11-2020 section 9.2; RFC 1042 (SNAP);
 -- tcpdump.org LINKTYPE_LINUX_SLL, LINKTYPE_LINUX_SLL2, LINKTYPE_NULL; radiotap.org.
 
-local byte = string.byte
+local byte, sub = string.byte, string.sub
 
 local IPV4, IPV6 = 0x0800, 0x86dd
 local LLC = 0 -- an 802.3 frame whose payload starts with an LLC header that is not SNAP
@@ -58,7 +58,7 @@ end
 -- LLC/SNAP with an EtherType (RFC 1042), as 802.11 and 802.3 with a length field carry it.
 local function past_snap(buf, at, stop)
   local dsap, ssap, control, oui1, oui2, oui3, high, low = byte(buf, at, at + 7)
-  if low and dsap == 0xaa and ssap == 0xaa and control == 3 and oui1 + oui2 + oui3 == 0 then
+  if at + 7 <= stop and dsap == 0xaa and ssap == 0xaa and control == 3 and oui1 + oui2 + oui3 == 0 then
     return past_tags(buf, at + 8, stop, high * 256 + low)
   end
   return nil
@@ -148,6 +148,16 @@ function readers.radiotap(buf, at, stop)
   return readers.wifi(buf, at + high * 256 + low, stop)
 end
 
+--- The VLAN tags of an Ethernet header, as a string.
+function M.tags(header)
+  local at, high, low = 13, byte(header, 13, 14)
+  while low and is_tag(high * 256 + low) do
+    at = at + 4
+    high, low = byte(header, at, at + 1)
+  end
+  return sub(header, 13, at - 1)
+end
+
 --- The index of the network-layer header, and its EtherType.
 -- @param kind the link header: ethernet, sll, sll2, raw, null, wifi, radiotap; others are not read
 -- @param buf  a string that holds the frame
@@ -183,11 +193,16 @@ local link = ...
 local byte, sub, char = string.byte, string.sub, string.char
 local min, floor = math.min, math.floor
 
-local NO_ETHERTYPE, UNKNOWN_LINK = "\254", "\255" -- no IP header or ARP begins so
+-- How keys begin, so that no two kinds are ever equal; those of IP go on with the protocol.
+local ARP, OTHER, UNKNOWN_LINK = "\1", "\2", "\3"
+local IPV4, IPV6 = {}, {}
+for number = 0, 255 do
+  IPV4[number], IPV6[number] = "\4" .. char(number), "\6" .. char(number)
+end
 
--- Where a transport header holds its checksum, and how long that is.
-local CHECKSUM_AT = { [6] = 16, [17] = 6, [1] = 2, [58] = 2, [132] = 8, [33] = 6, [136] = 6 }
-local CHECKSUM_SIZE = { [132] = 4 }
+-- Where a transport header holds its checksum: of 16 bits, but 32 for SCTP.
+local TCP, SCTP = 6, 132
+local CHECKSUM_AT = { [TCP] = 16, [17] = 6, [1] = 2, [58] = 2, [SCTP] = 8, [33] = 6, [136] = 6 }
 
 -- IPv6 extension headers: hop-by-hop, routing, fragment, destination options, mobility, HIP, shim6.
 local FRAGMENT = 44
@@ -196,82 +211,78 @@ local MOST_EXTENSIONS = 16
 
 local M = {}
 
-local TCP = 6
-
--- One character a protocol: cheaper than cutting it from the frame.
-local PROTOCOL = {}
-for number = 0, 255 do
-  PROTOCOL[number] = char(number)
-end
+local NOT_CAPTURED = 0.5 -- stands for a checksum that the capture cut off
 
 -- Key and content of an IP packet. This runs for every frame: it makes no string that it does not need, and
 -- for IPv4 none of over 40 bytes but the content, as Lua keeps shorter ones in a pool.
+-- @param start     how the key starts
 -- @param head      the network header up to, and without, the hop limit
 -- @param rest      index from which on the network header counts again: its addresses
 -- @param transport index of the transport header
--- @param protocol  of the transport header
--- @param whole     whether a transport header stands there: not so inside a fragment
+-- @param protocol  of the transport header; nil inside a fragment, where none stands
 -- @param last      index of the packet's last captured byte
-local function transport_key(buf, head, rest, transport, protocol, whole, last, cut, span)
-  local checksum_at = whole and CHECKSUM_AT[protocol]
+local function transport_key(buf, start, head, rest, transport, protocol, last, span)
+  local checksum_at = CHECKSUM_AT[protocol]
   local payload, sum_at, checksum = transport, transport, 0
   if checksum_at then
     sum_at = transport + checksum_at
-    payload = sum_at + (CHECKSUM_SIZE[protocol] or 2)
-    if payload <= last + 1 then
-      local high, low = byte(buf, sum_at, sum_at + 1)
+    payload = sum_at + 2
+    if protocol == SCTP then
+      payload = sum_at + 4
+    end
+    if payload > last + 1 then
+      checksum = NOT_CAPTURED
+    else
+      local high, low, more_high, more_low = byte(buf, sum_at, payload - 1)
       checksum = high * 256 + low
+      if more_low then
+        checksum = (checksum + more_high * 256 + more_low) % 65536
+      end
     end
   end
   if sum_at > last + 1 then
     sum_at = last + 1
   end
-  local room = last - payload + 1
-  if protocol == TCP and whole then
-    -- The sequence number tells enough.
-    return PROTOCOL[protocol] .. head .. sub(buf, rest, sum_at - 1), sub(buf, payload, last), checksum, span
+  local content = sub(buf, payload, last)
+  if protocol == TCP then -- the sequence number tells enough
+    return start .. head .. sub(buf, rest, sum_at - 1), content, checksum, span
   end
-  local start = last
-  if room > span then
-    start = payload + span - 1
-  elseif not cut then
-    local key = PROTOCOL[protocol] .. head .. sub(buf, rest, sum_at - 1) .. sub(buf, payload, last)
-    return key, "", checksum, room
-  end
-  local key = PROTOCOL[protocol] .. head .. sub(buf, rest, sum_at - 1) .. sub(buf, payload, start)
-  return key, sub(buf, payload, last), checksum, room
+  return start .. head .. sub(buf, rest, sum_at - 1) .. sub(content, 1, span), content, checksum, #content
 end
 
-local function ipv4(buf, at, stop, span)
+local function ipv4(buf, at, stop, cut, span)
   local first, _, length2, length1, _, _, fragment2, fragment1, ttl, protocol, checksum2, checksum1 =
     byte(buf, at, at + 11)
   if at + 19 > stop or first < 0x45 or first > 0x4f then
     return nil
   end
   local header = first % 16 * 4
-  local length, last, cut = length2 * 256 + length1, stop, false
+  local length, last = length2 * 256 + length1, stop
   if length >= header then -- LSOv2 leaves the length 0
     last = at + length - 1
-    if last > stop then
-      last, cut = stop, true
+    cut = last > stop
+    if cut then
+      last = stop
     end
   end
   local whole = fragment2 % 32 == 0 and fragment1 == 0
+  local start, head = IPV4[protocol], sub(buf, at + 1, at + 7)
   local key, content, checksum, room =
-    transport_key(buf, sub(buf, at + 1, at + 7), at + 12, at + header, protocol, whole, last, cut, span)
+    transport_key(buf, start, head, at + 12, at + header, whole and protocol, last, span)
   return key, content, ttl * 4294967296 + (checksum2 * 256 + checksum1) * 65536 + checksum, room, cut
 end
 
-local function ipv6(buf, at, stop, span)
+local function ipv6(buf, at, stop, cut, span)
   local first, _, _, _, length2, length1, protocol, hop_limit = byte(buf, at, at + 7)
   if at + 39 > stop or first < 0x60 or first > 0x6f then
     return nil
   end
-  local length, last, cut = length2 * 256 + length1, stop, false
+  local length, last = length2 * 256 + length1, stop
   if length > 0 then
     last = at + 39 + length
-    if last > stop then
-      last, cut = stop, true
+    cut = last > stop
+    if cut then
+      last = stop
     end
   end
   local transport, whole = at + 40, true
@@ -291,7 +302,7 @@ local function ipv6(buf, at, stop, span)
     end
   end
   local key, content, checksum, room =
-    transport_key(buf, sub(buf, at, at + 6), at + 8, transport, protocol, whole, last, cut, span)
+    transport_key(buf, IPV6[protocol], sub(buf, at, at + 6), at + 8, transport, whole and protocol, last, span)
   return key, content, hop_limit * 4294967296 + checksum, room, cut
 end
 
@@ -303,6 +314,10 @@ local function without_padding(content)
   return sub(content, 1, last)
 end
 
+local function number(value)
+  return char(floor(value / 65536) % 256, floor(value / 256) % 256, value % 256)
+end
+
 --- Reads a frame.
 -- @param kind   its link header, as `link.network` takes it
 -- @param buf    a string that holds the frame
@@ -311,8 +326,9 @@ end
 -- @param length its length on the wire, in bytes
 -- @param span   how many bytes of the content the key holds
 -- @return key      string
--- @return content  string: everything behind the transport checksum, as far as captured; empty where the key holds it
--- @return soft     number: TTL or hop limit * 2^32 + IP checksum * 2^16 + transport checksum
+-- @return content  string: everything behind the transport checksum, as far as captured
+-- @return soft     number: TTL or hop limit * 2^32 + IP checksum * 2^16 + transport checksum; no whole number where
+--   that checksum was not captured
 -- @return room     how many bytes of content a key could hold
 -- @return cut      whether content is missing from the capture
 -- @return l3       index of the network header, or nil where the link header is not understood
@@ -321,18 +337,18 @@ function M.read(kind, buf, at, stop, length, span)
   local cut = stop - at + 1 < length
   if not l3 then
     local content = sub(buf, at, stop)
-    return UNKNOWN_LINK .. sub(content, 1, span), content, 0, #content, cut, nil
+    return UNKNOWN_LINK .. number(length) .. sub(content, 1, span), content, 0, #content, cut, nil
   end
   if ethertype == link.IPV4 or ethertype == link.IPV6 then
     local read = ethertype == link.IPV4 and ipv4 or ipv6
-    local key, content, soft, room, ip_cut = read(buf, l3, stop, span)
+    local key, content, soft, room, ip_cut = read(buf, l3, stop, cut, span)
     if key then
       return key, content, soft, room, ip_cut, l3
     end
   elseif ethertype == link.ARP then
-    return sub(buf, l3, min(l3 + 27, stop)), "", 0, span, false, l3
+    return ARP .. sub(buf, l3, min(l3 + 27, stop)), "", 0, span, false, l3
   end
-  local last = stop
+  local last, size = stop, ""
   if ethertype == link.LLC then
     local high, low = byte(buf, l3 - 2, l3 - 1)
     last = min(stop, l3 + high * 256 + low - 1)
@@ -340,9 +356,11 @@ function M.read(kind, buf, at, stop, length, span)
   local content = sub(buf, l3, last)
   if length <= 64 then
     content = without_padding(content) -- the wire pads a frame to 60 bytes, 64 with its FCS
+  else
+    size = number(length - (l3 - at))
   end
   local addresses = kind == "ethernet" and sub(buf, at, at + 11) or ""
-  local head = NO_ETHERTYPE .. char(floor(ethertype / 256), ethertype % 256) .. addresses
+  local head = OTHER .. number(ethertype) .. addresses .. size
   return head .. sub(content, 1, span), content, 0, #content, cut, l3
 end
 
@@ -376,7 +394,7 @@ local function character(text, at)
     point = point * 64 + more % 64
   end
   local least = size == 2 and 0x80 or size == 3 and 0x800 or 0x10000
-  if first < 0xc2 or point < least or point > 0x10ffff or (point >= 0xd800 and point < 0xe000) then
+  if first < 0xc2 or first > 0xf4 or point < least or point > 0x10ffff or (point >= 0xd800 and point < 0xe000) then
     return nil
   end
   return size, point
@@ -504,7 +522,7 @@ modules.packets = (function(...)
 -- sighting in order, so a burst of packets with the same bytes is never merged. At the same hop it is another
 -- packet.
 
-local codes, path = ...
+local codes, link, path = ...
 
 local abs, floor, max, min, sub = math.abs, math.floor, math.max, math.min, string.sub
 local passes, learn = path.passes, path.learn
@@ -519,39 +537,49 @@ local MOST_DISTANCE = 2 ^ 20 -- in frames, so that a body can remember two dista
 local MOST_TRIES = 64 -- candidates looked at for one frame
 local SPAN = 16 -- bytes of content in a key; fewer once the capture turns out to be cut shorter
 
--- A step that takes this many times the longest known is not believed while another packet explains it better.
--- Where none does, the way has become slower for all: hosts stall more often than they lose one of many equals.
-local BELIEVABLE = 3
-local LEAST_LIMIT = 60e-6 -- seconds; steps without a load take less
+-- How long a step may take, as a multiple of the longest known lately, or in seconds (NEW_: a step never taken yet).
+-- Up to LOOSE it is believed; only within TIGHT may a packet overtake one that waits beyond LOOSE and so seems lost.
+local LOOSE, LEAST_LOOSE, NEW_LOOSE = 3, 60e-6, 250e-6
+local TIGHT, LEAST_TIGHT, NEW_TIGHT = 1.5, 15e-6, 60e-6
+local MOST_SKIPS = 256 -- packets of a queue that a frame may rule out for its hop at once
 
-local TTL = 4294967296 -- `soft` of `key`: TTL * 2^32 + IP checksum * 2^16 + transport checksum
+-- `soft` of `key`: TTL * 2^32 + IP checksum * 2^16 + transport checksum.
+local TTL, CHECKSUM = 4294967296, 65536
 local VERDICT, EVIDENCE, REWRITTEN = codes.verdict, codes.evidence, codes.rewritten
 
 local M = {}
 
--- What differs between two sightings of one packet, as a sum of REWRITTEN.
-local function changes(hop, earlier_hop, link, earlier_link, soft, earlier_soft)
-  local what = 0
-  if link ~= earlier_link then
-    if hop.kind ~= "ethernet" or earlier_hop.kind ~= "ethernet" then
-      what = REWRITTEN.link
-    else
-      if sub(link, 1, 12) ~= sub(earlier_link, 1, 12) then
-        what = REWRITTEN.mac
-      end
-      if sub(link, 13) ~= sub(earlier_link, 13) then
-        what = what + REWRITTEN.vlan
-      end
-    end
+-- What differs between two sightings of one packet in its link header, as a sum of REWRITTEN.
+local function link_changes(hop, earlier_hop, header, earlier_header)
+  if hop.kind ~= "ethernet" or earlier_hop.kind ~= "ethernet" then
+    return REWRITTEN.link
   end
-  if soft ~= earlier_soft then
-    if floor(soft / TTL) ~= floor(earlier_soft / TTL) then
-      what = what + REWRITTEN.ttl -- and with it the IP checksum
-      soft, earlier_soft = soft % 65536, earlier_soft % 65536
-    end
-    if soft % TTL ~= earlier_soft % TTL then
-      what = what + REWRITTEN.checksum
-    end
+  local what = 0
+  if sub(header, 1, 12) ~= sub(earlier_header, 1, 12) then
+    what = REWRITTEN.mac
+  end
+  local tags, earlier_tags = link.tags(header), link.tags(earlier_header)
+  if tags ~= earlier_tags then
+    what = what + REWRITTEN.vlan
+  end
+  if sub(header, 13 + #tags) ~= sub(earlier_header, 13 + #earlier_tags) then
+    what = what + REWRITTEN.link
+  end
+  return what
+end
+
+-- The same for what hops change in the network and transport headers.
+local function soft_changes(soft, earlier)
+  local what = 0
+  if soft % 1 > 0 or earlier % 1 > 0 then -- a transport checksum was not captured
+    soft, earlier = floor(soft / CHECKSUM) * CHECKSUM, floor(earlier / CHECKSUM) * CHECKSUM
+  end
+  if floor(soft / TTL) ~= floor(earlier / TTL) then
+    what = REWRITTEN.ttl -- and with it the IP checksum
+    soft, earlier = soft % CHECKSUM, earlier % CHECKSUM
+  end
+  if soft % TTL ~= earlier % TTL then
+    what = what + REWRITTEN.checksum
   end
   return what
 end
@@ -564,9 +592,9 @@ function M.new(window)
 
   -- Packet `id` (1, 2, ...) lives in slot id % SLOTS + 1 of each of these.
   local first_frame, first_time, last_frame, last_time = {}, {}, {}, {}
-  local keys, contents, cuts, nodes, links, softs = {}, {}, {}, {}, {}, {}
+  local keys, contents, cuts, nodes, headers, softs, first_softs = {}, {}, {}, {}, {}, {}, {}
   local newest = 0
-  local young_from, old_from, bytes = 1, 1, 0 -- the first packets of both generations; bytes of content in the young
+  local young_from, old_from, bytes = 1, 1, 0 -- the first packets of both generations; bytes of the young
   local latest, disorder = -math.huge, 0 -- the largest time so far, and how far time ran back behind it
 
   -- key -> the id of the only packet with it, or a queue of ids: { first =, last =, taken = { [hop] = index } }
@@ -574,8 +602,8 @@ function M.new(window)
   local young, old = {}, {}
 
   -- The last step, so that it can be undone: Wireshark's read filter dissects a frame before it counts.
-  local undo_id, undo_joined, undo_frame, undo_time, undo_node, undo_link, undo_soft, undo_peak
-  local undo_queue, undo_hop, undo_taken
+  local undo_id, undo_joined, undo_frame, undo_time, undo_node, undo_header, undo_soft, undo_peak
+  local undo_queue, undo_hop, undo_taken, undo_entry
 
   -- What the last step found: the caller reads it before the next one.
   local found = {}
@@ -608,7 +636,7 @@ function M.new(window)
   local function next_generation()
     for id = old_from, young_from - 1 do
       local slot = id % SLOTS + 1
-      keys[slot], contents[slot], links[slot], nodes[slot] = nil, nil, nil, nil
+      keys[slot], contents[slot], headers[slot], nodes[slot] = nil, nil, nil, nil
     end
     old, young = young, {}
     old_from, young_from, bytes = young_from, newest + 1, 0
@@ -621,15 +649,12 @@ function M.new(window)
       or count >= LEAST_PACKETS and first_time[young_from % SLOTS + 1] < latest - window - 2 * disorder
   end
 
-  -- Copies cut at different places share only what both have: the keys of all that is known become as short.
-  local function shorten(to)
-    local from = grouping.span
-    grouping.span, young, old = to, {}, {}
-    for id = old_from, newest do
+  local function shorten_keys(from, to, first, last)
+    for id = first, last do
       local slot = id % SLOTS + 1
       local key, content = keys[slot], contents[slot]
       local taken = min(from, #content)
-      if sub(key, -taken) == sub(content, 1, taken) then
+      if sub(key, -taken) == sub(content, 1, taken) then -- not so for TCP
         keys[slot] = sub(key, 1, #key - taken) .. sub(content, 1, to)
       end
       remember(id, keys[slot])
@@ -663,12 +688,12 @@ function M.new(window)
     return not passes(nodes[slot], hop)
   end
 
-  -- The packet of a queue that a frame shows: the first whose step takes believably long, else the first that would
-  -- take a step never seen yet, else the first.
+  -- The packet of a queue that a frame shows: the first that waits, unless that seems to be lost.
   local function search(queue, number, time, hop, content, cut, soft)
     prune(queue)
     local index = max(queue.first, (queue.taken[hop] or 0) + 1)
-    while index <= queue.last do
+    local furthest = min(queue.last, index + MOST_SKIPS)
+    while index <= furthest do
       local slot = queue[index] % SLOTS + 1
       if time - last_time[slot] <= window and not passes(nodes[slot], hop) then
         break
@@ -676,24 +701,24 @@ function M.new(window)
       index = index + 1
     end
     queue.taken[hop] = index - 1 -- this hop's next sightings are of later packets
-    local unknown, late
+    local first
     for try = index, min(index + MOST_TRIES, queue.last) do
       local slot = queue[try] % SLOTS + 1
       if fits(slot, number, time, hop, content, cut, soft) then
         local step = nodes[slot].next[hop]
         local peak = step and step.peak
-        if not peak then
-          unknown = unknown or try
-        elseif abs(time - last_time[slot]) <= max(BELIEVABLE * peak, LEAST_LIMIT) then
-          return try
+        local took = abs(time - last_time[slot])
+        if took <= (peak and max(LOOSE * peak, LEAST_LOOSE) or NEW_LOOSE) then
+          local overtakes = first and took <= (peak and max(TIGHT * peak, LEAST_TIGHT) or NEW_TIGHT)
+          return overtakes and try or first or try
         end
-        late = late or try
+        first = first or try
       end
     end
-    return unknown or late
+    return first -- all wait long: the way has become slower
   end
 
-  local function join(id, number, time, hop, link, soft, alone)
+  local function join(id, number, time, hop, header, soft, alone)
     local slot = id % SLOTS + 1
     local earlier = nodes[slot]
     local node = earlier.next[hop] or paths:step(earlier, hop)
@@ -703,19 +728,20 @@ function M.new(window)
     local before, earlier_soft = last_time[slot], softs[slot]
     undo_id, undo_joined = id, true
     undo_frame, undo_time, undo_node = last_frame[slot], before, earlier
-    undo_link, undo_soft, undo_peak = links[slot], earlier_soft, node.peak
+    undo_header, undo_soft, undo_peak = headers[slot], earlier_soft, node.peak
     if alone then
       learn(node, abs(time - before))
     end
+    local what = soft == earlier_soft and 0 or soft_changes(soft, earlier_soft)
     found.verdict = VERDICT.duplicate
-    found.evidence = soft == earlier_soft and EVIDENCE.bytes or EVIDENCE.rewritten
-    found.rewritten = 0
-    if soft ~= earlier_soft or link ~= links[slot] then
-      found.rewritten = changes(hop, earlier.hop, link, links[slot], soft, earlier_soft)
+    found.evidence = what == 0 and EVIDENCE.bytes or EVIDENCE.rewritten
+    if header ~= headers[slot] then
+      what = what + link_changes(hop, earlier.hop, header, headers[slot])
     end
+    found.rewritten = what
     found.packet, found.previous = first_frame[slot], last_frame[slot]
     found.delta, found.elapsed = time - before, time - first_time[slot]
-    nodes[slot], links[slot], softs[slot] = node, link, soft
+    nodes[slot], headers[slot], softs[slot] = node, header, soft
     last_frame[slot], last_time[slot] = number, time
     return node
   end
@@ -733,28 +759,29 @@ function M.new(window)
     local slot = id % SLOTS + 1
     return nodes[slot].depth > 1
       and contents[slot] == content
-      and softs[slot] == soft
+      and (softs[slot] == soft or first_softs[slot] == soft)
       and abs(time - last_time[slot]) <= window
       and passes(nodes[slot], hop)
   end
 
-  local function add(number, time, hop, key, content, cut, link, soft, verdict)
+  local function add(number, time, hop, key, content, cut, header, soft, verdict)
     local node = paths:step(nil, hop)
     if time > latest then
       latest = time
     elseif latest - time > disorder then
       disorder = latest - time
     end
-    if is_full(#content) then
+    local size = #content + #key + #header
+    if is_full(size) then
       next_generation()
     end
     newest = newest + 1
     local slot = newest % SLOTS + 1
     first_frame[slot], first_time[slot], last_frame[slot], last_time[slot] = number, time, number, time
     keys[slot], contents[slot], cuts[slot] = key, content, cut
-    nodes[slot], links[slot], softs[slot] = node, link, soft
-    bytes = bytes + #content
-    undo_id, undo_joined = newest, false
+    nodes[slot], headers[slot], softs[slot], first_softs[slot] = node, header, soft, soft
+    bytes = bytes + size
+    undo_id, undo_joined, undo_entry = newest, false, young[key]
     remember(newest, key)
     found.verdict, found.evidence, found.rewritten = verdict, EVIDENCE.none, 0
     found.packet, found.previous, found.delta, found.elapsed = number, nil, nil, nil
@@ -766,9 +793,9 @@ function M.new(window)
   -- @param time    seconds since any fixed moment
   -- @param hop     table: the place it was seen at, always the same table for the same place
   -- @param key, content, soft, cut  as `key.read` gives them
-  -- @param link    string: its link header
+  -- @param header  string: its link header
   -- @return the node of its path; what else was found stands in `found` until the next step
-  function grouping.step(number, time, hop, key, content, soft, cut, link)
+  function grouping.step(number, time, hop, key, content, soft, cut, header)
     local entry = young[key] or old[key]
     local verdict = VERDICT.original
     undo_queue = nil
@@ -786,7 +813,7 @@ function M.new(window)
           entry.taken[hop] = index
         end
       end
-      local node = id and join(id, number, time, hop, link, soft, alone)
+      local node = id and join(id, number, time, hop, header, soft, alone)
       if node then
         return node
       end
@@ -794,7 +821,7 @@ function M.new(window)
         verdict = VERDICT["repeat"]
       end
     end
-    return add(number, time, hop, key, content, cut, link, soft, verdict)
+    return add(number, time, hop, key, content, cut, header, soft, verdict)
   end
 
   --- Takes a frame that cannot be grouped, for want of a time.
@@ -814,16 +841,16 @@ function M.new(window)
     if undo_joined then
       nodes[slot].peak = undo_peak
       last_frame[slot], last_time[slot], nodes[slot] = undo_frame, undo_time, undo_node
-      links[slot], softs[slot] = undo_link, undo_soft
+      headers[slot], softs[slot] = undo_header, undo_soft
     else
-      local entry = young[keys[slot]]
+      local key = keys[slot]
+      local entry = young[key]
       if type(entry) == "table" then
         entry[entry.last] = nil
         entry.last = entry.last - 1
-      else
-        young[keys[slot]] = nil
       end
-      bytes = bytes - #contents[slot]
+      young[key] = undo_entry
+      bytes = bytes - #contents[slot] - #key - #headers[slot]
       newest = newest - 1
     end
     if undo_queue then
@@ -832,18 +859,22 @@ function M.new(window)
     undo_id, undo_queue = nil, nil
   end
 
-  --- Makes keys hold no more than `to` bytes of content, those of the packets known so far too.
+  --- Makes keys hold no more than `to` bytes of content, those of the packets known so far too: copies that were cut at
+  -- different places share only what both have.
   function grouping.shorten(to)
-    if to < grouping.span then
-      shorten(to)
-    end
+    local from = grouping.span
+    grouping.span, young, old = to, {}, {}
+    shorten_keys(from, to, old_from, young_from - 1)
+    old, young = young, {}
+    shorten_keys(from, to, young_from, newest)
+    undo_id = nil
   end
 
   return grouping
 end
 
 return M
-end)(modules.codes, modules.path)
+end)(modules.codes, modules.link, modules.path)
 
 modules.engine = (function(...)
 --- The engine: takes the frames of a capture one by one and says what each one is.
@@ -898,7 +929,7 @@ function M.new(window)
     local span = grouping.span
     local packet_key, content, soft, room, cut, l3 = key.read(place.kind, buf, at, stop, length, span)
     if cut and room < span then
-      grouping.shorten(room > 0 and room or 0)
+      grouping.shorten(math.max(room, 0))
       packet_key, content = key.read(place.kind, buf, at, stop, length, grouping.span)
     end
     return grouping.step(number, time, place, packet_key, content, soft, cut, l3 and sub(buf, at, l3 - 1) or "")
@@ -1110,60 +1141,61 @@ end
 
 local function show(tree)
   local item = tree:add(wnv)
-  local value
-  value = said.packet
-  if value then
-    item:add(fields.packet, value)
+  local field, value
+  local visible = tree.visible -- else items cost more than to ask whether anybody wants them
+  field, value = fields.packet, said.packet
+  if value and (visible or tree:referenced(field)) then
+    item:add(field, value)
   end
-  value = said.appearance
-  if value then
-    item:add(fields.appearance, value)
+  field, value = fields.appearance, said.appearance
+  if value and (visible or tree:referenced(field)) then
+    item:add(field, value)
   end
-  value = said.duplicate
-  if value then
-    item:add(fields.duplicate, value)
+  field, value = fields.duplicate, said.duplicate
+  if value and (visible or tree:referenced(field)) then
+    item:add(field, value)
   end
-  value = said.duplicate_of
-  if value then
-    item:add(fields.duplicate_of, value)
+  field, value = fields.duplicate_of, said.duplicate_of
+  if value and (visible or tree:referenced(field)) then
+    item:add(field, value)
   end
-  value = said.previous
-  if value then
-    item:add(fields.previous, value)
+  field, value = fields.previous, said.previous
+  if value and (visible or tree:referenced(field)) then
+    item:add(field, value)
   end
-  value = said.verdict
-  if value then
-    item:add(fields.verdict, value)
+  field, value = fields.verdict, said.verdict
+  if value and (visible or tree:referenced(field)) then
+    item:add(field, value)
   end
-  value = said.evidence
-  if value then
-    item:add(fields.evidence, value)
+  field, value = fields.evidence, said.evidence
+  if value and (visible or tree:referenced(field)) then
+    item:add(field, value)
   end
-  value = said.rewritten
-  if value then
-    item:add(fields.rewritten, value)
+  field, value = fields.rewritten, said.rewritten
+  if value and (visible or tree:referenced(field)) then
+    item:add(field, value)
   end
-  value = said.hop
-  if value then
-    item:add(fields.hop, value)
+  field, value = fields.hop, said.hop
+  if value and (visible or tree:referenced(field)) then
+    item:add(field, value)
   end
-  value = said.hop_role
-  if value then
-    item:add(fields.hop_role, value)
+  field, value = fields.hop_role, said.hop_role
+  if value and (visible or tree:referenced(field)) then
+    item:add(field, value)
   end
-  value = said.hop_delta
-  if value then
-    item:add(fields.hop_delta, duration(value))
+  field, value = fields.hop_delta, said.hop_delta
+  if value and (visible or tree:referenced(field)) then
+    item:add(field, duration(value))
   end
-  value = said.hop_elapsed
-  if value then
-    item:add(fields.hop_elapsed, duration(value))
+  field, value = fields.hop_elapsed, said.hop_elapsed
+  if value and (visible or tree:referenced(field)) then
+    item:add(field, duration(value))
   end
-  value = said.path
-  if value then
-    item:add(fields.path, value)
+  field, value = fields.path, said.path
+  if value and (visible or tree:referenced(field)) then
+    item:add(field, value)
   end
-  if tells and tree.visible then
+  if tells and visible then
     item:set_generated():append_text(summary())
   end
 end

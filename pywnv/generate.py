@@ -27,7 +27,7 @@ ENGINE = (
     ("key", ("link",)),
     ("hop", ("codes",)),
     ("path", ()),
-    ("packets", ("codes", "path")),
+    ("packets", ("codes", "link", "path")),
     ("engine", ("codes", "key", "hop", "packets")),
 )
 # What the engine says today; the other fields stay empty until it does.

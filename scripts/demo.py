@@ -50,11 +50,10 @@ def main() -> None:
     plain, load = ("tshark", "-n", "-r", CAPTURE), ("-X", f"lua_script:{PLUGIN}")
     before = len(output_of(*plain, "-Y", ALARM).splitlines())
     after = len(output_of(*plain, *load, "-Y", f"{ALARM} && !wnv.duplicate").splitlines())
-    console.print(f"[bold]$ tshark -r CAPTURE -Y '{ALARM}'[/]\n{before} alarms: the copies look like retransmissions.\n")
-    console.print(
-        f"[bold]$ tshark -X lua_script:{PLUGIN} -r CAPTURE -Y '{ALARM} && !wnv.duplicate'[/]\n"
-        f"{after} alarms: what really went wrong on the wire."
-    )
+    console.print(f"[bold]$ tshark -r CAPTURE -Y '{ALARM}'[/]")
+    console.print(f"{before} alarms: the copies look like retransmissions.\n")
+    console.print(f"[bold]$ tshark -X lua_script:{PLUGIN} -r CAPTURE -Y '{ALARM} && !wnv.duplicate'[/]")
+    console.print(f"{after} alarms: what really went wrong on the wire.")
 
 
 if __name__ == "__main__":

@@ -13,7 +13,7 @@ TIMEOUT = 60
 
 def command(*arguments: object, before: str = "pass") -> list[str]:
     """A command line; `before` is Python that the new process runs before it becomes pywnv."""
-    start = f"import os, resource, signal, sys; {before}; os.execv(sys.argv[1], sys.argv[1:])"
+    start = f"import os, sys; {before}; os.execv(sys.argv[1], sys.argv[1:])"
     return [sys.executable, "-c", start, str(PYWNV), *map(str, arguments)]
 
 
@@ -22,6 +22,4 @@ def run(
 ) -> subprocess.CompletedProcess[bytes]:
     """Runs pywnv to its end; what is not redirected by `streams` is captured."""
     streams = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE} | streams
-    return subprocess.run(
-        command(*arguments, before=before), env=environment, timeout=TIMEOUT, check=False, **streams
-    )
+    return subprocess.run(command(*arguments, before=before), env=environment, timeout=TIMEOUT, check=False, **streams)

@@ -50,7 +50,7 @@ function M.new(window)
     local span = grouping.span
     local packet_key, content, soft, room, cut, l3 = key.read(place.kind, buf, at, stop, length, span)
     if cut and room < span then
-      grouping.shorten(room > 0 and room or 0)
+      grouping.shorten(math.max(room, 0))
       packet_key, content = key.read(place.kind, buf, at, stop, length, grouping.span)
     end
     return grouping.step(number, time, place, packet_key, content, soft, cut, l3 and sub(buf, at, l3 - 1) or "")

@@ -24,7 +24,7 @@ local function character(text, at)
     point = point * 64 + more % 64
   end
   local least = size == 2 and 0x80 or size == 3 and 0x800 or 0x10000
-  if first < 0xc2 or point < least or point > 0x10ffff or (point >= 0xd800 and point < 0xe000) then
+  if first < 0xc2 or first > 0xf4 or point < least or point > 0x10ffff or (point >= 0xd800 and point < 0xe000) then
     return nil
   end
   return size, point

@@ -10,11 +10,16 @@ local link = ...
 local byte, sub, char = string.byte, string.sub, string.char
 local min, floor = math.min, math.floor
 
-local NO_ETHERTYPE, UNKNOWN_LINK = "\254", "\255" -- no IP header or ARP begins so
+-- How keys begin, so that no two kinds are ever equal; those of IP go on with the protocol.
+local ARP, OTHER, UNKNOWN_LINK = "\1", "\2", "\3"
+local IPV4, IPV6 = {}, {}
+for number = 0, 255 do
+  IPV4[number], IPV6[number] = "\4" .. char(number), "\6" .. char(number)
+end
 
--- Where a transport header holds its checksum, and how long that is.
-local CHECKSUM_AT = { [6] = 16, [17] = 6, [1] = 2, [58] = 2, [132] = 8, [33] = 6, [136] = 6 }
-local CHECKSUM_SIZE = { [132] = 4 }
+-- Where a transport header holds its checksum: of 16 bits, but 32 for SCTP.
+local TCP, SCTP = 6, 132
+local CHECKSUM_AT = { [TCP] = 16, [17] = 6, [1] = 2, [58] = 2, [SCTP] = 8, [33] = 6, [136] = 6 }
 
 -- IPv6 extension headers: hop-by-hop, routing, fragment, destination options, mobility, HIP, shim6.
 local FRAGMENT = 44
@@ -23,82 +28,78 @@ local MOST_EXTENSIONS = 16
 
 local M = {}
 
-local TCP = 6
-
--- One character a protocol: cheaper than cutting it from the frame.
-local PROTOCOL = {}
-for number = 0, 255 do
-  PROTOCOL[number] = char(number)
-end
+local NOT_CAPTURED = 0.5 -- stands for a checksum that the capture cut off
 
 -- Key and content of an IP packet. This runs for every frame: it makes no string that it does not need, and
 -- for IPv4 none of over 40 bytes but the content, as Lua keeps shorter ones in a pool.
+-- @param start     how the key starts
 -- @param head      the network header up to, and without, the hop limit
 -- @param rest      index from which on the network header counts again: its addresses
 -- @param transport index of the transport header
--- @param protocol  of the transport header
--- @param whole     whether a transport header stands there: not so inside a fragment
+-- @param protocol  of the transport header; nil inside a fragment, where none stands
 -- @param last      index of the packet's last captured byte
-local function transport_key(buf, head, rest, transport, protocol, whole, last, cut, span)
-  local checksum_at = whole and CHECKSUM_AT[protocol]
+local function transport_key(buf, start, head, rest, transport, protocol, last, span)
+  local checksum_at = CHECKSUM_AT[protocol]
   local payload, sum_at, checksum = transport, transport, 0
   if checksum_at then
     sum_at = transport + checksum_at
-    payload = sum_at + (CHECKSUM_SIZE[protocol] or 2)
-    if payload <= last + 1 then
-      local high, low = byte(buf, sum_at, sum_at + 1)
+    payload = sum_at + 2
+    if protocol == SCTP then
+      payload = sum_at + 4
+    end
+    if payload > last + 1 then
+      checksum = NOT_CAPTURED
+    else
+      local high, low, more_high, more_low = byte(buf, sum_at, payload - 1)
       checksum = high * 256 + low
+      if more_low then
+        checksum = (checksum + more_high * 256 + more_low) % 65536
+      end
     end
   end
   if sum_at > last + 1 then
     sum_at = last + 1
   end
-  local room = last - payload + 1
-  if protocol == TCP and whole then
-    -- The sequence number tells enough.
-    return PROTOCOL[protocol] .. head .. sub(buf, rest, sum_at - 1), sub(buf, payload, last), checksum, span
+  local content = sub(buf, payload, last)
+  if protocol == TCP then -- the sequence number tells enough
+    return start .. head .. sub(buf, rest, sum_at - 1), content, checksum, span
   end
-  local start = last
-  if room > span then
-    start = payload + span - 1
-  elseif not cut then
-    local key = PROTOCOL[protocol] .. head .. sub(buf, rest, sum_at - 1) .. sub(buf, payload, last)
-    return key, "", checksum, room
-  end
-  local key = PROTOCOL[protocol] .. head .. sub(buf, rest, sum_at - 1) .. sub(buf, payload, start)
-  return key, sub(buf, payload, last), checksum, room
+  return start .. head .. sub(buf, rest, sum_at - 1) .. sub(content, 1, span), content, checksum, #content
 end
 
-local function ipv4(buf, at, stop, span)
+local function ipv4(buf, at, stop, cut, span)
   local first, _, length2, length1, _, _, fragment2, fragment1, ttl, protocol, checksum2, checksum1 =
     byte(buf, at, at + 11)
   if at + 19 > stop or first < 0x45 or first > 0x4f then
     return nil
   end
   local header = first % 16 * 4
-  local length, last, cut = length2 * 256 + length1, stop, false
+  local length, last = length2 * 256 + length1, stop
   if length >= header then -- LSOv2 leaves the length 0
     last = at + length - 1
-    if last > stop then
-      last, cut = stop, true
+    cut = last > stop
+    if cut then
+      last = stop
     end
   end
   local whole = fragment2 % 32 == 0 and fragment1 == 0
+  local start, head = IPV4[protocol], sub(buf, at + 1, at + 7)
   local key, content, checksum, room =
-    transport_key(buf, sub(buf, at + 1, at + 7), at + 12, at + header, protocol, whole, last, cut, span)
+    transport_key(buf, start, head, at + 12, at + header, whole and protocol, last, span)
   return key, content, ttl * 4294967296 + (checksum2 * 256 + checksum1) * 65536 + checksum, room, cut
 end
 
-local function ipv6(buf, at, stop, span)
+local function ipv6(buf, at, stop, cut, span)
   local first, _, _, _, length2, length1, protocol, hop_limit = byte(buf, at, at + 7)
   if at + 39 > stop or first < 0x60 or first > 0x6f then
     return nil
   end
-  local length, last, cut = length2 * 256 + length1, stop, false
+  local length, last = length2 * 256 + length1, stop
   if length > 0 then
     last = at + 39 + length
-    if last > stop then
-      last, cut = stop, true
+    cut = last > stop
+    if cut then
+      last = stop
     end
   end
   local transport, whole = at + 40, true
@@ -118,7 +119,7 @@ local function ipv6(buf, at, stop, span)
     end
   end
   local key, content, checksum, room =
-    transport_key(buf, sub(buf, at, at + 6), at + 8, transport, protocol, whole, last, cut, span)
+    transport_key(buf, IPV6[protocol], sub(buf, at, at + 6), at + 8, transport, whole and protocol, last, span)
   return key, content, hop_limit * 4294967296 + checksum, room, cut
 end
 
@@ -130,6 +131,10 @@ local function without_padding(content)
   return sub(content, 1, last)
 end
 
+local function number(value)
+  return char(floor(value / 65536) % 256, floor(value / 256) % 256, value % 256)
+end
+
 --- Reads a frame.
 -- @param kind   its link header, as `link.network` takes it
 -- @param buf    a string that holds the frame
@@ -138,8 +143,9 @@ end
 -- @param length its length on the wire, in bytes
 -- @param span   how many bytes of the content the key holds
 -- @return key      string
--- @return content  string: everything behind the transport checksum, as far as captured; empty where the key holds it
--- @return soft     number: TTL or hop limit * 2^32 + IP checksum * 2^16 + transport checksum
+-- @return content  string: everything behind the transport checksum, as far as captured
+-- @return soft     number: TTL or hop limit * 2^32 + IP checksum * 2^16 + transport checksum; no whole number where
+--   that checksum was not captured
 -- @return room     how many bytes of content a key could hold
 -- @return cut      whether content is missing from the capture
 -- @return l3       index of the network header, or nil where the link header is not understood
@@ -148,18 +154,18 @@ function M.read(kind, buf, at, stop, length, span)
   local cut = stop - at + 1 < length
   if not l3 then
     local content = sub(buf, at, stop)
-    return UNKNOWN_LINK .. sub(content, 1, span), content, 0, #content, cut, nil
+    return UNKNOWN_LINK .. number(length) .. sub(content, 1, span), content, 0, #content, cut, nil
   end
   if ethertype == link.IPV4 or ethertype == link.IPV6 then
     local read = ethertype == link.IPV4 and ipv4 or ipv6
-    local key, content, soft, room, ip_cut = read(buf, l3, stop, span)
+    local key, content, soft, room, ip_cut = read(buf, l3, stop, cut, span)
     if key then
       return key, content, soft, room, ip_cut, l3
     end
   elseif ethertype == link.ARP then
-    return sub(buf, l3, min(l3 + 27, stop)), "", 0, span, false, l3
+    return ARP .. sub(buf, l3, min(l3 + 27, stop)), "", 0, span, false, l3
   end
-  local last = stop
+  local last, size = stop, ""
   if ethertype == link.LLC then
     local high, low = byte(buf, l3 - 2, l3 - 1)
     last = min(stop, l3 + high * 256 + low - 1)
@@ -167,9 +173,11 @@ function M.read(kind, buf, at, stop, length, span)
   local content = sub(buf, l3, last)
   if length <= 64 then
     content = without_padding(content) -- the wire pads a frame to 60 bytes, 64 with its FCS
+  else
+    size = number(length - (l3 - at))
   end
   local addresses = kind == "ethernet" and sub(buf, at, at + 11) or ""
-  local head = NO_ETHERTYPE .. char(floor(ethertype / 256), ethertype % 256) .. addresses
+  local head = OTHER .. number(ethertype) .. addresses .. size
   return head .. sub(content, 1, span), content, 0, #content, cut, l3
 end
 

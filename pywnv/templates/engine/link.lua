@@ -3,7 +3,7 @@
 -- Sources: IEEE 802.3, 802.1Q, 802.1ad; IEEE 802.11-2020 section 9.2; RFC 1042 (SNAP);
 -- tcpdump.org LINKTYPE_LINUX_SLL, LINKTYPE_LINUX_SLL2, LINKTYPE_NULL; radiotap.org.
 
-local byte = string.byte
+local byte, sub = string.byte, string.sub
 
 local IPV4, IPV6 = 0x0800, 0x86dd
 local LLC = 0 -- an 802.3 frame whose payload starts with an LLC header that is not SNAP
@@ -27,7 +27,7 @@ end
 -- LLC/SNAP with an EtherType (RFC 1042), as 802.11 and 802.3 with a length field carry it.
 local function past_snap(buf, at, stop)
   local dsap, ssap, control, oui1, oui2, oui3, high, low = byte(buf, at, at + 7)
-  if low and dsap == 0xaa and ssap == 0xaa and control == 3 and oui1 + oui2 + oui3 == 0 then
+  if at + 7 <= stop and dsap == 0xaa and ssap == 0xaa and control == 3 and oui1 + oui2 + oui3 == 0 then
     return past_tags(buf, at + 8, stop, high * 256 + low)
   end
   return nil
@@ -115,6 +115,16 @@ function readers.radiotap(buf, at, stop)
     return nil
   end
   return readers.wifi(buf, at + high * 256 + low, stop)
+end
+
+--- The VLAN tags of an Ethernet header, as a string.
+function M.tags(header)
+  local at, high, low = 13, byte(header, 13, 14)
+  while low and is_tag(high * 256 + low) do
+    at = at + 4
+    high, low = byte(header, at, at + 1)
+  end
+  return sub(header, 13, at - 1)
 end
 
 --- The index of the network-layer header, and its EtherType.

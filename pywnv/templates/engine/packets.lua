@@ -4,7 +4,7 @@
 -- sighting in order, so a burst of packets with the same bytes is never merged. At the same hop it is another
 -- packet.
 
-local codes, path = ...
+local codes, link, path = ...
 
 local abs, floor, max, min, sub = math.abs, math.floor, math.max, math.min, string.sub
 local passes, learn = path.passes, path.learn
@@ -19,39 +19,49 @@ local MOST_DISTANCE = 2 ^ 20 -- in frames, so that a body can remember two dista
 local MOST_TRIES = 64 -- candidates looked at for one frame
 local SPAN = 16 -- bytes of content in a key; fewer once the capture turns out to be cut shorter
 
--- A step that takes this many times the longest known is not believed while another packet explains it better.
--- Where none does, the way has become slower for all: hosts stall more often than they lose one of many equals.
-local BELIEVABLE = 3
-local LEAST_LIMIT = 60e-6 -- seconds; steps without a load take less
+-- How long a step may take, as a multiple of the longest known lately, or in seconds (NEW_: a step never taken yet).
+-- Up to LOOSE it is believed; only within TIGHT may a packet overtake one that waits beyond LOOSE and so seems lost.
+local LOOSE, LEAST_LOOSE, NEW_LOOSE = 3, 60e-6, 250e-6
+local TIGHT, LEAST_TIGHT, NEW_TIGHT = 1.5, 15e-6, 60e-6
+local MOST_SKIPS = 256 -- packets of a queue that a frame may rule out for its hop at once
 
-local TTL = 4294967296 -- `soft` of `key`: TTL * 2^32 + IP checksum * 2^16 + transport checksum
+-- `soft` of `key`: TTL * 2^32 + IP checksum * 2^16 + transport checksum.
+local TTL, CHECKSUM = 4294967296, 65536
 local VERDICT, EVIDENCE, REWRITTEN = codes.verdict, codes.evidence, codes.rewritten
 
 local M = {}
 
--- What differs between two sightings of one packet, as a sum of REWRITTEN.
-local function changes(hop, earlier_hop, link, earlier_link, soft, earlier_soft)
-  local what = 0
-  if link ~= earlier_link then
-    if hop.kind ~= "ethernet" or earlier_hop.kind ~= "ethernet" then
-      what = REWRITTEN.link
-    else
-      if sub(link, 1, 12) ~= sub(earlier_link, 1, 12) then
-        what = REWRITTEN.mac
-      end
-      if sub(link, 13) ~= sub(earlier_link, 13) then
-        what = what + REWRITTEN.vlan
-      end
-    end
+-- What differs between two sightings of one packet in its link header, as a sum of REWRITTEN.
+local function link_changes(hop, earlier_hop, header, earlier_header)
+  if hop.kind ~= "ethernet" or earlier_hop.kind ~= "ethernet" then
+    return REWRITTEN.link
   end
-  if soft ~= earlier_soft then
-    if floor(soft / TTL) ~= floor(earlier_soft / TTL) then
-      what = what + REWRITTEN.ttl -- and with it the IP checksum
-      soft, earlier_soft = soft % 65536, earlier_soft % 65536
-    end
-    if soft % TTL ~= earlier_soft % TTL then
-      what = what + REWRITTEN.checksum
-    end
+  local what = 0
+  if sub(header, 1, 12) ~= sub(earlier_header, 1, 12) then
+    what = REWRITTEN.mac
+  end
+  local tags, earlier_tags = link.tags(header), link.tags(earlier_header)
+  if tags ~= earlier_tags then
+    what = what + REWRITTEN.vlan
+  end
+  if sub(header, 13 + #tags) ~= sub(earlier_header, 13 + #earlier_tags) then
+    what = what + REWRITTEN.link
+  end
+  return what
+end
+
+-- The same for what hops change in the network and transport headers.
+local function soft_changes(soft, earlier)
+  local what = 0
+  if soft % 1 > 0 or earlier % 1 > 0 then -- a transport checksum was not captured
+    soft, earlier = floor(soft / CHECKSUM) * CHECKSUM, floor(earlier / CHECKSUM) * CHECKSUM
+  end
+  if floor(soft / TTL) ~= floor(earlier / TTL) then
+    what = REWRITTEN.ttl -- and with it the IP checksum
+    soft, earlier = soft % CHECKSUM, earlier % CHECKSUM
+  end
+  if soft % TTL ~= earlier % TTL then
+    what = what + REWRITTEN.checksum
   end
   return what
 end
@@ -64,9 +74,9 @@ function M.new(window)
 
   -- Packet `id` (1, 2, ...) lives in slot id % SLOTS + 1 of each of these.
   local first_frame, first_time, last_frame, last_time = {}, {}, {}, {}
-  local keys, contents, cuts, nodes, links, softs = {}, {}, {}, {}, {}, {}
+  local keys, contents, cuts, nodes, headers, softs, first_softs = {}, {}, {}, {}, {}, {}, {}
   local newest = 0
-  local young_from, old_from, bytes = 1, 1, 0 -- the first packets of both generations; bytes of content in the young
+  local young_from, old_from, bytes = 1, 1, 0 -- the first packets of both generations; bytes of the young
   local latest, disorder = -math.huge, 0 -- the largest time so far, and how far time ran back behind it
 
   -- key -> the id of the only packet with it, or a queue of ids: { first =, last =, taken = { [hop] = index } }
@@ -74,8 +84,8 @@ function M.new(window)
   local young, old = {}, {}
 
   -- The last step, so that it can be undone: Wireshark's read filter dissects a frame before it counts.
-  local undo_id, undo_joined, undo_frame, undo_time, undo_node, undo_link, undo_soft, undo_peak
-  local undo_queue, undo_hop, undo_taken
+  local undo_id, undo_joined, undo_frame, undo_time, undo_node, undo_header, undo_soft, undo_peak
+  local undo_queue, undo_hop, undo_taken, undo_entry
 
   -- What the last step found: the caller reads it before the next one.
   local found = {}
@@ -108,7 +118,7 @@ function M.new(window)
   local function next_generation()
     for id = old_from, young_from - 1 do
       local slot = id % SLOTS + 1
-      keys[slot], contents[slot], links[slot], nodes[slot] = nil, nil, nil, nil
+      keys[slot], contents[slot], headers[slot], nodes[slot] = nil, nil, nil, nil
     end
     old, young = young, {}
     old_from, young_from, bytes = young_from, newest + 1, 0
@@ -121,15 +131,12 @@ function M.new(window)
       or count >= LEAST_PACKETS and first_time[young_from % SLOTS + 1] < latest - window - 2 * disorder
   end
 
-  -- Copies cut at different places share only what both have: the keys of all that is known become as short.
-  local function shorten(to)
-    local from = grouping.span
-    grouping.span, young, old = to, {}, {}
-    for id = old_from, newest do
+  local function shorten_keys(from, to, first, last)
+    for id = first, last do
       local slot = id % SLOTS + 1
       local key, content = keys[slot], contents[slot]
       local taken = min(from, #content)
-      if sub(key, -taken) == sub(content, 1, taken) then
+      if sub(key, -taken) == sub(content, 1, taken) then -- not so for TCP
         keys[slot] = sub(key, 1, #key - taken) .. sub(content, 1, to)
       end
       remember(id, keys[slot])
@@ -163,12 +170,12 @@ function M.new(window)
     return not passes(nodes[slot], hop)
   end
 
-  -- The packet of a queue that a frame shows: the first whose step takes believably long, else the first that would
-  -- take a step never seen yet, else the first.
+  -- The packet of a queue that a frame shows: the first that waits, unless that seems to be lost.
   local function search(queue, number, time, hop, content, cut, soft)
     prune(queue)
     local index = max(queue.first, (queue.taken[hop] or 0) + 1)
-    while index <= queue.last do
+    local furthest = min(queue.last, index + MOST_SKIPS)
+    while index <= furthest do
       local slot = queue[index] % SLOTS + 1
       if time - last_time[slot] <= window and not passes(nodes[slot], hop) then
         break
@@ -176,24 +183,24 @@ function M.new(window)
       index = index + 1
     end
     queue.taken[hop] = index - 1 -- this hop's next sightings are of later packets
-    local unknown, late
+    local first
     for try = index, min(index + MOST_TRIES, queue.last) do
       local slot = queue[try] % SLOTS + 1
       if fits(slot, number, time, hop, content, cut, soft) then
         local step = nodes[slot].next[hop]
         local peak = step and step.peak
-        if not peak then
-          unknown = unknown or try
-        elseif abs(time - last_time[slot]) <= max(BELIEVABLE * peak, LEAST_LIMIT) then
-          return try
+        local took = abs(time - last_time[slot])
+        if took <= (peak and max(LOOSE * peak, LEAST_LOOSE) or NEW_LOOSE) then
+          local overtakes = first and took <= (peak and max(TIGHT * peak, LEAST_TIGHT) or NEW_TIGHT)
+          return overtakes and try or first or try
         end
-        late = late or try
+        first = first or try
       end
     end
-    return unknown or late
+    return first -- all wait long: the way has become slower
   end
 
-  local function join(id, number, time, hop, link, soft, alone)
+  local function join(id, number, time, hop, header, soft, alone)
     local slot = id % SLOTS + 1
     local earlier = nodes[slot]
     local node = earlier.next[hop] or paths:step(earlier, hop)
@@ -203,19 +210,20 @@ function M.new(window)
     local before, earlier_soft = last_time[slot], softs[slot]
     undo_id, undo_joined = id, true
     undo_frame, undo_time, undo_node = last_frame[slot], before, earlier
-    undo_link, undo_soft, undo_peak = links[slot], earlier_soft, node.peak
+    undo_header, undo_soft, undo_peak = headers[slot], earlier_soft, node.peak
     if alone then
       learn(node, abs(time - before))
     end
+    local what = soft == earlier_soft and 0 or soft_changes(soft, earlier_soft)
     found.verdict = VERDICT.duplicate
-    found.evidence = soft == earlier_soft and EVIDENCE.bytes or EVIDENCE.rewritten
-    found.rewritten = 0
-    if soft ~= earlier_soft or link ~= links[slot] then
-      found.rewritten = changes(hop, earlier.hop, link, links[slot], soft, earlier_soft)
+    found.evidence = what == 0 and EVIDENCE.bytes or EVIDENCE.rewritten
+    if header ~= headers[slot] then
+      what = what + link_changes(hop, earlier.hop, header, headers[slot])
     end
+    found.rewritten = what
     found.packet, found.previous = first_frame[slot], last_frame[slot]
     found.delta, found.elapsed = time - before, time - first_time[slot]
-    nodes[slot], links[slot], softs[slot] = node, link, soft
+    nodes[slot], headers[slot], softs[slot] = node, header, soft
     last_frame[slot], last_time[slot] = number, time
     return node
   end
@@ -233,28 +241,29 @@ function M.new(window)
     local slot = id % SLOTS + 1
     return nodes[slot].depth > 1
       and contents[slot] == content
-      and softs[slot] == soft
+      and (softs[slot] == soft or first_softs[slot] == soft)
       and abs(time - last_time[slot]) <= window
       and passes(nodes[slot], hop)
   end
 
-  local function add(number, time, hop, key, content, cut, link, soft, verdict)
+  local function add(number, time, hop, key, content, cut, header, soft, verdict)
     local node = paths:step(nil, hop)
     if time > latest then
       latest = time
     elseif latest - time > disorder then
       disorder = latest - time
     end
-    if is_full(#content) then
+    local size = #content + #key + #header
+    if is_full(size) then
       next_generation()
     end
     newest = newest + 1
     local slot = newest % SLOTS + 1
     first_frame[slot], first_time[slot], last_frame[slot], last_time[slot] = number, time, number, time
     keys[slot], contents[slot], cuts[slot] = key, content, cut
-    nodes[slot], links[slot], softs[slot] = node, link, soft
-    bytes = bytes + #content
-    undo_id, undo_joined = newest, false
+    nodes[slot], headers[slot], softs[slot], first_softs[slot] = node, header, soft, soft
+    bytes = bytes + size
+    undo_id, undo_joined, undo_entry = newest, false, young[key]
     remember(newest, key)
     found.verdict, found.evidence, found.rewritten = verdict, EVIDENCE.none, 0
     found.packet, found.previous, found.delta, found.elapsed = number, nil, nil, nil
@@ -266,9 +275,9 @@ function M.new(window)
   -- @param time    seconds since any fixed moment
   -- @param hop     table: the place it was seen at, always the same table for the same place
   -- @param key, content, soft, cut  as `key.read` gives them
-  -- @param link    string: its link header
+  -- @param header  string: its link header
   -- @return the node of its path; what else was found stands in `found` until the next step
-  function grouping.step(number, time, hop, key, content, soft, cut, link)
+  function grouping.step(number, time, hop, key, content, soft, cut, header)
     local entry = young[key] or old[key]
     local verdict = VERDICT.original
     undo_queue = nil
@@ -286,7 +295,7 @@ function M.new(window)
           entry.taken[hop] = index
         end
       end
-      local node = id and join(id, number, time, hop, link, soft, alone)
+      local node = id and join(id, number, time, hop, header, soft, alone)
       if node then
         return node
       end
@@ -294,7 +303,7 @@ function M.new(window)
         verdict = VERDICT["repeat"]
       end
     end
-    return add(number, time, hop, key, content, cut, link, soft, verdict)
+    return add(number, time, hop, key, content, cut, header, soft, verdict)
   end
 
   --- Takes a frame that cannot be grouped, for want of a time.
@@ -314,16 +323,16 @@ function M.new(window)
     if undo_joined then
       nodes[slot].peak = undo_peak
       last_frame[slot], last_time[slot], nodes[slot] = undo_frame, undo_time, undo_node
-      links[slot], softs[slot] = undo_link, undo_soft
+      headers[slot], softs[slot] = undo_header, undo_soft
     else
-      local entry = young[keys[slot]]
+      local key = keys[slot]
+      local entry = young[key]
       if type(entry) == "table" then
         entry[entry.last] = nil
         entry.last = entry.last - 1
-      else
-        young[keys[slot]] = nil
       end
-      bytes = bytes - #contents[slot]
+      young[key] = undo_entry
+      bytes = bytes - #contents[slot] - #key - #headers[slot]
       newest = newest - 1
     end
     if undo_queue then
@@ -332,11 +341,15 @@ function M.new(window)
     undo_id, undo_queue = nil, nil
   end
 
-  --- Makes keys hold no more than `to` bytes of content, those of the packets known so far too.
+  --- Makes keys hold no more than `to` bytes of content, those of the packets known so far too: copies that were cut at
+  -- different places share only what both have.
   function grouping.shorten(to)
-    if to < grouping.span then
-      shorten(to)
-    end
+    local from = grouping.span
+    grouping.span, young, old = to, {}, {}
+    shorten_keys(from, to, old_from, young_from - 1)
+    old, young = young, {}
+    shorten_keys(from, to, young_from, newest)
+    undo_id = nil
   end
 
   return grouping

@@ -1,0 +1,88 @@
+"""The figures as tables for people and as JSON for programs."""
+
+from __future__ import annotations
+
+import sys
+
+from measure import EDITCAP, Job, Jobs
+from rich.box import SIMPLE_HEAD
+from rich.console import Console
+from rich.table import Table
+
+MB = 1e6
+
+
+def _table(title: str, *columns: str, left: int) -> Table:
+    table = Table(title=title, title_justify="left", title_style="bold", box=SIMPLE_HEAD)
+    for number, column in enumerate(columns):
+        table.add_column(column, justify="left" if number < left else "right", no_wrap=True)
+    return table
+
+
+def _of_tshark(jobs: Jobs, job: Job) -> str:
+    lines = []
+    for version, ratio in jobs.of_tshark(job).items():
+        aim = job.aims.get(version)
+        verdict = "" if aim is None else f" <= {aim:g} {'met' if ratio <= aim else 'missed'}"
+        lines.append(f"{ratio:.2f} of {version}{verdict}")
+    return "\n".join(lines)
+
+
+def _commands(jobs: Jobs) -> Table:
+    columns = ("command", "file", "of plain tshark", "CPU s", "worst", "µs/frame", "of editcap", "peak MB", "+B/frame")
+    note = f"Beside plain tshark and {EDITCAP} on the same file; +B/frame is memory on top of plain tshark"
+    table = _table(note, *columns, left=3)
+    for job in jobs:
+        start = (job.name, f"{job.capture.name} {job.capture.frames:,}")
+        if not job.measured:
+            table.add_row(*start, "failed")
+            continue
+        ratio = jobs.of_editcap(job)
+        more = jobs.bytes_over_tshark(job).values() if job.name.startswith("tshark") else ()
+        cpu = (f"{job.cpu:.2f}", f"+{job.spread:.0%}", f"{job.us_a_frame:.2f}", f"{ratio:.1f}" if ratio else "")
+        table.add_row(*start, _of_tshark(jobs, job), *cpu, f"{job.peak / MB:.0f}", *(f"{size:.0f}" for size in more))
+    return table
+
+
+def _sizes(sizes: list[Job]) -> Table:
+    note = f"{sizes[0].name} by size: µs/frame and peak should stay"
+    table = _table(note, "frames", "CPU s", "µs/frame", "without start", "peak MB", left=0)
+    start = next((job.cpu for job in sizes if job.measured and not job.capture.frames), 0.0)
+    for job in sizes:
+        frames = job.capture.frames
+        if not job.measured:
+            table.add_row(f"{frames:,}", "failed")
+            continue
+        speed = (f"{job.us_a_frame:.2f}", f"{(job.cpu - start) / frames * 1e6:.2f}") if frames else ("", "")
+        table.add_row(f"{frames:,}", f"{job.cpu:.2f}", *speed, f"{job.peak / MB:.0f}")
+    return table
+
+
+def show(jobs: Jobs, sizes: list[Job], *notes: str) -> None:
+    """Prints all figures: of all jobs, and of one command on captures of several sizes."""
+    # A pipe has no width: what Rich would then guess is too narrow for these.
+    console = Console(width=None if sys.stdout.isatty() else 150, highlight=False)
+    failures = (f"{job.name} on {job.capture.path.name}: {job.problem}" for job in jobs if job.problem)
+    for part in (_commands(jobs), _sizes(sizes), *failures, *notes):
+        console.print(part)
+
+
+def as_json(jobs: Jobs, job: Job) -> dict[str, object]:
+    """The figures of a job, of every run."""
+    facts = {
+        "name": job.name,
+        "command": job.command,
+        "file": job.capture.name,
+        "frames": job.capture.frames,
+        "problem": job.problem,
+        "cpu_seconds": job.cpus,
+        "peak_rss_bytes": job.peaks,
+    }
+    if not job.measured:
+        return facts
+    return facts | {
+        "of_plain_tshark": jobs.of_tshark(job),
+        "aims": job.aims,
+        "of_editcap": jobs.of_editcap(job),
+        "bytes_per_frame_over_tshark": jobs.bytes_over_tshark(job),
+    }

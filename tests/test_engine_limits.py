@@ -1,0 +1,186 @@
+"""What a capture made to defeat the engine may cost: time, memory, and what its names may do."""
+
+from __future__ import annotations
+
+import unicodedata
+from time import perf_counter
+from typing import Any
+
+import pytest
+from engine import DATA, RUNTIMES, Engine, bundle, ethernet, ipv4, lua_function, udp
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+SLOW = 20  # seconds: some times what it takes on a slow machine, far less than anything quadratic
+FRAME = ethernet(ipv4(udp(), ident=0))
+
+
+def counted(runtime: str, body: str, *args: Any) -> Any:
+    """Calls Lua, which must not take long."""
+    start = perf_counter()
+    result = lua_function(runtime, body)(*args)
+    assert perf_counter() - start < SLOW
+    return result
+
+
+DIFFERENT = """
+local count, head, tail = ...
+local running, char, floor = driver.new_engine(), string.char, math.floor
+local hops = { driver.hop("ethernet", 0, "A"), driver.hop("ethernet", 1, "B") }
+local joined, used = 0, {}
+for packet = 1, count do
+  local frame = head .. char(floor(packet / 65536), floor(packet / 256) % 256, packet % 256) .. tail
+  for at, hop in ipairs(hops) do
+    running.frame(packet * 2 + at - 2, packet * 1e-5 + at * 1e-6, hop, frame, 1, #frame, #frame)
+    joined = joined + (running.found.previous and 1 or 0)
+  end
+  if packet % 50000 == 0 then
+    collectgarbage()
+    used[#used + 1] = (collectgarbage("count"))
+  end
+end
+return joined, table.concat(used, " ")
+"""
+
+
+def test_memory_stays_flat() -> None:
+    for tail in (DATA, DATA * 14):
+        frame = ethernet(ipv4(udp(b"abc" + tail), payload_sum=0))
+        at = frame.index(b"abc")
+        joined, used = counted("luajit21", DIFFERENT, 300_000, frame[:at], frame[at + 3 :])
+        megabytes = [float(text) / 1024 for text in used.split()]
+        assert joined == 300_000
+        assert max(megabytes) < 80
+        assert megabytes[-1] < megabytes[1] * 1.1 + 1  # not more after 300,000 packets than after 100,000
+
+
+ONE_KEY = """
+local count, hops, step, frame = ...
+local running, places, joined = driver.new_engine(), {}, 0
+for hop = 1, hops do
+  places[hop] = driver.hop("ethernet", hop, "hop " .. hop)
+end
+for number = 1, count do
+  running.frame(number, number * step, places[number % hops + 1], frame, 1, #frame, #frame)
+  joined = joined + (running.found.previous and 1 or 0)
+end
+return joined
+"""
+
+
+@pytest.mark.parametrize("runtime", RUNTIMES)
+@pytest.mark.parametrize(("hops", "step"), [(1, 1e-7), (2, 1e-7), (2, 1e-3), (3, 0.0), (3, 0.06)])
+def test_one_key_again_and_again(runtime: str, hops: int, step: float) -> None:
+    joined = counted(runtime, ONE_KEY, 200_000, hops, step, FRAME)
+    assert joined == (0 if hops == 1 or step > 0.05 else 200_000 * (hops - 1) // hops)
+
+
+@pytest.mark.parametrize("runtime", RUNTIMES)
+def test_one_key_whose_packets_differ_far_behind(runtime: str) -> None:
+    body = """
+    local count, frame = ...
+    local running = driver.new_engine()
+    local hops = { driver.hop("ethernet", 1, "A"), driver.hop("ethernet", 2, "B") }
+    for number = 1, count do
+      local longer = frame .. ("%06d"):format(number)
+      running.frame(number, number * 1e-7, hops[number % 2 + 1], longer, 1, #longer, #longer)
+      assert(not running.found.previous)
+    end
+    """
+    counted(runtime, body, 100_000, ethernet(DATA, 0x88B5))
+
+
+@pytest.mark.parametrize("runtime", RUNTIMES)
+@pytest.mark.parametrize("step", [0.0, 1e-6])
+def test_a_packet_at_65000_hops(runtime: str, step: float) -> None:
+    engine = Engine(runtime)
+    start = perf_counter()
+    for number in range(65_000):
+        said = engine.frame(number * step, engine.hop(id=number), FRAME)
+        # No path is longer than 64; the frames behind say nothing, until so many of them made the first one forgotten.
+        if number < 32_768:
+            assert (said.packet, said.appearance) == ((1, number + 1) if number < 64 else (number + 1, 1))
+        assert said.appearance == said.path.count(" > ") + 1 <= 64
+        assert said.hop == f"interface {number}"
+    assert perf_counter() - start < SLOW
+
+
+@pytest.mark.parametrize("runtime", RUNTIMES)
+def test_many_different_paths(runtime: str) -> None:
+    engine = Engine(runtime)
+    hops = [engine.hop(name=f"hop {at}") for at in range(100)]
+    for number in range(20_000):
+        frame = ethernet(ipv4(udp(), ident=number + 1))
+        for at in (0, 1, 2):
+            hop = (number * 7 + at * (number // 100 + 1)) % 100
+            said = engine.frame(number * 1e-3 + at * 1e-5, hops[hop], frame)
+            assert said.path.endswith(f"hop {hop}")
+            assert said.path.count(" > ") == said.appearance - 1
+
+
+REPLACED = "\N{REPLACEMENT CHARACTER}"
+
+# What a capture calls an interface, and what is shown.
+NAMES = {
+    b"Ethernet 2": "Ethernet 2",
+    "vEthernet (Größe 日本 🖧)".encode(): "vEthernet (Größe 日本 🖧)",
+    b"a\0b\x1b[31mc\r\nd\x7fe\tf": "a b [31mc  d e f",
+    "a\x9b31mb\x85c".encode(): "a 31mb c",
+    b"a\xffb\xc0\xafc\x80d": f"a{REPLACED}b{REPLACED * 2}c{REPLACED}d",
+    b"a\xed\xa0\x80b": f"a{REPLACED * 3}b",  # a surrogate
+    b"a\xe0\x80\x80b\xf4\x90\x80\x80c": f"a{REPLACED * 3}b{REPLACED * 4}c",  # overlong; past the last code point
+    b"a\xe2\x82": f"a{REPLACED * 2}",
+    b"a\xf0\x9f\x96": f"a{REPLACED * 3}",
+    "a\u202eb\u2066c\u200fd\u061ce\u2028f\ufeffg\u200bh".encode(): "a b c d e f g h",
+    b'a]] os.execute("x") --': 'a]] os.execute("x") --',
+    b'",=cmd()\\x1b%s%d%1': '",=cmd()\\x1b%s%d%1',
+    b"  padded  ": "padded",
+    b"x" * 10_240: "x" * 120,
+    b" " * 10_240 + b"x": "interface 3",
+    b"": "interface 3",
+    b"\0\n \x1b": "interface 3",
+    None: "interface 3",
+}
+
+
+@pytest.mark.parametrize("runtime", RUNTIMES)
+def test_names_as_they_may_be_shown(runtime: str) -> None:
+    for name, shown in NAMES.items():
+        engine = Engine(runtime)
+        hops = [engine.hop(name=name, id=3), engine.hop(name="B")]
+        assert engine.frame(0.0, hops[0], FRAME).hop == shown, name
+        assert engine.frame(1e-5, hops[1], FRAME).path == f"{shown} > B"
+
+
+@pytest.mark.parametrize("runtime", RUNTIMES)
+def test_a_long_name_is_not_cut_inside_a_character(runtime: str) -> None:
+    for character in "é日🖧":
+        engine = Engine(runtime)
+        shown = engine.frame(0.0, engine.hop(name=character * 5000), FRAME).hop
+        assert shown == character * len(shown)
+        assert 118 <= len(shown.encode()) <= 123
+
+
+@pytest.mark.parametrize("runtime", RUNTIMES)
+def test_without_interfaces_there_is_no_hop(runtime: str) -> None:
+    engine = Engine(runtime)
+    nowhere, somewhere = engine.hop(), engine.hop(name="B")
+    said = engine.frame(0.0, nowhere, FRAME), engine.frame(1e-5, somewhere, FRAME)
+    assert [(one.hop, one.path, one.packet) for one in said] == [(None, None, 1), ("B", None, 1)]
+
+
+# Bytes from 0xF8 on begin no character of UTF-8.
+BYTES = st.binary(max_size=150).map(lambda data: bytes(byte if byte < 0xF8 else byte - 0x80 for byte in data))
+
+
+@settings(
+    database=None, deadline=None, derandomize=True, max_examples=300, suppress_health_check=[HealthCheck.too_slow]
+)
+@given(st.one_of(BYTES, st.text().map(lambda text: text.encode("utf-8", "surrogatepass"))))
+def test_any_name_is_shown_on_one_line(name: bytes) -> None:
+    for runtime in RUNTIMES:
+        shown = bundle(runtime)[1][b"hop"](b"ethernet", 3, name)[b"name"].decode()
+        assert 0 < len(shown.encode()) <= 123
+        assert not any(unicodedata.category(char) in ("Cc", "Zl", "Zp") for char in shown)
+        assert not any(unicodedata.bidirectional(char) in ("LRE", "RLE", "PDF", "LRO", "RLO") for char in shown)
+        assert not any(unicodedata.bidirectional(char) in ("LRI", "RLI", "FSI", "PDI") for char in shown)

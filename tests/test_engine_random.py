@@ -1,0 +1,151 @@
+"""Any bytes at all: no error, no mark that contradicts itself, and each Lua says the same."""
+
+from __future__ import annotations
+
+from engine import (
+    ARP,
+    DATA,
+    KINDS,
+    LLDP,
+    TCP,
+    Engine,
+    Said,
+    arp,
+    bundle,
+    ethernet,
+    ieee8023,
+    ipv4,
+    ipv4_fragments,
+    ipv6,
+    lldp,
+    null,
+    put,
+    radiotap,
+    sll,
+    sll2,
+    snap,
+    stp,
+    tcp,
+    udp,
+    wifi,
+)
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+# The same examples every time: a test that fails must fail again.
+examples = settings(
+    database=None, deadline=None, derandomize=True, max_examples=150, suppress_health_check=[HealthCheck.too_slow]
+)
+
+V4, V6 = ipv4(udp(), ident=0), ipv6(tcp(DATA[:8]), TCP)
+# What random bytes stand behind, so that they get past the link header.
+STARTS = {
+    "ethernet": (b"", ethernet(b""), ethernet(V4)[:-40], ethernet(V6)[:20], ieee8023(snap(b""))[:22]),
+    "sll": (b"", sll(V4)[:17], sll(V6)[:30]),
+    "sll2": (b"", sll2(V4)[:21], sll2(V6)[:30]),
+    "raw": (b"", b"\x45", V4[:24], V6[:41]),
+    "null": (b"", null(V4)[:24], null(V6)[:5]),
+    "wifi": (b"", wifi(snap(b"", 0x800)), wifi(snap(V4), qos=True)[:50]),
+    "radiotap": (b"", b"\0\0\x08\0" + bytes(4), radiotap(wifi(snap(V6)))[:60]),
+    "unknown": (b"",),
+}
+
+
+@st.composite
+def any_frames(draw: st.DrawFn) -> tuple[str, bytes, int]:
+    kind = draw(st.sampled_from(KINDS))
+    frame = draw(st.sampled_from(STARTS[kind])) + draw(st.binary(max_size=80))
+    return kind, frame, draw(st.sampled_from((len(frame), 0, 1500, 2**32 - 1)))
+
+
+@examples
+@given(st.lists(any_frames(), max_size=20))
+def test_any_bytes_are_no_error(frames: list[tuple[str, bytes, int]]) -> None:
+    for runtime in ("lua52", "luajit21"):
+        engine = Engine(runtime)
+        hops = {kind: engine.hop(kind, kind) for kind in KINDS}
+        for at, (kind, frame, length) in enumerate(frames):
+            said = [engine.frame(at * 1e-6, hops[kind], frame, length) for _ in range(2)]
+            assert said[1].packet != said[0].packet  # it is not a copy of one at the same hop
+            assert said[1].previous != said[0].packet
+
+
+@examples
+@given(any_frames(), st.binary(max_size=40), st.binary(max_size=40))
+def test_what_stands_around_a_frame_says_nothing(frame: tuple[str, bytes, int], before: bytes, after: bytes) -> None:
+    kind, data, length = frame
+    for runtime in ("lua52", "luajit21"):
+        read = bundle(runtime)[1][b"read"]
+        *alone, l3 = read(kind.encode(), data, 1, len(data), length, 16)
+        buf, at = before + data + after, len(before) + 1
+        *inside, inside_l3 = read(kind.encode(), buf, at, at + len(data) - 1, length, 16)
+        assert (alone, l3) == (inside, inside_l3 and inside_l3 - len(before))
+
+
+# Few frames, hops and times, so that they meet.
+ALPHABET = (
+    (ethernet(V4), 142),
+    (ethernet(ipv4(udp(), ident=0, ttl=63)), 142),
+    (ethernet(ipv4(udp(), ident=0, payload_sum=7), tags=((0x8100, 5),)), 146),
+    (ethernet(V4)[:96], 142),
+    (ethernet(V4)[:48], 142),
+    (ethernet(ipv4(udp(put(DATA, 50, b"x")), ident=0, payload_sum=0)), 142),
+    (ethernet(V6), 82),
+    (ethernet(V6)[:80], 82),
+    (ethernet(arp(), ARP), 42),
+    (ethernet(arp(), ARP, least=60), 60),
+    (ethernet(lldp(), LLDP), 37),
+    (ieee8023(stp()), 60),
+    (ethernet(ipv4_fragments(V4, 64)[1]), 78),
+    (ethernet(ipv4(udp(b"ab"), ident=0), least=60), 60),
+    (b"\x81\0" * 20, 40),
+)
+TIMES = (None, 0.0, 1e-6, 20e-6, 1e-3, 0.01, 0.03)
+SIGHTINGS = st.lists(
+    st.tuples(st.integers(0, 3), st.sampled_from(TIMES), st.sampled_from(ALPHABET)), min_size=1, max_size=60
+)
+
+
+def replay(runtime: str, sightings: list, *, undo: bool = False) -> list[Said]:
+    engine, time = Engine(runtime), 0.0
+    hops = [engine.hop(name="ABC"[at]) for at in range(3)] + [engine.hop("raw", "R")]
+    said = []
+    for hop, step, (frame, length) in sightings:
+        time += step or 0
+        # Hop B's clock is behind: times in a file run back between interfaces.
+        now = None if step is None else time - 0.005 if hop == 1 else time
+        frame, length = (frame[14:], length - 14) if hop == 3 else (frame, length)
+        if undo:
+            engine.frame(now, hops[hop], frame, length)
+            engine.undo()
+        said.append(engine.frame(now, hops[hop], frame, length))
+    return said
+
+
+@settings(examples, max_examples=300)
+@given(SIGHTINGS)
+def test_marks_agree_with_each_other_and_on_every_lua(sightings: list) -> None:
+    said = replay("luajit21", sightings)
+    assert replay("lua52", sightings) == said
+    assert replay("lua54", sightings) == said
+    last = {}
+    for number, one in enumerate(said, 1):
+        if one.previous is None:
+            assert (one.packet, one.appearance, one.path) == (number, 1, one.hop)
+            assert one.verdict in ("original", "repeat")
+            assert (one.evidence, one.rewritten, one.delta, one.elapsed) == ("none", None, None, None)
+        else:
+            before = last[one.packet]
+            assert one.previous == before[0]
+            assert (one.verdict, one.appearance) == ("duplicate", before[1].appearance + 1)
+            assert one.hop not in before[1].path.split(" > ")  # each hop shows a packet once
+            assert one.path == f"{before[1].path} > {one.hop}"
+            assert abs(one.delta) <= 0.05
+            assert (one.evidence == "rewritten") == bool({"ttl", "checksum"} & {*(one.rewritten or "").split(",")})
+        last[one.packet] = number, one
+
+
+@examples
+@given(SIGHTINGS)
+def test_a_frame_undone_and_done_again_is_the_same(sightings: list) -> None:
+    assert replay("luajit21", sightings, undo=True) == replay("luajit21", sightings)
