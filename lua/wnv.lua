@@ -379,23 +379,26 @@ local REPLACEMENT = "\239\191\189" -- U+FFFD in UTF-8
 
 local M = {}
 
--- How many bytes the UTF-8 character at `at` has (RFC 3629), and its code point; nil where it is none.
+-- How many bytes the UTF-8 character at `at` has (RFC 3629), and its code point; for what is none, nil and how many
+-- bytes stand for one replacement character (Unicode 3.9, maximal subpart).
 local function character(text, at)
-  local first, second, third, fourth = byte(text, at, at + 3)
+  local first = byte(text, at)
   if first < 0x80 then
     return 1, first
+  elseif first < 0xc2 or first > 0xf4 then
+    return nil, 1
   end
   local size = first >= 0xf0 and 4 or first >= 0xe0 and 3 or 2
+  local least = first == 0xe0 and 0xa0 or first == 0xf0 and 0x90 or 0x80
+  local most = first == 0xed and 0x9f or first == 0xf4 and 0x8f or 0xbf
   local point = first % 2 ^ (7 - size)
-  for _, more in ipairs({ second or 0, size > 2 and (third or 0) or nil, size > 3 and (fourth or 0) or nil }) do
-    if more < 0x80 or more > 0xbf then
-      return nil
+  for more = 1, size - 1 do
+    local next_byte = byte(text, at + more)
+    if not next_byte or next_byte < least or next_byte > most then
+      return nil, more
     end
-    point = point * 64 + more % 64
-  end
-  local least = size == 2 and 0x80 or size == 3 and 0x800 or 0x10000
-  if first < 0xc2 or first > 0xf4 or point < least or point > 0x10ffff or (point >= 0xd800 and point < 0xe000) then
-    return nil
+    point = point * 64 + next_byte % 64
+    least, most = 0x80, 0xbf
   end
   return size, point
 end
@@ -418,7 +421,7 @@ function M.clean(name)
     local wide, point = character(name, at)
     local part
     if not wide then
-      wide, part = 1, REPLACEMENT
+      wide, part = point, REPLACEMENT
     else
       part = steers(point) and " " or sub(name, at, at + wide - 1)
     end
@@ -1010,9 +1013,9 @@ local interface_name = Field.new("frame.interface_name")
 local encap_type = Field.new("frame.encap_type")
 
 wnv.prefs.enabled = Pref.bool("Mark packets", true, "Find the frames that show the same packet")
-wnv.prefs.window_ms = Pref.uint(
-  "Window (ms)",
-  math.floor(core.WINDOW * 1000),
+wnv.prefs.window_us = Pref.uint(
+  "Window (µs)",
+  math.floor(core.WINDOW * 1e6),
   "The longest time between two sightings of one packet"
 )
 
@@ -1021,7 +1024,7 @@ if _VERSION == "Lua 5.4" then
   collectgarbage("generational")
 end
 
-local floor = math.floor
+local byte, floor = string.byte, math.floor
 
 -- Decided on the first pass, by frame number. A frame's packet and previous appearance are kept as distances,
 -- in one number with the codes: the engine joins nothing over MOST_DISTANCE frames.
@@ -1036,7 +1039,7 @@ local is_4_0 = string.find(get_version(), "^4%.0") ~= nil
 local tells = gui_enabled() or not is_4_0
 
 local function start()
-  engine = core.new(wnv.prefs.window_ms / 1000)
+  engine = core.new(wnv.prefs.window_us / 1e6)
   places, nodes, decided, times, last_number = {}, {}, {}, {}, 0
   self, enabled = Dissector.get("wnv"), wnv.prefs.enabled
 end
@@ -1082,6 +1085,10 @@ local function decide(number, tvb, pinfo)
     time = nil
   end
   local buf = tvb:raw()
+  local high, low = byte(buf, 13, 14)
+  if not (high == 8 and low == 0) and not encap_type() then
+    return -- a custom block, which in 4.6 has the interface of the frame before; no need to ask for IPv4 in Ethernet
+  end
   nodes[number] = engine.frame(number, time, where, buf, 1, #buf, pinfo.len)
   times[number] = time
   local found = engine.found

@@ -9,7 +9,7 @@ from functools import partial
 from pathlib import Path
 
 from pywnv import fields, wireshark
-from pywnv.errors import UnknownFormatError
+from pywnv.errors import CaptureError, UnknownFormatError
 from pywnv.generate import ENGINE_COLUMNS
 
 ROWS_A_PIECE = 1000
@@ -58,8 +58,10 @@ def rows(
         WiresharkError: there is no tshark, or it loads no plugin.
     """
     from pywnv.batch import annotate
-    from pywnv.capture.source import open_capture, open_file
+    from pywnv.capture.source import STDIN, open_capture, open_file
 
+    if window is not None:
+        window = round(window * 10**6) / 10**6  # as Wireshark's preference holds it
     is_json = output_format is Format.JSONL
     header = b"" if is_json else (",".join(fields.columns()) + "\n").encode()
     if engine is not Engine.TSHARK and not (engine is None and display_filter):
@@ -69,10 +71,11 @@ def rows(
                 yield from _headed(header, pieces)
             return
         except UnknownFormatError:
-            if engine is Engine.LUPA:
+            if engine is Engine.LUPA or capture == STDIN:  # what was read from a pipe is gone
                 raise
-    with open_file(capture):  # tshark's own words for a missing file are longer
-        pass
+    with open_file(capture) as file:  # tshark's own words for a missing file are longer, and for an empty one none
+        if file.seekable() and not file.peek(1):
+            raise CaptureError(f"{capture}: is empty")
     pieces = _tshark_rows(capture, is_json=is_json, window=window, display_filter=display_filter, warn=warn)
     yield from _headed(header, pieces)
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from pywnv import fields
 from pywnv.capture import pcapng
 from pywnv.capture.links import KIND_OF_LINKTYPE, UNKNOWN
+from pywnv.capture.source import PCAP_HEADER_SIZE
 from pywnv.errors import CaptureError
 from pywnv.generate import ENGINE_COLUMNS, engine_lua, render, template_text
 
@@ -86,12 +87,12 @@ class _Walker:
 
     def walk(self, capture: Capture, progress: Callable[[int], None], warn: Callable[[str], None]) -> Iterator[bytes]:
         """The rows of a capture, some thousands at a time."""
-        feed = self._batch[b"pcapng"]
+        feed, done = self._batch[b"pcapng"], 0
         if capture.pcap:
-            feed = self._batch[b"pcap"]
+            feed, done = self._batch[b"pcap"], PCAP_HEADER_SIZE
             self._batch[b"section"](capture.pcap.order == ">")
             self._add_interface(pcapng.Interface(capture.pcap.linktype, 0, None, capture.pcap.units, 0), numbered=False)
-        rest, done, frames = b"", 0, 0
+        rest, frames = b"", 0
         for piece in capture.pieces(progress):
             data = rest + piece
             text, taken, problem, frames = feed(data)

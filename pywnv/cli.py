@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -12,8 +13,10 @@ import typer
 
 from pywnv import __version__
 from pywnv.annotate import Engine, Format
-from pywnv.errors import Exit, WnvError
-from pywnv.output import STDOUT, leave_stdout
+from pywnv.errors import Exit, ReaderGoneError, UsageError, WnvError
+from pywnv.output import STDOUT
+
+LONGEST_WINDOW = 3600  # seconds
 
 app = typer.Typer(
     help="Says which frames of a Windows capture are the same packet, and which way it went through the host.",
@@ -46,7 +49,7 @@ def _warn(words: str) -> None:
 @contextmanager
 def _progress(capture: Path, *, wanted: bool) -> Iterator[Callable[[int], None]]:
     """A bar on stderr that counts the bytes of a file, where somebody looks at it."""
-    if not (wanted and sys.stderr.isatty()):
+    if not (wanted and sys.stderr and sys.stderr.isatty()):
         yield lambda _: None
         return
     from rich.console import Console
@@ -61,7 +64,9 @@ def _progress(capture: Path, *, wanted: bool) -> Iterator[Callable[[int], None]]
 
 @app.command()
 def annotate(
-    capture: Annotated[Path, typer.Argument(help="pcapng or pcap, also gzipped; any format with --engine tshark.")],
+    capture: Annotated[
+        Path, typer.Argument(help="pcapng or pcap, also gzipped; any format with --engine tshark; - is stdin.")
+    ],
     output: Annotated[Path, typer.Option("-o", "--output", help="File to write; - is stdout.")] = STDOUT,
     output_format: Annotated[
         Format | None, typer.Option("--format", help="Default: by the output's name, else csv.")
@@ -73,7 +78,8 @@ def annotate(
         str | None, typer.Option("-Y", "--filter", help="Display filter: which frames get a row (engine tshark).")
     ] = None,
     window: Annotated[
-        float | None, typer.Option(min=0, help="Longest time between two sightings of a packet, in seconds.")
+        float | None,
+        typer.Option(help="Longest time between two sightings of a packet, in seconds."),
     ] = None,
     force: Annotated[bool, typer.Option("--force", help="Replace an existing output.")] = False,
 ) -> None:
@@ -85,10 +91,12 @@ def annotate(
     from pywnv.output import whole_file
 
     if display_filter and engine is Engine.LUPA:
-        raise typer.BadParameter("only tshark knows display filters: leave --engine away", param_hint="-Y")
+        raise UsageError("-Y: only tshark knows display filters; leave --engine away")
+    if window is not None and not 0 <= window <= LONGEST_WINDOW:
+        raise UsageError(f"--window {window:g}: must be from 0 to {LONGEST_WINDOW} seconds")
     if output_format is None:
         output_format = Format.JSONL if output.suffix == ".jsonl" else Format.CSV
-    with _progress(capture, wanted=output != STDOUT or not sys.stdout.isatty()) as progress:
+    with _progress(capture, wanted=output != STDOUT or not (sys.stdout and sys.stdout.isatty())) as progress:
         pieces = rows(
             capture,
             output_format=output_format,
@@ -123,15 +131,22 @@ def generate(
         typer.echo(path)
 
 
+def _end(number: int, _: object) -> None:
+    """Ends as a signal would, but lets what is open tidy up."""
+    raise SystemExit(128 + number)
+
+
 def main() -> None:
     """Runs the command line: errors leave as one line and exit code 2."""
+    for name in ("SIGTERM", "SIGHUP"):
+        if hasattr(signal, name) and signal.getsignal(getattr(signal, name)) == signal.SIG_DFL:
+            signal.signal(getattr(signal, name), _end)
     try:
         app()
+    except ReaderGoneError:
+        raise SystemExit(Exit.OK) from None  # `| head`
     except WnvError as error:
         typer.echo(f"pywnv: {error}", err=True)
         raise SystemExit(Exit.ERROR) from None
-    except BrokenPipeError:
-        leave_stdout()  # the reader has seen enough (`| head`)
-        raise SystemExit(Exit.OK) from None
     except KeyboardInterrupt:
         raise SystemExit(130) from None

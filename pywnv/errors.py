@@ -17,6 +17,10 @@ class WnvError(Exception):
     """Base of all errors that pywnv raises on purpose."""
 
 
+class UsageError(WnvError):
+    """Arguments that make no sense, alone or together."""
+
+
 class CaptureError(WnvError):
     """A capture file that cannot be read, or is broken beyond what can be skipped."""
 
@@ -31,3 +35,7 @@ class OutputError(WnvError):
 
 class WiresharkError(WnvError):
     """A tshark that is missing, too old, without Lua, or that failed."""
+
+
+class ReaderGoneError(WnvError):
+    """Whoever read our output has seen enough."""

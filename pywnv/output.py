@@ -3,21 +3,15 @@
 from __future__ import annotations
 
 import os
-import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
 
-from pywnv.errors import OutputError
+from pywnv.errors import OutputError, ReaderGoneError
 
 STDOUT = Path("-")
-
-
-def leave_stdout() -> None:
-    """Lets what Python would still flush at its end go nowhere."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 @contextmanager
@@ -25,38 +19,50 @@ def whole_file(path: Path, *, force: bool, source: Path) -> Iterator[BinaryIO]:
     """A file to write, which gets its name once all is written; `-` is stdout.
 
     Args:
-        path: its name.
+        path: its name. A pipe or a device is written to as it is.
         force: replace a file of that name.
         source: what it is made from, and must not replace.
 
     Raises:
         OutputError: it exists and is not to be replaced, or cannot be written.
+        ReaderGoneError: it is a pipe that nobody reads any more.
     """
-    if path == STDOUT:
-        try:
-            yield sys.stdout.buffer
-            sys.stdout.buffer.flush()
-        except BrokenPipeError:
-            raise
-        except OSError as error:
-            leave_stdout()
-            raise OutputError(f"stdout: {error.strerror or error}") from error
-        return
+    try:
+        if path == STDOUT:
+            # Not sys.stdout: with PYTHONUNBUFFERED that may write less than it is given.
+            with open(1, "wb", closefd=False) as file:  # Path.open takes no handle
+                yield file
+        elif path.exists() and not path.is_file() and not path.is_dir():
+            with path.open("wb") as file:
+                yield file
+        else:
+            _check(path, force=force, source=source)
+            with _new_file(path, force=force) as file:
+                yield file
+    except BrokenPipeError as error:
+        raise ReaderGoneError(f"{path}: nobody reads it any more") from error
+    except OSError as error:
+        name = "stdout" if path == STDOUT else path
+        raise OutputError(f"{name}: {error.strerror or error}") from error
+
+
+def _check(path: Path, *, force: bool, source: Path) -> None:
+    if path.is_dir():
+        raise OutputError(f"{path}: Is a directory")
     if path.exists() and not force:
         raise OutputError(f"{path}: exists already; use --force to replace it")
     if path.exists() and source.exists() and path.samefile(source):
         raise OutputError(f"{path}: is the capture itself; name another output")
-    try:
-        handle, name = tempfile.mkstemp(prefix=f".{path.name[:100]}.", dir=path.parent)
-    except OSError as error:
-        raise OutputError(f"{path}: {error.strerror or error}") from error
+
+
+@contextmanager
+def _new_file(path: Path, *, force: bool) -> Iterator[BinaryIO]:
+    handle, name = tempfile.mkstemp(prefix=".pywnv-", dir=path.parent)
     part = Path(name)
     try:
         with open(handle, "wb") as file:  # noqa: PTH123  # Path.open takes no handle
             yield file
         _publish(part, path, force=force)
-    except OSError as error:
-        raise OutputError(f"{path}: {error.strerror or error}") from error
     finally:
         with suppress(FileNotFoundError):
             part.unlink()
@@ -67,10 +73,12 @@ def _publish(part: Path, path: Path, *, force: bool) -> None:
     umask = os.umask(0)
     os.umask(umask)
     part.chmod(0o666 & ~umask)
-    if force:
-        part.replace(path)
-    else:
+    if not force:
         try:
             os.link(part, path)  # unlike a rename, this never replaces what appeared meanwhile
-        except FileExistsError as error:
-            raise OutputError(f"{path}: appeared while it was being written; use --force to replace it") from error
+        except OSError as error:
+            if path.exists():
+                raise OutputError(f"{path}: appeared while it was being written; use --force to replace it") from error
+        else:
+            return
+    part.replace(path)  # also where the file system knows no hard links

@@ -96,7 +96,8 @@ def field_lines(
     Args:
         capture: a file in any format that tshark opens.
         fields: names of fields; their first values come back, empty where there is none.
-        window: longest time between two sightings of one packet, in seconds; None for the plugin's own.
+        window: longest time between two sightings of one packet, in whole microseconds, as seconds; None for the
+            plugin's own.
         display_filter: which frames to show; all are looked at.
         warn: is told where the capture breaks off.
 
@@ -113,7 +114,7 @@ def field_lines(
         plugin.write_text(plugin_lua(), "utf-8", newline="\n")
         command = [tshark, "-n", "-r", str(capture), "-X", f"lua_script:{plugin}", "-o", "wnv.enabled:TRUE"]
         if window is not None:
-            command += ["-o", f"wnv.window_ms:{round(window * 1000)}"]
+            command += ["-o", f"wnv.window_us:{round(window * 10**6)}"]
         if display_filter:
             command += ["-Y", display_filter]
         command += ["-T", "fields", "-E", "separator=/t", "-E", "occurrence=f"]

@@ -129,8 +129,8 @@ NAMES = {
     b"a\xffb\xc0\xafc\x80d": f"a{REPLACED}b{REPLACED * 2}c{REPLACED}d",
     b"a\xed\xa0\x80b": f"a{REPLACED * 3}b",  # a surrogate
     b"a\xe0\x80\x80b\xf4\x90\x80\x80c": f"a{REPLACED * 3}b{REPLACED * 4}c",  # overlong; past the last code point
-    b"a\xe2\x82": f"a{REPLACED * 2}",
-    b"a\xf0\x9f\x96": f"a{REPLACED * 3}",
+    b"a\xe2\x82": f"a{REPLACED}",
+    b"a\xf0\x9f\x96": f"a{REPLACED}",
     "a\u202eb\u2066c\u200fd\u061ce\u2028f\ufeffg\u200bh".encode(): "a b c d e f g h",
     b'a]] os.execute("x") --': 'a]] os.execute("x") --',
     b'",=cmd()\\x1b%s%d%1': '",=cmd()\\x1b%s%d%1',

@@ -122,7 +122,7 @@ def test_preferences(tshark: Tshark, unpacked: Unpack) -> None:
     off = tshark(unpacked("udpsame"), ["wnv.packet"], "-o", "wnv.enabled:FALSE")
     assert {tuple(row) for row in off} <= {(), ("",)}
     # No hop is crossed in no time but the wire's: pnic0 and team0 share timestamps.
-    instant = tshark(unpacked("mix"), ["wnv.packet"], "-o", "wnv.window_ms:0", "-Y", "wnv.duplicate")
+    instant = tshark(unpacked("mix"), ["wnv.packet"], "-o", "wnv.window_us:0", "-Y", "wnv.duplicate")
     assert 0 < len(instant) < 1589
 
 

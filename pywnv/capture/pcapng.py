@@ -5,6 +5,7 @@ Source: draft-ietf-opsawg-pcapng; for what counts as a frame, Wireshark's wireta
 
 from __future__ import annotations
 
+import re
 import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -25,6 +26,8 @@ OPT_END = 0
 IF_NAME = 2
 IF_TSRESOL = 9
 IF_TSOFFSET = 14
+
+JOURNAL_MICROSECONDS = re.compile(rb"\d{1,18}")  # as many as fit 64 bits
 
 MOST_UNITS = 2**40  # a second; finer than any clock, and what the engine can divide exactly
 
@@ -74,8 +77,8 @@ def read_interface(body: bytes, order: str) -> Interface:
     linktype, _, snap = struct.unpack_from(order + "HHI", body)
     name, units, offset = None, 10**6, 0
     for code, value in options(body[8:], order):
-        if code == IF_NAME:
-            name = value
+        if code == IF_NAME and name is None:
+            name = value.partition(b"\0")[0]
         elif code == IF_TSRESOL and len(value) == 1:
             units = 2 ** (value[0] & 0x7F) if value[0] & 0x80 else 10 ** value[0]
         elif code == IF_TSOFFSET and len(value) == 8:
@@ -90,9 +93,9 @@ def journal_time(body: bytes) -> tuple[int, int] | None:
     for line in body.split(b"\n", 64):
         key, _, value = line.partition(b"=")
         if key == b"__REALTIME_TIMESTAMP":
-            try:
-                seconds, micros = divmod(int(value), 10**6)
-            except ValueError:
+            match = JOURNAL_MICROSECONDS.fullmatch(value)
+            if match is None:
                 return None
+            seconds, micros = divmod(int(match[0]), 10**6)
             return seconds, micros * 1000
     return None

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gzip
-import os
 import struct
 import zlib
 from collections.abc import Callable, Iterator
@@ -17,6 +16,8 @@ from pywnv.capture import pcapng
 from pywnv.errors import CaptureError, UnknownFormatError
 
 PIECE = 1024 * 1024
+
+STDIN = Path("-")
 
 PCAP_MAGICS = {
     b"\xd4\xc3\xb2\xa1": ("<", 10**6),
@@ -48,7 +49,6 @@ class Capture:
     Attributes:
         path: as the user named it.
         pcap: the header of a classic pcap; None for a pcapng.
-        size: bytes of the file on disk.
         broken: whether its gzip breaks off; known once it has been read.
     """
 
@@ -56,7 +56,6 @@ class Capture:
         self.path = path
         self._file = file
         self._raw = raw
-        self.size = os.fstat(raw.fileno()).st_size
         self.broken = False
         self._head = self._read(4)
         self.pcap = self._pcap_header()
@@ -80,6 +79,10 @@ class Capture:
     def _pcap_header(self) -> PcapHeader | None:
         magic = PCAP_MAGICS.get(self._head)
         if magic is None:
+            if not self._head:
+                raise CaptureError(f"{self.path}: is empty")
+            if len(self._head) < len(pcapng.MAGIC):
+                raise CaptureError(f"{self.path}: too short for a capture")
             if self._head != pcapng.MAGIC:
                 raise UnknownFormatError(f"{self.path}: not a pcapng or pcap file; --engine tshark reads more formats")
             return None
@@ -93,22 +96,24 @@ class Capture:
 
     def pieces(self, progress: Callable[[int], None]) -> Iterator[bytes]:
         """The rest of the file in pieces of about a megabyte; tells `progress` the bytes read from disk so far."""
+        seekable = self._raw.seekable()
         piece = self._head + self._read(PIECE)
         while piece:
             yield piece
-            progress(self._raw.tell())
+            if seekable:
+                progress(self._raw.tell())
             piece = self._read(PIECE)
 
 
 @contextmanager
 def open_file(path: Path) -> Iterator[BufferedReader]:
-    """Opens a file for reading.
+    """Opens a file for reading; `-` is stdin.
 
     Raises:
         CaptureError: there is no such file, or it cannot be read.
     """
     try:
-        file = path.open("rb")
+        file = open(0, "rb", closefd=False) if path == STDIN else path.open("rb")  # noqa: SIM115  # a handle
     except OSError as error:
         raise CaptureError(f"{path}: {error.strerror or error}") from error
     with file:

@@ -123,6 +123,8 @@ local function frame(interface, seconds, nanos, buf, at, stop, length)
     if not first_seconds then
       first_seconds, first_nanos = seconds, nanos
     end
+  end
+  if seconds and (seconds ~= 0 or nanos ~= 0) then -- in Wireshark's Lua, 0 is no time at all
     -- As Wireshark does it, so that both bodies get the same double.
     local whole, part = seconds - first_seconds, nanos - first_nanos
     if whole > 0 and part < 0 then
