@@ -15,6 +15,28 @@ from pywnv.generate import plugin_lua
 
 PROJECT = Path(__file__).parent.parent
 CAPTURES = PROJECT / "tests" / "captures"
+GOLDEN = PROJECT / "tests" / "golden"
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--update-goldens", action="store_true", help="take what comes out now for what must come out")
+
+
+@pytest.fixture
+def golden(request: pytest.FixtureRequest) -> Callable[[str, bytes], None]:
+    """Compares bytes with a file of tests/golden."""
+
+    def compare(name: str, found: bytes) -> None:
+        path = GOLDEN / name
+        if request.config.getoption("--update-goldens"):
+            path.parent.mkdir(exist_ok=True)
+            path.write_bytes(found)
+        wanted = path.read_bytes() if path.exists() else b""
+        test = request.node.nodeid.partition("[")[0]
+        how = f"if this is right: .venv/bin/pytest --update-goldens {test}"
+        assert found.decode().splitlines() == wanted.decode().splitlines(), how
+
+    return compare
 
 
 @pytest.fixture(scope="session")
