@@ -95,7 +95,7 @@ def field_lines(
 
     Args:
         capture: a file in any format that tshark opens.
-        fields: names of fields; their first values come back, empty where there is none.
+        fields: names of fields, frame.number first; their first values come back, empty where there is none.
         window: longest time between two sightings of one packet, in whole microseconds, as seconds; None for the
             plugin's own.
         display_filter: which frames to show; all are looked at.
@@ -122,9 +122,11 @@ def field_lines(
             command += ["-e", field]
         with subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=errors) as process:
             assert process.stdout is not None  # noqa: S101  # asked for above
+            values = [b"0"]
             try:
                 for line in process.stdout:
-                    yield line.rstrip(b"\r\n").split(b"\t")
+                    values = line.rstrip(b"\r\n").split(b"\t")
+                    yield values
             except BaseException:
                 process.terminate()  # nobody reads on: do not wait for the rest
                 raise
@@ -133,4 +135,4 @@ def field_lines(
             words = errors.read().decode(errors="replace")
             if "cut short" not in words:
                 _complain(tshark, capture, words)
-            warn(f"{capture}: breaks off in the middle of a frame; what is whole has been read")
+            warn(f"{capture}: breaks off in the middle of a frame, after frame {values[0].decode()}")
