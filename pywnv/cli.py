@@ -17,6 +17,7 @@ from pywnv.errors import Exit, ReaderGoneError, UsageError, WnvError
 from pywnv.output import STDOUT
 
 LONGEST_WINDOW = 3600  # seconds
+JSON_SUFFIXES = {".jsonl", ".ndjson", ".json"}
 
 app = typer.Typer(
     help="Says which frames of a Windows capture are the same packet, and which way it went through the host.",
@@ -24,6 +25,7 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
+    context_settings={"help_option_names": ["-h", "--help"]},
 )
 
 
@@ -95,7 +97,7 @@ def annotate(
     if window is not None and not 0 <= window <= LONGEST_WINDOW:
         raise UsageError(f"--window {window:g}: must be from 0 to {LONGEST_WINDOW} seconds")
     if output_format is None:
-        output_format = Format.JSONL if output.suffix == ".jsonl" else Format.CSV
+        output_format = Format.JSONL if output.suffix in JSON_SUFFIXES else Format.CSV
     with _progress(capture, wanted=output != STDOUT or not (sys.stdout and sys.stdout.isatty())) as progress:
         pieces = rows(
             capture,

@@ -13,6 +13,7 @@ from functools import cache
 from pathlib import Path
 from typing import NoReturn
 
+from pywnv.capture.source import STDIN
 from pywnv.errors import CaptureError, WiresharkError
 from pywnv.generate import plugin_lua
 
@@ -120,7 +121,8 @@ def field_lines(
         command += ["-T", "fields", "-E", "separator=/t", "-E", "occurrence=f"]
         for field in fields:
             command += ["-e", field]
-        with subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=errors) as process:
+        stdin = None if capture == STDIN else subprocess.DEVNULL
+        with subprocess.Popen(command, stdin=stdin, stdout=subprocess.PIPE, stderr=errors) as process:
             assert process.stdout is not None  # noqa: S101  # asked for above
             values = [b"0"]
             try:

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pcapng_blocks as ng
 import pytest
-from command import CAPTURES, run
+from command import CAPTURES, command, run
 
 from pywnv import fields, wireshark
 from pywnv.annotate import Engine, Format, rows
@@ -217,3 +217,16 @@ def test_both_say_the_same_of_public_captures(name: str) -> None:
     found = annotated(PUBLIC / name, Engine.TSHARK)
     assert found == annotated(PUBLIC / name, Engine.LUPA)
     assert found.count(b"\n") > 1
+
+
+@pytest.mark.wireshark
+def test_tshark_reads_stdin() -> None:
+    path = CAPTURES / "mix.pcapng.gz"
+    done = subprocess.run(
+        command("annotate", "-", "--engine", "tshark"),
+        input=gzip.decompress(path.read_bytes()),
+        capture_output=True,
+        check=False,
+    )
+    assert (done.returncode, done.stderr) == (0, b"")
+    assert done.stdout == b"".join(rows(path))
