@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -40,8 +41,6 @@ def test_same_bytes_under_any_hash_seed(seed: str) -> None:
     run = subprocess.run(
         [sys.executable, "-c", f"import json; {code}"], env=environment, capture_output=True, text=True, check=True
     )
-    import json
-
     assert json.loads(run.stdout) == generated()
 
 

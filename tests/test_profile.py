@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
@@ -9,7 +10,7 @@ from pathlib import Path
 import pytest
 from conftest import run_wireshark
 
-from pywnv.profile import PROFILES, TCP_TROUBLE
+from pywnv.profile import PROFILES, TCP_TROUBLE, Button
 
 pytestmark = pytest.mark.wireshark
 
@@ -35,8 +36,8 @@ def test_colours(unpacked: Unpack, config: Path) -> None:
 @pytest.mark.parametrize(
     "button", [button for profile in PROFILES for button in profile.buttons], ids=lambda b: b.label
 )
-def test_buttons(unpacked: Unpack, config: Path, button: object) -> None:
-    shown = run_wireshark(["tshark", "-n", "-r", unpacked("lbfo-tcp-loss"), "-Y", button.filter], config)  # type: ignore[attr-defined]
+def test_buttons(unpacked: Unpack, config: Path, button: Button) -> None:
+    shown = run_wireshark(["tshark", "-n", "-r", unpacked("lbfo-tcp-loss"), "-Y", button.filter], config)
     assert 0 < len(shown.splitlines()) < 2932
 
 
@@ -54,7 +55,5 @@ def test_real_tcp_trouble_is_that_of_a_single_tap(unpacked: Unpack, config: Path
 
 
 def _only(capture: Path, hop: str) -> bytes:
-    import subprocess
-
     command = ["tshark", "-n", "-r", capture, "-Y", f"frame.interface_name == {hop}", "-w", "-"]
     return subprocess.run(command, capture_output=True, check=True).stdout
