@@ -33,13 +33,11 @@ def lua_runtime(name: str | None = None) -> Any:
         try:
             module = import_module(f"lupa.{candidate}")
         except ImportError:
-            if candidate in (name, RUNTIMES[-1]):
-                raise
             continue
         return module.LuaRuntime(
             encoding=None, register_eval=False, register_builtins=False, unpack_returned_tuples=True
         )
-    raise AssertionError  # RUNTIMES is not empty
+    raise ImportError(f"lupa was built without {name or 'any Lua that the engine runs on'}")
 
 
 def _row_lua(*, json: bool) -> str:

@@ -12,9 +12,10 @@ from typing import Annotated
 import typer
 
 from pywnv import __version__
-from pywnv.annotate import Engine, Format
+from pywnv.annotate import Engine, Format, rows
 from pywnv.errors import Exit, ReaderGoneError, UsageError, WnvError
-from pywnv.output import STDOUT
+from pywnv.generate import differing, write_all
+from pywnv.output import STDOUT, whole_file
 
 LONGEST_WINDOW = 3600  # seconds
 JSON_SUFFIXES = {".jsonl", ".ndjson", ".json"}
@@ -89,9 +90,6 @@ def annotate(
 
     Example: pywnv annotate host.pcapng -o host.csv
     """
-    from pywnv.annotate import rows
-    from pywnv.output import whole_file
-
     if display_filter and engine is Engine.LUPA:
         raise UsageError("-Y: only tshark knows display filters; leave --engine away")
     if window is not None and not 0 <= window <= LONGEST_WINDOW:
@@ -122,8 +120,6 @@ def generate(
 
     Example: pywnv generate --check
     """
-    from pywnv.generate import differing, write_all
-
     if check:
         stale = differing(folder)
         for path in stale:

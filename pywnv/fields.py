@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import Enum
+from functools import cache
 
 
 class Type(Enum):
@@ -96,6 +97,7 @@ BY_COLUMN = {field.column: field for field in FIELDS}
 FRAME_COLUMNS = ("frame", "time", "interface")
 
 
+@cache  # asked for with every row
 def columns() -> tuple[str, ...]:
     """The columns of CSV and JSONL, in order."""
 

@@ -9,6 +9,7 @@ import signal
 import stat
 import subprocess
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pcapng_blocks as ng
@@ -105,7 +106,7 @@ def test_a_file_system_without_hard_links(tmp_path: Path, monkeypatch: pytest.Mo
 
 def test_an_output_that_appears_meanwhile_is_kept(tmp_path: Path) -> None:
     out = tmp_path / "out.csv"
-    with pytest.raises(OutputError, match="appeared while"), whole_file(out, force=False, source=MIX) as file:  # noqa: PT012
+    with pytest.raises(OutputError, match="appeared while"), whole_file(out, force=False, source=MIX) as file:  # noqa: PT012  # leaving it raises
         file.write(b"rows")
         out.write_bytes(b"precious")
     assert tree(tmp_path) == {"out.csv": b"precious"}
@@ -194,9 +195,9 @@ def test_a_reader_that_goes(engine: str, unbuffered: str) -> None:
         assert process.wait(TIMEOUT) == 0
 
 
-def wait_for(condition: object, process: subprocess.Popen[bytes]) -> None:
+def wait_for(condition: Callable[[], object], process: subprocess.Popen[bytes]) -> None:
     end = time.monotonic() + TIMEOUT
-    while not condition():  # type: ignore[operator]
+    while not condition():
         assert process.poll() is None, process.communicate()
         assert time.monotonic() < end
         time.sleep(0.01)

@@ -7,6 +7,7 @@ import gzip
 import struct
 import time
 from pathlib import Path
+from random import Random
 
 import pcapng_blocks as ng
 import pytest
@@ -154,10 +155,10 @@ def test_random_pcap(path: Path, records: list[tuple[int, int, bytes]], end: byt
 
 @fuzz
 @given(capture=st.sampled_from(ODD), chance=st.randoms(use_true_random=False))
-def test_damaged_odd_captures(path: Path, capture: bytes, chance: object) -> None:
+def test_damaged_odd_captures(path: Path, capture: bytes, chance: Random) -> None:
     damaged = bytearray(capture)
     for _ in range(3):
-        damaged[chance.randrange(len(damaged))] = chance.randrange(256)  # type: ignore[attr-defined]
+        damaged[chance.randrange(len(damaged))] = chance.randrange(256)
     read(path, bytes(damaged))
 
 

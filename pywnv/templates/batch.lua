@@ -119,10 +119,8 @@ end
 local function frame(interface, seconds, nanos, buf, at, stop, length)
   number = number + 1
   local time
-  if seconds then
-    if not first_seconds then
-      first_seconds, first_nanos = seconds, nanos
-    end
+  if seconds and not first_seconds then
+    first_seconds, first_nanos = seconds, nanos
   end
   if seconds and (seconds ~= 0 or nanos ~= 0) then -- in Wireshark's Lua, 0 is no time at all
     -- As Wireshark does it, so that both bodies get the same double.
