@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import os
-import tempfile
+import secrets
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
@@ -57,22 +57,18 @@ def _check(path: Path, *, force: bool, source: Path) -> None:
 
 @contextmanager
 def _new_file(path: Path, *, force: bool) -> Iterator[BinaryIO]:
-    handle, name = tempfile.mkstemp(prefix=".pywnv-", dir=path.parent)
-    part = Path(name)
+    # Named before it is made: wherever a signal ends us, what was made is known and goes.
+    part = path.parent / f".pywnv-{secrets.token_hex(8)}"
     try:
-        with open(handle, "wb") as file:  # noqa: PTH123  # Path.open takes no handle
+        with part.open("xb") as file:
             yield file
         _publish(part, path, force=force)
     finally:
-        with suppress(FileNotFoundError):
-            part.unlink()
+        part.unlink(missing_ok=True)
 
 
 def _publish(part: Path, path: Path, *, force: bool) -> None:
-    """Gives the finished file its name and the rights that a new file would have."""
-    umask = os.umask(0)
-    os.umask(umask)
-    part.chmod(0o666 & ~umask)
+    """Gives the finished file its name."""
     if not force:
         try:
             os.link(part, path)  # unlike a rename, this never replaces what appeared meanwhile
