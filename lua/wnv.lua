@@ -34,12 +34,12 @@ modules.link = (function()
 -- Sources: IEEE 802.3, 802.1Q, 802.1ad; IEEE 802.11-2020 section 9.2; RFC 1042 (SNAP);
 -- tcpdump.org LINKTYPE_LINUX_SLL, LINKTYPE_LINUX_SLL2, LINKTYPE_NULL; radiotap.org.
 
-local byte, sub = string.byte, string.sub
+local byte, floor, sub = string.byte, math.floor, string.sub
 
-local IPV4, IPV6 = 0x0800, 0x86dd
+local IPV4, IPV6, ARP = 0x0800, 0x86dd, 0x0806
 local LLC = 0 -- an 802.3 frame whose payload starts with an LLC header that is not SNAP
 
-local M = { IPV4 = IPV4, IPV6 = IPV6, ARP = 0x0806, LLC = LLC }
+local M = { IPV4 = IPV4, IPV6 = IPV6, ARP = ARP, LLC = LLC }
 
 local function is_tag(ethertype)
   return ethertype == 0x8100 or ethertype == 0x88a8 or ethertype == 0x9100
@@ -79,12 +79,61 @@ end
 
 local readers = {}
 
+-- Where the LLC header of an 802.11 data frame starts; nil for a frame of another kind.
+local function past_wifi(buf, at)
+  local control, flags = byte(buf, at, at + 1)
+  if not flags or floor(control / 4) % 4 ~= 2 then
+    return nil
+  end
+  local subtype = floor(control / 16)
+  if subtype % 8 >= 4 then
+    return nil -- a data subtype without data
+  end
+  local llc = at + 24
+  if flags % 4 == 3 then
+    llc = llc + 6 -- four addresses
+  end
+  if subtype >= 8 then
+    llc = llc + 2 -- QoS control
+    if flags >= 128 then
+      llc = llc + 4 -- HT control
+    end
+  end
+  return llc, floor(flags / 64) % 2 == 1
+end
+
+local function is_known(ethertype)
+  return ethertype == IPV4 or ethertype == IPV6 or ethertype == ARP
+end
+
+-- pktmon writes 802.11 data frames into an Ethernet interface. Their LLC/SNAP header tells them; the Protected bit does
+-- not count, as Windows leaves it set on what it has decrypted.
+local function wifi_in_ethernet(buf, at, stop)
+  local llc = past_wifi(buf, at)
+  if llc then
+    local l3, ethertype = past_snap(buf, llc, stop)
+    if l3 and is_known(ethertype) then
+      return l3, ethertype
+    end
+  end
+  return nil
+end
+
 function readers.ethernet(buf, at, stop)
+  local first = byte(buf, at)
   local high, low = byte(buf, at + 12, at + 13)
   if not low then
     return nil
   end
-  local l3, ethertype = past_tags(buf, at + 14, stop, high * 256 + low)
+  local ethertype = high * 256 + low
+  if first % 16 == 8 and not is_known(ethertype) then
+    local l3, inner = wifi_in_ethernet(buf, at, stop)
+    if l3 then
+      return l3, inner, "wifi"
+    end
+  end
+  local l3
+  l3, ethertype = past_tags(buf, at + 14, stop, ethertype)
   if l3 and ethertype < 0x0600 then
     local snap, inner = past_snap(buf, l3, stop)
     if snap then
@@ -118,26 +167,11 @@ function readers.null(buf, at)
 end
 
 function readers.wifi(buf, at, stop)
-  local control, flags = byte(buf, at, at + 1)
-  if not flags or math.floor(control / 4) % 4 ~= 2 then
-    return nil -- not a data frame
+  local llc, protected = past_wifi(buf, at)
+  if not llc or protected then
+    return nil
   end
-  local protected = math.floor(flags / 64) % 2 == 1
-  local subtype = math.floor(control / 16)
-  if protected or subtype % 8 >= 4 then
-    return nil -- ciphertext, or a data subtype without data
-  end
-  local l3 = at + 24
-  if flags % 4 == 3 then
-    l3 = l3 + 6 -- four addresses
-  end
-  if subtype >= 8 then
-    l3 = l3 + 2 -- QoS control
-    if flags >= 128 then
-      l3 = l3 + 4 -- HT control
-    end
-  end
-  return past_snap(buf, l3, stop)
+  return past_snap(buf, llc, stop)
 end
 
 function readers.radiotap(buf, at, stop)
@@ -163,22 +197,115 @@ end
 -- @param buf  a string that holds the frame
 -- @param at   the index of the frame's first byte in it
 -- @param stop the index of its last byte
--- @return index and EtherType (LLC for 802.3 without SNAP), or nil where the header is cut or unknown
+-- @return index and EtherType (LLC for 802.3 without SNAP), or nil where the header is cut or unknown; then "wifi"
+--   where an Ethernet interface holds an 802.11 frame
 function M.network(kind, buf, at, stop)
   local read = readers[kind]
   if not read then
     return nil
   end
-  local l3, ethertype = read(buf, at, stop)
+  local l3, ethertype, form = read(buf, at, stop)
   -- The readers look ahead freely: what they read counts only if it lay inside the frame.
   if l3 and l3 <= stop then
-    return l3, ethertype
+    return l3, ethertype, form
   end
   return nil
 end
 
 return M
 end)()
+
+modules.tunnel = (function(...)
+--- Finds the packet inside a packet: VXLAN, Geneve, GRE and NVGRE, IP in IP.
+--
+-- Sources: RFC 7348, RFC 8926, RFC 2784, RFC 2890, RFC 7637, RFC 2003, RFC 2473, RFC 4213.
+
+local link = ...
+
+local byte, floor = string.byte, math.floor
+
+local UDP, IPIP, IPV6_IN_IP, GRE = 17, 4, 41, 47
+local VXLAN, VXLAN_LINUX, GENEVE = 4789, 8472, 6081 -- ports; Linux used its own before there was one
+local BRIDGED = 0x6558 -- transparent Ethernet bridging
+
+local M = {}
+
+local function inside(ethertype, buf, at, stop)
+  if ethertype == BRIDGED then
+    return link.network("ethernet", buf, at, stop)
+  end
+  return at, ethertype
+end
+
+local function past_udp(buf, at, stop)
+  local high, low = byte(buf, at + 2, at + 3)
+  if at + 15 > stop then
+    return nil
+  end
+  local port = high * 256 + low
+  if port == VXLAN or port == VXLAN_LINUX then
+    if byte(buf, at + 8) ~= 8 then -- the flag that says: an identifier follows
+      return nil
+    end
+    return inside(BRIDGED, buf, at + 16, stop)
+  elseif port == GENEVE then
+    local first, _, type2, type1 = byte(buf, at + 8, at + 11)
+    if first >= 0x40 then
+      return nil
+    end
+    return inside(type2 * 256 + type1, buf, at + 16 + 4 * (first % 64), stop)
+  end
+  return nil
+end
+
+local function past_gre(buf, at, stop)
+  local flags, version, type2, type1 = byte(buf, at, at + 3)
+  if at + 3 > stop or version % 8 ~= 0 or floor(flags / 64) % 2 == 1 then -- PPTP; source routing
+    return nil
+  end
+  local size = 4
+  for _, flag in ipairs({ 128, 32, 16 }) do -- checksum, key, sequence number
+    if floor(flags / flag) % 2 == 1 then
+      size = size + 4
+    end
+  end
+  return inside(type2 * 256 + type1, buf, at + size, stop)
+end
+
+-- Whether the network header inside was captured, and is one.
+local function is_whole(ethertype, buf, at, stop)
+  local first = byte(buf, at) or 0
+  if ethertype == link.IPV4 then
+    return first >= 0x45 and first <= 0x4f and at + 19 <= stop
+  elseif ethertype == link.IPV6 then
+    return first >= 0x60 and first <= 0x6f and at + 39 <= stop
+  end
+  return ethertype == link.ARP and at + 27 <= stop
+end
+
+--- The index of the network header of the packet inside, and its EtherType; nil where there is none.
+-- @param protocol of the outer packet's transport
+-- @param at       index of its transport header
+-- @param stop     index of its last captured byte
+function M.network(protocol, buf, at, stop)
+  local l3, ethertype
+  if protocol == UDP then
+    l3, ethertype = past_udp(buf, at, stop)
+  elseif protocol == GRE then
+    l3, ethertype = past_gre(buf, at, stop)
+  elseif protocol == IPIP then
+    l3, ethertype = at, link.IPV4
+  elseif protocol == IPV6_IN_IP then
+    l3, ethertype = at, link.IPV6
+  end
+  if l3 and is_whole(ethertype, buf, l3, stop) then
+    return l3, ethertype
+  end
+  return nil
+end
+
+return M
+end)(modules.link)
 
 modules.key = (function(...)
 --- What makes a packet itself: the bytes that no hop of a host may change, apart from those that one may.
@@ -188,7 +315,7 @@ modules.key = (function(...)
 -- and the same content are the same packet, or the same bytes sent twice: `packets` decides which.
 -- Sources: RFC 791, RFC 8200, RFC 9293, RFC 768, RFC 792, RFC 4443, RFC 9260, RFC 826.
 
-local link = ...
+local link, tunnel = ...
 
 local byte, sub, char = string.byte, string.sub, string.char
 local min, floor = math.min, math.floor
@@ -203,6 +330,12 @@ end
 -- Where a transport header holds its checksum: of 16 bits, but 32 for SCTP.
 local TCP, SCTP = 6, 132
 local CHECKSUM_AT = { [TCP] = 16, [17] = 6, [1] = 2, [58] = 2, [SCTP] = 8, [33] = 6, [136] = 6 }
+
+-- Protocols that may hold a packet inside: IP in IP, UDP, IPv6 in IP, GRE.
+local TUNNELS = { [4] = true, [17] = true, [41] = true, [47] = true }
+local MOST_TUNNELS = 4
+
+local HEAD = 10 -- where, in a key, the addresses start
 
 -- IPv6 extension headers: hop-by-hop, routing, fragment, destination options, mobility, HIP, shim6.
 local FRAGMENT = 44
@@ -250,7 +383,13 @@ local function transport_key(buf, start, head, rest, transport, protocol, last, 
   return start .. head .. sub(buf, rest, sum_at - 1) .. sub(content, 1, span), content, checksum, #content
 end
 
-local function ipv4(buf, at, stop, cut, span)
+-- Both bytes of a length that large send offload has left 0 (LSOv2).
+local function length_bytes(length)
+  return char(floor(length / 256) % 256, length % 256)
+end
+
+-- @param size bytes of the packet on the wire, as far as the frame's length tells
+local function ipv4(buf, at, stop, cut, span, size)
   local first, _, length2, length1, _, _, fragment2, fragment1, ttl, protocol, checksum2, checksum1 =
     byte(buf, at, at + 11)
   if at + 19 > stop or first < 0x45 or first > 0x4f then
@@ -258,39 +397,51 @@ local function ipv4(buf, at, stop, cut, span)
   end
   local header = first % 16 * 4
   local length, last = length2 * 256 + length1, stop
-  if length >= header then -- LSOv2 leaves the length 0
+  local head = sub(buf, at + 1, at + 7)
+  if length >= header then
     last = at + length - 1
     cut = last > stop
     if cut then
       last = stop
     end
+  elseif length == 0 then
+    head = sub(buf, at + 1, at + 1) .. length_bytes(size) .. sub(buf, at + 4, at + 7)
   end
   local whole = fragment2 % 32 == 0 and fragment1 == 0
-  local start, head = IPV4[protocol], sub(buf, at + 1, at + 7)
+  if TUNNELS[protocol] and whole then
+    local l3, ethertype = tunnel.network(protocol, buf, at + header, last)
+    if l3 then
+      return nil, l3, ethertype, last
+    end
+  end
   local key, content, checksum, room =
-    transport_key(buf, start, head, at + 12, at + header, whole and protocol, last, span)
-  return key, content, ttl * 4294967296 + (checksum2 * 256 + checksum1) * 65536 + checksum, room, cut
+    transport_key(buf, IPV4[protocol], head, at + 12, at + header, whole and protocol, last, span)
+  local soft = ttl * 4294967296 + (checksum2 * 256 + checksum1) * 65536 + checksum
+  return key, content, soft, room, cut, whole and HEAD + header - 12
 end
 
-local function ipv6(buf, at, stop, cut, span)
+local function ipv6(buf, at, stop, cut, span, size)
   local first, _, _, _, length2, length1, protocol, hop_limit = byte(buf, at, at + 7)
   if at + 39 > stop or first < 0x60 or first > 0x6f then
     return nil
   end
   local length, last = length2 * 256 + length1, stop
+  local head = sub(buf, at, at + 6)
   if length > 0 then
     last = at + 39 + length
     cut = last > stop
     if cut then
       last = stop
     end
+  else
+    head = sub(buf, at, at + 3) .. length_bytes(size - 40) .. sub(buf, at + 6, at + 6)
   end
   local transport, whole = at + 40, true
   for _ = 1, MOST_EXTENSIONS do
     if not EXTENSION[protocol] or transport + 7 > last then
       break
     end
-    local next_header, size, offset2, offset1 = byte(buf, transport, transport + 3)
+    local next_header, units, offset2, offset1 = byte(buf, transport, transport + 3)
     if protocol == FRAGMENT then
       protocol, transport = next_header, transport + 8
       if offset2 > 0 or offset1 >= 8 then
@@ -298,12 +449,18 @@ local function ipv6(buf, at, stop, cut, span)
         break
       end
     else
-      protocol, transport = next_header, transport + 8 * (size + 1)
+      protocol, transport = next_header, transport + 8 * (units + 1)
+    end
+  end
+  if TUNNELS[protocol] and whole then
+    local l3, ethertype = tunnel.network(protocol, buf, transport, last)
+    if l3 then
+      return nil, l3, ethertype, last
     end
   end
   local key, content, checksum, room =
-    transport_key(buf, IPV6[protocol], sub(buf, at, at + 6), at + 8, transport, whole and protocol, last, span)
-  return key, content, hop_limit * 4294967296 + checksum, room, cut
+    transport_key(buf, IPV6[protocol], head, at + 8, transport, whole and protocol, last, span)
+  return key, content, hop_limit * 4294967296 + checksum, room, cut, whole and HEAD + transport - at - 8
 end
 
 local function without_padding(content)
@@ -332,26 +489,37 @@ end
 -- @return room     how many bytes of content a key could hold
 -- @return cut      whether content is missing from the capture
 -- @return l3       index of the network header, or nil where the link header is not understood
+-- @return transport index, in the key, of the transport header; nil or false where none is known to be there
+-- @return form     what stands around the packet besides its link header: "tunnel", or "wifi" where an Ethernet
+--   interface holds an 802.11 frame; nil: nothing
 function M.read(kind, buf, at, stop, length, span)
-  local l3, ethertype = link.network(kind, buf, at, stop)
+  local l3, ethertype, form = link.network(kind, buf, at, stop)
   local cut = stop - at + 1 < length
   if not l3 then
     local content = sub(buf, at, stop)
     return UNKNOWN_LINK .. number(length) .. sub(content, 1, span), content, 0, #content, cut, nil
   end
-  if ethertype == link.IPV4 or ethertype == link.IPV6 then
-    local read = ethertype == link.IPV4 and ipv4 or ipv6
-    local key, content, soft, room, ip_cut = read(buf, l3, stop, cut, span)
-    if key then
-      return key, content, soft, room, ip_cut, l3
+  local last = stop
+  for _ = 1, MOST_TUNNELS do
+    local read = ethertype == link.IPV4 and ipv4 or ethertype == link.IPV6 and ipv6
+    if not read then
+      break
     end
-  elseif ethertype == link.ARP then
-    return ARP .. sub(buf, l3, min(l3 + 27, stop)), "", 0, span, false, l3
+    local key, content, soft, room, ip_cut, transport = read(buf, l3, last, cut, span, length - (l3 - at))
+    if key then
+      return key, content, soft, room, ip_cut, l3, transport, form
+    elseif not content then
+      break
+    end
+    l3, ethertype, last, form = content, soft, room, "tunnel" -- the packet inside
   end
-  local last, size = stop, ""
+  if ethertype == link.ARP then
+    return ARP .. sub(buf, l3, min(l3 + 27, stop)), "", 0, span, false, l3, nil, form
+  end
+  local size = ""
   if ethertype == link.LLC then
     local high, low = byte(buf, l3 - 2, l3 - 1)
-    last = min(stop, l3 + high * 256 + low - 1)
+    last = min(last, l3 + high * 256 + low - 1)
   end
   local content = sub(buf, l3, last)
   if length <= 64 then
@@ -359,13 +527,13 @@ function M.read(kind, buf, at, stop, length, span)
   else
     size = number(length - (l3 - at))
   end
-  local addresses = kind == "ethernet" and sub(buf, at, at + 11) or ""
+  local addresses = kind == "ethernet" and not form and sub(buf, at, at + 11) or ""
   local head = OTHER .. number(ethertype) .. addresses .. size
-  return head .. sub(content, 1, span), content, 0, #content, cut, l3
+  return head .. sub(content, 1, span), content, 0, #content, cut, l3, nil, form
 end
 
 return M
-end)(modules.link)
+end)(modules.link, modules.tunnel)
 
 modules.hop = (function(...)
 --- The places in the host where frames are seen, and their names.
@@ -463,16 +631,31 @@ function M.new()
   return setmetatable({ roots = {}, nodes = 0 }, Path)
 end
 
+-- A hop that records a packet several times stands in the path once.
 local function text_of(parent, hop)
   if not parent then
     return hop.name
+  elseif parent.hop == hop then
+    return parent.text
   end
   return parent.text and hop.name and parent.text .. SEPARATOR .. hop.name
 end
 
+local function counts_of(parent, hop)
+  local counts = {}
+  if parent then
+    for other, count in pairs(parent.counts) do
+      counts[other] = count
+    end
+  end
+  counts[hop] = (counts[hop] or 0) + 1
+  return counts
+end
+
 --- The node behind `parent` (nil: the start) for a sighting at `hop`; nil where the path is too long.
--- A node has: hop, parent, depth (1 for the first sighting), text (nil where a hop has no name), and peak, the
--- longest that packets took lately to get here from the parent, in seconds (nil: not known yet).
+-- A node has: hop, parent, depth (1 for the first sighting), counts (how many sightings, by hop), text (nil where a
+-- hop has no name), and peak, the longest that packets took lately to get here from the parent, in seconds (nil: not
+-- known yet).
 function Path:step(parent, hop)
   local branches = parent and parent.next or self.roots
   local node = branches[hop]
@@ -490,23 +673,13 @@ function Path:step(parent, hop)
     hop = hop,
     parent = parent,
     depth = parent and parent.depth + 1 or 1,
+    counts = counts_of(parent, hop),
     text = text_of(parent, hop),
     next = {},
   }
   branches[hop] = node
   self.nodes = self.nodes + 1
   return node
-end
-
---- Whether the path to `node` passes `hop`.
-function M.passes(node, hop)
-  while node do
-    if node.hop == hop then
-      return true
-    end
-    node = node.parent
-  end
-  return false
 end
 
 --- Learns from one packet how long the step to `node` takes, in seconds.
@@ -518,44 +691,29 @@ end
 return M
 end)()
 
-modules.packets = (function(...)
---- Groups frames into packets: keeps the packets of the last moments and finds the one that a frame shows again.
---
--- At another hop, the same key and content soon after are the same packet. Each packet takes each hop's next
--- sighting in order, so a burst of packets with the same bytes is never merged. At the same hop it is another
--- packet.
+modules.changes = (function(...)
+--- What differs between two sightings of one packet, as a sum of the codes of `rewritten`.
 
-local codes, link, path = ...
+local codes, link = ...
 
-local abs, floor, max, min, sub = math.abs, math.floor, math.max, math.min, string.sub
-local passes, learn = path.passes, path.learn
-
--- A generation of packets is forgotten as a whole, once the next one is full: when it spans the window and the
--- disorder of the file, or holds too much. Interfaces may come in batches, so it holds a few packets however old.
-local LEAST_PACKETS = 2048
-local MOST_PACKETS = 16384
-local MOST_BYTES = 8 * 1024 * 1024
-local SLOTS = 2 * MOST_PACKETS
-local MOST_DISTANCE = 2 ^ 20 -- in frames, so that a body can remember two distances in one number
-local MOST_TRIES = 64 -- candidates looked at for one frame
-local SPAN = 16 -- bytes of content in a key; fewer once the capture turns out to be cut shorter
-
--- How long a step may take, as a multiple of the longest known lately, or in seconds (NEW_: a step never taken yet).
--- Up to LOOSE it is believed; only within TIGHT may a packet overtake one that waits beyond LOOSE and so seems lost.
-local LOOSE, LEAST_LOOSE, NEW_LOOSE = 3, 60e-6, 250e-6
-local TIGHT, LEAST_TIGHT, NEW_TIGHT = 1.5, 15e-6, 60e-6
-local MOST_SKIPS = 256 -- packets of a queue that a frame may rule out for its hop at once
+local floor, sub = math.floor, string.sub
 
 -- `soft` of `key`: TTL * 2^32 + IP checksum * 2^16 + transport checksum.
 local TTL, CHECKSUM = 4294967296, 65536
-local VERDICT, EVIDENCE, REWRITTEN = codes.verdict, codes.evidence, codes.rewritten
+local REWRITTEN = codes.rewritten
 
 local M = {}
 
--- What differs between two sightings of one packet in its link header, as a sum of REWRITTEN.
-local function link_changes(hop, earlier_hop, header, earlier_header)
-  if hop.kind ~= "ethernet" or earlier_hop.kind ~= "ethernet" then
+--- What differs in the link headers.
+-- @param kind, form, header    of the later frame: its link header as `link.network` takes it, what stands around
+--   the packet (as `key.read` says), and the bytes before the network header
+-- @param earlier_kind, earlier_form, earlier_header  the same of the earlier one
+function M.link(kind, form, header, earlier_kind, earlier_form, earlier_header)
+  if form ~= earlier_form or kind ~= "ethernet" or earlier_kind ~= "ethernet" then
     return REWRITTEN.link
+  end
+  if form == "wifi" then -- what counts there are the addresses: each frame has a sequence number of its own
+    return sub(header, 5, 22) == sub(earlier_header, 5, 22) and 0 or REWRITTEN.mac
   end
   local what = 0
   if sub(header, 1, 12) ~= sub(earlier_header, 1, 12) then
@@ -571,8 +729,9 @@ local function link_changes(hop, earlier_hop, header, earlier_header)
   return what
 end
 
--- The same for what hops change in the network and transport headers.
-local function soft_changes(soft, earlier)
+--- What differs in what hops change in the network and transport headers.
+-- @param soft, earlier  as `key.read` gives them
+function M.soft(soft, earlier)
   local what = 0
   if soft % 1 > 0 or earlier % 1 > 0 then -- a transport checksum was not captured
     soft, earlier = floor(soft / CHECKSUM) * CHECKSUM, floor(earlier / CHECKSUM) * CHECKSUM
@@ -587,35 +746,227 @@ local function soft_changes(soft, earlier)
   return what
 end
 
---- A grouping of the frames of one capture.
--- @param window longest time between two sightings of one packet, in seconds
--- @return table: step, alone, undo, span, shorten; found
-function M.new(window)
-  local paths = path.new()
+return M
+end)(modules.codes, modules.link)
 
-  -- Packet `id` (1, 2, ...) lives in slot id % SLOTS + 1 of each of these.
-  local first_frame, first_time, last_frame, last_time = {}, {}, {}, {}
-  local keys, contents, cuts, nodes, headers, softs, first_softs = {}, {}, {}, {}, {}, {}, {}
-  local newest = 0
-  local young_from, old_from, bytes = 1, 1, 0 -- the first packets of both generations; bytes of the young
-  local latest, disorder = -math.huge, 0 -- the largest time so far, and how far time ran back behind it
+modules.proof = (function()
+--- What the bytes of a packet prove: that it cannot be sent twice within a moment, or that two are not the same.
+
+local byte, floor = string.byte, math.floor
+
+local ICMP, TCP, UDP, ESP, ICMPV6 = 1, 6, 17, 50, 58
+local ECHO = { [ICMP] = { [8] = true, [0] = true }, [ICMPV6] = { [128] = true, [129] = true } }
+
+local DNS = 53
+local LEAST_PAYLOAD, LEAST_DISTINCT = 160, 72 -- bytes of a datagram; text has fewer different ones
+local LEAST_ESP = 16 -- bytes: identifier, sequence number, and something
+local CHECKSUM = 65536
+
+local M = {}
+
+-- A long datagram whose bytes look drawn by lot has a number that counts, or was encrypted. A shorter one, and text,
+-- may well be sent twice.
+local function is_varied(payload)
+  if #payload < LEAST_PAYLOAD then
+    return false
+  end
+  local seen, distinct = {}, 0
+  for at = 1, LEAST_PAYLOAD do
+    local value = byte(payload, at)
+    if not seen[value] then
+      seen[value], distinct = true, distinct + 1
+    end
+  end
+  return distinct >= LEAST_DISTINCT
+end
+
+-- A DNS message with one question has an identifier drawn by lot, and is asked for again after seconds. Not so
+-- multicast DNS. Source: RFC 1035 4.1.1.
+local function is_name_query(key, content, transport)
+  local high, low, to_high, to_low = byte(key, transport, transport + 3)
+  if high ~= 0 or low ~= DNS then
+    high, low = to_high, to_low
+  end
+  if high ~= 0 or low ~= DNS or #content <= 12 then
+    return false
+  end
+  local id_high, id_low, flags, _, questions_high, questions = byte(content, 1, 6)
+  return id_high + id_low > 0 and flags % 128 < 8 and questions_high == 0 and questions == 1
+end
+
+--- The IP ID that tells a packet from those before and after it; nil where it has none.
+function M.ident(key)
+  if byte(key, 1) ~= 4 then
+    return nil
+  end
+  local high, low, flags, offset = byte(key, 6, 9)
+  if flags % 64 > 0 or offset > 0 or high + low == 0 then -- fragments share one
+    return nil
+  end
+  return high * 256 + low
+end
+
+--- Whether two packets with these bytes cannot come from one sender within a millisecond.
+-- @param key, content, transport  as `key.read` gives them
+-- @param steady whether the sender gives all packets the same IP ID, as scanners do
+function M.is_unique(key, content, transport, steady)
+  local version, protocol = byte(key, 1, 2)
+  if version == 4 then
+    local high, low = byte(key, 6, 7)
+    if high + low > 0 and not steady then
+      return true
+    end
+  elseif version ~= 6 then
+    return false
+  end
+  if protocol == ESP then
+    return #content >= LEAST_ESP
+  elseif not transport then
+    return false
+  elseif protocol == TCP then
+    local flags = byte(key, transport + 13)
+    if not flags then
+      return false
+    end
+    return flags % 4 > 0 and flags % 8 < 4 and not steady -- SYN, FIN, without RST
+      or M.tcp_size(key, transport) > 1 -- one byte probes a window
+  elseif protocol == UDP then
+    return is_varied(content) or is_name_query(key, content, transport)
+  end
+  local echo = ECHO[protocol]
+  return echo ~= nil and echo[byte(key, transport) or -1] == true
+end
+
+--- Bytes of a packet from its network header on, by the length in that.
+function M.network_size(key)
+  local is_v4 = byte(key, 1) == 4
+  local high, low = byte(key, is_v4 and 4 or 7, is_v4 and 5 or 8)
+  return high * 256 + low + (is_v4 and 0 or 40)
+end
+
+-- The same from the transport header on.
+local function rest_size(key, transport)
+  return M.network_size(key) - transport - 2 + (byte(key, 1) == 4 and 0 or 4)
+end
+
+--- Bytes of content, as `key.read` gives it, before the data of a TCP segment.
+function M.tcp_header_rest(key, transport)
+  return floor((byte(key, transport + 12) or 80) / 16) * 4 - 18
+end
+
+--- Bytes of data in a TCP segment, on the wire; 0 where its header was cut.
+function M.tcp_size(key, transport)
+  local offset = byte(key, transport + 12)
+  if not offset then
+    return 0
+  end
+  local size = rest_size(key, transport) - floor(offset / 16) * 4
+  return size > 0 and size or 0
+end
+
+-- The sum that stands in a checksum field until the NIC fills it in (pseudo-header, RFC 9293 3.1, RFC 8200 8.1), with
+-- and without the length, which large send offload leaves out.
+local function pseudo_sums(key, transport)
+  local version, protocol = byte(key, 1, 2)
+  local sum = protocol
+  for at = 10, version == 4 and 16 or 40, 2 do
+    local high, low = byte(key, at, at + 1)
+    sum = sum + high * 256 + low
+  end
+  local with = sum + rest_size(key, transport)
+  while with >= CHECKSUM do
+    with = with % CHECKSUM + floor(with / CHECKSUM)
+  end
+  while sum >= CHECKSUM do
+    sum = sum % CHECKSUM + floor(sum / CHECKSUM)
+  end
+  return with, sum
+end
+
+--- Whether two frames that are equal as far as captured differ behind that: both checksums are filled in, and differ.
+-- @param soft, earlier  as `key.read` gives them
+function M.differs_behind(key, transport, soft, earlier)
+  local sum, earlier_sum = soft % CHECKSUM, earlier % CHECKSUM
+  if not transport or sum == earlier_sum or sum == 0 or earlier_sum == 0 or sum % 1 > 0 or earlier_sum % 1 > 0 then
+    return false
+  end
+  local with, without = pseudo_sums(key, transport)
+  return sum ~= with and sum ~= without and earlier_sum ~= with and earlier_sum ~= without
+end
+
+return M
+end)()
+
+modules.memory = (function()
+--- The packets of the last moments: by number, and by key. State older than the window goes.
+
+local min, sub = math.min, string.sub
+
+-- A generation of packets is forgotten as a whole, once the next one is full: when it spans the window and the
+-- disorder of the file, or holds too much. Interfaces may come in batches, so it holds a few packets however old.
+local LEAST_PACKETS = 2048
+local MOST_PACKETS = 16384
+local MOST_BYTES = 8 * 1024 * 1024
+local SLOTS = 2 * MOST_PACKETS
+
+local M = {}
+
+--- A memory for one capture.
+-- @param window longest time between two sightings of one packet, in seconds
+-- @return table: slots, oldest, newest, latest, disorder; slot_of, find, add, forget, undo, shorten
+function M.new(window)
+  -- Packet `id` (1, 2, ...) lives in slot id % SLOTS + 1 of each of these arrays:
+  local first_frame, first_time, last_frame, last_time = {}, {}, {}, {} -- its first and its last sighting
+  local keys, contents, softs, transports = {}, {}, {}, {} -- as `key.read` gave them; softs of the last sighting
+  local cuts, headers, forms = {}, {}, {} -- the same; the last two of the last sighting
+  local nodes = {} -- of its path, at its last sighting
+  local first_softs = {}
+  local classes = {} -- as `tally.class` gave it; false for a part of another packet
+  local shapes, silent = {}, {} -- as `again` keeps them; whether what was seen of it must not teach
+  local tags = {} -- packet ids that the capture tool wrote
+  local wholes = {} -- larger frames that packets were cut from, or repeat a part of, by their frame
+  local slots = {
+    first_frame = first_frame,
+    first_time = first_time,
+    last_frame = last_frame,
+    last_time = last_time,
+    keys = keys,
+    contents = contents,
+    softs = softs,
+    transports = transports,
+    cuts = cuts,
+    headers = headers,
+    forms = forms,
+    nodes = nodes,
+    first_softs = first_softs,
+    classes = classes,
+    shapes = shapes,
+    silent = silent,
+    tags = tags,
+    wholes = wholes,
+  }
+  local young_from, bytes = 1, 0 -- the first packet of the young generation, and its bytes
+  local undo_entry
+  local memory = { slots = slots, oldest = 1, newest = 0, latest = -math.huge, disorder = 0 }
 
   -- key -> the id of the only packet with it, or a queue of ids: { first =, last =, taken = { [hop] = index } }
   -- A queue that gets a new packet moves into the young generation; its old packets leave it as they expire.
   local young, old = {}, {}
 
-  -- The last step, so that it can be undone: Wireshark's read filter dissects a frame before it counts.
-  local undo_id, undo_joined, undo_frame, undo_time, undo_node, undo_header, undo_soft, undo_peak
-  local undo_queue, undo_hop, undo_taken, undo_entry
+  --- The slot of a packet that is still remembered, or nil.
+  function memory.slot_of(id)
+    return id >= memory.oldest and id <= memory.newest and id % SLOTS + 1 or nil
+  end
 
-  -- What the last step found: the caller reads it before the next one.
-  local found = {}
-  -- span: how many bytes of content a key must hold now.
-  local grouping = { found = found, span = SPAN }
+  --- What is known by a key: a packet's id, a queue of such, or nil.
+  function memory.find(key)
+    return young[key] or old[key]
+  end
 
-  local function prune(queue)
-    local first = queue.first
-    while first <= queue.last and queue[first] < old_from do
+  --- Takes packets out of a queue that are forgotten.
+  function memory.prune(queue)
+    local first, oldest = queue.first, memory.oldest
+    while first <= queue.last and queue[first] < oldest do
       queue[first] = nil
       first = first + 1
     end
@@ -627,7 +978,7 @@ function M.new(window)
     if not entry then
       young[key] = id
     elseif type(entry) == "table" then
-      prune(entry)
+      memory.prune(entry)
       entry.last = entry.last + 1
       entry[entry.last] = id
       young[key] = entry
@@ -637,19 +988,67 @@ function M.new(window)
   end
 
   local function next_generation()
-    for id = old_from, young_from - 1 do
+    for id = memory.oldest, young_from - 1 do
       local slot = id % SLOTS + 1
       keys[slot], contents[slot], headers[slot], nodes[slot] = nil, nil, nil, nil
+      classes[slot], shapes[slot], silent[slot], tags[slot], wholes[slot] = nil, nil, nil, nil, nil
     end
     old, young = young, {}
-    old_from, young_from, bytes = young_from, newest + 1, 0
+    memory.oldest, young_from, bytes = young_from, memory.newest + 1, 0
   end
 
   local function is_full(more)
-    local count = newest - young_from + 1
+    local count = memory.newest - young_from + 1
     return bytes + more > MOST_BYTES
       or count >= MOST_PACKETS
-      or count >= LEAST_PACKETS and first_time[young_from % SLOTS + 1] < latest - window - 2 * disorder
+      or count >= LEAST_PACKETS and first_time[young_from % SLOTS + 1] < memory.latest - window - 2 * memory.disorder
+  end
+
+  --- Notes a frame's time, and makes room for a packet.
+  -- @param size bytes that it will hold
+  -- @return whether a generation has been forgotten
+  function memory.make_room(time, size)
+    if time > memory.latest then
+      memory.latest = time
+    elseif memory.latest - time > memory.disorder then
+      memory.disorder = memory.latest - time
+    end
+    if is_full(size) then
+      next_generation()
+      return true
+    end
+    return false
+  end
+
+  --- Adds a packet by its first sighting, or what a packet became on its way.
+  -- @return its slot
+  function memory.add(number, time, key, content, soft, transport, cut, header, form, node)
+    local id = memory.newest + 1
+    local slot = id % SLOTS + 1
+    memory.newest = id
+    first_frame[slot], first_time[slot], last_frame[slot], last_time[slot] = number, time, number, time
+    keys[slot], contents[slot], softs[slot], transports[slot] = key, content, soft, transport
+    cuts[slot], headers[slot], forms[slot] = cut, header, form
+    nodes[slot], first_softs[slot], classes[slot] = node, soft, false
+    shapes[slot], silent[slot], tags[slot], wholes[slot] = nil, nil, nil, nil
+    bytes = bytes + #content + #key + #header
+    undo_entry = young[key]
+    remember(id, key)
+    return slot
+  end
+
+  --- Takes back the last `add`, but not what it made forget.
+  function memory.undo()
+    local slot = memory.newest % SLOTS + 1
+    local key = keys[slot]
+    local entry = young[key]
+    if type(entry) == "table" then
+      entry[entry.last] = nil
+      entry.last = entry.last - 1
+    end
+    young[key] = undo_entry
+    bytes = bytes - #contents[slot] - #key - #headers[slot]
+    memory.newest = memory.newest - 1
   end
 
   local function shorten_keys(from, to, first, last)
@@ -664,9 +1063,1025 @@ function M.new(window)
     end
   end
 
-  -- Whether a frame can be the next sighting of the packet in a slot, at a hop where it has not been seen.
-  local function fits(slot, number, time, hop, content, cut, soft)
+  --- Makes keys hold `to` bytes of content, no more `from`.
+  function memory.shorten(from, to)
+    young, old = {}, {}
+    shorten_keys(from, to, memory.oldest, young_from - 1)
+    old, young = young, {}
+    shorten_keys(from, to, young_from, memory.newest)
+  end
+
+  return memory
+end
+
+return M
+end)()
+
+modules.tally = (function()
+--- How often a hop records one packet: learned, by who sent it to whom, from packets that cannot repeat by themselves.
+--
+-- A port that is mirrored twice, a trace of several edges of one component, or a driver that shows what a host sends
+-- twice: each records every packet of some senders a fixed number of times. Whether a frame that could be either
+-- shows a packet again, or is another one with the same bytes, is judged by that.
+
+local byte, sub = string.byte, string.sub
+local max = math.max
+
+local MOST_CLASSES = 4096 -- of senders and receivers; then learning starts anew
+local LONGEST_NAME = 22 -- bytes of a link header: addresses, two VLAN tags, EtherType
+local MOST_IDENTS = 256 -- IP IDs remembered of a sender; far fewer than there are, so that few meet by chance
+local ENOUGH = 64 -- packets that have taught; from then on one in SAMPLE does
+local SAMPLE = 8
+local FORGET_AT = 128 -- old counts are halved there, so that what changes is learned
+local SURE = 8 -- packets without a further sighting that make its absence a rule
+local RARE = 12 -- of so many packets without a further sighting, one with it is the network's making
+local FEW = 4 -- sightings that let all senders of a hop speak for a new one
+-- A sighting may follow the one before after so many times the usual gap, or seconds; later ones are other packets,
+-- even those that cannot repeat by themselves: the network doubled them.
+local LOOSE, LEAST_LOOSE = 8, 100e-6
+local LATE, LEAST_LATE = 16, 100e-6
+local LEARNS = 1 / 16 -- how much one gap tells of the usual one
+
+local M = {}
+
+-- What is known of a hop, for some senders: hits[n] packets were seen an n-th time there, misses[n] were not.
+local function at(holder, hop)
+  local known = holder.at[hop]
+  if not known then
+    known = { hits = {}, misses = {}, gap = 0 }
+    holder.at[hop] = known
+  end
+  return known
+end
+
+local function count(tally, other, which, weight)
+  local now = (tally[which] or 0) + weight
+  tally[which] = now
+  if now >= FORGET_AT then
+    tally[which], other[which] = now / 2, (other[which] or 0) / 2
+  end
+end
+
+--- What is learned of one capture.
+function M.new()
+  local classes, senders, number = {}, {}, 0
+  local hops = {} -- what all senders have in common
+  local tally = {}
+
+  local function everybody(hop)
+    local known = hops[hop] or { at = {} }
+    hops[hop] = known
+    return known
+  end
+
+  --- The class of a packet: who sent it to whom, as far as its first sighting tells.
+  -- @param header its link header
+  -- @param form   what stands around the packet, as `key.read` says
+  -- @param key    of the packet
+  -- @return table; the same one for the same senders and receivers
+  function tally.class(header, form, key)
+    local name = header
+    if form == "wifi" then
+      name = sub(header, 5, 22)
+    elseif #header < 12 then
+      name = sub(key, 10, 17) -- no MACs: the IP addresses, or a part of them
+    elseif form or #header > LONGEST_NAME then
+      name = sub(header, 1, LONGEST_NAME)
+    end
+    local class = classes[name]
+    if class then
+      return class
+    end
+    if number >= MOST_CLASSES then
+      classes, senders, number = {}, {}, 0
+    end
+    local from = sub(name, 7, 12)
+    local sender = senders[from] or { at = {}, idents = {}, known = 0 }
+    senders[from] = sender
+    local is_group = #header >= 12 and byte(name, 1) % 2 == 1
+    class = { sender = sender, is_group = is_group, at = {}, taught = 0 }
+    classes[name] = class
+    number = number + 1
+    return class
+  end
+
+  --- Counts the packets with an IP ID: a sender that gives several packets the same one says nothing with it.
+  -- @param ident number
+  -- @param more  1, or -1 to take one back
+  function tally.identify(class, ident, more)
+    local sender = class.sender
+    local idents = sender.idents
+    if not idents[ident] then
+      if sender.known >= MOST_IDENTS then
+        idents = {}
+        sender.idents, sender.known = idents, 0
+      end
+      sender.known = sender.known + 1
+    end
+    idents[ident] = (idents[ident] or 0) + more
+  end
+
+  --- Whether a sender gave several packets this IP ID (nil: none).
+  function tally.is_steady(class, ident)
+    return ident ~= nil and (class.sender.idents[ident] or 0) > 1
+  end
+
+  --- A packet that cannot repeat was seen an n-th time at a hop.
+  -- @param gap seconds since the sighting before; nil where that tells nothing
+  function tally.hit(class, hop, n, gap)
+    local all = at(everybody(hop), hop)
+    if all.sender ~= class.sender then
+      all.several, all.sender = all.sender ~= nil, class.sender
+    end
+    for _, known in ipairs({ at(class, hop), at(class.sender, hop), all }) do
+      count(known.hits, known.misses, n, 1)
+      if gap then
+        known.gap = known.gap + (gap - known.gap) * (known.gap > 0 and LEARNS or 1)
+      end
+    end
+  end
+
+  --- Takes back the last `hit`.
+  function tally.unhit(class, hop, n)
+    for _, holder in ipairs({ class, class.sender, everybody(hop) }) do
+      local hits = at(holder, hop).hits
+      hits[n] = max((hits[n] or 0) - 1, 0)
+    end
+  end
+
+  --- A packet that cannot repeat was not seen an n-th time at a hop.
+  -- @param weight how many packets this one stands for
+  function tally.miss(class, hop, n, weight)
+    for _, holder in ipairs({ class, class.sender, everybody(hop) }) do
+      local known = at(holder, hop)
+      count(known.misses, known.hits, n, weight)
+    end
+  end
+
+  --- For how many packets of a class the next one stands: enough have taught after a while.
+  function tally.weight(class)
+    class.taught = class.taught + 1
+    if class.taught <= ENOUGH then
+      return 1
+    end
+    return class.taught % SAMPLE == 0 and SAMPLE or 0
+  end
+
+  --- Whether a packet of a class is to be seen an n-th time at a hop.
+  -- @param gap seconds since the sighting before
+  -- @return true, false, or nil where nothing is known
+  function tally.expects(class, hop, n, gap)
+    local known = class.at[hop]
+    local hits, misses = 0, 0
+    if known then
+      hits, misses = known.hits[n] or 0, known.misses[n] or 0
+    end
+    if hits + misses == 0 then -- its sender may be known from others that it talks to
+      known = class.sender.at[hop]
+      if known then
+        local which = class.is_group and 2 or n -- a flood passes more ports
+        hits, misses = known.hits[which] or 0, 4 * (known.misses[which] or 0)
+      end
+    end
+    if hits + misses == 0 then
+      known = at(everybody(hop), hop)
+      if known.several and not known.misses[2] and (known.hits[n] or 0) >= FEW then
+        hits = known.hits[n]
+      end
+    end
+    if hits + misses == 0 then
+      return nil
+    end
+    return hits > 0 and hits >= misses and gap <= max(LOOSE * known.gap, LEAST_LOOSE)
+  end
+
+  -- Hits and misses of the n-th sighting of a class, or if nothing is known of that, of its sender.
+  local function counts(class, hop, n)
+    local known = class.at[hop]
+    if not (known and (known.misses[n] or known.hits[n])) then
+      known = class.sender.at[hop]
+    end
+    if not known then
+      return 0, 0
+    end
+    return known.hits[n] or 0, known.misses[n] or 0
+  end
+
+  --- Whether a hop is known to record packets of a class once.
+  function tally.once(class, hop)
+    local hits, misses = counts(class, hop, 2)
+    return misses > 0 and hits * RARE < misses
+  end
+
+  --- Whether it is a rule that a hop does not show packets of a class an n-th time, or not after so many seconds.
+  function tally.never(class, hop, n, gap)
+    local hits, misses = counts(class, hop, n)
+    if misses >= SURE and hits * RARE < misses then
+      return true
+    end
+    local known = class.at[hop]
+    return known ~= nil and (known.hits[2] or 0) >= FEW and gap > max(LATE * known.gap, LEAST_LATE)
+  end
+
+  return tally
+end
+
+return M
+end)()
+
+modules.again = (function(...)
+--- Judges whether a frame shows a packet again at a hop that has recorded it already.
+--
+-- Equal bytes do not tell: the packet may have been sent twice. What tells is what routers and link headers change,
+-- what cannot be sent twice within a moment, and how often this hop is known to record one packet.
+
+local codes, link, proof = ...
+
+local abs, floor, sub = math.abs, math.floor, string.sub
+
+local MOMENT = 1e-3 -- seconds in which a packet that cannot repeat is another sighting
+local TTL = 4294967296 -- of `soft` of `key`
+local LONGEST_TAGS = 8 -- bytes: two VLAN tags
+local COARSE = 4 -- different frames that share a timestamp to the nanosecond, before a clock is not believed
+local EVIDENCE = codes.evidence
+
+local M = {}
+
+-- What stands around a packet: copies in another link header, or with another VLAN tag, are no repeats.
+local function shape_of(kind, form, header)
+  if form == "tunnel" or form == "wifi" then
+    return form
+  elseif kind == "ethernet" then
+    return sub(link.tags(header), 1, LONGEST_TAGS)
+  elseif kind == "sll" then
+    return sub(header, 1, 2) -- in or out
+  elseif kind == "sll2" then
+    return sub(header, 5, 8) .. sub(header, 11, 11) -- interface; in or out
+  end
+  return ""
+end
+
+local function has_changed_addresses(kind, header, earlier)
+  if kind == "ethernet" then
+    return sub(header, 1, 12) ~= sub(earlier, 1, 12)
+  elseif kind == "sll" then
+    return sub(header, 1, 14) ~= sub(earlier, 1, 14)
+  elseif kind == "sll2" then
+    return sub(header, 5, 20) ~= sub(earlier, 5, 20)
+  end
+  return false
+end
+
+-- Whether a frame goes to where an earlier one came from: something sent it back, as a neighbour does a BFD echo.
+local function is_returned(header, earlier)
+  return sub(header, 1, 6) == sub(earlier, 7, 12)
+end
+
+--- A judge for one capture.
+-- @param slots  of packets: see `packets`
+-- @param tally  what is learned of this capture
+-- @param flows  its TCP flows, which have read the frame
+-- @return table: judge, note, undo
+function M.new(slots, tally, flows)
+  local nodes, last_time, softs = slots.nodes, slots.last_time, slots.softs
+  local headers, forms = slots.headers, slots.forms
+  local classes, shapes, keys = slots.classes, slots.shapes, slots.keys
+  local clock_time, clock_key, coarse = nil, nil, 0
+  local undo_seen, undo_shape -- what `judge` noted of this frame
+  local again = {}
+
+  --- Watches the clock of the capture: to be told of every frame, before `judge`.
+  function again.note(time, key)
+    if time == clock_time and key ~= clock_key and coarse < COARSE then
+      coarse = coarse + 1
+    end
+    clock_time, clock_key, undo_seen = time, key, nil
+  end
+
+  -- Whether the packet has not been seen in this shape yet, but in another.
+  local function is_new_shape(slot, kind, form, header)
+    local shape, earlier = shape_of(kind, form, header), shape_of(nodes[slot].hop.kind, forms[slot], headers[slot])
+    if shape == earlier then
+      return false
+    end
+    local seen = shapes[slot] or { [earlier] = true }
+    shapes[slot] = seen
+    if seen[shape] then
+      return false
+    end
+    seen[shape], undo_seen, undo_shape = true, seen, shape
+    return true
+  end
+
+  -- Equal timestamps are proof where they tell nanoseconds, and different frames do not share them.
+  local function is_same_moment(time, gap)
+    local part = time * 1e6 % 1
+    return gap == 0 and coarse < COARSE and part > 0.01 and part < 0.99
+  end
+
+  --- Judges a frame whose bytes are those of a packet, as far as hops leave them alone.
+  -- @param slot of the packet
+  -- @param time seconds
+  -- @param hop  which has recorded the packet already
+  -- @param key, content, soft, transport, form, header  of the frame, as `key.read` gives them
+  -- @param is_tcp whether `flows` has read it
+  -- @return the code of the evidence, or nil where this is another packet or nothing tells
+  -- @return whether the packet cannot repeat, so that the frame teaches, whatever it is taken for
+  function again.judge(slot, time, hop, key, content, soft, transport, form, header, is_tcp)
+    local node, class = nodes[slot], classes[slot]
+    local earlier, gap = headers[slot], time - last_time[slot]
+    local is_ethernet = hop.kind == "ethernet" and not form and not forms[slot]
+    local has_moved = not form and has_changed_addresses(hop.kind, header, earlier)
+    if is_ethernet and has_moved and is_returned(header, earlier) then
+      return nil
+    end
+    local ident = proof.ident(key)
+    local unique = proof.is_unique(key, content, transport, tally.is_steady(class, ident))
+    if unique and not ident and is_tcp and flows.is_asked_for(hop, last_time[slot]) then
+      return nil
+    end
+    if floor(soft / TTL) ~= floor(softs[slot] / TTL) then -- it fell, else the frame had not come here
+      -- A router changes the addresses too; what counts down without is a ladder of probes.
+      local is_routed = has_moved or not is_ethernet and unique and abs(gap) <= MOMENT
+      return is_routed and EVIDENCE.rewritten or nil
+    end
+    gap = abs(gap)
+    if gap > MOMENT then
+      return nil
+    end
+    if form == "tunnel" and forms[slot] == "tunnel" and sub(header, 15) ~= sub(earlier, 15) then
+      return nil -- one packet in several tunnels, as floods are
+    end
+    local bytes = soft == softs[slot] and EVIDENCE.bytes or EVIDENCE.rewritten
+    if node.hop == hop and not (is_ethernet and has_moved) and is_new_shape(slot, hop.kind, form, header) then
+      return bytes
+    end
+    local count = node.counts[hop]
+    local expected = tally.expects(class, hop, count + 1, gap)
+    if unique then
+      local is_another = tally.never(class, hop, count + 1, gap) or node.hop ~= hop and not expected
+      return not is_another and bytes or nil, true
+    end
+    if expected and not has_moved then
+      return EVIDENCE.learned
+    end
+    if is_same_moment(time, gap) and not has_moved and not tally.once(class, hop) and keys[slot] == key then
+      return bytes
+    end
+    return nil
+  end
+
+  --- Takes back what `judge` noted of the last frame.
+  function again.undo()
+    if undo_seen then
+      undo_seen[undo_shape] = nil
+      undo_seen = nil
+    end
+  end
+
+  return again
+end
+
+return M
+end)(modules.codes, modules.link, modules.proof)
+
+modules.ids = (function()
+--- Packet ids that the capture tool wrote: proof where they repeat, and nothing where each is seen once.
+--
+-- Sources: draft-ietf-opsawg-pcapng 4.3 (epb_packetid); pktmon's PktGroupId, which on Windows 11 24H2 is new with every
+-- event.
+
+local abs = math.abs
+
+local WINDOW = 1 -- seconds in which an id stands for one packet
+local BELIEVED = 4 -- so many times as many ids must be of equal frames as of others that the latter are believed
+
+local M = {}
+
+--- @param slots   of packets: see `memory`
+-- @param slot_of function: the slot of a packet that is still remembered, or nil
+-- @return table: find, note, are_believed, forget, undo
+function M.new(slots, slot_of)
+  local keys, last_time, tags = slots.keys, slots.last_time, slots.tags
+  local young, old = {}, {}
+  local equal, other = 0, 0 -- frames that had the id of a packet of theirs, or of one with other bytes
+  local undo_equal, undo_other
+  local ids = {}
+
+  --- The packet that an id stands for.
+  -- @return its slot, or nil; whether its bytes are the frame's, as far as hops leave them alone
+  function ids.find(id, time, key)
+    undo_equal, undo_other = equal, other
+    local slot = slot_of(young[id] or old[id] or 0)
+    if not slot or tags[slot] ~= id or abs(time - last_time[slot]) > WINDOW then
+      return nil
+    elseif keys[slot] == key then
+      equal = equal + 1
+      return slot, true
+    end
+    other = other + 1
+    return equal > BELIEVED * other and slot or nil, false
+  end
+
+  --- Whether a frame with an id of its own is a packet of its own.
+  function ids.are_believed()
+    return equal > BELIEVED * other
+  end
+
+  --- Remembers a new packet with an id.
+  function ids.note(packet, id)
+    young[id] = packet
+    tags[slot_of(packet)] = id
+  end
+
+  --- Starts a generation; forgets the one before the last.
+  function ids.forget()
+    old, young = young, {}
+  end
+
+  --- Takes back the last `find`.
+  function ids.undo()
+    equal, other = undo_equal, undo_other
+  end
+
+  return ids
+end
+
+return M
+end)()
+
+modules.tcp = (function(...)
+--- Follows TCP flows, hop by hop: what was sent before, what was cut from a larger frame, what was built from smaller.
+--
+-- Says what Wireshark's TCP analysis says of a capture made at one hop, but is asked of packets, not of frames.
+-- Sources: RFC 9293; Wireshark's epan/dissectors/packet-tcp.c (what it calls a retransmission).
+
+local proof = ...
+
+local byte, sub, floor = string.byte, string.sub, math.floor
+
+local WRAP, HALF = 2 ^ 32, 2 ^ 31
+local FIN, SYN, RST, ACK = 1, 2, 4, 16
+local MOST_FLOWS = 8192 -- each way counts; then the older half is forgotten
+local MOST_HOLES = 16 -- in what a hop has seen of a flow
+local FAST = 0.02 -- seconds after duplicate ACKs in which what they ask for is sent again
+local REORDERED = 0.003 -- seconds in which a segment may be overtaken, where no round trip is known
+local LEAST_DUPLICATE_ACKS = 2
+
+local M = {}
+
+-- a - b of sequence numbers, from -2^31 up (RFC 9293 3.4).
+local function minus(a, b)
+  return (a - b + HALF) % WRAP - HALF
+end
+
+local function is_set(flags, flag)
+  return floor(flags / flag) % 2 == 1
+end
+
+local function number(text, at)
+  local a, b, c, d = byte(text, at, at + 3)
+  return a * 16777216 + b * 65536 + c * 256 + d
+end
+
+--- The flows of one capture.
+-- @return table: read, see, is_asked_for, undo
+function M.new()
+  local young, old, count = {}, {}, 0
+  local last_id = 0
+  local flows = {}
+
+  -- The last `see`, so that it can be undone.
+  local undo_seen, undo_start, undo_next, undo_time, undo_ack, undo_ack_time, undo_dups, undo_window, undo_holes
+
+  local function new_flow()
+    last_id = last_id + 1
+    return { id = last_id, seen = {} }
+  end
+
+  local function flow_of(key, transport)
+    local name = sub(key, 10, transport + 3)
+    local flow = young[name]
+    if flow then
+      return flow
+    end
+    flow = old[name]
+    local size = byte(key, 1) == 4 and 4 or 16
+    local back = sub(name, size + 1, 2 * size) .. sub(name, 1, size) .. sub(name, 2 * size + 1, -5) .. sub(name, -2) ..
+      sub(name, -4, -3)
+    if not flow then
+      flow = new_flow()
+      flow.back = name == back and flow or new_flow()
+      flow.back.back = flow
+    end
+    if count >= MOST_FLOWS then
+      old, young, count = young, {}, 0
+    end
+    young[name], young[back] = flow, flow.back
+    count = count + 2
+    return flow
+  end
+
+  --- Reads the TCP header in a key, into `flows`: flow, seq, ack, flags, window, size (bytes of data on the wire).
+  -- @return whether it is there
+  function flows.read(key, transport)
+    if #key < transport + 15 then
+      return false
+    end
+    flows.flow = flow_of(key, transport)
+    flows.seq, flows.ack = number(key, transport + 4), number(key, transport + 8)
+    flows.flags = byte(key, transport + 13)
+    local high, low = byte(key, transport + 14, transport + 15)
+    flows.window = high * 256 + low
+    flows.size = proof.tcp_size(key, transport)
+    return true
+  end
+
+  -- Takes a range out of the holes; whether it lay inside one.
+  local function fill(seen, seq, after)
+    local holes = seen.holes
+    for at = 1, #holes do
+      local from, to = holes[at][1], holes[at][2]
+      if minus(seq, from) >= 0 and minus(after, to) <= 0 then
+        local rest = {} -- a new list: the old one stands as it is, to be brought back
+        for other = 1, #holes do
+          if other ~= at then
+            rest[#rest + 1] = holes[other]
+          end
+        end
+        if minus(seq, from) > 0 then
+          rest[#rest + 1] = { from, seq }
+        end
+        if minus(to, after) > 0 then
+          rest[#rest + 1] = { after, to }
+        end
+        seen.holes = rest
+        return true
+      end
+    end
+    return false
+  end
+
+  local function leave_hole(seen, from, to)
+    local holes = { { from, to } }
+    for at = 1, math.min(#seen.holes, MOST_HOLES - 1) do
+      holes[at + 1] = seen.holes[at]
+    end
+    seen.holes = holes
+  end
+
+  local function is_sent_again(seen, back, time, seq, after)
+    if not fill(seen, seq, after) then
+      return true
+    end
+    -- Not seen here, but it may have been lost on its way to here.
+    if back and back.dups >= LEAST_DUPLICATE_ACKS and back.ack == seq and time - back.ack_time < FAST then
+      return true
+    end
+    return time - seen.time >= (seen.round_trip or REORDERED)
+  end
+
+  -- Sequence numbers, for a segment with data, SYN or FIN.
+  local function advance(seen, back, time, seq, flags, size)
+    local has_syn = is_set(flags, SYN)
+    local after = seq + size + (has_syn and 1 or 0) + (is_set(flags, FIN) and 1 or 0)
+    after = after % WRAP
+    local ahead = seen.next and minus(seq, seen.next)
+    if not ahead or has_syn and seq ~= seen.start then -- the first segment, or a new connection
+      seen.start, seen.next, seen.time, seen.holes = seq, after, time, {}
+      return false
+    end
+    local is_probe = ahead == -1 and size <= 1 and not has_syn and not is_set(flags, FIN)
+    if is_probe then
+      return false -- a keep-alive, or what looks whether a window has opened
+    end
+    local again = ahead < 0 and not (ahead == -1 and size > 1) and is_sent_again(seen, back, time, seq, after)
+    if ahead > 0 then
+      leave_hole(seen, seen.next, seq)
+    end
+    if minus(after, seen.next) > 0 then
+      seen.next, seen.time = after, time
+    end
+    return again
+  end
+
+  --- Takes what `read` has read as seen at a hop, for the first time there.
+  -- @return whether its data was sent before
+  function flows.see(hop, time)
+    local flow, seq, ack, flags, size = flows.flow, flows.seq, flows.ack, flows.flags, flows.size
+    local seen, back = flow.seen[hop], flow.back.seen[hop]
+    if not seen then
+      seen = { holes = {}, dups = 0 }
+      flow.seen[hop] = seen
+    end
+    undo_seen, undo_start, undo_next, undo_time, undo_holes = seen, seen.start, seen.next, seen.time, seen.holes
+    undo_ack, undo_ack_time, undo_dups, undo_window = seen.ack, seen.ack_time, seen.dups, seen.window
+    if is_set(flags, RST) then
+      return false
+    end
+    local occupies = size > 0 or flags % 4 > 0
+    if is_set(flags, ACK) then
+      if ack ~= seen.ack then
+        seen.dups = 0
+      elseif not occupies and seen.window == flows.window and (not seen.next or seen.next == seq) then
+        seen.dups = seen.dups + 1
+      end
+      if not seen.round_trip and back and back.syn_time and not is_set(flags, SYN) and seen.syn_time then
+        local took = time - math.min(seen.syn_time, back.syn_time)
+        seen.round_trip, back.round_trip = took, took
+      end
+      seen.ack, seen.ack_time = ack, time
+    end
+    seen.window = flows.window
+    if is_set(flags, SYN) then
+      seen.syn_time = time
+    end
+    return occupies and advance(seen, back, time, seq, flags, size)
+  end
+
+  --- Whether the other end has asked, since a moment, for what `read` has read: then it is sent again.
+  function flows.is_asked_for(hop, since)
+    local back = flows.flow.back.seen[hop]
+    return back ~= nil and back.dups > 0 and back.ack == flows.seq and back.ack_time > since
+  end
+
+  --- Takes back the last `see`.
+  function flows.undo()
+    local seen = undo_seen
+    if seen then
+      seen.start, seen.next, seen.time, seen.holes = undo_start, undo_next, undo_time, undo_holes
+      seen.ack, seen.ack_time, seen.dups, seen.window = undo_ack, undo_ack_time, undo_dups, undo_window
+      undo_seen = nil
+    end
+  end
+
+  return flows
+end
+
+return M
+end)(modules.proof)
+
+modules.cut = (function(...)
+--- Large send offload and receive coalescing: frames cut from a larger one, and frames built from smaller ones.
+--
+-- Sources: Linux Documentation/networking/segmentation-offloads.rst; Microsoft, "Offloading the Segmentation of Large
+-- TCP Packets" and "Overview of Receive Segment Coalescing".
+
+local proof = ...
+
+local floor, sub = math.floor, string.sub
+
+local WRAP = 2 ^ 32
+local LARGE = 1500 -- bytes behind the link header: what no Ethernet carries must be cut, or was built
+local MOST_LARGE = 64 -- of a flow, in a generation
+local SAME_HOP = 1e-3 -- seconds in which one interface may show both
+local LEAST_PARTS = 2
+local NONE = { last = 0 }
+
+local M = {}
+
+--- Finds the other frames that a segment goes with.
+-- @param slots  of packets: contents, keys, nodes, last_time, first_frame, by slot
+-- @param window seconds
+-- @param slot_of function: the slot of a packet that is still remembered, or nil
+-- @return table: note, whole, repeated, parts, forget, undo
+function M.new(slots, window, slot_of)
+  local keys, contents, nodes, last_time = slots.keys, slots.contents, slots.nodes, slots.last_time
+  -- By flow, large frames; by flow and sequence number, smaller segments: each of two generations.
+  local large, old_large, parts, old_parts = {}, {}, {}, {}
+  local undo_entry, undo_hop, undo_cut, undo_each
+  local cuts = {}
+
+  local function is_large(key)
+    return proof.network_size(key) > LARGE
+  end
+
+  --- Remembers a new packet with TCP data.
+  -- @param id   of the packet
+  -- @param flows what `tcp` has read of it
+  function cuts.note(id, flows, key)
+    local flow, seq = flows.flow.id, flows.seq
+    if not is_large(key) then
+      parts[flow * WRAP + seq] = id
+      return
+    end
+    local list = large[flow]
+    if not list then
+      list = { last = 0 }
+      large[flow] = list
+    end
+    list.last = list.last % MOST_LARGE + 1
+    list[list.last] =
+      { id = id, key = key, seq = seq, size = flows.size, ident = proof.ident(key), ack = flows.ack, cut = {} }
+  end
+
+  -- Whether the IP IDs count on: each segment one more than the one before.
+  local function counts_on(entry, ident, offset, size)
+    if not entry.ident or not ident then
+      return not entry.ident and not ident
+    end
+    local ahead = (ident - entry.ident) % 65536
+    if entry.each then
+      return ahead == floor(offset / entry.each)
+    elseif offset % size == 0 then
+      return ahead == offset / size
+    end
+    return ahead > 0 and offset % ahead == 0 -- the last one, which may be shorter
+  end
+
+  -- Whether a segment holds what its place in the large frame holds, as far as both were captured.
+  local function same_data(slot, content, key, transport, offset)
+    local header = proof.tcp_header_rest(key, transport)
+    if header ~= proof.tcp_header_rest(keys[slot], transport) then
+      return false
+    end
+    local inside = sub(contents[slot], header + offset + 1, header + offset + #content - header)
+    return inside == sub(content, header + 1, header + #inside)
+  end
+
+  -- Whether a large frame's segment can be this one: at another hop, or cut and shown at the same one.
+  local function is_cut_from(entry, slot, time, hop, flows, ident, offset)
+    local gap = time - last_time[slot]
+    local elsewhere = not nodes[slot].counts[hop]
+    local soon = gap <= window and gap >= -window and (elsewhere or ident and gap >= 0 and gap <= SAME_HOP)
+    local again = not ident and entry.cut[hop] and offset < entry.cut[hop]
+    return soon and not again and entry.ack == flows.ack and counts_on(entry, ident, offset, flows.size)
+  end
+
+  -- The latest large frame that holds a segment's data: its entry, its slot, and the offset.
+  local function find(flows, key, transport, content, fits)
+    local flow, size = flows.flow.id, flows.size
+    for _, lists in ipairs({ large, old_large }) do
+      local list = lists[flow] or NONE
+      for back = 1, MOST_LARGE do
+        local entry = list[(list.last - back) % MOST_LARGE + 1]
+        local slot = entry and slot_of(entry.id)
+        local offset = entry and (flows.seq - entry.seq) % WRAP
+        if
+          slot
+          and keys[slot] == entry.key
+          and size < entry.size
+          and offset + size <= entry.size
+          and fits(entry, slot, offset)
+          and same_data(slot, content, key, transport, offset)
+        then
+          return entry, slot, offset
+        end
+      end
+    end
+    return nil
+  end
+
+  --- The slot of the larger frame that a segment was cut from; nil where there is none.
+  function cuts.whole(time, hop, flows, key, transport, content)
+    undo_entry = nil
+    if not (large[flows.flow.id] or old_large[flows.flow.id]) then
+      return nil
+    end
+    local ident, size = proof.ident(key), flows.size
+    local entry, slot, offset = find(flows, key, transport, content, function(entry, slot, offset)
+      return is_cut_from(entry, slot, time, hop, flows, ident, offset)
+    end)
+    if entry then
+      undo_entry, undo_hop, undo_cut, undo_each = entry, hop, entry.cut[hop], entry.each
+      entry.cut[hop] = offset + size
+      if offset + size < entry.size then
+        entry.each = size
+      end
+    end
+    return slot
+  end
+
+  --- The slot of the larger frame that a retransmission repeats a part of; nil where there is none.
+  function cuts.repeated(flows, key, transport, content)
+    local _, slot = find(flows, key, transport, content, function()
+      return true
+    end)
+    return slot
+  end
+
+  --- The slot of the first of the smaller frames that a larger one was built from; nil where they are not all known.
+  function cuts.parts(time, hop, flows, key, transport)
+    if not is_large(key) then
+      return nil
+    end
+    local flow, seq, left = flows.flow.id, flows.seq, flows.size
+    local first, number = nil, 0
+    while left > 0 do
+      local place = flow * WRAP + seq
+      local slot = slot_of(parts[place] or old_parts[place] or 0)
+      if not slot then
+        return nil
+      end
+      local gap, part = time - last_time[slot], keys[slot]
+      if sub(part, 10, transport + 3) ~= sub(key, 10, transport + 3) then
+        return nil -- one that was undone
+      end
+      local size = proof.tcp_size(part, transport)
+      if gap < 0 or gap > window or nodes[slot].counts[hop] or size == 0 or size > left then
+        return nil
+      end
+      if not first then
+        if proof.ident(part) ~= proof.ident(key) then
+          return nil
+        end
+        first = slot
+      end
+      seq, left, number = (seq + size) % WRAP, left - size, number + 1
+    end
+    return number >= LEAST_PARTS and first or nil
+  end
+
+  --- Starts a generation; forgets the one before the last.
+  function cuts.forget()
+    old_large, large, old_parts, parts = large, {}, parts, {}
+  end
+
+  --- Takes back the last `whole`.
+  function cuts.undo()
+    if undo_entry then
+      undo_entry.cut[undo_hop], undo_entry.each = undo_cut, undo_each
+      undo_entry = nil
+    end
+  end
+
+  return cuts
+end
+
+return M
+end)(modules.proof)
+
+modules.nat = (function(...)
+--- Finds a packet again behind a network address translation, by what that leaves alone.
+--
+-- The last resort: IP ID, TCP sequence numbers (of UDP and ICMP, the first bytes) and all content are equal, and so is
+-- one of the two ends. Source: RFC 3022.
+
+local changes, proof = ...
+
+local abs, byte, sub = math.abs, string.byte, string.sub
+
+local ICMP, TCP, UDP = 1, 6, 17
+local MOMENT = 500e-6 -- seconds that a translation takes at most
+local TTL = 4294967296 -- of `soft` of `key`
+local LEAST_CONTENT = 4 -- bytes that say something
+
+local M = {}
+
+--- A number that translation leaves alone, and the IP ID with it; nil where there is none.
+function M.mark(key, content, transport)
+  local ident = proof.ident(key)
+  if not ident or not transport then
+    return nil
+  end
+  local protocol, text, at = byte(key, 2), content, 1
+  if protocol == TCP then
+    text, at = key, transport + 4 -- sequence number
+  elseif protocol == ICMP then
+    at = 3 -- behind the identifier, which a translation changes too
+  elseif protocol ~= UDP then
+    return nil
+  end
+  local a, b, c, d = byte(text, at, at + 3)
+  if not d then
+    return nil
+  end
+  return (ident * 256 + a) * 16777216 + b * 65536 + c * 256 + d
+end
+
+-- Whether two keys are those of one packet before and after: one end is the same, the other is not.
+local function is_translated(key, earlier, transport)
+  if #key ~= #earlier or sub(key, 1, 9) ~= sub(earlier, 1, 9) then
+    return false
+  end
+  local protocol = byte(key, 2)
+  if protocol == ICMP then
+    local same_source, same_target = sub(key, 10, 13) == sub(earlier, 10, 13), sub(key, 14, 17) == sub(earlier, 14, 17)
+    return same_source ~= same_target and sub(key, transport, transport + 1) == sub(earlier, transport, transport + 1)
+  end
+  local function ends(text)
+    return sub(text, 10, 13) .. sub(text, transport, transport + 1),
+      sub(text, 14, 17) .. sub(text, transport + 2, transport + 3)
+  end
+  local source, target = ends(key)
+  local earlier_source, earlier_target = ends(earlier)
+  return (source == earlier_source) ~= (target == earlier_target)
+    and sub(key, transport + 4) == sub(earlier, transport + 4)
+end
+
+--- @param slots   of packets: see `packets`
+-- @param slot_of function: the slot of a packet that is still remembered, or nil
+-- @return table: note, find, forget
+function M.new(slots, slot_of)
+  local keys, contents, nodes, last_time = slots.keys, slots.contents, slots.nodes, slots.last_time
+  local headers, forms, softs = slots.headers, slots.forms, slots.softs
+  local young, old = {}, {}
+  local nat = {}
+
+  --- Remembers a new packet.
+  -- @param mark as `M.mark` gives it
+  function nat.note(id, mark)
+    young[mark] = id
+  end
+
+  --- The slot of the packet that a frame shows translated; nil where there is none.
+  function nat.find(mark, time, hop, key, content, soft, transport, form, header)
+    local slot = slot_of(young[mark] or old[mark] or 0)
+    if not slot or #content < LEAST_CONTENT and byte(key, 2) ~= TCP or forms[slot] ~= form then
+      return nil
+    end
+    local gap = time - last_time[slot]
+    local ttl, earlier_ttl = soft - soft % TTL, softs[slot] - softs[slot] % TTL
+    if abs(gap) > MOMENT or ttl ~= earlier_ttl and (ttl > earlier_ttl) == (gap >= 0) then
+      return nil
+    end
+    local is_icmp = byte(key, 2) == ICMP
+    if (is_icmp and sub(contents[slot], 3) or contents[slot]) ~= (is_icmp and sub(content, 3) or content) then
+      return nil
+    end
+    if not is_translated(key, keys[slot], transport) then
+      return nil
+    end
+    if nodes[slot].counts[hop] then -- where both show at one interface, it is between other neighbours
+      if gap < 0 or changes.link(hop.kind, form, header, nodes[slot].hop.kind, forms[slot], headers[slot]) == 0 then
+        return nil
+      end
+    end
+    return slot
+  end
+
+  --- Starts a generation; forgets the one before the last.
+  function nat.forget()
+    old, young = young, {}
+  end
+
+  return nat
+end
+
+return M
+end)(modules.changes, modules.proof)
+
+modules.packets = (function(...)
+--- Groups frames into packets: finds the packet of the last moments that a frame shows again.
+--
+-- At another hop, the same key and content soon after are the same packet. Each packet takes each hop's next
+-- sighting in order, so a burst of packets with the same bytes is never merged. At the same hop, `again` judges.
+
+local codes, path, changes, proof, memory_of, tally_of, again_of, ids_of, tcp, cut_of, nat_of = ...
+
+local abs, byte, floor, max, min, pairs = math.abs, string.byte, math.floor, math.max, math.min, pairs
+local learn, mark_of, sub = path.learn, nat_of.mark, string.sub
+
+local MOST_DISTANCE = 2 ^ 20 -- in frames, so that a body can remember two distances in one number
+local MOST_TRIES = 64 -- candidates looked at for one frame
+local SPAN = 16 -- bytes of content in a key; fewer once the capture turns out to be cut shorter
+
+-- How long a step may take, as a multiple of the longest known lately, or in seconds (NEW_: a step never taken yet).
+-- Up to LOOSE it is believed; only within TIGHT may a packet overtake one that waits beyond LOOSE and so seems lost.
+local LOOSE, LEAST_LOOSE, NEW_LOOSE = 3, 60e-6, 250e-6
+local TIGHT, LEAST_TIGHT, NEW_TIGHT = 1.5, 15e-6, 60e-6
+local MOST_SKIPS = 256 -- packets of a queue that a frame may rule out for its hop at once
+
+local SETTLED = 3e-3 -- seconds after which a hop shows a packet no more
+local MOST_AGAIN = 32 -- packets with the same bytes that a frame at their hop may show again
+local MOST_SIGHTINGS = 32 -- at one hop that are counted
+
+local TTL = 4294967296 -- of `soft` of `key`
+local TCP = 6
+local VERDICT, EVIDENCE, REWRITTEN = codes.verdict, codes.evidence, codes.rewritten
+
+local M = {}
+
+--- A grouping of the frames of one capture.
+-- @param window longest time between two sightings of one packet, in seconds
+-- @return table: step, alone, undo, span, shorten; found
+function M.new(window)
+  local paths, memory, tally = path.new(), memory_of.new(window), tally_of.new()
+  local slots, slot_of, find = memory.slots, memory.slot_of, memory.find
+  local first_frame, first_time, last_frame = slots.first_frame, slots.first_time, slots.last_frame
+  local last_time, keys, contents, softs = slots.last_time, slots.keys, slots.contents, slots.softs
+  local transports, cuts, headers, forms = slots.transports, slots.cuts, slots.headers, slots.forms
+  local nodes, first_softs, classes, wholes = slots.nodes, slots.first_softs, slots.classes, slots.wholes
+  local silent = slots.silent
+  local flows, ids = tcp.new(), ids_of.new(slots, slot_of)
+  local again = again_of.new(slots, tally, flows)
+  local segments, translations = cut_of.new(slots, window, slot_of), nat_of.new(slots, slot_of)
+  local settled = 0 -- the last packet that has taught, or could have
+
+  -- The last step, so that it can be undone: Wireshark's read filter dissects a frame before it counts.
+  local undo_slot, undo_joined, undo_frame, undo_time, undo_node, undo_header, undo_form, undo_soft, undo_peak
+  local undo_queue, undo_hop, undo_taken, undo_class, undo_ident, undo_hit, undo_sighting, undo_hit_hop
+  local undo_ids, undo_flows, undo_segments -- whether they took part in it
+
+  -- What the last step found: the caller reads it before the next one.
+  local found = {}
+  -- span: how many bytes of content a key must hold now.
+  local grouping = { found = found, span = SPAN }
+
+  -- Whether a frame's bytes and time are those of a packet's next sighting.
+  local function fits(slot, number, time, content, cut, soft)
     local known_content = contents[slot]
+    local known_soft = softs[slot]
     if known_content ~= content then
       local have, had = #content, #known_content
       if have < had then
@@ -681,24 +2096,26 @@ function M.new(window)
     if gap > window or -gap > window or number - first_frame[slot] >= MOST_DISTANCE then
       return false
     end
-    local known_soft = softs[slot]
     if soft ~= known_soft then
       local ttl, known_ttl = floor(soft / TTL), floor(known_soft / TTL)
       if ttl ~= known_ttl and (ttl > known_ttl) == (gap >= 0) then
         return false -- a TTL never rises on the way
       end
+      if cut and proof.differs_behind(keys[slot], transports[slot], soft, known_soft) then
+        return false
+      end
     end
-    return not passes(nodes[slot], hop)
+    return true
   end
 
-  -- The packet of a queue that a frame shows: the first that waits, unless that seems to be lost.
+  -- The packet of a queue that a frame shows at a hop that is new to it: the first that waits, unless that seems lost.
   local function search(queue, number, time, hop, content, cut, soft)
-    prune(queue)
+    memory.prune(queue)
     local index = max(queue.first, (queue.taken[hop] or 0) + 1)
     local furthest = min(queue.last, index + MOST_SKIPS)
     while index <= furthest do
-      local slot = queue[index] % SLOTS + 1
-      if time - last_time[slot] <= window and not passes(nodes[slot], hop) then
+      local slot = slot_of(queue[index])
+      if time - last_time[slot] <= window and not nodes[slot].counts[hop] then
         break
       end
       index = index + 1
@@ -706,8 +2123,8 @@ function M.new(window)
     queue.taken[hop] = index - 1 -- this hop's next sightings are of later packets
     local first
     for try = index, min(index + MOST_TRIES, queue.last) do
-      local slot = queue[try] % SLOTS + 1
-      if fits(slot, number, time, hop, content, cut, soft) then
+      local slot = slot_of(queue[try])
+      if not nodes[slot].counts[hop] and fits(slot, number, time, content, cut, soft) then
         local step = nodes[slot].next[hop]
         local peak = step and step.peak
         local took = abs(time - last_time[slot])
@@ -721,73 +2138,199 @@ function M.new(window)
     return first -- all wait long: the way has become slower
   end
 
-  local function join(id, number, time, hop, header, soft, alone)
-    local slot = id % SLOTS + 1
+  -- Whether the packet that last took a hop is to be seen there once more, before the next one is.
+  local function is_unfinished(slot, time, hop)
+    local node = nodes[slot]
+    return node.hop == hop
+      and classes[slot]
+      and tally.expects(classes[slot], hop, node.counts[hop] + 1, abs(time - last_time[slot]))
+  end
+
+  -- The slot of the packet that a frame shows again; the evidence where its hop has recorded it already; the slot of
+  -- the packet that teaches by it, there also where the frame is not taken for it; whether no other could be meant.
+  local function match(entry, number, time, hop, key, content, soft, cut, header, transport, form, is_tcp)
+    if type(entry) == "number" then
+      local slot = slot_of(entry)
+      if not slot or not fits(slot, number, time, content, cut, soft) then
+        return nil
+      elseif not nodes[slot].counts[hop] then
+        return slot, nil, nil, true
+      elseif classes[slot] then
+        local evidence, teaches = again.judge(slot, time, hop, key, content, soft, transport, form, header, is_tcp)
+        return evidence and slot, evidence, teaches and slot
+      end
+      return nil
+    end
+    undo_queue, undo_hop, undo_taken = entry, hop, entry.taken[hop]
+    local current = slot_of(entry[entry.taken[hop] or 0] or 0)
+    local unfinished = current and is_unfinished(current, time, hop)
+    local index = not unfinished and search(entry, number, time, hop, content, cut, soft)
+    if index then
+      entry.taken[hop] = index
+      return slot_of(entry[index]), nil, nil, index == entry.last
+    end
+    memory.prune(entry)
+    local lesson
+    for at = max(entry.first, entry.last - MOST_AGAIN + 1), entry.last do
+      local slot = slot_of(entry[at])
+      if nodes[slot].counts[hop] and classes[slot] and fits(slot, number, time, content, cut, soft) then
+        local evidence, teaches = again.judge(slot, time, hop, key, content, soft, transport, form, header, is_tcp)
+        lesson = teaches and slot
+        if evidence then
+          return slot, evidence, lesson
+        end
+      end
+    end
+    return nil, nil, lesson
+  end
+
+  local function join(slot, number, time, hop, header, form, soft, evidence, alone)
     local earlier = nodes[slot]
     local node = earlier.next[hop] or paths:step(earlier, hop)
     if not node then
       return nil
     end
     local before, earlier_soft = last_time[slot], softs[slot]
-    undo_id, undo_joined = id, true
+    undo_slot, undo_joined = slot, true
     undo_frame, undo_time, undo_node = last_frame[slot], before, earlier
-    undo_header, undo_soft, undo_peak = headers[slot], earlier_soft, node.peak
+    undo_header, undo_form, undo_soft, undo_peak = headers[slot], forms[slot], earlier_soft, node.peak
     if alone then
       learn(node, abs(time - before))
     end
-    local what = soft == earlier_soft and 0 or soft_changes(soft, earlier_soft)
+    local what = soft == earlier_soft and 0 or changes.soft(soft, earlier_soft)
     found.verdict = VERDICT.duplicate
-    found.evidence = what == 0 and EVIDENCE.bytes or EVIDENCE.rewritten
+    found.evidence = evidence or what == 0 and EVIDENCE.bytes or EVIDENCE.rewritten
     if header ~= headers[slot] then
-      what = what + link_changes(hop, earlier.hop, header, headers[slot])
+      what = what + changes.link(hop.kind, form, header, earlier.hop.kind, forms[slot], headers[slot])
     end
     found.rewritten = what
     found.packet, found.previous = first_frame[slot], last_frame[slot]
-    found.delta, found.elapsed = time - before, time - first_time[slot]
-    nodes[slot], headers[slot], softs[slot] = node, header, soft
+    found.delta, found.elapsed, found.segment_of = time - before, time - first_time[slot], wholes[slot]
+    nodes[slot], headers[slot], forms[slot], softs[slot] = node, header, form, soft
     last_frame[slot], last_time[slot] = number, time
     return node
   end
 
-  -- The same bytes at the same hop within the window: sent twice, or doubled by the network. Only a packet that went
-  -- on to another hop since proves that this capture does not simply record each frame more than once.
-  local function repeats(entry, time, hop, content, soft)
-    local id = entry
-    if type(entry) == "table" then
-      id = entry[entry.last]
+  -- Counts a further sighting of a packet that cannot repeat, whether or not it is taken for one.
+  local function count_sighting(slot, hop, gap)
+    local sighting = nodes[slot].counts[hop] + 1
+    if sighting <= MOST_SIGHTINGS then
+      undo_hit, undo_sighting, undo_hit_hop = classes[slot], sighting, hop
+      tally.hit(undo_hit, hop, sighting, gap)
     end
-    if not id or id < old_from then
-      return false
-    end
-    local slot = id % SLOTS + 1
-    return nodes[slot].depth > 1
-      and contents[slot] == content
-      and (softs[slot] == soft or first_softs[slot] == soft)
-      and abs(time - last_time[slot]) <= window
-      and passes(nodes[slot], hop)
   end
 
-  local function add(number, time, hop, key, content, cut, header, soft, verdict)
+  -- The same bytes at the same hop within the window: sent twice, or doubled by the network. Only where the packet went
+  -- on to another hop since, or others show it, is this capture known not to record each frame more than once.
+  local function repeats(entry, time, hop, content, soft)
+    local slot = slot_of(type(entry) == "table" and entry[entry.last] or entry)
+    if not slot then
+      return false
+    end
+    local node = nodes[slot]
+    return contents[slot] == content
+      and node.counts[hop]
+      and (softs[slot] == soft or first_softs[slot] == soft)
+      and abs(time - last_time[slot]) <= window
+      and (node.depth > node.counts[hop] or classes[slot] and tally.once(classes[slot], hop))
+  end
+
+  -- Lets the packets that a hop shows no more teach how often it did.
+  local function settle(before)
+    local first = max(settled + 1, memory.oldest)
+    for id = first, memory.newest do
+      local slot = slot_of(id)
+      if first_time[slot] >= before then
+        return
+      end
+      settled = id
+      local class = classes[slot]
+      local weight = class and not silent[slot] and tally.weight(class) or 0
+      if weight > 0 then
+        local key = keys[slot]
+        if proof.is_unique(key, contents[slot], transports[slot], tally.is_steady(class, proof.ident(key))) then
+          for hop, count in pairs(nodes[slot].counts) do
+            if count < MOST_SIGHTINGS then
+              tally.miss(class, hop, count + 1, weight)
+            end
+          end
+        end
+      end
+    end
+  end
+
+  local function make_room(time, size)
+    if memory.make_room(time, size) then
+      ids.forget()
+      segments.forget()
+      translations.forget()
+    end
+  end
+
+  local function add(number, time, hop, key, content, soft, cut, header, transport, form, verdict)
     local node = paths:step(nil, hop)
-    if time > latest then
-      latest = time
-    elseif latest - time > disorder then
-      disorder = latest - time
+    make_room(time, #content + #key + #header)
+    local slot = memory.add(number, time, key, content, soft, transport, cut, header, form, node)
+    local class = tally.class(header, form, key)
+    classes[slot] = class
+    undo_slot, undo_joined = slot, false
+    local ident = proof.ident(key)
+    if ident then
+      undo_class, undo_ident = class, ident
+      tally.identify(class, ident, 1)
     end
-    local size = #content + #key + #header
-    if is_full(size) then
-      next_generation()
-    end
-    newest = newest + 1
-    local slot = newest % SLOTS + 1
-    first_frame[slot], first_time[slot], last_frame[slot], last_time[slot] = number, time, number, time
-    keys[slot], contents[slot], cuts[slot] = key, content, cut
-    nodes[slot], headers[slot], softs[slot], first_softs[slot] = node, header, soft, soft
-    bytes = bytes + size
-    undo_id, undo_joined, undo_entry = newest, false, young[key]
-    remember(newest, key)
     found.verdict, found.evidence, found.rewritten = verdict, EVIDENCE.none, 0
-    found.packet, found.previous, found.delta, found.elapsed = number, nil, nil, nil
+    found.packet, found.previous, found.delta, found.elapsed, found.segment_of = number, nil, nil, nil, nil
+    return node
+  end
+
+  -- Adds what a packet became on its way: a segment of it, what was built from it, its translation.
+  local function go_on(base, number, time, hop, key, content, soft, cut, header, transport, form, verdict, evidence)
+    local earlier = nodes[base]
+    local node = paths:step(earlier, hop)
+    if not node then
+      return nil
+    end
+    local packet, since, previous, before = first_frame[base], first_time[base], last_frame[base], last_time[base]
+    local what = changes.link(hop.kind, form, header, earlier.hop.kind, forms[base], headers[base])
+    make_room(time, #content + #key + #header)
+    local slot = memory.add(number, time, key, content, soft, transport, cut, header, form, node)
+    first_frame[slot], first_time[slot] = packet, since
+    undo_slot, undo_joined = slot, false
+    found.verdict, found.evidence, found.rewritten = verdict, evidence, what
+    found.packet, found.previous = packet, previous
+    found.delta, found.elapsed = time - before, time - since
+    if verdict == VERDICT.segment then
+      wholes[slot] = previous
+    end
+    found.segment_of = wholes[slot]
+    return node
+  end
+
+  -- A frame that is no packet seen before, but may be a part of one, or made of some, or its translation.
+  -- @return the node of its path, or nil
+  local function derive(is_tcp, mark, number, time, hop, key, content, soft, cut, header, transport, form)
+    local base, verdict, evidence = nil, VERDICT.duplicate, EVIDENCE.rewritten
+    if is_tcp and flows.size > 0 then
+      undo_segments = true
+      verdict, evidence = VERDICT.segment, EVIDENCE.segment
+      base = segments.whole(time, hop, flows, key, transport, content)
+      if not base then
+        base, verdict = segments.parts(time, hop, flows, key, transport), VERDICT.coalesced
+      end
+    end
+    local nat = 0
+    if not base and mark then
+      base, verdict, evidence = translations.find(mark, time, hop, key, content, soft, transport, form, header),
+        VERDICT.duplicate, EVIDENCE.rewritten
+      nat = REWRITTEN.nat + (base and changes.soft(soft, softs[base]) or 0)
+    end
+    if not base or number - first_frame[base] >= MOST_DISTANCE then
+      return nil
+    end
+    local node =
+      go_on(base, number, time, hop, key, content, soft, cut, header, transport, form, verdict, evidence)
+    found.rewritten = found.rewritten + nat
     return node
   end
 
@@ -795,89 +2338,128 @@ function M.new(window)
   -- @param number  its number, counting up from 1
   -- @param time    seconds since any fixed moment
   -- @param hop     table: the place it was seen at, always the same table for the same place
-  -- @param key, content, soft, cut  as `key.read` gives them
+  -- @param key, content, soft, cut, transport, form  as `key.read` gives them
   -- @param header  string: its link header
+  -- @param tag     nil, or what the capture tool calls the packet: equal for equal packets
   -- @return the node of its path; what else was found stands in `found` until the next step
-  function grouping.step(number, time, hop, key, content, soft, cut, header)
-    local entry = young[key] or old[key]
-    local verdict = VERDICT.original
-    undo_queue = nil
-    if entry then
-      local id, alone
-      if type(entry) == "number" then
-        alone = true
-        id = fits(entry % SLOTS + 1, number, time, hop, content, cut, soft) and entry
-      else
-        undo_queue, undo_hop, undo_taken = entry, hop, entry.taken[hop]
-        local index = search(entry, number, time, hop, content, cut, soft)
-        if index then
-          id = entry[index]
-          alone = index == entry.last
-          entry.taken[hop] = index
-        end
-      end
-      local node = id and join(id, number, time, hop, header, soft, alone)
-      if node then
-        return node
-      end
-      if repeats(entry, time, hop, content, soft) then
-        verdict = VERDICT["repeat"]
+  function grouping.step(number, time, hop, key, content, soft, cut, header, transport, form, tag)
+    undo_queue, undo_class, undo_hit = nil, nil, nil
+    settle(max(time, memory.latest) - SETTLED - 2 * memory.disorder)
+    again.note(time, key)
+    local entry = find(key)
+    local is_tcp = transport and byte(key, 2) == TCP and flows.read(key, transport)
+    local slot, evidence, lesson, alone, is_equal
+    if tag then
+      slot, is_equal = ids.find(tag, time, key)
+      evidence = slot and EVIDENCE["packet-id"]
+    end
+    if entry and not slot and not (tag and ids.are_believed()) then
+      slot, evidence, lesson, alone =
+        match(entry, number, time, hop, key, content, soft, cut, header, transport, form, is_tcp)
+      is_equal = true
+      if lesson then
+        count_sighting(lesson, hop, slot and abs(time - last_time[slot]))
       end
     end
-    return add(number, time, hop, key, content, cut, header, soft, verdict)
+    undo_ids, undo_flows, undo_segments = tag, is_tcp and not (slot and nodes[slot].counts[hop]), false
+    local is_sent_again = undo_flows and flows.see(hop, time)
+    local node = slot and is_equal and join(slot, number, time, hop, header, form, soft, evidence, alone)
+    if node then
+      return node
+    end
+    local mark = mark_of(key, content, transport)
+    if slot and not is_equal then
+      local duplicate = VERDICT.duplicate
+      node = go_on(slot, number, time, hop, key, content, soft, cut, header, transport, form, duplicate, evidence)
+    else
+      node = derive(is_tcp, mark, number, time, hop, key, content, soft, cut, header, transport, form)
+    end
+    if not node then
+      local verdict = VERDICT.original
+      if is_sent_again then
+        verdict = VERDICT.retransmission
+      elseif entry and repeats(entry, time, hop, content, soft) then
+        verdict = VERDICT["repeat"]
+      end
+      local larger = is_sent_again and flows.size > 0 and segments.repeated(flows, key, transport, content)
+      local frame = larger and first_frame[larger]
+      node = add(number, time, hop, key, content, soft, cut, header, transport, form, verdict)
+      if frame and number - frame < MOST_DISTANCE then
+        wholes[slot_of(memory.newest)], found.segment_of = frame, frame
+      end
+    end
+    if lesson then -- neither may say that it was not seen again
+      silent[lesson], silent[slot_of(memory.newest)] = true, true
+    end
+    if tag then
+      ids.note(memory.newest, tag)
+    end
+    if is_tcp and flows.size > 0 then
+      segments.note(memory.newest, flows, key)
+    end
+    if mark then
+      translations.note(memory.newest, mark)
+    end
+    return node
   end
 
   --- Takes a frame that cannot be grouped, for want of a time.
   function grouping.alone(number, hop)
-    undo_id, undo_queue = nil, nil
+    undo_slot, undo_queue = nil, nil
     found.verdict, found.evidence, found.rewritten = VERDICT.original, EVIDENCE.none, 0
-    found.packet, found.previous, found.delta, found.elapsed = number, nil, nil, nil
+    found.packet, found.previous, found.delta, found.elapsed, found.segment_of = number, nil, nil, nil, nil
     return paths:step(nil, hop)
   end
 
   --- Takes back the last step. What it made forget stays forgotten.
   function grouping.undo()
-    if not undo_id then
+    local slot = undo_slot
+    if not slot then
       return
     end
-    local slot = undo_id % SLOTS + 1
+    again.undo()
+    if undo_ids then
+      ids.undo()
+    end
+    if undo_flows then
+      flows.undo()
+      if undo_segments then
+        segments.undo()
+      end
+    end
     if undo_joined then
       nodes[slot].peak = undo_peak
       last_frame[slot], last_time[slot], nodes[slot] = undo_frame, undo_time, undo_node
-      headers[slot], softs[slot] = undo_header, undo_soft
+      headers[slot], forms[slot], softs[slot] = undo_header, undo_form, undo_soft
     else
-      local key = keys[slot]
-      local entry = young[key]
-      if type(entry) == "table" then
-        entry[entry.last] = nil
-        entry.last = entry.last - 1
+      memory.undo()
+      if undo_class then
+        tally.identify(undo_class, undo_ident, -1)
       end
-      young[key] = undo_entry
-      bytes = bytes - #contents[slot] - #key - #headers[slot]
-      newest = newest - 1
+    end
+    if undo_hit then
+      tally.unhit(undo_hit, undo_hit_hop, undo_sighting)
     end
     if undo_queue then
       undo_queue.taken[undo_hop] = undo_taken
     end
-    undo_id, undo_queue = nil, nil
+    undo_slot, undo_queue = nil, nil
   end
 
   --- Makes keys hold no more than `to` bytes of content, those of the packets known so far too: copies that were cut at
   -- different places share only what both have.
   function grouping.shorten(to)
     local from = grouping.span
-    grouping.span, young, old = to, {}, {}
-    shorten_keys(from, to, old_from, young_from - 1)
-    old, young = young, {}
-    shorten_keys(from, to, young_from, newest)
-    undo_id = nil
+    grouping.span = to
+    memory.shorten(from, to)
+    undo_slot = nil
   end
 
   return grouping
 end
 
 return M
-end)(modules.codes, modules.link, modules.path)
+end)(modules.codes, modules.path, modules.changes, modules.proof, modules.memory, modules.tally, modules.again, modules.ids, modules.tcp, modules.cut, modules.nat)
 
 modules.engine = (function(...)
 --- The engine: takes the frames of a capture one by one and says what each one is.
@@ -924,18 +2506,20 @@ function M.new(window)
   -- @param at      index of its first byte
   -- @param stop    index of its last captured byte
   -- @param length  its length on the wire, in bytes
+  -- @param tag     nil, or the packet id that the capture tool wrote: equal for equal packets
   -- @return the node of its path (see `path`); what else was found stands in `found` until the next frame
-  function engine.frame(number, time, place, buf, at, stop, length)
+  function engine.frame(number, time, place, buf, at, stop, length, tag)
     if not time then
       return grouping.alone(number, place)
     end
     local span = grouping.span
-    local packet_key, content, soft, room, cut, l3 = key.read(place.kind, buf, at, stop, length, span)
+    local packet_key, content, soft, room, cut, l3, transport, form = key.read(place.kind, buf, at, stop, length, span)
     if cut and room < span then
       grouping.shorten(math.max(room, 0))
       packet_key, content = key.read(place.kind, buf, at, stop, length, grouping.span)
     end
-    return grouping.step(number, time, place, packet_key, content, soft, cut, l3 and sub(buf, at, l3 - 1) or "")
+    local header = l3 and sub(buf, at, l3 - 1) or ""
+    return grouping.step(number, time, place, packet_key, content, soft, cut, header, transport, form, tag)
   end
 
   return engine
@@ -947,12 +2531,13 @@ end
 -- @param packet, previous  frame numbers; previous is nil for a first appearance
 -- @param verdict, evidence, rewritten  codes
 -- @param delta, elapsed    seconds, or nil
-function M.describe(into, node, packet, previous, verdict, evidence, rewritten, delta, elapsed)
+-- @param segment_of        a frame number, or nil
+function M.describe(into, node, packet, previous, verdict, evidence, rewritten, delta, elapsed, segment_of)
   into.packet, into.appearance, into.duplicate = packet, node.depth, previous ~= nil
   into.duplicate_of, into.previous = previous and packet, previous
   into.verdict = verdict
   into.evidence = previous and evidence
-  into.rewritten = rewritten_text[rewritten]
+  into.rewritten, into.segment_of = rewritten_text[rewritten], segment_of
   into.hop, into.hop_role, into.path = node.hop.name, node.hop.name and node.hop.role, node.text
   into.hop_delta = delta and floor(delta * NANO + 0.5) / NANO
   into.hop_elapsed = elapsed and floor(elapsed * NANO + 0.5) / NANO
@@ -1011,6 +2596,7 @@ local interface_id = Field.new("frame.interface_id")
 local section_number = Field.new("frame.section_number")
 local interface_name = Field.new("frame.interface_name")
 local encap_type = Field.new("frame.encap_type")
+local packet_id = Field.new("frame.packet_id")
 
 wnv.prefs.enabled = Pref.bool("Mark packets", true, "Find the frames that show the same packet")
 wnv.prefs.window_us = Pref.uint(
@@ -1030,7 +2616,8 @@ local byte, floor = string.byte, math.floor
 -- in one number with the codes: the engine joins nothing over MOST_DISTANCE frames.
 local DISTANCE = 2 ^ 20
 local NO_TIME = 0
-local engine, places, nodes, decided, times, last_number
+local UNTIL_IDS = 1000 -- a capture whose first frames have no packet id has none: asking costs
+local engine, places, nodes, decided, wholes, times, last_number, with_id
 local self, enabled
 
 -- Wireshark 4.0 gives the interfaces of a later section the names of the first one's, and its tshark makes every
@@ -1040,7 +2627,7 @@ local tells = gui_enabled() or not is_4_0
 
 local function start()
   engine = core.new(wnv.prefs.window_us / 1e6)
-  places, nodes, decided, times, last_number = {}, {}, {}, {}, 0
+  places, nodes, decided, wholes, times, last_number, with_id = {}, {}, {}, {}, {}, 0, nil
   self, enabled = Dissector.get("wnv"), wnv.prefs.enabled
 end
 wnv.init = start
@@ -1089,9 +2676,16 @@ local function decide(number, tvb, pinfo)
   if not (high == 8 and low == 0) and not encap_type() then
     return -- a custom block, which in 4.6 has the interface of the frame before; no need to ask for IPv4 in Ethernet
   end
-  nodes[number] = engine.frame(number, time, where, buf, 1, #buf, pinfo.len)
+  local tag
+  if with_id or number <= UNTIL_IDS then
+    local id = packet_id()
+    tag = id and tostring(id.value)
+    with_id = with_id or tag ~= nil
+  end
+  nodes[number] = engine.frame(number, time, where, buf, 1, #buf, pinfo.len, tag)
   times[number] = time
   local found = engine.found
+  wholes[number] = found.segment_of
   local codes = (found.verdict * 8 + found.evidence) * 64 + found.rewritten
   if found.previous then
     codes = (codes * DISTANCE + number - found.packet) * DISTANCE + number - found.previous
@@ -1121,7 +2715,9 @@ local function describe(number)
       delta, elapsed = times[number] - times[previous], times[number] - times[packet]
     end
   end
-  core.describe(said, nodes[number], packet, previous, verdict, evidence, rewritten, delta, elapsed)
+  core.describe(
+    said, nodes[number], packet, previous, verdict, evidence, rewritten, delta, elapsed, wholes[number]
+  )
 end
 
 local function duration(seconds)
@@ -1182,6 +2778,10 @@ local function show(tree)
   if value and (visible or tree:referenced(field)) then
     item:add(field, value)
   end
+  field, value = fields.segment_of, said.segment_of
+  if value and (visible or tree:referenced(field)) then
+    item:add(field, value)
+  end
   field, value = fields.hop, said.hop
   if value and (visible or tree:referenced(field)) then
     item:add(field, value)
@@ -1214,7 +2814,7 @@ local function dissect(tvb, pinfo, tree)
   elseif number == last_number and not pinfo.visited then
     if nodes[number] then
       engine.undo() -- a read filter dissects each frame once before it counts
-      nodes[number], decided[number], times[number] = nil, nil, nil
+      nodes[number], decided[number], wholes[number], times[number] = nil, nil, nil, nil
     end
     decide(number, tvb, pinfo)
   end

@@ -24,10 +24,20 @@ PROFILE_FILES = ("preferences", "recent", "colorfilters", "dfilter_buttons")
 # The modules of the engine, in order, with the modules that each is given.
 ENGINE = (
     ("link", ()),
-    ("key", ("link",)),
+    ("tunnel", ("link",)),
+    ("key", ("link", "tunnel")),
     ("hop", ("codes",)),
     ("path", ()),
-    ("packets", ("codes", "link", "path")),
+    ("changes", ("codes", "link")),
+    ("proof", ()),
+    ("memory", ()),
+    ("tally", ()),
+    ("again", ("codes", "link", "proof")),
+    ("ids", ()),
+    ("tcp", ("proof",)),
+    ("cut", ("proof",)),
+    ("nat", ("changes", "proof")),
+    ("packets", ("codes", "path", "changes", "proof", "memory", "tally", "again", "ids", "tcp", "cut", "nat")),
     ("engine", ("codes", "key", "hop", "packets")),
 )
 # What the engine says today; the other fields stay empty until it does.
@@ -40,6 +50,7 @@ ENGINE_COLUMNS = (
     "verdict",
     "evidence",
     "rewritten",
+    "segment_of",
     "hop",
     "hop_role",
     "hop_delta",

@@ -23,7 +23,7 @@ function M.new(window)
     local node = running.frame(number, time, place, buf, 1, #buf, length)
     local found = running.found
     engine.describe(said, node, found.packet, found.previous, found.verdict, found.evidence, found.rewritten,
-      found.delta, found.elapsed)
+      found.delta, found.elapsed, found.segment_of)
     return said.packet, said.appearance, said.previous, said.verdict, said.evidence or 0, said.rewritten, said.hop,
       said.path, said.hop_delta, said.hop_elapsed
   end
@@ -60,6 +60,12 @@ def lua_function(runtime: str, body: str) -> Any:
     lua, driver = bundle(runtime)
     function = lua.execute(f"return function(driver, ...) {body} end".encode())
     return lambda *args: function(driver, *args)
+
+
+def read_frame(runtime: str, kind: str, buf: bytes, at: int, stop: int, length: int) -> tuple[object, ...]:
+    """What `key.read` gives, with the network header counted from `at` (an index from 1, as Lua counts)."""
+    key, content, soft, room, cut, l3, *rest = bundle(runtime)[1][b"read"](kind.encode(), buf, at, stop, length, 16)
+    return key, content, soft, room, cut, None if l3 is None else l3 - at, *rest
 
 
 class Engine:

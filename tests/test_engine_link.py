@@ -29,6 +29,7 @@ from engine import (
     lldp,
     null,
     radiotap,
+    read_frame,
     sctp,
     sll,
     sll2,
@@ -131,11 +132,6 @@ def network(runtime: str, kind: str, buf: bytes, at: int, stop: int) -> tuple[in
     return None if found is None else (int(found[0]) - at, int(found[1]))
 
 
-def read(runtime: str, kind: str, buf: bytes, at: int, stop: int, length: int) -> tuple[object, ...]:
-    *rest, l3 = bundle(runtime)[1][b"read"](kind.encode(), buf, at, stop, length, 16)
-    return *rest, None if l3 is None else l3 - at
-
-
 @pytest.mark.parametrize("runtime", RUNTIMES)
 @pytest.mark.parametrize(("kind", "frame", "expected"), CASES.values(), ids=CASES)
 def test_finds_the_network_header(runtime: str, kind: str, frame: bytes, expected: tuple[int, int] | None) -> None:
@@ -155,12 +151,12 @@ def test_a_cut_frame_is_read_no_further_than_it_goes(
             assert alone == expected
         elif alone:
             assert alone[0] < size
-        key = read(runtime, kind, part, 1, size, len(frame))
+        key = read_frame(runtime, kind, part, 1, size, len(frame))
         for around in SURROUNDINGS:
             at = len(around) + 1
             buf, stop = around + part + around, len(around) + size
             assert network(runtime, kind, buf, at, stop) == alone, f"{size} bytes, then {around[:4]}"
-            assert read(runtime, kind, buf, at, stop, len(frame)) == key, f"{size} bytes, then {around[:4]}"
+            assert read_frame(runtime, kind, buf, at, stop, len(frame)) == key, f"{size} bytes, then {around[:4]}"
 
 
 @pytest.mark.parametrize("runtime", RUNTIMES)
@@ -169,7 +165,7 @@ def test_every_frame_as_every_kind_is_no_error(runtime: str) -> None:
         for kind in KINDS:
             found = network(runtime, kind, frame, 1, len(frame))
             assert found is None or found[0] < len(frame)
-            read(runtime, kind, frame, 1, len(frame), len(frame))
+            read_frame(runtime, kind, frame, 1, len(frame), len(frame))
 
 
 @pytest.mark.parametrize("runtime", RUNTIMES)
@@ -187,5 +183,5 @@ def test_lengths_that_lie_are_no_error(runtime: str, lengths: tuple[int, int]) -
         for size in range(len(lying) + 1):
             around = SURROUNDINGS[0]
             buf, at = around + bytes(lying[:size]) + around, len(around) + 1
-            alone = read(runtime, "raw", bytes(lying[:size]), 1, size, len(packet))
-            assert read(runtime, "raw", buf, at, at - 1 + size, len(packet)) == alone
+            alone = read_frame(runtime, "raw", bytes(lying[:size]), 1, size, len(packet))
+            assert read_frame(runtime, "raw", buf, at, at - 1 + size, len(packet)) == alone

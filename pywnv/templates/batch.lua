@@ -10,6 +10,7 @@ local byte, floor, format = string.byte, math.floor, string.format
 
 local SECTION, SIMPLE_PACKET, OLD_PACKET, PACKET = 0x0a0d0d0a, 3, 2, 6
 local LITTLE, BIG = 0x1a2b3c4d, 0x4d3c2b1a -- the byte-order magic, read as little-endian
+local OPT_END, OPT_PACKET_ID = 0, 5
 local LARGEST_BLOCK = 16 * 1024 * 1024 -- as Wireshark
 local NANO = 1000000000
 
@@ -46,6 +47,7 @@ local first_seconds, first_nanos
 local count = 0
 local numbers, seconds_of, nanos_of, interfaces_of, nodes = {}, {}, {}, {}, {}
 local packets, previous, verdicts, evidence, rewritten, deltas, elapsed = {}, {}, {}, {}, {}, {}, {}
+local wholes = {}
 local rows, said = {}, {}
 
 if jit then
@@ -116,7 +118,7 @@ local function note(interface, seconds, nanos, node)
   interfaces_of[count], nodes[count] = interface and interface.id or false, node or false
 end
 
-local function frame(interface, seconds, nanos, buf, at, stop, length)
+local function frame(interface, seconds, nanos, buf, at, stop, length, tag)
   number = number + 1
   local time
   if seconds and not first_seconds then
@@ -132,14 +134,14 @@ local function frame(interface, seconds, nanos, buf, at, stop, length)
     end
     time = whole + part / NANO
   end
-  note(interface, seconds, nanos, running.frame(number, time, interface.place, buf, at, stop, length))
+  note(interface, seconds, nanos, running.frame(number, time, interface.place, buf, at, stop, length, tag))
   local found = running.found
   packets[count], previous[count] = found.packet, found.previous or false
   verdicts[count], evidence[count], rewritten[count] = found.verdict, found.evidence, found.rewritten
-  deltas[count], elapsed[count] = found.delta or false, found.elapsed or false
+  deltas[count], elapsed[count], wholes[count] = found.delta or false, found.elapsed or false, found.segment_of or false
 end
 
-local function timed_frame(interface, high, low, buf, at, captured, length)
+local function timed_frame(interface, high, low, buf, at, captured, length, tag)
   if interface.high ~= high then
     upper_half(interface, high)
   end
@@ -149,7 +151,22 @@ local function timed_frame(interface, high, low, buf, at, captured, length)
   rest = rest - more * units
   local seconds = interface.high_seconds + more + interface.offset
   local nanos = interface.scale and rest * interface.scale or nanoseconds(rest, units)
-  frame(interface, seconds, nanos, buf, at, at + captured - 1, length)
+  frame(interface, seconds, nanos, buf, at, at + captured - 1, length, tag)
+end
+
+-- The packet id among the options of a packet block.
+-- @param at, stop  indices of the first and the last byte of the options
+local function packet_id(buf, at, stop)
+  while at + 3 <= stop do
+    local code, size = read16(buf, at), read16(buf, at + 2)
+    if code == OPT_END or at + 3 + size > stop then
+      return nil
+    elseif code == OPT_PACKET_ID and size == 8 then
+      return buf:sub(at + 4, at + 11)
+    end
+    at = at + 4 + size + -size % 4
+  end
+  return nil
 end
 
 local function take()
@@ -158,7 +175,7 @@ local function take()
     if node then
       local earlier, delta, since_first = previous[at] or nil, deltas[at] or nil, elapsed[at] or nil
       engine.describe(
-        said, node, packets[at], earlier, verdicts[at], evidence[at], rewritten[at], delta, since_first
+        said, node, packets[at], earlier, verdicts[at], evidence[at], rewritten[at], delta, since_first, wholes[at] or nil
       )
     end
     rows[at] = row(numbers[at], seconds_of[at], nanos_of[at], interfaces_of[at], node and said)
@@ -212,7 +229,11 @@ function M.pcapng(buf)
         break
       end
       local high, low, original = read32(buf, at + 12), read32(buf, at + 16), read32(buf, at + 24)
-      timed_frame(interface, high, low, buf, at + 28, captured, original)
+      local options, tag = at + 28 + captured + -captured % 4, nil
+      if options + 7 < at + length then -- most have none
+        tag = packet_id(buf, options, at + length - 5)
+      end
+      timed_frame(interface, high, low, buf, at + 28, captured, original, tag)
     elseif kind == SIMPLE_PACKET then
       local interface = interfaces[1]
       if not interface or length < 16 then

@@ -42,18 +42,20 @@ function M.new(window)
   -- @param at      index of its first byte
   -- @param stop    index of its last captured byte
   -- @param length  its length on the wire, in bytes
+  -- @param tag     nil, or the packet id that the capture tool wrote: equal for equal packets
   -- @return the node of its path (see `path`); what else was found stands in `found` until the next frame
-  function engine.frame(number, time, place, buf, at, stop, length)
+  function engine.frame(number, time, place, buf, at, stop, length, tag)
     if not time then
       return grouping.alone(number, place)
     end
     local span = grouping.span
-    local packet_key, content, soft, room, cut, l3 = key.read(place.kind, buf, at, stop, length, span)
+    local packet_key, content, soft, room, cut, l3, transport, form = key.read(place.kind, buf, at, stop, length, span)
     if cut and room < span then
       grouping.shorten(math.max(room, 0))
       packet_key, content = key.read(place.kind, buf, at, stop, length, grouping.span)
     end
-    return grouping.step(number, time, place, packet_key, content, soft, cut, l3 and sub(buf, at, l3 - 1) or "")
+    local header = l3 and sub(buf, at, l3 - 1) or ""
+    return grouping.step(number, time, place, packet_key, content, soft, cut, header, transport, form, tag)
   end
 
   return engine
@@ -65,12 +67,13 @@ end
 -- @param packet, previous  frame numbers; previous is nil for a first appearance
 -- @param verdict, evidence, rewritten  codes
 -- @param delta, elapsed    seconds, or nil
-function M.describe(into, node, packet, previous, verdict, evidence, rewritten, delta, elapsed)
+-- @param segment_of        a frame number, or nil
+function M.describe(into, node, packet, previous, verdict, evidence, rewritten, delta, elapsed, segment_of)
   into.packet, into.appearance, into.duplicate = packet, node.depth, previous ~= nil
   into.duplicate_of, into.previous = previous and packet, previous
   into.verdict = verdict
   into.evidence = previous and evidence
-  into.rewritten = rewritten_text[rewritten]
+  into.rewritten, into.segment_of = rewritten_text[rewritten], segment_of
   into.hop, into.hop_role, into.path = node.hop.name, node.hop.name and node.hop.role, node.text
   into.hop_delta = delta and floor(delta * NANO + 0.5) / NANO
   into.hop_elapsed = elapsed and floor(elapsed * NANO + 0.5) / NANO

@@ -5,7 +5,7 @@
 -- and the same content are the same packet, or the same bytes sent twice: `packets` decides which.
 -- Sources: RFC 791, RFC 8200, RFC 9293, RFC 768, RFC 792, RFC 4443, RFC 9260, RFC 826.
 
-local link = ...
+local link, tunnel = ...
 
 local byte, sub, char = string.byte, string.sub, string.char
 local min, floor = math.min, math.floor
@@ -20,6 +20,12 @@ end
 -- Where a transport header holds its checksum: of 16 bits, but 32 for SCTP.
 local TCP, SCTP = 6, 132
 local CHECKSUM_AT = { [TCP] = 16, [17] = 6, [1] = 2, [58] = 2, [SCTP] = 8, [33] = 6, [136] = 6 }
+
+-- Protocols that may hold a packet inside: IP in IP, UDP, IPv6 in IP, GRE.
+local TUNNELS = { [4] = true, [17] = true, [41] = true, [47] = true }
+local MOST_TUNNELS = 4
+
+local HEAD = 10 -- where, in a key, the addresses start
 
 -- IPv6 extension headers: hop-by-hop, routing, fragment, destination options, mobility, HIP, shim6.
 local FRAGMENT = 44
@@ -67,7 +73,13 @@ local function transport_key(buf, start, head, rest, transport, protocol, last, 
   return start .. head .. sub(buf, rest, sum_at - 1) .. sub(content, 1, span), content, checksum, #content
 end
 
-local function ipv4(buf, at, stop, cut, span)
+-- Both bytes of a length that large send offload has left 0 (LSOv2).
+local function length_bytes(length)
+  return char(floor(length / 256) % 256, length % 256)
+end
+
+-- @param size bytes of the packet on the wire, as far as the frame's length tells
+local function ipv4(buf, at, stop, cut, span, size)
   local first, _, length2, length1, _, _, fragment2, fragment1, ttl, protocol, checksum2, checksum1 =
     byte(buf, at, at + 11)
   if at + 19 > stop or first < 0x45 or first > 0x4f then
@@ -75,39 +87,51 @@ local function ipv4(buf, at, stop, cut, span)
   end
   local header = first % 16 * 4
   local length, last = length2 * 256 + length1, stop
-  if length >= header then -- LSOv2 leaves the length 0
+  local head = sub(buf, at + 1, at + 7)
+  if length >= header then
     last = at + length - 1
     cut = last > stop
     if cut then
       last = stop
     end
+  elseif length == 0 then
+    head = sub(buf, at + 1, at + 1) .. length_bytes(size) .. sub(buf, at + 4, at + 7)
   end
   local whole = fragment2 % 32 == 0 and fragment1 == 0
-  local start, head = IPV4[protocol], sub(buf, at + 1, at + 7)
+  if TUNNELS[protocol] and whole then
+    local l3, ethertype = tunnel.network(protocol, buf, at + header, last)
+    if l3 then
+      return nil, l3, ethertype, last
+    end
+  end
   local key, content, checksum, room =
-    transport_key(buf, start, head, at + 12, at + header, whole and protocol, last, span)
-  return key, content, ttl * 4294967296 + (checksum2 * 256 + checksum1) * 65536 + checksum, room, cut
+    transport_key(buf, IPV4[protocol], head, at + 12, at + header, whole and protocol, last, span)
+  local soft = ttl * 4294967296 + (checksum2 * 256 + checksum1) * 65536 + checksum
+  return key, content, soft, room, cut, whole and HEAD + header - 12
 end
 
-local function ipv6(buf, at, stop, cut, span)
+local function ipv6(buf, at, stop, cut, span, size)
   local first, _, _, _, length2, length1, protocol, hop_limit = byte(buf, at, at + 7)
   if at + 39 > stop or first < 0x60 or first > 0x6f then
     return nil
   end
   local length, last = length2 * 256 + length1, stop
+  local head = sub(buf, at, at + 6)
   if length > 0 then
     last = at + 39 + length
     cut = last > stop
     if cut then
       last = stop
     end
+  else
+    head = sub(buf, at, at + 3) .. length_bytes(size - 40) .. sub(buf, at + 6, at + 6)
   end
   local transport, whole = at + 40, true
   for _ = 1, MOST_EXTENSIONS do
     if not EXTENSION[protocol] or transport + 7 > last then
       break
     end
-    local next_header, size, offset2, offset1 = byte(buf, transport, transport + 3)
+    local next_header, units, offset2, offset1 = byte(buf, transport, transport + 3)
     if protocol == FRAGMENT then
       protocol, transport = next_header, transport + 8
       if offset2 > 0 or offset1 >= 8 then
@@ -115,12 +139,18 @@ local function ipv6(buf, at, stop, cut, span)
         break
       end
     else
-      protocol, transport = next_header, transport + 8 * (size + 1)
+      protocol, transport = next_header, transport + 8 * (units + 1)
+    end
+  end
+  if TUNNELS[protocol] and whole then
+    local l3, ethertype = tunnel.network(protocol, buf, transport, last)
+    if l3 then
+      return nil, l3, ethertype, last
     end
   end
   local key, content, checksum, room =
-    transport_key(buf, IPV6[protocol], sub(buf, at, at + 6), at + 8, transport, whole and protocol, last, span)
-  return key, content, hop_limit * 4294967296 + checksum, room, cut
+    transport_key(buf, IPV6[protocol], head, at + 8, transport, whole and protocol, last, span)
+  return key, content, hop_limit * 4294967296 + checksum, room, cut, whole and HEAD + transport - at - 8
 end
 
 local function without_padding(content)
@@ -149,26 +179,37 @@ end
 -- @return room     how many bytes of content a key could hold
 -- @return cut      whether content is missing from the capture
 -- @return l3       index of the network header, or nil where the link header is not understood
+-- @return transport index, in the key, of the transport header; nil or false where none is known to be there
+-- @return form     what stands around the packet besides its link header: "tunnel", or "wifi" where an Ethernet
+--   interface holds an 802.11 frame; nil: nothing
 function M.read(kind, buf, at, stop, length, span)
-  local l3, ethertype = link.network(kind, buf, at, stop)
+  local l3, ethertype, form = link.network(kind, buf, at, stop)
   local cut = stop - at + 1 < length
   if not l3 then
     local content = sub(buf, at, stop)
     return UNKNOWN_LINK .. number(length) .. sub(content, 1, span), content, 0, #content, cut, nil
   end
-  if ethertype == link.IPV4 or ethertype == link.IPV6 then
-    local read = ethertype == link.IPV4 and ipv4 or ipv6
-    local key, content, soft, room, ip_cut = read(buf, l3, stop, cut, span)
-    if key then
-      return key, content, soft, room, ip_cut, l3
+  local last = stop
+  for _ = 1, MOST_TUNNELS do
+    local read = ethertype == link.IPV4 and ipv4 or ethertype == link.IPV6 and ipv6
+    if not read then
+      break
     end
-  elseif ethertype == link.ARP then
-    return ARP .. sub(buf, l3, min(l3 + 27, stop)), "", 0, span, false, l3
+    local key, content, soft, room, ip_cut, transport = read(buf, l3, last, cut, span, length - (l3 - at))
+    if key then
+      return key, content, soft, room, ip_cut, l3, transport, form
+    elseif not content then
+      break
+    end
+    l3, ethertype, last, form = content, soft, room, "tunnel" -- the packet inside
   end
-  local last, size = stop, ""
+  if ethertype == link.ARP then
+    return ARP .. sub(buf, l3, min(l3 + 27, stop)), "", 0, span, false, l3, nil, form
+  end
+  local size = ""
   if ethertype == link.LLC then
     local high, low = byte(buf, l3 - 2, l3 - 1)
-    last = min(stop, l3 + high * 256 + low - 1)
+    last = min(last, l3 + high * 256 + low - 1)
   end
   local content = sub(buf, l3, last)
   if length <= 64 then
@@ -176,9 +217,9 @@ function M.read(kind, buf, at, stop, length, span)
   else
     size = number(length - (l3 - at))
   end
-  local addresses = kind == "ethernet" and sub(buf, at, at + 11) or ""
+  local addresses = kind == "ethernet" and not form and sub(buf, at, at + 11) or ""
   local head = OTHER .. number(ethertype) .. addresses .. size
-  return head .. sub(content, 1, span), content, 0, #content, cut, l3
+  return head .. sub(content, 1, span), content, 0, #content, cut, l3, nil, form
 end
 
 return M

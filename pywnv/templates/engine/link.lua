@@ -3,12 +3,12 @@
 -- Sources: IEEE 802.3, 802.1Q, 802.1ad; IEEE 802.11-2020 section 9.2; RFC 1042 (SNAP);
 -- tcpdump.org LINKTYPE_LINUX_SLL, LINKTYPE_LINUX_SLL2, LINKTYPE_NULL; radiotap.org.
 
-local byte, sub = string.byte, string.sub
+local byte, floor, sub = string.byte, math.floor, string.sub
 
-local IPV4, IPV6 = 0x0800, 0x86dd
+local IPV4, IPV6, ARP = 0x0800, 0x86dd, 0x0806
 local LLC = 0 -- an 802.3 frame whose payload starts with an LLC header that is not SNAP
 
-local M = { IPV4 = IPV4, IPV6 = IPV6, ARP = 0x0806, LLC = LLC }
+local M = { IPV4 = IPV4, IPV6 = IPV6, ARP = ARP, LLC = LLC }
 
 local function is_tag(ethertype)
   return ethertype == 0x8100 or ethertype == 0x88a8 or ethertype == 0x9100
@@ -48,12 +48,61 @@ end
 
 local readers = {}
 
+-- Where the LLC header of an 802.11 data frame starts; nil for a frame of another kind.
+local function past_wifi(buf, at)
+  local control, flags = byte(buf, at, at + 1)
+  if not flags or floor(control / 4) % 4 ~= 2 then
+    return nil
+  end
+  local subtype = floor(control / 16)
+  if subtype % 8 >= 4 then
+    return nil -- a data subtype without data
+  end
+  local llc = at + 24
+  if flags % 4 == 3 then
+    llc = llc + 6 -- four addresses
+  end
+  if subtype >= 8 then
+    llc = llc + 2 -- QoS control
+    if flags >= 128 then
+      llc = llc + 4 -- HT control
+    end
+  end
+  return llc, floor(flags / 64) % 2 == 1
+end
+
+local function is_known(ethertype)
+  return ethertype == IPV4 or ethertype == IPV6 or ethertype == ARP
+end
+
+-- pktmon writes 802.11 data frames into an Ethernet interface. Their LLC/SNAP header tells them; the Protected bit does
+-- not count, as Windows leaves it set on what it has decrypted.
+local function wifi_in_ethernet(buf, at, stop)
+  local llc = past_wifi(buf, at)
+  if llc then
+    local l3, ethertype = past_snap(buf, llc, stop)
+    if l3 and is_known(ethertype) then
+      return l3, ethertype
+    end
+  end
+  return nil
+end
+
 function readers.ethernet(buf, at, stop)
+  local first = byte(buf, at)
   local high, low = byte(buf, at + 12, at + 13)
   if not low then
     return nil
   end
-  local l3, ethertype = past_tags(buf, at + 14, stop, high * 256 + low)
+  local ethertype = high * 256 + low
+  if first % 16 == 8 and not is_known(ethertype) then
+    local l3, inner = wifi_in_ethernet(buf, at, stop)
+    if l3 then
+      return l3, inner, "wifi"
+    end
+  end
+  local l3
+  l3, ethertype = past_tags(buf, at + 14, stop, ethertype)
   if l3 and ethertype < 0x0600 then
     local snap, inner = past_snap(buf, l3, stop)
     if snap then
@@ -87,26 +136,11 @@ function readers.null(buf, at)
 end
 
 function readers.wifi(buf, at, stop)
-  local control, flags = byte(buf, at, at + 1)
-  if not flags or math.floor(control / 4) % 4 ~= 2 then
-    return nil -- not a data frame
+  local llc, protected = past_wifi(buf, at)
+  if not llc or protected then
+    return nil
   end
-  local protected = math.floor(flags / 64) % 2 == 1
-  local subtype = math.floor(control / 16)
-  if protected or subtype % 8 >= 4 then
-    return nil -- ciphertext, or a data subtype without data
-  end
-  local l3 = at + 24
-  if flags % 4 == 3 then
-    l3 = l3 + 6 -- four addresses
-  end
-  if subtype >= 8 then
-    l3 = l3 + 2 -- QoS control
-    if flags >= 128 then
-      l3 = l3 + 4 -- HT control
-    end
-  end
-  return past_snap(buf, l3, stop)
+  return past_snap(buf, llc, stop)
 end
 
 function readers.radiotap(buf, at, stop)
@@ -132,16 +166,17 @@ end
 -- @param buf  a string that holds the frame
 -- @param at   the index of the frame's first byte in it
 -- @param stop the index of its last byte
--- @return index and EtherType (LLC for 802.3 without SNAP), or nil where the header is cut or unknown
+-- @return index and EtherType (LLC for 802.3 without SNAP), or nil where the header is cut or unknown; then "wifi"
+--   where an Ethernet interface holds an 802.11 frame
 function M.network(kind, buf, at, stop)
   local read = readers[kind]
   if not read then
     return nil
   end
-  local l3, ethertype = read(buf, at, stop)
+  local l3, ethertype, form = read(buf, at, stop)
   -- The readers look ahead freely: what they read counts only if it lay inside the frame.
   if l3 and l3 <= stop then
-    return l3, ethertype
+    return l3, ethertype, form
   end
   return nil
 end

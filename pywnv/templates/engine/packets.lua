@@ -1,20 +1,13 @@
---- Groups frames into packets: keeps the packets of the last moments and finds the one that a frame shows again.
+--- Groups frames into packets: finds the packet of the last moments that a frame shows again.
 --
 -- At another hop, the same key and content soon after are the same packet. Each packet takes each hop's next
--- sighting in order, so a burst of packets with the same bytes is never merged. At the same hop it is another
--- packet.
+-- sighting in order, so a burst of packets with the same bytes is never merged. At the same hop, `again` judges.
 
-local codes, link, path = ...
+local codes, path, changes, proof, memory_of, tally_of, again_of, ids_of, tcp, cut_of, nat_of = ...
 
-local abs, floor, max, min, sub = math.abs, math.floor, math.max, math.min, string.sub
-local passes, learn = path.passes, path.learn
+local abs, byte, floor, max, min, pairs = math.abs, string.byte, math.floor, math.max, math.min, pairs
+local learn, mark_of, sub = path.learn, nat_of.mark, string.sub
 
--- A generation of packets is forgotten as a whole, once the next one is full: when it spans the window and the
--- disorder of the file, or holds too much. Interfaces may come in batches, so it holds a few packets however old.
-local LEAST_PACKETS = 2048
-local MOST_PACKETS = 16384
-local MOST_BYTES = 8 * 1024 * 1024
-local SLOTS = 2 * MOST_PACKETS
 local MOST_DISTANCE = 2 ^ 20 -- in frames, so that a body can remember two distances in one number
 local MOST_TRIES = 64 -- candidates looked at for one frame
 local SPAN = 16 -- bytes of content in a key; fewer once the capture turns out to be cut shorter
@@ -25,127 +18,46 @@ local LOOSE, LEAST_LOOSE, NEW_LOOSE = 3, 60e-6, 250e-6
 local TIGHT, LEAST_TIGHT, NEW_TIGHT = 1.5, 15e-6, 60e-6
 local MOST_SKIPS = 256 -- packets of a queue that a frame may rule out for its hop at once
 
--- `soft` of `key`: TTL * 2^32 + IP checksum * 2^16 + transport checksum.
-local TTL, CHECKSUM = 4294967296, 65536
+local SETTLED = 3e-3 -- seconds after which a hop shows a packet no more
+local MOST_AGAIN = 32 -- packets with the same bytes that a frame at their hop may show again
+local MOST_SIGHTINGS = 32 -- at one hop that are counted
+
+local TTL = 4294967296 -- of `soft` of `key`
+local TCP = 6
 local VERDICT, EVIDENCE, REWRITTEN = codes.verdict, codes.evidence, codes.rewritten
 
 local M = {}
-
--- What differs between two sightings of one packet in its link header, as a sum of REWRITTEN.
-local function link_changes(hop, earlier_hop, header, earlier_header)
-  if hop.kind ~= "ethernet" or earlier_hop.kind ~= "ethernet" then
-    return REWRITTEN.link
-  end
-  local what = 0
-  if sub(header, 1, 12) ~= sub(earlier_header, 1, 12) then
-    what = REWRITTEN.mac
-  end
-  local tags, earlier_tags = link.tags(header), link.tags(earlier_header)
-  if tags ~= earlier_tags then
-    what = what + REWRITTEN.vlan
-  end
-  if sub(header, 13 + #tags) ~= sub(earlier_header, 13 + #earlier_tags) then
-    what = what + REWRITTEN.link
-  end
-  return what
-end
-
--- The same for what hops change in the network and transport headers.
-local function soft_changes(soft, earlier)
-  local what = 0
-  if soft % 1 > 0 or earlier % 1 > 0 then -- a transport checksum was not captured
-    soft, earlier = floor(soft / CHECKSUM) * CHECKSUM, floor(earlier / CHECKSUM) * CHECKSUM
-  end
-  if floor(soft / TTL) ~= floor(earlier / TTL) then
-    what = REWRITTEN.ttl -- and with it the IP checksum
-    soft, earlier = soft % CHECKSUM, earlier % CHECKSUM
-  end
-  if soft % TTL ~= earlier % TTL then
-    what = what + REWRITTEN.checksum
-  end
-  return what
-end
 
 --- A grouping of the frames of one capture.
 -- @param window longest time between two sightings of one packet, in seconds
 -- @return table: step, alone, undo, span, shorten; found
 function M.new(window)
-  local paths = path.new()
-
-  -- Packet `id` (1, 2, ...) lives in slot id % SLOTS + 1 of each of these.
-  local first_frame, first_time, last_frame, last_time = {}, {}, {}, {}
-  local keys, contents, cuts, nodes, headers, softs, first_softs = {}, {}, {}, {}, {}, {}, {}
-  local newest = 0
-  local young_from, old_from, bytes = 1, 1, 0 -- the first packets of both generations; bytes of the young
-  local latest, disorder = -math.huge, 0 -- the largest time so far, and how far time ran back behind it
-
-  -- key -> the id of the only packet with it, or a queue of ids: { first =, last =, taken = { [hop] = index } }
-  -- A queue that gets a new packet moves into the young generation; its old packets leave it as they expire.
-  local young, old = {}, {}
+  local paths, memory, tally = path.new(), memory_of.new(window), tally_of.new()
+  local slots, slot_of, find = memory.slots, memory.slot_of, memory.find
+  local first_frame, first_time, last_frame = slots.first_frame, slots.first_time, slots.last_frame
+  local last_time, keys, contents, softs = slots.last_time, slots.keys, slots.contents, slots.softs
+  local transports, cuts, headers, forms = slots.transports, slots.cuts, slots.headers, slots.forms
+  local nodes, first_softs, classes, wholes = slots.nodes, slots.first_softs, slots.classes, slots.wholes
+  local silent = slots.silent
+  local flows, ids = tcp.new(), ids_of.new(slots, slot_of)
+  local again = again_of.new(slots, tally, flows)
+  local segments, translations = cut_of.new(slots, window, slot_of), nat_of.new(slots, slot_of)
+  local settled = 0 -- the last packet that has taught, or could have
 
   -- The last step, so that it can be undone: Wireshark's read filter dissects a frame before it counts.
-  local undo_id, undo_joined, undo_frame, undo_time, undo_node, undo_header, undo_soft, undo_peak
-  local undo_queue, undo_hop, undo_taken, undo_entry
+  local undo_slot, undo_joined, undo_frame, undo_time, undo_node, undo_header, undo_form, undo_soft, undo_peak
+  local undo_queue, undo_hop, undo_taken, undo_class, undo_ident, undo_hit, undo_sighting, undo_hit_hop
+  local undo_ids, undo_flows, undo_segments -- whether they took part in it
 
   -- What the last step found: the caller reads it before the next one.
   local found = {}
   -- span: how many bytes of content a key must hold now.
   local grouping = { found = found, span = SPAN }
 
-  local function prune(queue)
-    local first = queue.first
-    while first <= queue.last and queue[first] < old_from do
-      queue[first] = nil
-      first = first + 1
-    end
-    queue.first = first
-  end
-
-  local function remember(id, key)
-    local entry = young[key] or old[key]
-    if not entry then
-      young[key] = id
-    elseif type(entry) == "table" then
-      prune(entry)
-      entry.last = entry.last + 1
-      entry[entry.last] = id
-      young[key] = entry
-    else
-      young[key] = { entry, id, first = 1, last = 2, taken = {} }
-    end
-  end
-
-  local function next_generation()
-    for id = old_from, young_from - 1 do
-      local slot = id % SLOTS + 1
-      keys[slot], contents[slot], headers[slot], nodes[slot] = nil, nil, nil, nil
-    end
-    old, young = young, {}
-    old_from, young_from, bytes = young_from, newest + 1, 0
-  end
-
-  local function is_full(more)
-    local count = newest - young_from + 1
-    return bytes + more > MOST_BYTES
-      or count >= MOST_PACKETS
-      or count >= LEAST_PACKETS and first_time[young_from % SLOTS + 1] < latest - window - 2 * disorder
-  end
-
-  local function shorten_keys(from, to, first, last)
-    for id = first, last do
-      local slot = id % SLOTS + 1
-      local key, content = keys[slot], contents[slot]
-      local taken = min(from, #content)
-      if sub(key, -taken) == sub(content, 1, taken) then -- not so for TCP
-        keys[slot] = sub(key, 1, #key - taken) .. sub(content, 1, to)
-      end
-      remember(id, keys[slot])
-    end
-  end
-
-  -- Whether a frame can be the next sighting of the packet in a slot, at a hop where it has not been seen.
-  local function fits(slot, number, time, hop, content, cut, soft)
+  -- Whether a frame's bytes and time are those of a packet's next sighting.
+  local function fits(slot, number, time, content, cut, soft)
     local known_content = contents[slot]
+    local known_soft = softs[slot]
     if known_content ~= content then
       local have, had = #content, #known_content
       if have < had then
@@ -160,24 +72,26 @@ function M.new(window)
     if gap > window or -gap > window or number - first_frame[slot] >= MOST_DISTANCE then
       return false
     end
-    local known_soft = softs[slot]
     if soft ~= known_soft then
       local ttl, known_ttl = floor(soft / TTL), floor(known_soft / TTL)
       if ttl ~= known_ttl and (ttl > known_ttl) == (gap >= 0) then
         return false -- a TTL never rises on the way
       end
+      if cut and proof.differs_behind(keys[slot], transports[slot], soft, known_soft) then
+        return false
+      end
     end
-    return not passes(nodes[slot], hop)
+    return true
   end
 
-  -- The packet of a queue that a frame shows: the first that waits, unless that seems to be lost.
+  -- The packet of a queue that a frame shows at a hop that is new to it: the first that waits, unless that seems lost.
   local function search(queue, number, time, hop, content, cut, soft)
-    prune(queue)
+    memory.prune(queue)
     local index = max(queue.first, (queue.taken[hop] or 0) + 1)
     local furthest = min(queue.last, index + MOST_SKIPS)
     while index <= furthest do
-      local slot = queue[index] % SLOTS + 1
-      if time - last_time[slot] <= window and not passes(nodes[slot], hop) then
+      local slot = slot_of(queue[index])
+      if time - last_time[slot] <= window and not nodes[slot].counts[hop] then
         break
       end
       index = index + 1
@@ -185,8 +99,8 @@ function M.new(window)
     queue.taken[hop] = index - 1 -- this hop's next sightings are of later packets
     local first
     for try = index, min(index + MOST_TRIES, queue.last) do
-      local slot = queue[try] % SLOTS + 1
-      if fits(slot, number, time, hop, content, cut, soft) then
+      local slot = slot_of(queue[try])
+      if not nodes[slot].counts[hop] and fits(slot, number, time, content, cut, soft) then
         local step = nodes[slot].next[hop]
         local peak = step and step.peak
         local took = abs(time - last_time[slot])
@@ -200,73 +114,199 @@ function M.new(window)
     return first -- all wait long: the way has become slower
   end
 
-  local function join(id, number, time, hop, header, soft, alone)
-    local slot = id % SLOTS + 1
+  -- Whether the packet that last took a hop is to be seen there once more, before the next one is.
+  local function is_unfinished(slot, time, hop)
+    local node = nodes[slot]
+    return node.hop == hop
+      and classes[slot]
+      and tally.expects(classes[slot], hop, node.counts[hop] + 1, abs(time - last_time[slot]))
+  end
+
+  -- The slot of the packet that a frame shows again; the evidence where its hop has recorded it already; the slot of
+  -- the packet that teaches by it, there also where the frame is not taken for it; whether no other could be meant.
+  local function match(entry, number, time, hop, key, content, soft, cut, header, transport, form, is_tcp)
+    if type(entry) == "number" then
+      local slot = slot_of(entry)
+      if not slot or not fits(slot, number, time, content, cut, soft) then
+        return nil
+      elseif not nodes[slot].counts[hop] then
+        return slot, nil, nil, true
+      elseif classes[slot] then
+        local evidence, teaches = again.judge(slot, time, hop, key, content, soft, transport, form, header, is_tcp)
+        return evidence and slot, evidence, teaches and slot
+      end
+      return nil
+    end
+    undo_queue, undo_hop, undo_taken = entry, hop, entry.taken[hop]
+    local current = slot_of(entry[entry.taken[hop] or 0] or 0)
+    local unfinished = current and is_unfinished(current, time, hop)
+    local index = not unfinished and search(entry, number, time, hop, content, cut, soft)
+    if index then
+      entry.taken[hop] = index
+      return slot_of(entry[index]), nil, nil, index == entry.last
+    end
+    memory.prune(entry)
+    local lesson
+    for at = max(entry.first, entry.last - MOST_AGAIN + 1), entry.last do
+      local slot = slot_of(entry[at])
+      if nodes[slot].counts[hop] and classes[slot] and fits(slot, number, time, content, cut, soft) then
+        local evidence, teaches = again.judge(slot, time, hop, key, content, soft, transport, form, header, is_tcp)
+        lesson = teaches and slot
+        if evidence then
+          return slot, evidence, lesson
+        end
+      end
+    end
+    return nil, nil, lesson
+  end
+
+  local function join(slot, number, time, hop, header, form, soft, evidence, alone)
     local earlier = nodes[slot]
     local node = earlier.next[hop] or paths:step(earlier, hop)
     if not node then
       return nil
     end
     local before, earlier_soft = last_time[slot], softs[slot]
-    undo_id, undo_joined = id, true
+    undo_slot, undo_joined = slot, true
     undo_frame, undo_time, undo_node = last_frame[slot], before, earlier
-    undo_header, undo_soft, undo_peak = headers[slot], earlier_soft, node.peak
+    undo_header, undo_form, undo_soft, undo_peak = headers[slot], forms[slot], earlier_soft, node.peak
     if alone then
       learn(node, abs(time - before))
     end
-    local what = soft == earlier_soft and 0 or soft_changes(soft, earlier_soft)
+    local what = soft == earlier_soft and 0 or changes.soft(soft, earlier_soft)
     found.verdict = VERDICT.duplicate
-    found.evidence = what == 0 and EVIDENCE.bytes or EVIDENCE.rewritten
+    found.evidence = evidence or what == 0 and EVIDENCE.bytes or EVIDENCE.rewritten
     if header ~= headers[slot] then
-      what = what + link_changes(hop, earlier.hop, header, headers[slot])
+      what = what + changes.link(hop.kind, form, header, earlier.hop.kind, forms[slot], headers[slot])
     end
     found.rewritten = what
     found.packet, found.previous = first_frame[slot], last_frame[slot]
-    found.delta, found.elapsed = time - before, time - first_time[slot]
-    nodes[slot], headers[slot], softs[slot] = node, header, soft
+    found.delta, found.elapsed, found.segment_of = time - before, time - first_time[slot], wholes[slot]
+    nodes[slot], headers[slot], forms[slot], softs[slot] = node, header, form, soft
     last_frame[slot], last_time[slot] = number, time
     return node
   end
 
-  -- The same bytes at the same hop within the window: sent twice, or doubled by the network. Only a packet that went
-  -- on to another hop since proves that this capture does not simply record each frame more than once.
-  local function repeats(entry, time, hop, content, soft)
-    local id = entry
-    if type(entry) == "table" then
-      id = entry[entry.last]
+  -- Counts a further sighting of a packet that cannot repeat, whether or not it is taken for one.
+  local function count_sighting(slot, hop, gap)
+    local sighting = nodes[slot].counts[hop] + 1
+    if sighting <= MOST_SIGHTINGS then
+      undo_hit, undo_sighting, undo_hit_hop = classes[slot], sighting, hop
+      tally.hit(undo_hit, hop, sighting, gap)
     end
-    if not id or id < old_from then
-      return false
-    end
-    local slot = id % SLOTS + 1
-    return nodes[slot].depth > 1
-      and contents[slot] == content
-      and (softs[slot] == soft or first_softs[slot] == soft)
-      and abs(time - last_time[slot]) <= window
-      and passes(nodes[slot], hop)
   end
 
-  local function add(number, time, hop, key, content, cut, header, soft, verdict)
+  -- The same bytes at the same hop within the window: sent twice, or doubled by the network. Only where the packet went
+  -- on to another hop since, or others show it, is this capture known not to record each frame more than once.
+  local function repeats(entry, time, hop, content, soft)
+    local slot = slot_of(type(entry) == "table" and entry[entry.last] or entry)
+    if not slot then
+      return false
+    end
+    local node = nodes[slot]
+    return contents[slot] == content
+      and node.counts[hop]
+      and (softs[slot] == soft or first_softs[slot] == soft)
+      and abs(time - last_time[slot]) <= window
+      and (node.depth > node.counts[hop] or classes[slot] and tally.once(classes[slot], hop))
+  end
+
+  -- Lets the packets that a hop shows no more teach how often it did.
+  local function settle(before)
+    local first = max(settled + 1, memory.oldest)
+    for id = first, memory.newest do
+      local slot = slot_of(id)
+      if first_time[slot] >= before then
+        return
+      end
+      settled = id
+      local class = classes[slot]
+      local weight = class and not silent[slot] and tally.weight(class) or 0
+      if weight > 0 then
+        local key = keys[slot]
+        if proof.is_unique(key, contents[slot], transports[slot], tally.is_steady(class, proof.ident(key))) then
+          for hop, count in pairs(nodes[slot].counts) do
+            if count < MOST_SIGHTINGS then
+              tally.miss(class, hop, count + 1, weight)
+            end
+          end
+        end
+      end
+    end
+  end
+
+  local function make_room(time, size)
+    if memory.make_room(time, size) then
+      ids.forget()
+      segments.forget()
+      translations.forget()
+    end
+  end
+
+  local function add(number, time, hop, key, content, soft, cut, header, transport, form, verdict)
     local node = paths:step(nil, hop)
-    if time > latest then
-      latest = time
-    elseif latest - time > disorder then
-      disorder = latest - time
+    make_room(time, #content + #key + #header)
+    local slot = memory.add(number, time, key, content, soft, transport, cut, header, form, node)
+    local class = tally.class(header, form, key)
+    classes[slot] = class
+    undo_slot, undo_joined = slot, false
+    local ident = proof.ident(key)
+    if ident then
+      undo_class, undo_ident = class, ident
+      tally.identify(class, ident, 1)
     end
-    local size = #content + #key + #header
-    if is_full(size) then
-      next_generation()
-    end
-    newest = newest + 1
-    local slot = newest % SLOTS + 1
-    first_frame[slot], first_time[slot], last_frame[slot], last_time[slot] = number, time, number, time
-    keys[slot], contents[slot], cuts[slot] = key, content, cut
-    nodes[slot], headers[slot], softs[slot], first_softs[slot] = node, header, soft, soft
-    bytes = bytes + size
-    undo_id, undo_joined, undo_entry = newest, false, young[key]
-    remember(newest, key)
     found.verdict, found.evidence, found.rewritten = verdict, EVIDENCE.none, 0
-    found.packet, found.previous, found.delta, found.elapsed = number, nil, nil, nil
+    found.packet, found.previous, found.delta, found.elapsed, found.segment_of = number, nil, nil, nil, nil
+    return node
+  end
+
+  -- Adds what a packet became on its way: a segment of it, what was built from it, its translation.
+  local function go_on(base, number, time, hop, key, content, soft, cut, header, transport, form, verdict, evidence)
+    local earlier = nodes[base]
+    local node = paths:step(earlier, hop)
+    if not node then
+      return nil
+    end
+    local packet, since, previous, before = first_frame[base], first_time[base], last_frame[base], last_time[base]
+    local what = changes.link(hop.kind, form, header, earlier.hop.kind, forms[base], headers[base])
+    make_room(time, #content + #key + #header)
+    local slot = memory.add(number, time, key, content, soft, transport, cut, header, form, node)
+    first_frame[slot], first_time[slot] = packet, since
+    undo_slot, undo_joined = slot, false
+    found.verdict, found.evidence, found.rewritten = verdict, evidence, what
+    found.packet, found.previous = packet, previous
+    found.delta, found.elapsed = time - before, time - since
+    if verdict == VERDICT.segment then
+      wholes[slot] = previous
+    end
+    found.segment_of = wholes[slot]
+    return node
+  end
+
+  -- A frame that is no packet seen before, but may be a part of one, or made of some, or its translation.
+  -- @return the node of its path, or nil
+  local function derive(is_tcp, mark, number, time, hop, key, content, soft, cut, header, transport, form)
+    local base, verdict, evidence = nil, VERDICT.duplicate, EVIDENCE.rewritten
+    if is_tcp and flows.size > 0 then
+      undo_segments = true
+      verdict, evidence = VERDICT.segment, EVIDENCE.segment
+      base = segments.whole(time, hop, flows, key, transport, content)
+      if not base then
+        base, verdict = segments.parts(time, hop, flows, key, transport), VERDICT.coalesced
+      end
+    end
+    local nat = 0
+    if not base and mark then
+      base, verdict, evidence = translations.find(mark, time, hop, key, content, soft, transport, form, header),
+        VERDICT.duplicate, EVIDENCE.rewritten
+      nat = REWRITTEN.nat + (base and changes.soft(soft, softs[base]) or 0)
+    end
+    if not base or number - first_frame[base] >= MOST_DISTANCE then
+      return nil
+    end
+    local node =
+      go_on(base, number, time, hop, key, content, soft, cut, header, transport, form, verdict, evidence)
+    found.rewritten = found.rewritten + nat
     return node
   end
 
@@ -274,82 +314,121 @@ function M.new(window)
   -- @param number  its number, counting up from 1
   -- @param time    seconds since any fixed moment
   -- @param hop     table: the place it was seen at, always the same table for the same place
-  -- @param key, content, soft, cut  as `key.read` gives them
+  -- @param key, content, soft, cut, transport, form  as `key.read` gives them
   -- @param header  string: its link header
+  -- @param tag     nil, or what the capture tool calls the packet: equal for equal packets
   -- @return the node of its path; what else was found stands in `found` until the next step
-  function grouping.step(number, time, hop, key, content, soft, cut, header)
-    local entry = young[key] or old[key]
-    local verdict = VERDICT.original
-    undo_queue = nil
-    if entry then
-      local id, alone
-      if type(entry) == "number" then
-        alone = true
-        id = fits(entry % SLOTS + 1, number, time, hop, content, cut, soft) and entry
-      else
-        undo_queue, undo_hop, undo_taken = entry, hop, entry.taken[hop]
-        local index = search(entry, number, time, hop, content, cut, soft)
-        if index then
-          id = entry[index]
-          alone = index == entry.last
-          entry.taken[hop] = index
-        end
-      end
-      local node = id and join(id, number, time, hop, header, soft, alone)
-      if node then
-        return node
-      end
-      if repeats(entry, time, hop, content, soft) then
-        verdict = VERDICT["repeat"]
+  function grouping.step(number, time, hop, key, content, soft, cut, header, transport, form, tag)
+    undo_queue, undo_class, undo_hit = nil, nil, nil
+    settle(max(time, memory.latest) - SETTLED - 2 * memory.disorder)
+    again.note(time, key)
+    local entry = find(key)
+    local is_tcp = transport and byte(key, 2) == TCP and flows.read(key, transport)
+    local slot, evidence, lesson, alone, is_equal
+    if tag then
+      slot, is_equal = ids.find(tag, time, key)
+      evidence = slot and EVIDENCE["packet-id"]
+    end
+    if entry and not slot and not (tag and ids.are_believed()) then
+      slot, evidence, lesson, alone =
+        match(entry, number, time, hop, key, content, soft, cut, header, transport, form, is_tcp)
+      is_equal = true
+      if lesson then
+        count_sighting(lesson, hop, slot and abs(time - last_time[slot]))
       end
     end
-    return add(number, time, hop, key, content, cut, header, soft, verdict)
+    undo_ids, undo_flows, undo_segments = tag, is_tcp and not (slot and nodes[slot].counts[hop]), false
+    local is_sent_again = undo_flows and flows.see(hop, time)
+    local node = slot and is_equal and join(slot, number, time, hop, header, form, soft, evidence, alone)
+    if node then
+      return node
+    end
+    local mark = mark_of(key, content, transport)
+    if slot and not is_equal then
+      local duplicate = VERDICT.duplicate
+      node = go_on(slot, number, time, hop, key, content, soft, cut, header, transport, form, duplicate, evidence)
+    else
+      node = derive(is_tcp, mark, number, time, hop, key, content, soft, cut, header, transport, form)
+    end
+    if not node then
+      local verdict = VERDICT.original
+      if is_sent_again then
+        verdict = VERDICT.retransmission
+      elseif entry and repeats(entry, time, hop, content, soft) then
+        verdict = VERDICT["repeat"]
+      end
+      local larger = is_sent_again and flows.size > 0 and segments.repeated(flows, key, transport, content)
+      local frame = larger and first_frame[larger]
+      node = add(number, time, hop, key, content, soft, cut, header, transport, form, verdict)
+      if frame and number - frame < MOST_DISTANCE then
+        wholes[slot_of(memory.newest)], found.segment_of = frame, frame
+      end
+    end
+    if lesson then -- neither may say that it was not seen again
+      silent[lesson], silent[slot_of(memory.newest)] = true, true
+    end
+    if tag then
+      ids.note(memory.newest, tag)
+    end
+    if is_tcp and flows.size > 0 then
+      segments.note(memory.newest, flows, key)
+    end
+    if mark then
+      translations.note(memory.newest, mark)
+    end
+    return node
   end
 
   --- Takes a frame that cannot be grouped, for want of a time.
   function grouping.alone(number, hop)
-    undo_id, undo_queue = nil, nil
+    undo_slot, undo_queue = nil, nil
     found.verdict, found.evidence, found.rewritten = VERDICT.original, EVIDENCE.none, 0
-    found.packet, found.previous, found.delta, found.elapsed = number, nil, nil, nil
+    found.packet, found.previous, found.delta, found.elapsed, found.segment_of = number, nil, nil, nil, nil
     return paths:step(nil, hop)
   end
 
   --- Takes back the last step. What it made forget stays forgotten.
   function grouping.undo()
-    if not undo_id then
+    local slot = undo_slot
+    if not slot then
       return
     end
-    local slot = undo_id % SLOTS + 1
+    again.undo()
+    if undo_ids then
+      ids.undo()
+    end
+    if undo_flows then
+      flows.undo()
+      if undo_segments then
+        segments.undo()
+      end
+    end
     if undo_joined then
       nodes[slot].peak = undo_peak
       last_frame[slot], last_time[slot], nodes[slot] = undo_frame, undo_time, undo_node
-      headers[slot], softs[slot] = undo_header, undo_soft
+      headers[slot], forms[slot], softs[slot] = undo_header, undo_form, undo_soft
     else
-      local key = keys[slot]
-      local entry = young[key]
-      if type(entry) == "table" then
-        entry[entry.last] = nil
-        entry.last = entry.last - 1
+      memory.undo()
+      if undo_class then
+        tally.identify(undo_class, undo_ident, -1)
       end
-      young[key] = undo_entry
-      bytes = bytes - #contents[slot] - #key - #headers[slot]
-      newest = newest - 1
+    end
+    if undo_hit then
+      tally.unhit(undo_hit, undo_hit_hop, undo_sighting)
     end
     if undo_queue then
       undo_queue.taken[undo_hop] = undo_taken
     end
-    undo_id, undo_queue = nil, nil
+    undo_slot, undo_queue = nil, nil
   end
 
   --- Makes keys hold no more than `to` bytes of content, those of the packets known so far too: copies that were cut at
   -- different places share only what both have.
   function grouping.shorten(to)
     local from = grouping.span
-    grouping.span, young, old = to, {}, {}
-    shorten_keys(from, to, old_from, young_from - 1)
-    old, young = young, {}
-    shorten_keys(from, to, young_from, newest)
-    undo_id = nil
+    grouping.span = to
+    memory.shorten(from, to)
+    undo_slot = nil
   end
 
   return grouping

@@ -14,16 +14,31 @@ function M.new()
   return setmetatable({ roots = {}, nodes = 0 }, Path)
 end
 
+-- A hop that records a packet several times stands in the path once.
 local function text_of(parent, hop)
   if not parent then
     return hop.name
+  elseif parent.hop == hop then
+    return parent.text
   end
   return parent.text and hop.name and parent.text .. SEPARATOR .. hop.name
 end
 
+local function counts_of(parent, hop)
+  local counts = {}
+  if parent then
+    for other, count in pairs(parent.counts) do
+      counts[other] = count
+    end
+  end
+  counts[hop] = (counts[hop] or 0) + 1
+  return counts
+end
+
 --- The node behind `parent` (nil: the start) for a sighting at `hop`; nil where the path is too long.
--- A node has: hop, parent, depth (1 for the first sighting), text (nil where a hop has no name), and peak, the
--- longest that packets took lately to get here from the parent, in seconds (nil: not known yet).
+-- A node has: hop, parent, depth (1 for the first sighting), counts (how many sightings, by hop), text (nil where a
+-- hop has no name), and peak, the longest that packets took lately to get here from the parent, in seconds (nil: not
+-- known yet).
 function Path:step(parent, hop)
   local branches = parent and parent.next or self.roots
   local node = branches[hop]
@@ -41,23 +56,13 @@ function Path:step(parent, hop)
     hop = hop,
     parent = parent,
     depth = parent and parent.depth + 1 or 1,
+    counts = counts_of(parent, hop),
     text = text_of(parent, hop),
     next = {},
   }
   branches[hop] = node
   self.nodes = self.nodes + 1
   return node
-end
-
---- Whether the path to `node` passes `hop`.
-function M.passes(node, hop)
-  while node do
-    if node.hop == hop then
-      return true
-    end
-    node = node.parent
-  end
-  return false
 end
 
 --- Learns from one packet how long the step to `node` takes, in seconds.

@@ -1,0 +1,153 @@
+--- Judges whether a frame shows a packet again at a hop that has recorded it already.
+--
+-- Equal bytes do not tell: the packet may have been sent twice. What tells is what routers and link headers change,
+-- what cannot be sent twice within a moment, and how often this hop is known to record one packet.
+
+local codes, link, proof = ...
+
+local abs, floor, sub = math.abs, math.floor, string.sub
+
+local MOMENT = 1e-3 -- seconds in which a packet that cannot repeat is another sighting
+local TTL = 4294967296 -- of `soft` of `key`
+local LONGEST_TAGS = 8 -- bytes: two VLAN tags
+local COARSE = 4 -- different frames that share a timestamp to the nanosecond, before a clock is not believed
+local EVIDENCE = codes.evidence
+
+local M = {}
+
+-- What stands around a packet: copies in another link header, or with another VLAN tag, are no repeats.
+local function shape_of(kind, form, header)
+  if form == "tunnel" or form == "wifi" then
+    return form
+  elseif kind == "ethernet" then
+    return sub(link.tags(header), 1, LONGEST_TAGS)
+  elseif kind == "sll" then
+    return sub(header, 1, 2) -- in or out
+  elseif kind == "sll2" then
+    return sub(header, 5, 8) .. sub(header, 11, 11) -- interface; in or out
+  end
+  return ""
+end
+
+local function has_changed_addresses(kind, header, earlier)
+  if kind == "ethernet" then
+    return sub(header, 1, 12) ~= sub(earlier, 1, 12)
+  elseif kind == "sll" then
+    return sub(header, 1, 14) ~= sub(earlier, 1, 14)
+  elseif kind == "sll2" then
+    return sub(header, 5, 20) ~= sub(earlier, 5, 20)
+  end
+  return false
+end
+
+-- Whether a frame goes to where an earlier one came from: something sent it back, as a neighbour does a BFD echo.
+local function is_returned(header, earlier)
+  return sub(header, 1, 6) == sub(earlier, 7, 12)
+end
+
+--- A judge for one capture.
+-- @param slots  of packets: see `packets`
+-- @param tally  what is learned of this capture
+-- @param flows  its TCP flows, which have read the frame
+-- @return table: judge, note, undo
+function M.new(slots, tally, flows)
+  local nodes, last_time, softs = slots.nodes, slots.last_time, slots.softs
+  local headers, forms = slots.headers, slots.forms
+  local classes, shapes, keys = slots.classes, slots.shapes, slots.keys
+  local clock_time, clock_key, coarse = nil, nil, 0
+  local undo_seen, undo_shape -- what `judge` noted of this frame
+  local again = {}
+
+  --- Watches the clock of the capture: to be told of every frame, before `judge`.
+  function again.note(time, key)
+    if time == clock_time and key ~= clock_key and coarse < COARSE then
+      coarse = coarse + 1
+    end
+    clock_time, clock_key, undo_seen = time, key, nil
+  end
+
+  -- Whether the packet has not been seen in this shape yet, but in another.
+  local function is_new_shape(slot, kind, form, header)
+    local shape, earlier = shape_of(kind, form, header), shape_of(nodes[slot].hop.kind, forms[slot], headers[slot])
+    if shape == earlier then
+      return false
+    end
+    local seen = shapes[slot] or { [earlier] = true }
+    shapes[slot] = seen
+    if seen[shape] then
+      return false
+    end
+    seen[shape], undo_seen, undo_shape = true, seen, shape
+    return true
+  end
+
+  -- Equal timestamps are proof where they tell nanoseconds, and different frames do not share them.
+  local function is_same_moment(time, gap)
+    local part = time * 1e6 % 1
+    return gap == 0 and coarse < COARSE and part > 0.01 and part < 0.99
+  end
+
+  --- Judges a frame whose bytes are those of a packet, as far as hops leave them alone.
+  -- @param slot of the packet
+  -- @param time seconds
+  -- @param hop  which has recorded the packet already
+  -- @param key, content, soft, transport, form, header  of the frame, as `key.read` gives them
+  -- @param is_tcp whether `flows` has read it
+  -- @return the code of the evidence, or nil where this is another packet or nothing tells
+  -- @return whether the packet cannot repeat, so that the frame teaches, whatever it is taken for
+  function again.judge(slot, time, hop, key, content, soft, transport, form, header, is_tcp)
+    local node, class = nodes[slot], classes[slot]
+    local earlier, gap = headers[slot], time - last_time[slot]
+    local is_ethernet = hop.kind == "ethernet" and not form and not forms[slot]
+    local has_moved = not form and has_changed_addresses(hop.kind, header, earlier)
+    if is_ethernet and has_moved and is_returned(header, earlier) then
+      return nil
+    end
+    local ident = proof.ident(key)
+    local unique = proof.is_unique(key, content, transport, tally.is_steady(class, ident))
+    if unique and not ident and is_tcp and flows.is_asked_for(hop, last_time[slot]) then
+      return nil
+    end
+    if floor(soft / TTL) ~= floor(softs[slot] / TTL) then -- it fell, else the frame had not come here
+      -- A router changes the addresses too; what counts down without is a ladder of probes.
+      local is_routed = has_moved or not is_ethernet and unique and abs(gap) <= MOMENT
+      return is_routed and EVIDENCE.rewritten or nil
+    end
+    gap = abs(gap)
+    if gap > MOMENT then
+      return nil
+    end
+    if form == "tunnel" and forms[slot] == "tunnel" and sub(header, 15) ~= sub(earlier, 15) then
+      return nil -- one packet in several tunnels, as floods are
+    end
+    local bytes = soft == softs[slot] and EVIDENCE.bytes or EVIDENCE.rewritten
+    if node.hop == hop and not (is_ethernet and has_moved) and is_new_shape(slot, hop.kind, form, header) then
+      return bytes
+    end
+    local count = node.counts[hop]
+    local expected = tally.expects(class, hop, count + 1, gap)
+    if unique then
+      local is_another = tally.never(class, hop, count + 1, gap) or node.hop ~= hop and not expected
+      return not is_another and bytes or nil, true
+    end
+    if expected and not has_moved then
+      return EVIDENCE.learned
+    end
+    if is_same_moment(time, gap) and not has_moved and not tally.once(class, hop) and keys[slot] == key then
+      return bytes
+    end
+    return nil
+  end
+
+  --- Takes back what `judge` noted of the last frame.
+  function again.undo()
+    if undo_seen then
+      undo_seen[undo_shape] = nil
+      undo_seen = nil
+    end
+  end
+
+  return again
+end
+
+return M

@@ -1,0 +1,187 @@
+--- Large send offload and receive coalescing: frames cut from a larger one, and frames built from smaller ones.
+--
+-- Sources: Linux Documentation/networking/segmentation-offloads.rst; Microsoft, "Offloading the Segmentation of Large
+-- TCP Packets" and "Overview of Receive Segment Coalescing".
+
+local proof = ...
+
+local floor, sub = math.floor, string.sub
+
+local WRAP = 2 ^ 32
+local LARGE = 1500 -- bytes behind the link header: what no Ethernet carries must be cut, or was built
+local MOST_LARGE = 64 -- of a flow, in a generation
+local SAME_HOP = 1e-3 -- seconds in which one interface may show both
+local LEAST_PARTS = 2
+local NONE = { last = 0 }
+
+local M = {}
+
+--- Finds the other frames that a segment goes with.
+-- @param slots  of packets: contents, keys, nodes, last_time, first_frame, by slot
+-- @param window seconds
+-- @param slot_of function: the slot of a packet that is still remembered, or nil
+-- @return table: note, whole, repeated, parts, forget, undo
+function M.new(slots, window, slot_of)
+  local keys, contents, nodes, last_time = slots.keys, slots.contents, slots.nodes, slots.last_time
+  -- By flow, large frames; by flow and sequence number, smaller segments: each of two generations.
+  local large, old_large, parts, old_parts = {}, {}, {}, {}
+  local undo_entry, undo_hop, undo_cut, undo_each
+  local cuts = {}
+
+  local function is_large(key)
+    return proof.network_size(key) > LARGE
+  end
+
+  --- Remembers a new packet with TCP data.
+  -- @param id   of the packet
+  -- @param flows what `tcp` has read of it
+  function cuts.note(id, flows, key)
+    local flow, seq = flows.flow.id, flows.seq
+    if not is_large(key) then
+      parts[flow * WRAP + seq] = id
+      return
+    end
+    local list = large[flow]
+    if not list then
+      list = { last = 0 }
+      large[flow] = list
+    end
+    list.last = list.last % MOST_LARGE + 1
+    list[list.last] =
+      { id = id, key = key, seq = seq, size = flows.size, ident = proof.ident(key), ack = flows.ack, cut = {} }
+  end
+
+  -- Whether the IP IDs count on: each segment one more than the one before.
+  local function counts_on(entry, ident, offset, size)
+    if not entry.ident or not ident then
+      return not entry.ident and not ident
+    end
+    local ahead = (ident - entry.ident) % 65536
+    if entry.each then
+      return ahead == floor(offset / entry.each)
+    elseif offset % size == 0 then
+      return ahead == offset / size
+    end
+    return ahead > 0 and offset % ahead == 0 -- the last one, which may be shorter
+  end
+
+  -- Whether a segment holds what its place in the large frame holds, as far as both were captured.
+  local function same_data(slot, content, key, transport, offset)
+    local header = proof.tcp_header_rest(key, transport)
+    if header ~= proof.tcp_header_rest(keys[slot], transport) then
+      return false
+    end
+    local inside = sub(contents[slot], header + offset + 1, header + offset + #content - header)
+    return inside == sub(content, header + 1, header + #inside)
+  end
+
+  -- Whether a large frame's segment can be this one: at another hop, or cut and shown at the same one.
+  local function is_cut_from(entry, slot, time, hop, flows, ident, offset)
+    local gap = time - last_time[slot]
+    local elsewhere = not nodes[slot].counts[hop]
+    local soon = gap <= window and gap >= -window and (elsewhere or ident and gap >= 0 and gap <= SAME_HOP)
+    local again = not ident and entry.cut[hop] and offset < entry.cut[hop]
+    return soon and not again and entry.ack == flows.ack and counts_on(entry, ident, offset, flows.size)
+  end
+
+  -- The latest large frame that holds a segment's data: its entry, its slot, and the offset.
+  local function find(flows, key, transport, content, fits)
+    local flow, size = flows.flow.id, flows.size
+    for _, lists in ipairs({ large, old_large }) do
+      local list = lists[flow] or NONE
+      for back = 1, MOST_LARGE do
+        local entry = list[(list.last - back) % MOST_LARGE + 1]
+        local slot = entry and slot_of(entry.id)
+        local offset = entry and (flows.seq - entry.seq) % WRAP
+        if
+          slot
+          and keys[slot] == entry.key
+          and size < entry.size
+          and offset + size <= entry.size
+          and fits(entry, slot, offset)
+          and same_data(slot, content, key, transport, offset)
+        then
+          return entry, slot, offset
+        end
+      end
+    end
+    return nil
+  end
+
+  --- The slot of the larger frame that a segment was cut from; nil where there is none.
+  function cuts.whole(time, hop, flows, key, transport, content)
+    undo_entry = nil
+    if not (large[flows.flow.id] or old_large[flows.flow.id]) then
+      return nil
+    end
+    local ident, size = proof.ident(key), flows.size
+    local entry, slot, offset = find(flows, key, transport, content, function(entry, slot, offset)
+      return is_cut_from(entry, slot, time, hop, flows, ident, offset)
+    end)
+    if entry then
+      undo_entry, undo_hop, undo_cut, undo_each = entry, hop, entry.cut[hop], entry.each
+      entry.cut[hop] = offset + size
+      if offset + size < entry.size then
+        entry.each = size
+      end
+    end
+    return slot
+  end
+
+  --- The slot of the larger frame that a retransmission repeats a part of; nil where there is none.
+  function cuts.repeated(flows, key, transport, content)
+    local _, slot = find(flows, key, transport, content, function()
+      return true
+    end)
+    return slot
+  end
+
+  --- The slot of the first of the smaller frames that a larger one was built from; nil where they are not all known.
+  function cuts.parts(time, hop, flows, key, transport)
+    if not is_large(key) then
+      return nil
+    end
+    local flow, seq, left = flows.flow.id, flows.seq, flows.size
+    local first, number = nil, 0
+    while left > 0 do
+      local place = flow * WRAP + seq
+      local slot = slot_of(parts[place] or old_parts[place] or 0)
+      if not slot then
+        return nil
+      end
+      local gap, part = time - last_time[slot], keys[slot]
+      if sub(part, 10, transport + 3) ~= sub(key, 10, transport + 3) then
+        return nil -- one that was undone
+      end
+      local size = proof.tcp_size(part, transport)
+      if gap < 0 or gap > window or nodes[slot].counts[hop] or size == 0 or size > left then
+        return nil
+      end
+      if not first then
+        if proof.ident(part) ~= proof.ident(key) then
+          return nil
+        end
+        first = slot
+      end
+      seq, left, number = (seq + size) % WRAP, left - size, number + 1
+    end
+    return number >= LEAST_PARTS and first or nil
+  end
+
+  --- Starts a generation; forgets the one before the last.
+  function cuts.forget()
+    old_large, large, old_parts, parts = large, {}, parts, {}
+  end
+
+  --- Takes back the last `whole`.
+  function cuts.undo()
+    if undo_entry then
+      undo_entry.cut[undo_hop], undo_entry.each = undo_cut, undo_each
+      undo_entry = nil
+    end
+  end
+
+  return cuts
+end
+
+return M

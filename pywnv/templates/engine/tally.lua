@@ -1,0 +1,209 @@
+--- How often a hop records one packet: learned, by who sent it to whom, from packets that cannot repeat by themselves.
+--
+-- A port that is mirrored twice, a trace of several edges of one component, or a driver that shows what a host sends
+-- twice: each records every packet of some senders a fixed number of times. Whether a frame that could be either
+-- shows a packet again, or is another one with the same bytes, is judged by that.
+
+local byte, sub = string.byte, string.sub
+local max = math.max
+
+local MOST_CLASSES = 4096 -- of senders and receivers; then learning starts anew
+local LONGEST_NAME = 22 -- bytes of a link header: addresses, two VLAN tags, EtherType
+local MOST_IDENTS = 256 -- IP IDs remembered of a sender; far fewer than there are, so that few meet by chance
+local ENOUGH = 64 -- packets that have taught; from then on one in SAMPLE does
+local SAMPLE = 8
+local FORGET_AT = 128 -- old counts are halved there, so that what changes is learned
+local SURE = 8 -- packets without a further sighting that make its absence a rule
+local RARE = 12 -- of so many packets without a further sighting, one with it is the network's making
+local FEW = 4 -- sightings that let all senders of a hop speak for a new one
+-- A sighting may follow the one before after so many times the usual gap, or seconds; later ones are other packets,
+-- even those that cannot repeat by themselves: the network doubled them.
+local LOOSE, LEAST_LOOSE = 8, 100e-6
+local LATE, LEAST_LATE = 16, 100e-6
+local LEARNS = 1 / 16 -- how much one gap tells of the usual one
+
+local M = {}
+
+-- What is known of a hop, for some senders: hits[n] packets were seen an n-th time there, misses[n] were not.
+local function at(holder, hop)
+  local known = holder.at[hop]
+  if not known then
+    known = { hits = {}, misses = {}, gap = 0 }
+    holder.at[hop] = known
+  end
+  return known
+end
+
+local function count(tally, other, which, weight)
+  local now = (tally[which] or 0) + weight
+  tally[which] = now
+  if now >= FORGET_AT then
+    tally[which], other[which] = now / 2, (other[which] or 0) / 2
+  end
+end
+
+--- What is learned of one capture.
+function M.new()
+  local classes, senders, number = {}, {}, 0
+  local hops = {} -- what all senders have in common
+  local tally = {}
+
+  local function everybody(hop)
+    local known = hops[hop] or { at = {} }
+    hops[hop] = known
+    return known
+  end
+
+  --- The class of a packet: who sent it to whom, as far as its first sighting tells.
+  -- @param header its link header
+  -- @param form   what stands around the packet, as `key.read` says
+  -- @param key    of the packet
+  -- @return table; the same one for the same senders and receivers
+  function tally.class(header, form, key)
+    local name = header
+    if form == "wifi" then
+      name = sub(header, 5, 22)
+    elseif #header < 12 then
+      name = sub(key, 10, 17) -- no MACs: the IP addresses, or a part of them
+    elseif form or #header > LONGEST_NAME then
+      name = sub(header, 1, LONGEST_NAME)
+    end
+    local class = classes[name]
+    if class then
+      return class
+    end
+    if number >= MOST_CLASSES then
+      classes, senders, number = {}, {}, 0
+    end
+    local from = sub(name, 7, 12)
+    local sender = senders[from] or { at = {}, idents = {}, known = 0 }
+    senders[from] = sender
+    local is_group = #header >= 12 and byte(name, 1) % 2 == 1
+    class = { sender = sender, is_group = is_group, at = {}, taught = 0 }
+    classes[name] = class
+    number = number + 1
+    return class
+  end
+
+  --- Counts the packets with an IP ID: a sender that gives several packets the same one says nothing with it.
+  -- @param ident number
+  -- @param more  1, or -1 to take one back
+  function tally.identify(class, ident, more)
+    local sender = class.sender
+    local idents = sender.idents
+    if not idents[ident] then
+      if sender.known >= MOST_IDENTS then
+        idents = {}
+        sender.idents, sender.known = idents, 0
+      end
+      sender.known = sender.known + 1
+    end
+    idents[ident] = (idents[ident] or 0) + more
+  end
+
+  --- Whether a sender gave several packets this IP ID (nil: none).
+  function tally.is_steady(class, ident)
+    return ident ~= nil and (class.sender.idents[ident] or 0) > 1
+  end
+
+  --- A packet that cannot repeat was seen an n-th time at a hop.
+  -- @param gap seconds since the sighting before; nil where that tells nothing
+  function tally.hit(class, hop, n, gap)
+    local all = at(everybody(hop), hop)
+    if all.sender ~= class.sender then
+      all.several, all.sender = all.sender ~= nil, class.sender
+    end
+    for _, known in ipairs({ at(class, hop), at(class.sender, hop), all }) do
+      count(known.hits, known.misses, n, 1)
+      if gap then
+        known.gap = known.gap + (gap - known.gap) * (known.gap > 0 and LEARNS or 1)
+      end
+    end
+  end
+
+  --- Takes back the last `hit`.
+  function tally.unhit(class, hop, n)
+    for _, holder in ipairs({ class, class.sender, everybody(hop) }) do
+      local hits = at(holder, hop).hits
+      hits[n] = max((hits[n] or 0) - 1, 0)
+    end
+  end
+
+  --- A packet that cannot repeat was not seen an n-th time at a hop.
+  -- @param weight how many packets this one stands for
+  function tally.miss(class, hop, n, weight)
+    for _, holder in ipairs({ class, class.sender, everybody(hop) }) do
+      local known = at(holder, hop)
+      count(known.misses, known.hits, n, weight)
+    end
+  end
+
+  --- For how many packets of a class the next one stands: enough have taught after a while.
+  function tally.weight(class)
+    class.taught = class.taught + 1
+    if class.taught <= ENOUGH then
+      return 1
+    end
+    return class.taught % SAMPLE == 0 and SAMPLE or 0
+  end
+
+  --- Whether a packet of a class is to be seen an n-th time at a hop.
+  -- @param gap seconds since the sighting before
+  -- @return true, false, or nil where nothing is known
+  function tally.expects(class, hop, n, gap)
+    local known = class.at[hop]
+    local hits, misses = 0, 0
+    if known then
+      hits, misses = known.hits[n] or 0, known.misses[n] or 0
+    end
+    if hits + misses == 0 then -- its sender may be known from others that it talks to
+      known = class.sender.at[hop]
+      if known then
+        local which = class.is_group and 2 or n -- a flood passes more ports
+        hits, misses = known.hits[which] or 0, 4 * (known.misses[which] or 0)
+      end
+    end
+    if hits + misses == 0 then
+      known = at(everybody(hop), hop)
+      if known.several and not known.misses[2] and (known.hits[n] or 0) >= FEW then
+        hits = known.hits[n]
+      end
+    end
+    if hits + misses == 0 then
+      return nil
+    end
+    return hits > 0 and hits >= misses and gap <= max(LOOSE * known.gap, LEAST_LOOSE)
+  end
+
+  -- Hits and misses of the n-th sighting of a class, or if nothing is known of that, of its sender.
+  local function counts(class, hop, n)
+    local known = class.at[hop]
+    if not (known and (known.misses[n] or known.hits[n])) then
+      known = class.sender.at[hop]
+    end
+    if not known then
+      return 0, 0
+    end
+    return known.hits[n] or 0, known.misses[n] or 0
+  end
+
+  --- Whether a hop is known to record packets of a class once.
+  function tally.once(class, hop)
+    local hits, misses = counts(class, hop, 2)
+    return misses > 0 and hits * RARE < misses
+  end
+
+  --- Whether it is a rule that a hop does not show packets of a class an n-th time, or not after so many seconds.
+  function tally.never(class, hop, n, gap)
+    local hits, misses = counts(class, hop, n)
+    if misses >= SURE and hits * RARE < misses then
+      return true
+    end
+    local known = class.at[hop]
+    return known ~= nil and (known.hits[2] or 0) >= FEW and gap > max(LATE * known.gap, LEAST_LATE)
+  end
+
+  return tally
+end
+
+return M

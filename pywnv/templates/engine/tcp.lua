@@ -1,0 +1,208 @@
+--- Follows TCP flows, hop by hop: what was sent before, what was cut from a larger frame, what was built from smaller.
+--
+-- Says what Wireshark's TCP analysis says of a capture made at one hop, but is asked of packets, not of frames.
+-- Sources: RFC 9293; Wireshark's epan/dissectors/packet-tcp.c (what it calls a retransmission).
+
+local proof = ...
+
+local byte, sub, floor = string.byte, string.sub, math.floor
+
+local WRAP, HALF = 2 ^ 32, 2 ^ 31
+local FIN, SYN, RST, ACK = 1, 2, 4, 16
+local MOST_FLOWS = 8192 -- each way counts; then the older half is forgotten
+local MOST_HOLES = 16 -- in what a hop has seen of a flow
+local FAST = 0.02 -- seconds after duplicate ACKs in which what they ask for is sent again
+local REORDERED = 0.003 -- seconds in which a segment may be overtaken, where no round trip is known
+local LEAST_DUPLICATE_ACKS = 2
+
+local M = {}
+
+-- a - b of sequence numbers, from -2^31 up (RFC 9293 3.4).
+local function minus(a, b)
+  return (a - b + HALF) % WRAP - HALF
+end
+
+local function is_set(flags, flag)
+  return floor(flags / flag) % 2 == 1
+end
+
+local function number(text, at)
+  local a, b, c, d = byte(text, at, at + 3)
+  return a * 16777216 + b * 65536 + c * 256 + d
+end
+
+--- The flows of one capture.
+-- @return table: read, see, is_asked_for, undo
+function M.new()
+  local young, old, count = {}, {}, 0
+  local last_id = 0
+  local flows = {}
+
+  -- The last `see`, so that it can be undone.
+  local undo_seen, undo_start, undo_next, undo_time, undo_ack, undo_ack_time, undo_dups, undo_window, undo_holes
+
+  local function new_flow()
+    last_id = last_id + 1
+    return { id = last_id, seen = {} }
+  end
+
+  local function flow_of(key, transport)
+    local name = sub(key, 10, transport + 3)
+    local flow = young[name]
+    if flow then
+      return flow
+    end
+    flow = old[name]
+    local size = byte(key, 1) == 4 and 4 or 16
+    local back = sub(name, size + 1, 2 * size) .. sub(name, 1, size) .. sub(name, 2 * size + 1, -5) .. sub(name, -2) ..
+      sub(name, -4, -3)
+    if not flow then
+      flow = new_flow()
+      flow.back = name == back and flow or new_flow()
+      flow.back.back = flow
+    end
+    if count >= MOST_FLOWS then
+      old, young, count = young, {}, 0
+    end
+    young[name], young[back] = flow, flow.back
+    count = count + 2
+    return flow
+  end
+
+  --- Reads the TCP header in a key, into `flows`: flow, seq, ack, flags, window, size (bytes of data on the wire).
+  -- @return whether it is there
+  function flows.read(key, transport)
+    if #key < transport + 15 then
+      return false
+    end
+    flows.flow = flow_of(key, transport)
+    flows.seq, flows.ack = number(key, transport + 4), number(key, transport + 8)
+    flows.flags = byte(key, transport + 13)
+    local high, low = byte(key, transport + 14, transport + 15)
+    flows.window = high * 256 + low
+    flows.size = proof.tcp_size(key, transport)
+    return true
+  end
+
+  -- Takes a range out of the holes; whether it lay inside one.
+  local function fill(seen, seq, after)
+    local holes = seen.holes
+    for at = 1, #holes do
+      local from, to = holes[at][1], holes[at][2]
+      if minus(seq, from) >= 0 and minus(after, to) <= 0 then
+        local rest = {} -- a new list: the old one stands as it is, to be brought back
+        for other = 1, #holes do
+          if other ~= at then
+            rest[#rest + 1] = holes[other]
+          end
+        end
+        if minus(seq, from) > 0 then
+          rest[#rest + 1] = { from, seq }
+        end
+        if minus(to, after) > 0 then
+          rest[#rest + 1] = { after, to }
+        end
+        seen.holes = rest
+        return true
+      end
+    end
+    return false
+  end
+
+  local function leave_hole(seen, from, to)
+    local holes = { { from, to } }
+    for at = 1, math.min(#seen.holes, MOST_HOLES - 1) do
+      holes[at + 1] = seen.holes[at]
+    end
+    seen.holes = holes
+  end
+
+  local function is_sent_again(seen, back, time, seq, after)
+    if not fill(seen, seq, after) then
+      return true
+    end
+    -- Not seen here, but it may have been lost on its way to here.
+    if back and back.dups >= LEAST_DUPLICATE_ACKS and back.ack == seq and time - back.ack_time < FAST then
+      return true
+    end
+    return time - seen.time >= (seen.round_trip or REORDERED)
+  end
+
+  -- Sequence numbers, for a segment with data, SYN or FIN.
+  local function advance(seen, back, time, seq, flags, size)
+    local has_syn = is_set(flags, SYN)
+    local after = seq + size + (has_syn and 1 or 0) + (is_set(flags, FIN) and 1 or 0)
+    after = after % WRAP
+    local ahead = seen.next and minus(seq, seen.next)
+    if not ahead or has_syn and seq ~= seen.start then -- the first segment, or a new connection
+      seen.start, seen.next, seen.time, seen.holes = seq, after, time, {}
+      return false
+    end
+    local is_probe = ahead == -1 and size <= 1 and not has_syn and not is_set(flags, FIN)
+    if is_probe then
+      return false -- a keep-alive, or what looks whether a window has opened
+    end
+    local again = ahead < 0 and not (ahead == -1 and size > 1) and is_sent_again(seen, back, time, seq, after)
+    if ahead > 0 then
+      leave_hole(seen, seen.next, seq)
+    end
+    if minus(after, seen.next) > 0 then
+      seen.next, seen.time = after, time
+    end
+    return again
+  end
+
+  --- Takes what `read` has read as seen at a hop, for the first time there.
+  -- @return whether its data was sent before
+  function flows.see(hop, time)
+    local flow, seq, ack, flags, size = flows.flow, flows.seq, flows.ack, flows.flags, flows.size
+    local seen, back = flow.seen[hop], flow.back.seen[hop]
+    if not seen then
+      seen = { holes = {}, dups = 0 }
+      flow.seen[hop] = seen
+    end
+    undo_seen, undo_start, undo_next, undo_time, undo_holes = seen, seen.start, seen.next, seen.time, seen.holes
+    undo_ack, undo_ack_time, undo_dups, undo_window = seen.ack, seen.ack_time, seen.dups, seen.window
+    if is_set(flags, RST) then
+      return false
+    end
+    local occupies = size > 0 or flags % 4 > 0
+    if is_set(flags, ACK) then
+      if ack ~= seen.ack then
+        seen.dups = 0
+      elseif not occupies and seen.window == flows.window and (not seen.next or seen.next == seq) then
+        seen.dups = seen.dups + 1
+      end
+      if not seen.round_trip and back and back.syn_time and not is_set(flags, SYN) and seen.syn_time then
+        local took = time - math.min(seen.syn_time, back.syn_time)
+        seen.round_trip, back.round_trip = took, took
+      end
+      seen.ack, seen.ack_time = ack, time
+    end
+    seen.window = flows.window
+    if is_set(flags, SYN) then
+      seen.syn_time = time
+    end
+    return occupies and advance(seen, back, time, seq, flags, size)
+  end
+
+  --- Whether the other end has asked, since a moment, for what `read` has read: then it is sent again.
+  function flows.is_asked_for(hop, since)
+    local back = flows.flow.back.seen[hop]
+    return back ~= nil and back.dups > 0 and back.ack == flows.seq and back.ack_time > since
+  end
+
+  --- Takes back the last `see`.
+  function flows.undo()
+    local seen = undo_seen
+    if seen then
+      seen.start, seen.next, seen.time, seen.holes = undo_start, undo_next, undo_time, undo_holes
+      seen.ack, seen.ack_time, seen.dups, seen.window = undo_ack, undo_ack_time, undo_dups, undo_window
+      undo_seen = nil
+    end
+  end
+
+  return flows
+end
+
+return M

@@ -1,0 +1,162 @@
+"""Hard cases at one hop or interface: pktmon, mirrors, and hosts whose outbound frames show twice."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from engine import TCP
+from hard_capture import (
+    Case,
+    Change,
+    Stop,
+    both,
+    case,
+    dot11,
+    is_ip,
+    office,
+    offloaded,
+    packet_id,
+    padded,
+    record,
+    wire,
+)
+from hard_traffic import ACK, Host, Packet, World, segment
+from pcapng_blocks import ETHERNET
+
+
+def repeats(world: World, me: Host, peer: Host) -> None:
+    """Real repeats with the same bytes, as near to each other as pktmon traces have shown them."""
+    for number in range(12):
+        at = 70_000.0 + number * 130_000
+        for gap in (0, 267, 820):
+            world.mdns(peer, at + gap)
+            world.arp(me, peer, at + 9_000 + gap * 1.3, answered=False)
+            ack = segment(50_123, 445, 7_000 + number, 9_000, ACK)
+            world.send(at + 20_000 + gap * 1.1, peer, me, TCP, ack, ident=0)
+
+
+def edges(count: int, me: Host, *, changes: dict[int, Change] | None = None) -> list[Stop]:
+    """The edges of components, from the protocol down; `changes` says what some show instead."""
+
+    def shown(change: Change) -> Change:
+        return lambda p: change(offloaded(p) if p.sender is me else p)
+
+    shows = [shown((changes or {}).get(number, wire)) for number in range(count)]
+    return [Stop(gap=(0, 15 if number else 0), change=show, rare=0.002) for number, show in enumerate(shows)]
+
+
+@case
+def pktmon_one_interface() -> Case:
+    """No names, no ids, cut at 128 bytes: sent packets show at 4 edges, received ones at 2."""
+    world, me, peers = office(1)
+    world.mixed(peers)
+    repeats(world, me, peers[0])
+    return Case(record(world, both(edges(4, me), edges(2, me), me), cut=128), microseconds=True)
+
+
+@case
+def pktmon_received_more() -> Case:
+    """As an Azure VM shows it: received packets with IP ID 0 at 4 edges, sent ones at 2, and only 2 edges see ARP."""
+    world, me, peers = office(2)
+    for peer in peers:
+        peer.ident = "zero"
+    world.mixed(peers)
+    repeats(world, me, peers[0])
+
+    def path(p: Packet) -> list[Stop]:
+        return edges(2 if p.sender is me or not is_ip(p) else 4, me)
+
+    return Case(record(world, path, cut=128), microseconds=True)
+
+
+@case
+def pktmon_wifi() -> Case:
+    """13 appearances a packet, four of them with an 802.11 header, whose 128 bytes hold less of the payload."""
+    world, me, peers = office(3)
+    world.mixed(peers, rounds=1)
+    repeats(world, me, peers[0])
+    air = {9: dot11(qos=False), 10: dot11(qos=False), 11: dot11(qos=True), 12: dot11(qos=True)}
+    out = edges(13, me, changes=air)
+    return Case(record(world, both(out, out[::-1], me), cut=128), microseconds=True)
+
+
+def components(me: Host, options: Callable[[int], bytes]) -> Callable[[Packet], list[Stop]]:
+    """Five drivers, each an interface; three of them log both of their edges."""
+    out = [
+        Stop(number, (0, 9), lambda p: wire(offloaded(p) if p.sender is me else p), options=options)
+        for number in (0, 1, 1, 2, 2, 3, 3, 4)
+    ]
+    return both(out, out[::-1], me)
+
+
+COMPONENTS: list[tuple[str | None, int]] = [
+    (name, ETHERNET) for name in ("tcpip.sys", "pacer.sys", "wfplwfs.sys", "vmswitch.sys", "e1i68x64.sys")
+]
+
+
+@case
+def pktmon_ids() -> Case:
+    """etl2pcapng 1.12: ids repeat, and alone tell bursts of equal ACKs apart, some 2 us behind each other."""
+    world, me, peers = office(4)
+    world.mixed(peers)
+    repeats(world, me, peers[0])
+    for number in range(30):
+        ack = segment(50_200, 445, 99, number, ACK)
+        for gap in range(4):
+            world.send(5_000 + number * 40_000 + 2 * gap, peers[0], me, TCP, ack, ident=0)
+    path = components(me, lambda number: packet_id(number % 4 << 48 | number))
+    return Case(record(world, path, cut=128), COMPONENTS, 1.0, 1.0, microseconds=True)
+
+
+def pktmon_components(*, ids: bool) -> Case:
+    world, me, peers = office(5)
+    world.mixed(peers)
+    repeats(world, me, peers[0])
+    found = record(world, components(me, lambda _: b""), cut=128)
+    if ids:
+        found = [frame._replace(options=packet_id(number % 4 << 48 | number)) for number, frame in enumerate(found, 1)]
+    return Case(found, COMPONENTS, 0.99, 0.99, microseconds=True)
+
+
+@case
+def pktmon_24h2_ids() -> Case:
+    """Windows 11 24H2: every event has an id of its own, and two edges share an interface."""
+    return pktmon_components(ids=True)
+
+
+@case
+def pktmon_no_ids() -> Case:
+    """Two edges of a driver share an interface, three drivers log two, two log one."""
+    return pktmon_components(ids=False)
+
+
+@case
+def mirrored_twice() -> Case:
+    """Both directions of a switch port are mirrored: each frame twice, also equal ACKs with IP ID 0 in a row."""
+    world, _, peers = office(6, "zero", sack=False)
+    world.mixed(peers, rounds=3)
+    return Case(record(world, lambda _: [Stop(change=padded), Stop(gap=(1, 2), change=padded)]))
+
+
+@case
+def mirrored_interleaved() -> Case:
+    """The second mirror lags by the length of a queue: A B A' B'."""
+    world, _, peers = office(7)
+    world.mixed(peers, rounds=3)
+    return Case(record(world, lambda _: [Stop(change=padded), Stop(gap=(15, 40), change=padded)]))
+
+
+@case
+def mirrored_with_loss() -> Case:
+    """A busy mirror port drops a tenth of what it copies."""
+    world, _, peers = office(8, peers_sack=False)
+    world.mixed(peers, rounds=3)
+    return Case(record(world, lambda _: [Stop(change=padded, seen=0.9), Stop(gap=(1, 6), change=padded, seen=0.9)]))
+
+
+@case
+def outbound_twice() -> Case:
+    """Only what one host sends shows twice, up to 300 us apart, with IP ID 0; its peers repeat ACKs by themselves."""
+    world, me, _ = office(9, "zero", stamps=True)
+    world.mixed([Host(2, "zero", sack=False), Host(3, "zero"), Host(4, "zero", stamps=True)], rounds=3)
+    return Case(record(world, both([Stop(), Stop(gap=(2, 300))], [Stop()], me)))

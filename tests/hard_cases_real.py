@@ -1,0 +1,73 @@
+"""Hard cases made of the real traffic in tests/captures: one tap of it, alone or doubled, and its taps run together."""
+
+from __future__ import annotations
+
+import csv
+import gzip
+import struct
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+
+from hard_capture import CASES, Case, Frame, renumber
+from pcapng_blocks import PACKET, blocks
+
+CAPTURES = Path(__file__).parent / "captures"
+TAPS = {
+    "lbfo-tcp": ("team0", "vport1"),
+    "lbfo-tcp-loss": ("pnic0", "vport1"),
+    "lbfo-tcp-wiredup": ("pnic0",),
+    "mix-loss": ("team0", "vport2"),
+    "snap-tcp-loss": ("pnic0", "vport1"),
+    "v6-loss": ("pnic0", "vport1"),
+    "vlan": ("pnic0", "vport1"),
+}
+
+
+def tap(name: str, hop: str | None = None) -> list[Frame]:
+    """The frames of one tap, or of all, as if one interface had shown them."""
+    with (CAPTURES / f"{name}.truth.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    capture, frames = gzip.decompress((CAPTURES / f"{name}.pcapng.gz").read_bytes()), []
+    packets = (one.data for one in blocks(capture) if one.kind == PACKET)
+    for row, data in zip(rows, packets, strict=True):
+        if hop in (None, row["hop"]):
+            _, high, low, size, length = struct.unpack_from("<5I", data, 8)
+            time = (high << 32 | low) % 10**15
+            frames.append(
+                Frame(0, time, data[28 : 28 + size], length, int(row["packet"]), b"", row["hop"], row["part"])
+            )
+    return renumber(frames)
+
+
+def alone(name: str, hop: str) -> Case:
+    """A real tap has no copies, but retransmissions, repeated ACKs and repeated ARP."""
+    return Case([frame._replace(packet=number) for number, frame in enumerate(tap(name, hop), 1)], no_marks=True)
+
+
+def doubled(name: str, hop: str, which: Callable[[Frame], bool]) -> Case:
+    """A real tap where each frame that is wanted shows again 3 us later."""
+    frames = []
+    for number, frame in enumerate(tap(name, hop)):
+        copies = (0, 3_000) if which(frame) else (0,)
+        frames += [frame._replace(packet=number, time=frame.time + later) for later in copies]
+    frames.sort(key=lambda f: f.time)
+    # What may repeat, such as ARP, is not marked before others have taught.
+    return Case(renumber(frames), least_recall=0.97)
+
+
+def merged(name: str) -> Case:
+    """All the taps of a host as one interface without a name: checksums and tags differ from copy to copy."""
+    return Case(tap(name), least_precision=0.99, least_recall=0.95)
+
+
+def from_vm(frame: Frame) -> bool:
+    return frame.data[6:9] == b"\x00\x15\x5d"
+
+
+for _name, _hops in TAPS.items():
+    for _hop in _hops:
+        CASES[f"real_alone_{_name}_{_hop}"] = partial(alone, _name, _hop)
+    CASES[f"real_doubled_{_name}"] = partial(doubled, _name, _hops[0], lambda _: True)
+    CASES[f"real_outbound_doubled_{_name}"] = partial(doubled, _name, _hops[0], from_vm)
+    CASES[f"real_merged_{_name}"] = partial(merged, _name)

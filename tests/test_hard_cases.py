@@ -1,0 +1,45 @@
+"""The hard cases: what is marked is right, and little is missed."""
+
+from __future__ import annotations
+
+import csv
+from collections import Counter
+from collections.abc import Iterable
+from pathlib import Path
+
+import pytest
+from hard_cases import CASES, to_pcapng, truth
+
+from pywnv import annotate
+
+
+def pairs(groups: Iterable[object]) -> int:
+    return sum(n * (n - 1) // 2 for n in Counter(groups).values())
+
+
+def score(real: list[int], rows: list[dict[str, str]]) -> tuple[float, float]:
+    """Precision and recall over pairs of frames, as shared/lab/grade.py has them."""
+    said = {int(row["frame"]): int(row["packet"] or row["frame"]) for row in rows}
+    wholes = {int(row["frame"]): int(row["segment_of"]) for row in rows if row["verdict"] == "segment"}
+    for part, whole in wholes.items():
+        said[part] = said.get(whole, whole)
+    groups = [said.get(frame, frame) for frame in range(1, len(real) + 1)]
+    right, called, wanted = pairs(zip(real, groups, strict=True)), pairs(groups), pairs(real)
+    return right / called if called else 1.0, right / wanted if wanted else 1.0
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_hard_case(name: str, tmp_path: Path) -> None:
+    made = CASES[name]()
+    capture = tmp_path / f"{name}.pcapng"
+    capture.write_bytes(to_pcapng(made))
+    text = b"".join(annotate.rows(capture, engine=annotate.Engine.LUPA)).decode()
+    rows = list(csv.DictReader(text.splitlines()))
+    assert len(rows) == len(made.frames)
+    if made.no_marks:
+        marked = [row["frame"] for row in rows if row["duplicate"] == "true" or row["segment_of"]]
+        assert len(marked) <= 0.005 * len(rows), f"{len(marked)} of {len(rows)} frames marked: {marked[:20]}"
+        return
+    precision, recall = score([packet for _, packet, _, _ in truth(made)], rows)
+    assert precision >= made.least_precision, f"precision {precision:.4f} recall {recall:.4f}"
+    assert recall >= made.least_recall, f"precision {precision:.4f} recall {recall:.4f}"
