@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
+from pathlib import Path
 from typing import Any
 
 import pytest
+from conftest import PROJECT
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from modules import HOSTILE, RUNTIMES, literal, module, plain
 
 from pywnv import fields
-from pywnv.topology import Nic, Switch, Team, Topology
+from pywnv.topology import Nic, Switch, Team, Topology, load
 from pywnv.topology import lua as topology_lua
 
 GUID = "01234567-89AB-CDEF-0123-456789ABCDEF"
@@ -247,3 +250,25 @@ def test_what_else_the_topology_tells(runtime: str) -> None:
     owner = places[b"owner"](places, bytes.fromhex("00155d000002"))
     assert owner[b"name"] == b"Contoso-Gst"
     assert places[b"owner"](places, b"\0\0\0\0\0\0") is None
+
+
+@pytest.mark.parametrize(
+    ("name", "description", "as_shown"),
+    [
+        (name, description, shown)
+        for name, description, shown in re.findall(
+            r"^\| `([^`]+)`(?:, `[^`]+`)?(?:, \"([^\"]*)\")? \|[^|]*\| `([^`]+)`",
+            (PROJECT / "docs" / "hops.md").read_text("utf-8"),
+            re.MULTILINE,
+        )
+    ],
+)
+def test_the_page_is_true(name: str, description: str, as_shown: str) -> None:
+    assert place("lua54", name, description or None)["name"] == as_shown
+
+
+def test_the_topology_of_the_page_is_one(tmp_path: Path) -> None:
+    text = (PROJECT / "docs" / "hops.md").read_text("utf-8")
+    path = tmp_path / "host.toml"
+    path.write_text(text.split("```toml\n")[1].split("```")[0], "utf-8")
+    assert [nic.name for nic in load(path).nics] == ["Ethernet 1", "Contoso-Gst"]

@@ -7,7 +7,7 @@ from time import perf_counter
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from modules import HOSTILE, RUNTIMES, module, plain
+from modules import HOSTILE, RUNTIMES, lua, module, plain
 
 GUID = "01234567-89AB-CDEF-0123-456789ABCDEF"
 PSPKT = (
@@ -106,11 +106,16 @@ def test_comments(runtime: str, comment: str) -> None:
 
 
 @pytest.mark.parametrize("runtime", RUNTIMES)
-def test_a_table_is_used_again(runtime: str) -> None:
-    note = module(runtime, "note")
-    into = note[b"read"](PSPKT.encode())
-    note[b"read"](b"PID=4", into)
-    assert plain(into) == {"pid": 4}
+def test_what_is_remembered_is_right_and_not_endless(runtime: str) -> None:
+    read = module(runtime, "note")[b"read"]
+    for _ in range(2):
+        assert [plain(read(b"PID=%d" % pid)) for pid in range(2500)] == [{"pid": pid} for pid in range(2500)]
+        assert read(b"PID=x") is None
+    memory = lua(runtime).eval(b"function() collectgarbage() return (collectgarbage('count')) end")
+    before = memory()
+    for pid in range(5000):
+        read(b"PID=%d TID=1 VlanId=1 SrcPortId=1 SrcNicType=%s" % (pid, b"x" * 3000))
+    assert memory() - before < 10_000  # KB
 
 
 @pytest.mark.parametrize("runtime", RUNTIMES)

@@ -203,31 +203,26 @@ local function little32(data, at)
   return d and a + b * 256 + c * 65536 + d * 16777216
 end
 
--- By event id: what it tells, and its parts in order. A name of capitals is 32 bits, the buffer is 64, the others are
--- texts. Which of 54 and 55 is which nobody says; both are drops at the NIC that they name.
+-- By event id: what it tells, its texts in order, and the number behind them. Which of 54 and 55 is the source's drop
+-- and which the destination's is written nowhere; both name the NIC.
 local NIC_AND_SWITCH = { "nic_id", "nic", "switch_id", "switch" }
 local NICS_AND_SWITCH = { "nic_id", "nic", "destination_id", "destination_nic", "switch_id", "switch" }
 
-local function template(event, strings, tail, first)
-  local parts = { first }
-  for at = 1, #strings do
-    parts[#parts + 1] = strings[at]
-  end
-  return { event = event, parts = parts, tail = tail }
-end
+local EXTENSION_FIRST = { "extension", "nic_id", "nic", "destination_id", "destination_nic", "switch_id", "switch" }
+local EXTENSION_LAST = { "nic_id", "nic", "switch_id", "switch", "extension_id", "extension", "reason_text" }
 
 local TEMPLATES = {
-  [53] = template(DROPPED, {}, "reason"),
-  [54] = template(DROPPED, NIC_AND_SWITCH, "reason"),
-  [55] = template(DROPPED, NIC_AND_SWITCH, "reason"),
-  [56] = template(RECEIVED, NIC_AND_SWITCH, "buffer"),
-  [57] = template(ROUTED, NICS_AND_SWITCH, "buffer"),
-  [58] = template(DELIVERED, NIC_AND_SWITCH, "buffer"),
-  [59] = template(DROPPED, NICS_AND_SWITCH, nil, "extension"),
-  [60] = template(DROPPED, { "nic_id", "nic", "switch_id", "switch", "extension_id", "extension", "reason_text" }),
-  [240] = template(RECEIVED, NIC_AND_SWITCH, "buffer"),
-  [241] = template(DELIVERED, NIC_AND_SWITCH, "buffer"),
-  [242] = template(ROUTED, NICS_AND_SWITCH, "buffer"),
+  [53] = { event = DROPPED, parts = {}, tail = "reason" },
+  [54] = { event = DROPPED, parts = NIC_AND_SWITCH, tail = "reason" },
+  [55] = { event = DROPPED, parts = NIC_AND_SWITCH, tail = "reason" },
+  [56] = { event = RECEIVED, parts = NIC_AND_SWITCH, tail = "buffer" },
+  [57] = { event = ROUTED, parts = NICS_AND_SWITCH, tail = "buffer" },
+  [58] = { event = DELIVERED, parts = NIC_AND_SWITCH, tail = "buffer" },
+  [59] = { event = DROPPED, parts = EXTENSION_FIRST, filtered = true },
+  [60] = { event = DROPPED, parts = EXTENSION_LAST, filtered = true },
+  [240] = { event = RECEIVED, parts = NIC_AND_SWITCH, tail = "buffer" },
+  [241] = { event = DELIVERED, parts = NIC_AND_SWITCH, tail = "buffer" },
+  [242] = { event = ROUTED, parts = NICS_AND_SWITCH, tail = "buffer" },
 }
 local SIZE_OF_TAIL = { reason = 4, buffer = 8 }
 
@@ -271,7 +266,7 @@ function M.user_data(id, data)
     destination_nic = utf8_name(found.destination_nic) or utf8_name(found.destination_id),
     switch = utf8_name(found.switch) or utf8_name(found.switch_id),
     extension = utf8_name(found.extension) or utf8_name(found.extension_id),
-    filtered = (id == 59 or id == 60) and true or nil,
+    filtered = form.filtered,
   }
   if form.event == DROPPED then
     said.drop = true

@@ -11,27 +11,6 @@ local LONGEST = 4096 -- bytes; the tools write some hundreds at most
 
 local M = {}
 
---- All that a note may say; `read` sets each of them, to nil where the comment does not say it.
-M.FIELDS = {
-  "pid",
-  "tid",
-  "cpu",
-  "vlan",
-  "port",
-  "port_name",
-  "nic",
-  "nic_type",
-  "destinations", -- how many NICs the vmSwitch sends the packet to
-  "group",
-  "component",
-  "component_id",
-  "edge",
-  "direction", -- as the tool words it: Rx, Tx, Ingress, ...
-  "drop", -- true
-  "drop_reason",
-  "drop_location",
-}
-
 -- A 32-bit number that C printed as signed.
 local function unsigned(digits)
   local minus, rest = match(digits, "^(-?)(%d+)$")
@@ -154,20 +133,31 @@ local READERS = {
   ["Grou"] = read_pspkt,
 }
 
+-- Frames of one flow and thread have the same comment.
+local MOST_KNOWN = 1000
+local known, known_count = {}, 0
+
 --- Reads a comment.
 -- @param comment string
--- @param into    table to fill; nil: a new one
--- @return the table; nil for a comment that no known tool wrote
-function M.read(comment, into)
+-- @return nil for a comment that no known tool wrote; else a table, the same one for the same comment and not to be
+--   changed, with what it says of: pid, tid, cpu, vlan, port, port_name, nic, nic_type, destinations (how many NICs the
+--   vmSwitch sends the packet to), group, component, component_id, edge, direction (as the tool words it: Rx, Tx,
+--   Ingress ...), drop (true), drop_reason, drop_location
+function M.read(comment)
   local read = #comment <= LONGEST and READERS[sub(comment, 1, 4)]
   if not read then
     return nil
   end
-  into = into or {}
-  for at = 1, #M.FIELDS do
-    into[M.FIELDS[at]] = nil
+  local note = known[comment]
+  if note == nil then
+    note = {}
+    note = read(comment, note) and note
+    if known_count >= MOST_KNOWN then
+      known, known_count = {}, 0
+    end
+    known[comment], known_count = note, known_count + 1
   end
-  return read(comment, into) and into or nil
+  return note or nil
 end
 
 return M
