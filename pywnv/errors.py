@@ -29,6 +29,10 @@ class UnknownFormatError(CaptureError):
     """A file that is neither pcapng nor pcap."""
 
 
+class TopologyError(WnvError):
+    """A topology file that cannot be read, or says what cannot be."""
+
+
 class OutputError(WnvError):
     """An output that cannot be written."""
 

@@ -26,7 +26,8 @@ ENGINE = (
     ("link", ()),
     ("tunnel", ("link",)),
     ("key", ("link", "tunnel")),
-    ("hop", ("codes",)),
+    ("text", ()),
+    ("hop", ("codes", "text")),
     ("path", ()),
     ("changes", ("codes", "link")),
     ("proof", ()),
@@ -68,6 +69,23 @@ def quote_lua(text: str) -> str:
         return character if plain else f"\\{byte:03d}"
 
     return '"' + "".join(map(safe, text.encode())) + '"'
+
+
+def lua_literal(value: object) -> str:
+    """A Lua literal for a value made of dicts, lists, texts, whole numbers and booleans; None in a dict is left out."""
+    match value:
+        case bool():
+            return "true" if value else "false"
+        case int():
+            return str(value)
+        case str():
+            return quote_lua(value)
+        case dict():
+            members = (f"[{lua_literal(key)}] = {lua_literal(item)}" for key, item in value.items() if item is not None)
+            return "{ " + ", ".join(members) + " }"
+        case list() | tuple():
+            return "{ " + ", ".join(map(lua_literal, value)) + " }"
+    raise TypeError(f"no Lua literal for {type(value).__name__}")
 
 
 @cache
@@ -126,8 +144,12 @@ def plugin_lua() -> str:
 
 def generated() -> dict[str, str]:
     """Every generated file: its path below the project's folder, and its text."""
+    from pywnv import drops, topology
+
     texts = {"lua/wnv.lua": plugin_lua()}
     texts["docs/fields.md"] = render("fields.md.j2", fields=fields.FIELDS, said=ENGINE_COLUMNS, version=__version__)
+    texts["docs/drops.md"] = render("drops.md.j2", table=drops.table(), sections=drops.sections(), version=__version__)
+    texts["docs/topology.schema.json"] = topology.schema()
     for profile in PROFILES:
         for name in PROFILE_FILES:
             text = render(f"profile/{name}.j2", profile=profile, version=__version__)

@@ -138,7 +138,8 @@ local function frame(interface, seconds, nanos, buf, at, stop, length, tag)
   local found = running.found
   packets[count], previous[count] = found.packet, found.previous or false
   verdicts[count], evidence[count], rewritten[count] = found.verdict, found.evidence, found.rewritten
-  deltas[count], elapsed[count], wholes[count] = found.delta or false, found.elapsed or false, found.segment_of or false
+  deltas[count], elapsed[count] = found.delta or false, found.elapsed or false
+  wholes[count] = found.segment_of or false
 end
 
 local function timed_frame(interface, high, low, buf, at, captured, length, tag)
@@ -174,8 +175,9 @@ local function take()
     local node = nodes[at]
     if node then
       local earlier, delta, since_first = previous[at] or nil, deltas[at] or nil, elapsed[at] or nil
+      local whole = wholes[at] or nil
       engine.describe(
-        said, node, packets[at], earlier, verdicts[at], evidence[at], rewritten[at], delta, since_first, wholes[at] or nil
+        said, node, packets[at], earlier, verdicts[at], evidence[at], rewritten[at], delta, since_first, whole
       )
     end
     rows[at] = row(numbers[at], seconds_of[at], nanos_of[at], interfaces_of[at], node and said)

@@ -1,0 +1,46 @@
+--- Why Windows dropped a packet, and what to look at.
+
+local drops, text = ...
+
+local find, floor, gsub, lower, sub = string.find, math.floor, string.gsub, string.lower, string.sub
+
+local LONGEST_TEXT = 500 -- bytes; Windows' own are shorter
+
+-- Drop locations are 0xE000LNNN.
+local LOCATIONS, FAMILY_SIZE = 0xE0000000, 0x1000
+
+local M = {
+  texts = drops.texts, -- by number: the names of the field wnv.drop.reason
+  extension_advice = drops.extension_advice, -- where an extension of the vmSwitch dropped
+}
+
+--- The number that a text stands for, in any case and in each of Windows' spellings; nil where it is none of them.
+function M.number(reason)
+  if #reason > LONGEST_TEXT then
+    return nil
+  end
+  reason = text.trim(gsub(lower(reason), "%s+", " "))
+  if find(reason, "^%d+$") then
+    return text.number(reason)
+  end
+  return drops.numbers[reason] or drops.numbers[sub(reason, -1) == "." and sub(reason, 1, -2) or reason]
+end
+
+local function family(location)
+  local number = location and floor((location - LOCATIONS) / FAMILY_SIZE)
+  return number and drops.families[number] and number
+end
+
+--- Which part of Windows dropped: "vmSwitch", "TCP/IP" ...; nil where the location does not tell.
+function M.family(location)
+  return drops.families[family(location)]
+end
+
+--- What to look at; nil where nothing is known.
+-- @param reason, location numbers, or nil
+function M.advice(reason, location)
+  local at = drops.advice_of_reason[reason] or drops.advice_of_family[family(location)]
+  return drops.advice[at]
+end
+
+return M
