@@ -5,12 +5,13 @@
 
 local codes, link, proof = ...
 
-local abs, floor, sub = math.abs, math.floor, string.sub
+local abs, byte, floor, sub = math.abs, string.byte, math.floor, string.sub
 
 local MOMENT = 1e-3 -- seconds in which a packet that cannot repeat is another sighting
 local TTL = 4294967296 -- of `soft` of `key`
 local LONGEST_TAGS = 8 -- bytes: two VLAN tags
 local COARSE = 4 -- different frames that share a timestamp to the nanosecond, before a clock is not believed
+local TCP = 6
 local EVIDENCE = codes.evidence
 
 local M = {}
@@ -48,7 +49,7 @@ end
 --- A judge for one capture.
 -- @param slots  of packets: see `packets`
 -- @param tally  what is learned of this capture
--- @param flows  its TCP flows, which have read the frame
+-- @param flows  its TCP flows
 -- @return table: judge, note, undo
 function M.new(slots, tally, flows)
   local nodes, last_time, softs = slots.nodes, slots.last_time, slots.softs
@@ -92,10 +93,9 @@ function M.new(slots, tally, flows)
   -- @param time seconds
   -- @param hop  which has recorded the packet already
   -- @param key, content, soft, transport, form, header  of the frame, as `key.read` gives them
-  -- @param is_tcp whether `flows` has read it
   -- @return the code of the evidence, or nil where this is another packet or nothing tells
   -- @return whether the packet cannot repeat, so that the frame teaches, whatever it is taken for
-  function again.judge(slot, time, hop, key, content, soft, transport, form, header, is_tcp)
+  function again.judge(slot, time, hop, key, content, soft, transport, form, header)
     local node, class = nodes[slot], classes[slot]
     local earlier, gap = headers[slot], time - last_time[slot]
     local is_ethernet = hop.kind == "ethernet" and not form and not forms[slot]
@@ -105,7 +105,7 @@ function M.new(slots, tally, flows)
     end
     local ident = proof.ident(key)
     local unique = proof.is_unique(key, content, transport, tally.is_steady(class, ident))
-    if unique and not ident and is_tcp and flows.is_asked_for(hop, last_time[slot]) then
+    if unique and not ident and byte(key, 2) == TCP and flows.is_asked_for(key, transport, last_time[slot]) then
       return nil
     end
     if floor(soft / TTL) ~= floor(softs[slot] / TTL) then -- it fell, else the frame had not come here
