@@ -1464,7 +1464,8 @@ local SAMPLE = 8
 local FORGET_AT = 128 -- old counts are halved there, so that what changes is learned
 local SURE = 8 -- packets without a further sighting that make its absence a rule
 local RARE = 12 -- of so many packets without a further sighting, one with it is the network's making
-local FEW = 4 -- sightings that let all senders of a hop speak for a new one
+local MOST_TOLD = 16 -- sightings
+local FEW = 4 -- sightings that let all senders of a hop speak for a new one; IP IDs that tell a sender from a scanner
 -- A sighting may follow the one before after so many times the usual gap, or seconds; later ones are other packets,
 -- even those that cannot repeat by themselves: the network doubled them.
 local LOOSE, LEAST_LOOSE = 8, 100e-6
@@ -1548,6 +1549,9 @@ function M.new()
       sender.known = sender.known + 1
     end
     idents[ident] = (idents[ident] or 0) + more
+    if idents[ident] == 2 and sender.known < FEW then -- what its packets have taught counts no more
+      class.at, sender.at = {}, {}
+    end
   end
 
   --- Whether a sender gave several packets this IP ID (nil: none).
@@ -1652,6 +1656,20 @@ function M.new()
     return known ~= nil and (known.hits[2] or 0) >= FEW and gap > max(LATE * known.gap, LEAST_LATE)
   end
 
+  --- What is known of a class at a hop.
+  -- @return a list of pairs {hits, misses}, for the 2nd, 3rd ... sighting
+  function tally.known(class, hop)
+    local list = {}
+    for n = 2, MOST_TOLD do
+      local hits, misses = counts(class, hop, n)
+      if hits + misses == 0 then
+        break
+      end
+      list[#list + 1] = { hits, misses }
+    end
+    return list
+  end
+
   return tally
 end
 
@@ -1666,12 +1684,13 @@ modules.again = (function(...)
 
 local codes, link, proof = ...
 
-local abs, floor, sub = math.abs, math.floor, string.sub
+local abs, byte, floor, sub = math.abs, string.byte, math.floor, string.sub
 
 local MOMENT = 1e-3 -- seconds in which a packet that cannot repeat is another sighting
 local TTL = 4294967296 -- of `soft` of `key`
 local LONGEST_TAGS = 8 -- bytes: two VLAN tags
 local COARSE = 4 -- different frames that share a timestamp to the nanosecond, before a clock is not believed
+local TCP = 6
 local EVIDENCE = codes.evidence
 
 local M = {}
@@ -1709,7 +1728,7 @@ end
 --- A judge for one capture.
 -- @param slots  of packets: see `packets`
 -- @param tally  what is learned of this capture
--- @param flows  its TCP flows, which have read the frame
+-- @param flows  its TCP flows
 -- @return table: judge, note, undo
 function M.new(slots, tally, flows)
   local nodes, last_time, softs = slots.nodes, slots.last_time, slots.softs
@@ -1753,10 +1772,9 @@ function M.new(slots, tally, flows)
   -- @param time seconds
   -- @param hop  which has recorded the packet already
   -- @param key, content, soft, transport, form, header  of the frame, as `key.read` gives them
-  -- @param is_tcp whether `flows` has read it
   -- @return the code of the evidence, or nil where this is another packet or nothing tells
   -- @return whether the packet cannot repeat, so that the frame teaches, whatever it is taken for
-  function again.judge(slot, time, hop, key, content, soft, transport, form, header, is_tcp)
+  function again.judge(slot, time, hop, key, content, soft, transport, form, header)
     local node, class = nodes[slot], classes[slot]
     local earlier, gap = headers[slot], time - last_time[slot]
     local is_ethernet = hop.kind == "ethernet" and not form and not forms[slot]
@@ -1766,7 +1784,7 @@ function M.new(slots, tally, flows)
     end
     local ident = proof.ident(key)
     local unique = proof.is_unique(key, content, transport, tally.is_steady(class, ident))
-    if unique and not ident and is_tcp and flows.is_asked_for(hop, last_time[slot]) then
+    if unique and not ident and byte(key, 2) == TCP and flows.is_asked_for(key, transport, last_time[slot]) then
       return nil
     end
     if floor(soft / TTL) ~= floor(softs[slot] / TTL) then -- it fell, else the frame had not come here
@@ -1880,14 +1898,14 @@ return M
 end)()
 
 modules.tcp = (function(...)
---- Follows TCP flows, hop by hop: what was sent before, what was cut from a larger frame, what was built from smaller.
+--- Follows TCP flows, by the packets that are new: what was sent before.
 --
--- Says what Wireshark's TCP analysis says of a capture made at one hop, but is asked of packets, not of frames.
+-- Says what Wireshark's TCP analysis says of a capture made at one hop, where it is asked of frames.
 -- Sources: RFC 9293; Wireshark's epan/dissectors/packet-tcp.c (what it calls a retransmission).
 
 local proof = ...
 
-local byte, sub, floor = string.byte, string.sub, math.floor
+local byte, floor, min, sub = string.byte, math.floor, math.min, string.sub
 
 local WRAP, HALF = 2 ^ 32, 2 ^ 31
 local FIN, SYN, RST, ACK = 1, 2, 4, 16
@@ -1921,11 +1939,12 @@ function M.new()
   local flows = {}
 
   -- The last `see`, so that it can be undone.
-  local undo_seen, undo_start, undo_next, undo_time, undo_ack, undo_ack_time, undo_dups, undo_window, undo_holes
+  local undo_flow, undo_ack, undo_ack_time, undo_dups, undo_window
+  local undo_seen, undo_start, undo_next, undo_time, undo_holes
 
   local function new_flow()
     last_id = last_id + 1
-    return { id = last_id, seen = {} }
+    return { id = last_id, seen = {}, dups = 0 }
   end
 
   local function flow_of(key, transport)
@@ -1993,25 +2012,26 @@ function M.new()
 
   local function leave_hole(seen, from, to)
     local holes = { { from, to } }
-    for at = 1, math.min(#seen.holes, MOST_HOLES - 1) do
+    for at = 1, min(#seen.holes, MOST_HOLES - 1) do
       holes[at + 1] = seen.holes[at]
     end
     seen.holes = holes
   end
 
-  local function is_sent_again(seen, back, time, seq, after)
+  local function is_sent_again(seen, flow, time, seq, after)
     if not fill(seen, seq, after) then
       return true
     end
     -- Not seen here, but it may have been lost on its way to here.
-    if back and back.dups >= LEAST_DUPLICATE_ACKS and back.ack == seq and time - back.ack_time < FAST then
+    local back = flow.back
+    if back.dups >= LEAST_DUPLICATE_ACKS and back.ack == seq and time - back.ack_time < FAST then
       return true
     end
-    return time - seen.time >= (seen.round_trip or REORDERED)
+    return time - seen.time >= (flow.round_trip or REORDERED)
   end
 
   -- Sequence numbers, for a segment with data, SYN or FIN.
-  local function advance(seen, back, time, seq, flags, size)
+  local function advance(seen, flow, time, seq, flags, size)
     local has_syn = is_set(flags, SYN)
     local after = seq + size + (has_syn and 1 or 0) + (is_set(flags, FIN) and 1 or 0)
     after = after % WRAP
@@ -2024,7 +2044,7 @@ function M.new()
     if is_probe then
       return false -- a keep-alive, or what looks whether a window has opened
     end
-    local again = ahead < 0 and not (ahead == -1 and size > 1) and is_sent_again(seen, back, time, seq, after)
+    local again = ahead < 0 and not (ahead == -1 and size > 1) and is_sent_again(seen, flow, time, seq, after)
     if ahead > 0 then
       leave_hole(seen, seen.next, seq)
     end
@@ -2034,54 +2054,60 @@ function M.new()
     return again
   end
 
-  --- Takes what `read` has read as seen at a hop, for the first time there.
+  -- Notes what an end has acknowledged, whether it did so again and again, and how long the first answer took.
+  local function acknowledge(flow, time, occupies)
+    local ack, window, syn_time = flows.ack, flows.window, flow.syn_time
+    if ack ~= flow.ack then
+      flow.dups = 0
+    elseif not occupies and flow.window == window then
+      flow.dups = flow.dups + 1
+    end
+    if not flow.round_trip and syn_time and flow.back.syn_time and not is_set(flows.flags, SYN) then
+      flow.round_trip = time - min(syn_time, flow.back.syn_time)
+      flow.back.round_trip = flow.round_trip
+    end
+    flow.ack, flow.ack_time = ack, time
+  end
+
+  --- Takes what `read` has read as a new packet, first seen at a hop.
   -- @return whether its data was sent before
   function flows.see(hop, time)
-    local flow, seq, ack, flags, size = flows.flow, flows.seq, flows.ack, flows.flags, flows.size
-    local seen, back = flow.seen[hop], flow.back.seen[hop]
+    local flow, flags, size = flows.flow, flows.flags, flows.size
+    local seen = flow.seen[hop]
     if not seen then
-      seen = { holes = {}, dups = 0 }
+      seen = { holes = {} }
       flow.seen[hop] = seen
     end
+    undo_flow, undo_ack, undo_ack_time, undo_dups, undo_window = flow, flow.ack, flow.ack_time, flow.dups, flow.window
     undo_seen, undo_start, undo_next, undo_time, undo_holes = seen, seen.start, seen.next, seen.time, seen.holes
-    undo_ack, undo_ack_time, undo_dups, undo_window = seen.ack, seen.ack_time, seen.dups, seen.window
     if is_set(flags, RST) then
       return false
     end
     local occupies = size > 0 or flags % 4 > 0
     if is_set(flags, ACK) then
-      if ack ~= seen.ack then
-        seen.dups = 0
-      elseif not occupies and seen.window == flows.window and (not seen.next or seen.next == seq) then
-        seen.dups = seen.dups + 1
-      end
-      if not seen.round_trip and back and back.syn_time and not is_set(flags, SYN) and seen.syn_time then
-        local took = time - math.min(seen.syn_time, back.syn_time)
-        seen.round_trip, back.round_trip = took, took
-      end
-      seen.ack, seen.ack_time = ack, time
+      acknowledge(flow, time, occupies)
     end
-    seen.window = flows.window
+    flow.window = flows.window
     if is_set(flags, SYN) then
-      seen.syn_time = time
+      flow.syn_time = time
     end
-    return occupies and advance(seen, back, time, seq, flags, size)
+    return occupies and advance(seen, flow, time, flows.seq, flags, size)
   end
 
-  --- Whether the other end has asked, since a moment, for what `read` has read: then it is sent again.
-  function flows.is_asked_for(hop, since)
-    local back = flows.flow.back.seen[hop]
-    return back ~= nil and back.dups > 0 and back.ack == flows.seq and back.ack_time > since
+  --- Whether the other end has asked, since a moment, for what a packet carries: then it is sent again.
+  function flows.is_asked_for(key, transport, since)
+    if not flows.read(key, transport) then
+      return false
+    end
+    local back = flows.flow.back
+    return back.dups > 0 and back.ack == flows.seq and back.ack_time > since
   end
 
   --- Takes back the last `see`.
   function flows.undo()
-    local seen = undo_seen
-    if seen then
-      seen.start, seen.next, seen.time, seen.holes = undo_start, undo_next, undo_time, undo_holes
-      seen.ack, seen.ack_time, seen.dups, seen.window = undo_ack, undo_ack_time, undo_dups, undo_window
-      undo_seen = nil
-    end
+    local flow, seen = undo_flow, undo_seen
+    flow.ack, flow.ack_time, flow.dups, flow.window = undo_ack, undo_ack_time, undo_dups, undo_window
+    seen.start, seen.next, seen.time, seen.holes = undo_start, undo_next, undo_time, undo_holes
   end
 
   return flows
@@ -2105,7 +2131,6 @@ local LARGE = 1500 -- bytes behind the link header: what no Ethernet carries mus
 local MOST_LARGE = 64 -- of a flow, in a generation
 local SAME_HOP = 1e-3 -- seconds in which one interface may show both
 local LEAST_PARTS = 2
-local NONE = { last = 0 }
 
 local M = {}
 
@@ -2116,7 +2141,7 @@ local M = {}
 -- @return table: note, whole, repeated, parts, forget, undo
 function M.new(slots, window, slot_of)
   local keys, contents, nodes, last_time = slots.keys, slots.contents, slots.nodes, slots.last_time
-  -- By flow, large frames; by flow and sequence number, smaller segments: each of two generations.
+  -- By flow, large frames; by flow and sequence number, all: each of two generations.
   local large, old_large, parts, old_parts = {}, {}, {}, {}
   local undo_entry, undo_hop, undo_cut, undo_each
   local cuts = {}
@@ -2130,8 +2155,8 @@ function M.new(slots, window, slot_of)
   -- @param flows what `tcp` has read of it
   function cuts.note(id, flows, key)
     local flow, seq = flows.flow.id, flows.seq
+    parts[flow * WRAP + seq] = id
     if not is_large(key) then
-      parts[flow * WRAP + seq] = id
       return
     end
     local list = large[flow]
@@ -2177,25 +2202,25 @@ function M.new(slots, window, slot_of)
     return soon and not again and entry.ack == flows.ack and counts_on(entry, ident, offset, flows.size)
   end
 
-  -- The latest large frame that holds a segment's data: its entry, its slot, and the offset.
-  local function find(flows, key, transport, content, fits)
-    local flow, size = flows.flow.id, flows.size
-    for _, lists in ipairs({ large, old_large }) do
-      local list = lists[flow] or NONE
-      for back = 1, MOST_LARGE do
-        local entry = list[(list.last - back) % MOST_LARGE + 1]
-        local slot = entry and slot_of(entry.id)
-        local offset = entry and (flows.seq - entry.seq) % WRAP
-        if
-          slot
-          and keys[slot] == entry.key
-          and size < entry.size
-          and offset + size <= entry.size
-          and fits(entry, slot, offset)
-          and same_data(slot, content, key, transport, offset)
-        then
-          return entry, slot, offset
-        end
+  -- The latest large frame of a list that holds a segment's data: its entry, its slot, and the offset.
+  -- @param time of the segment, where it must have been cut from that; nil: where it may have been sent again
+  local function find(list, flows, key, transport, content, time, hop, ident)
+    local size = flows.size
+    for back = 1, MOST_LARGE do
+      local entry = list[(list.last - back) % MOST_LARGE + 1]
+      if not entry then
+        return nil
+      end
+      local slot, offset = slot_of(entry.id), (flows.seq - entry.seq) % WRAP
+      if
+        slot
+        and keys[slot] == entry.key
+        and size < entry.size
+        and offset + size <= entry.size
+        and (not time or is_cut_from(entry, slot, time, hop, flows, ident, offset))
+        and same_data(slot, content, key, transport, offset)
+      then
+        return entry, slot, offset
       end
     end
     return nil
@@ -2204,18 +2229,22 @@ function M.new(slots, window, slot_of)
   --- The slot of the larger frame that a segment was cut from; nil where there is none.
   function cuts.whole(time, hop, flows, key, transport, content)
     undo_entry = nil
-    if not (large[flows.flow.id] or old_large[flows.flow.id]) then
+    local list, old_list = large[flows.flow.id], old_large[flows.flow.id]
+    if not (list or old_list) then
       return nil
     end
-    local ident, size = proof.ident(key), flows.size
-    local entry, slot, offset = find(flows, key, transport, content, function(entry, slot, offset)
-      return is_cut_from(entry, slot, time, hop, flows, ident, offset)
-    end)
+    local ident, entry, slot, offset = proof.ident(key), nil, nil, nil
+    if list then
+      entry, slot, offset = find(list, flows, key, transport, content, time, hop, ident)
+    end
+    if not entry and old_list then
+      entry, slot, offset = find(old_list, flows, key, transport, content, time, hop, ident)
+    end
     if entry then
       undo_entry, undo_hop, undo_cut, undo_each = entry, hop, entry.cut[hop], entry.each
-      entry.cut[hop] = offset + size
-      if offset + size < entry.size then
-        entry.each = size
+      entry.cut[hop] = offset + flows.size
+      if offset + flows.size < entry.size then
+        entry.each = flows.size
       end
     end
     return slot
@@ -2223,9 +2252,14 @@ function M.new(slots, window, slot_of)
 
   --- The slot of the larger frame that a retransmission repeats a part of; nil where there is none.
   function cuts.repeated(flows, key, transport, content)
-    local _, slot = find(flows, key, transport, content, function()
-      return true
-    end)
+    local list, old_list = large[flows.flow.id], old_large[flows.flow.id]
+    local _, slot = nil, nil
+    if list then
+      _, slot = find(list, flows, key, transport, content)
+    end
+    if not slot and old_list then
+      _, slot = find(old_list, flows, key, transport, content)
+    end
     return slot
   end
 
@@ -2517,7 +2551,7 @@ function M.new(window)
 
   -- The slot of the packet that a frame shows again; the evidence where its hop has recorded it already; the slot of
   -- the packet that teaches by it, there also where the frame is not taken for it; whether no other could be meant.
-  local function match(entry, number, time, hop, key, content, soft, cut, header, transport, form, is_tcp)
+  local function match(entry, number, time, hop, key, content, soft, cut, header, transport, form)
     if type(entry) == "number" then
       local slot = slot_of(entry)
       if not slot or not fits(slot, number, time, content, cut, soft) then
@@ -2525,7 +2559,7 @@ function M.new(window)
       elseif not nodes[slot].counts[hop] then
         return slot, nil, nil, true
       elseif classes[slot] then
-        local evidence, teaches = again.judge(slot, time, hop, key, content, soft, transport, form, header, is_tcp)
+        local evidence, teaches = again.judge(slot, time, hop, key, content, soft, transport, form, header)
         return evidence and slot, evidence, teaches and slot
       end
       return nil
@@ -2543,7 +2577,7 @@ function M.new(window)
     for at = max(entry.first, entry.last - MOST_AGAIN + 1), entry.last do
       local slot = slot_of(entry[at])
       if nodes[slot].counts[hop] and classes[slot] and fits(slot, number, time, content, cut, soft) then
-        local evidence, teaches = again.judge(slot, time, hop, key, content, soft, transport, form, header, is_tcp)
+        local evidence, teaches = again.judge(slot, time, hop, key, content, soft, transport, form, header)
         lesson = teaches and slot
         if evidence then
           return slot, evidence, lesson
@@ -2716,7 +2750,6 @@ function M.new(window)
     settle(max(time, memory.latest) - SETTLED - 2 * memory.disorder)
     again.note(time, key)
     local entry = find(key)
-    local is_tcp = transport and byte(key, 2) == TCP and flows.read(key, transport)
     local slot, evidence, lesson, alone, is_equal
     if tag then
       slot, is_equal = ids.find(tag, time, key)
@@ -2724,18 +2757,18 @@ function M.new(window)
     end
     if entry and not slot and not (tag and ids.are_believed()) then
       slot, evidence, lesson, alone =
-        match(entry, number, time, hop, key, content, soft, cut, header, transport, form, is_tcp)
+        match(entry, number, time, hop, key, content, soft, cut, header, transport, form)
       is_equal = true
       if lesson then
         count_sighting(lesson, hop, slot and abs(time - last_time[slot]))
       end
     end
-    undo_ids, undo_flows, undo_segments = tag, is_tcp and not (slot and nodes[slot].counts[hop]), false
-    local is_sent_again = undo_flows and flows.see(hop, time)
+    undo_ids, undo_flows, undo_segments = tag, false, false
     local node = slot and is_equal and join(slot, number, time, hop, header, form, soft, evidence, alone)
     if node then
       return node
     end
+    local is_tcp = transport and byte(key, 2) == TCP and flows.read(key, transport)
     local mark = mark_of(key, content, transport)
     if slot and not is_equal then
       local duplicate = VERDICT.duplicate
@@ -2745,6 +2778,8 @@ function M.new(window)
     end
     if not node then
       local verdict = VERDICT.original
+      undo_flows = is_tcp
+      local is_sent_again = is_tcp and flows.see(hop, time)
       if is_sent_again then
         verdict = VERDICT.retransmission
       elseif entry and repeats(entry, time, hop, content, soft) then
@@ -2780,6 +2815,11 @@ function M.new(window)
     return paths:step(nil, hop)
   end
 
+  --- What is known of how often a hop records one packet of a frame's sender: see `tally.known`.
+  function grouping.learned(hop, key, header, form)
+    return tally.known(tally.class(header, form, key), hop)
+  end
+
   --- Takes back the last step. What it made forget stays forgotten.
   function grouping.undo()
     local slot = undo_slot
@@ -2792,9 +2832,9 @@ function M.new(window)
     end
     if undo_flows then
       flows.undo()
-      if undo_segments then
-        segments.undo()
-      end
+    end
+    if undo_segments then
+      segments.undo()
     end
     if undo_joined then
       nodes[slot].peak = undo_peak
@@ -2862,10 +2902,10 @@ end
 
 --- A fresh engine for one capture.
 -- @param window longest time between two sightings of one packet, in seconds; nil: WINDOW
--- @return table: frame, undo, found
+-- @return table: frame, undo, found, learned
 function M.new(window)
   local grouping = packets.new(window or WINDOW)
-  local engine = { found = grouping.found, undo = grouping.undo }
+  local engine = { found = grouping.found, undo = grouping.undo, learned = grouping.learned }
 
   --- Takes the next frame.
   -- @param number  its number, counting up from 1

@@ -16,6 +16,9 @@ from pywnv.generate import ENGINE_COLUMNS, engine_lua, render, template_text
 if TYPE_CHECKING:
     from pywnv.capture.source import Capture
 
+# From a Lua runtime and the engine's modules, something to be used as the engine.
+Watch = Callable[[Any, Any], Any]
+
 # LuaJIT where lupa has it; the engine runs the same on the others, slower.
 RUNTIMES = ("luajit21", "luajit20", "lua54", "lua52")
 
@@ -52,9 +55,10 @@ def _row_lua(*, json: bool) -> str:
 class _Walker:
     """Feeds one capture to batch.lua and answers its questions about blocks that are no packets."""
 
-    def __init__(self, *, json: bool, window: float | None, runtime: str | None) -> None:
+    def __init__(self, *, json: bool, window: float | None, runtime: str | None, watch: Watch | None) -> None:
         self._lua = lua_runtime(runtime)
-        engine = self._lua.execute((engine_lua() + "return modules.engine").encode())
+        modules = self._lua.execute((engine_lua() + "return modules").encode())
+        engine = watch(self._lua, modules) if watch else modules[b"engine"]
         row = self._lua.execute(_row_lua(json=json).encode())
         self._batch = self._lua.execute(template_text("batch.lua").encode(), engine, row, self._block)
         self._batch[b"start"](window)
@@ -111,6 +115,7 @@ def annotate(
     progress: Callable[[int], None],
     warn: Callable[[str], None],
     runtime: str | None = None,
+    watch: Watch | None = None,
 ) -> Iterator[bytes]:
     """The rows of a capture as CSV (without the header) or JSON lines.
 
@@ -121,8 +126,9 @@ def annotate(
         progress: is told how many bytes of the file have been read.
         warn: is told what the user should know of the capture, in one line.
         runtime: which of lupa's Luas; by default the fastest here.
+        watch: makes an engine that stands between the walker and the engine's modules.
 
     Raises:
         CaptureError: the capture is broken; rows before the break have been given.
     """
-    yield from _Walker(json=json, window=window, runtime=runtime).walk(capture, progress, warn)
+    yield from _Walker(json=json, window=window, runtime=runtime, watch=watch).walk(capture, progress, warn)

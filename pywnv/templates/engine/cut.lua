@@ -22,7 +22,7 @@ local M = {}
 -- @return table: note, whole, repeated, parts, forget, undo
 function M.new(slots, window, slot_of)
   local keys, contents, nodes, last_time = slots.keys, slots.contents, slots.nodes, slots.last_time
-  -- By flow, large frames; by flow and sequence number, smaller segments: each of two generations.
+  -- By flow, large frames; by flow and sequence number, all: each of two generations.
   local large, old_large, parts, old_parts = {}, {}, {}, {}
   local undo_entry, undo_hop, undo_cut, undo_each
   local cuts = {}
@@ -36,8 +36,8 @@ function M.new(slots, window, slot_of)
   -- @param flows what `tcp` has read of it
   function cuts.note(id, flows, key)
     local flow, seq = flows.flow.id, flows.seq
+    parts[flow * WRAP + seq] = id
     if not is_large(key) then
-      parts[flow * WRAP + seq] = id
       return
     end
     local list = large[flow]

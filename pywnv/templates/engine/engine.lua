@@ -29,10 +29,10 @@ end
 
 --- A fresh engine for one capture.
 -- @param window longest time between two sightings of one packet, in seconds; nil: WINDOW
--- @return table: frame, undo, found
+-- @return table: frame, undo, found, learned
 function M.new(window)
   local grouping = packets.new(window or WINDOW)
-  local engine = { found = grouping.found, undo = grouping.undo }
+  local engine = { found = grouping.found, undo = grouping.undo, learned = grouping.learned }
 
   --- Takes the next frame.
   -- @param number  its number, counting up from 1

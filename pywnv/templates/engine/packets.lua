@@ -388,6 +388,11 @@ function M.new(window)
     return paths:step(nil, hop)
   end
 
+  --- What is known of how often a hop records one packet of a frame's sender: see `tally.known`.
+  function grouping.learned(hop, key, header, form)
+    return tally.known(tally.class(header, form, key), hop)
+  end
+
   --- Takes back the last step. What it made forget stays forgotten.
   function grouping.undo()
     local slot = undo_slot
