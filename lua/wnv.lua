@@ -1646,14 +1646,17 @@ function M.new()
     return misses > 0 and hits * RARE < misses
   end
 
-  --- Whether it is a rule that a hop does not show packets of a class an n-th time, or not after so many seconds.
+  --- Whether it is a rule that a hop does not show packets of a class an n-th time, or seldom and not so late.
   function tally.never(class, hop, n, gap)
     local hits, misses = counts(class, hop, n)
     if misses >= SURE and hits * RARE < misses then
       return true
     end
     local known = class.at[hop]
-    return known ~= nil and (known.hits[2] or 0) >= FEW and gap > max(LATE * known.gap, LEAST_LATE)
+    return known ~= nil
+      and (known.hits[2] or 0) >= FEW
+      and hits < misses
+      and gap > max(LATE * known.gap, LEAST_LATE)
   end
 
   --- What is known of a class at a hop.
@@ -1801,7 +1804,7 @@ function M.new(slots, tally, flows)
     end
     local bytes = soft == softs[slot] and EVIDENCE.bytes or EVIDENCE.rewritten
     if node.hop == hop and not (is_ethernet and has_moved) and is_new_shape(slot, hop.kind, form, header) then
-      return bytes
+      return bytes, unique and (form == "wifi" or forms[slot] == "wifi") -- else each shape is a hop of its own
     end
     local count = node.counts[hop]
     local expected = tally.expects(class, hop, count + 1, gap)
@@ -2446,6 +2449,7 @@ local TIGHT, LEAST_TIGHT, NEW_TIGHT = 1.5, 15e-6, 60e-6
 local MOST_SKIPS = 256 -- packets of a queue that a frame may rule out for its hop at once
 
 local SETTLED = 3e-3 -- seconds after which a hop shows a packet no more
+local DUE = 30e-6 -- seconds within which a hop mostly shows a packet again
 local MOST_AGAIN = 32 -- packets with the same bytes that a frame at their hop may show again
 local MOST_SIGHTINGS = 32 -- at one hop that are counted
 
@@ -2573,14 +2577,22 @@ function M.new(window)
       return slot_of(entry[index]), nil, nil, index == entry.last
     end
     memory.prune(entry)
-    local lesson
-    for at = max(entry.first, entry.last - MOST_AGAIN + 1), entry.last do
-      local slot = slot_of(entry[at])
-      if nodes[slot].counts[hop] and classes[slot] and fits(slot, number, time, content, cut, soft) then
-        local evidence, teaches = again.judge(slot, time, hop, key, content, soft, transport, form, header)
-        lesson = teaches and slot
-        if evidence then
-          return slot, evidence, lesson
+    local first, lesson = max(entry.first, entry.last - MOST_AGAIN + 1), nil
+    for pass = 1, 2 do -- first those whose next sighting is due, then those that wait
+      for at = first, entry.last do
+        local slot = slot_of(entry[at])
+        local is_due = abs(time - last_time[slot]) <= DUE and floor(soft / TTL) == floor(softs[slot] / TTL)
+        if
+          is_due == (pass == 1)
+          and nodes[slot].counts[hop]
+          and classes[slot]
+          and fits(slot, number, time, content, cut, soft)
+        then
+          local evidence, teaches = again.judge(slot, time, hop, key, content, soft, transport, form, header)
+          lesson = teaches and slot
+          if evidence then
+            return slot, evidence, lesson
+          end
         end
       end
     end

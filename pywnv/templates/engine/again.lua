@@ -122,7 +122,7 @@ function M.new(slots, tally, flows)
     end
     local bytes = soft == softs[slot] and EVIDENCE.bytes or EVIDENCE.rewritten
     if node.hop == hop and not (is_ethernet and has_moved) and is_new_shape(slot, hop.kind, form, header) then
-      return bytes
+      return bytes, unique and (form == "wifi" or forms[slot] == "wifi") -- else each shape is a hop of its own
     end
     local count = node.counts[hop]
     local expected = tally.expects(class, hop, count + 1, gap)

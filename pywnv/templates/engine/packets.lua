@@ -19,6 +19,7 @@ local TIGHT, LEAST_TIGHT, NEW_TIGHT = 1.5, 15e-6, 60e-6
 local MOST_SKIPS = 256 -- packets of a queue that a frame may rule out for its hop at once
 
 local SETTLED = 3e-3 -- seconds after which a hop shows a packet no more
+local DUE = 30e-6 -- seconds within which a hop mostly shows a packet again
 local MOST_AGAIN = 32 -- packets with the same bytes that a frame at their hop may show again
 local MOST_SIGHTINGS = 32 -- at one hop that are counted
 
@@ -146,14 +147,22 @@ function M.new(window)
       return slot_of(entry[index]), nil, nil, index == entry.last
     end
     memory.prune(entry)
-    local lesson
-    for at = max(entry.first, entry.last - MOST_AGAIN + 1), entry.last do
-      local slot = slot_of(entry[at])
-      if nodes[slot].counts[hop] and classes[slot] and fits(slot, number, time, content, cut, soft) then
-        local evidence, teaches = again.judge(slot, time, hop, key, content, soft, transport, form, header)
-        lesson = teaches and slot
-        if evidence then
-          return slot, evidence, lesson
+    local first, lesson = max(entry.first, entry.last - MOST_AGAIN + 1), nil
+    for pass = 1, 2 do -- first those whose next sighting is due, then those that wait
+      for at = first, entry.last do
+        local slot = slot_of(entry[at])
+        local is_due = abs(time - last_time[slot]) <= DUE and floor(soft / TTL) == floor(softs[slot] / TTL)
+        if
+          is_due == (pass == 1)
+          and nodes[slot].counts[hop]
+          and classes[slot]
+          and fits(slot, number, time, content, cut, soft)
+        then
+          local evidence, teaches = again.judge(slot, time, hop, key, content, soft, transport, form, header)
+          lesson = teaches and slot
+          if evidence then
+            return slot, evidence, lesson
+          end
         end
       end
     end

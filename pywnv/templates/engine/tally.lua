@@ -197,14 +197,17 @@ function M.new()
     return misses > 0 and hits * RARE < misses
   end
 
-  --- Whether it is a rule that a hop does not show packets of a class an n-th time, or not after so many seconds.
+  --- Whether it is a rule that a hop does not show packets of a class an n-th time, or seldom and not so late.
   function tally.never(class, hop, n, gap)
     local hits, misses = counts(class, hop, n)
     if misses >= SURE and hits * RARE < misses then
       return true
     end
     local known = class.at[hop]
-    return known ~= nil and (known.hits[2] or 0) >= FEW and gap > max(LATE * known.gap, LEAST_LATE)
+    return known ~= nil
+      and (known.hits[2] or 0) >= FEW
+      and hits < misses
+      and gap > max(LATE * known.gap, LEAST_LATE)
   end
 
   --- What is known of a class at a hop.
