@@ -11,6 +11,8 @@ local MOMENT = 1e-3 -- seconds in which a packet that cannot repeat is another s
 local TTL = 4294967296 -- of `soft` of `key`
 local LONGEST_TAGS = 8 -- bytes: two VLAN tags
 local COARSE = 4 -- different frames that share a timestamp to the nanosecond, before a clock is not believed
+local RETRY = 8 -- among the flags of 802.11
+local MOST_UNKNOWN = 20 -- sightings of one packet at a hop, where none has been seen that often: more are a storm
 local TCP = 6
 local EVIDENCE = codes.evidence
 
@@ -30,6 +32,11 @@ local function shape_of(kind, form, header)
   return ""
 end
 
+local function radiotap_size(header)
+  local low, high = byte(header, 3, 4)
+  return high and high * 256 + low or 0
+end
+
 local function has_changed_addresses(kind, header, earlier)
   if kind == "ethernet" then
     return sub(header, 1, 12) ~= sub(earlier, 1, 12)
@@ -39,6 +46,17 @@ local function has_changed_addresses(kind, header, earlier)
     return sub(header, 5, 20) ~= sub(earlier, 5, 20)
   end
   return false
+end
+
+-- Whether a frame has the Retry bit of 802.11 and the earlier one has not: it went over the air once more.
+local function is_retried(kind, form, header, earlier)
+  local at, earlier_at = 2, 2
+  if kind == "radiotap" then
+    at, earlier_at = at + radiotap_size(header), earlier_at + radiotap_size(earlier)
+  elseif kind ~= "wifi" and form ~= "wifi" then
+    return false
+  end
+  return floor((byte(header, at) or 0) / RETRY) % 2 > floor((byte(earlier, earlier_at) or 0) / RETRY) % 2
 end
 
 -- Whether a frame goes to where an earlier one came from: something sent it back, as a neighbour does a BFD echo.
@@ -102,6 +120,8 @@ function M.new(slots, tally, flows)
     local has_moved = not form and has_changed_addresses(hop.kind, header, earlier)
     if is_ethernet and has_moved and is_returned(header, earlier) then
       return nil
+    elseif forms[slot] == form and is_retried(hop.kind, form, header, earlier) then
+      return nil
     end
     local ident = proof.ident(key)
     local unique = proof.is_unique(key, content, transport, tally.is_steady(class, ident))
@@ -126,7 +146,10 @@ function M.new(slots, tally, flows)
     end
     local count = node.counts[hop]
     local expected = tally.expects(class, hop, count + 1, gap)
-    if unique then
+    if unique and not expected and (class.is_storm or count >= MOST_UNKNOWN) then
+      tally.distrust(class)
+      return nil
+    elseif unique then
       local is_another = tally.never(class, hop, count + 1, gap) or node.hop ~= hop and not expected
       return not is_another and bytes or nil, true
     end
