@@ -269,7 +269,7 @@ def _etl2pcapng(traits: Traits) -> Tool | None:
         return None
     if traits.marks["PID"]:
         words = [word for word in ("PID", "TID", "HashValue") if traits.marks[word]]
-        known.append(f"comments with {' and '.join(words)}")
+        known.append(f"comments with {', '.join(words)}")
     if traits.journals:
         known.append("events as journal entries")
     return Tool(ETL2PCAPNG, _shown_versions(*_etl2pcapng_versions(traits)), known_by=tuple(known))

@@ -61,7 +61,7 @@ def findings(
     yield from _cut(tool, traits)
     yield from _drops(tool, drops)
     yield from _times(tally)
-    yield from _names(traits, hops)
+    yield from _names(tool, traits, hops)
 
 
 def _no_packets(traits: Traits) -> Finding:
@@ -154,13 +154,13 @@ def _times(tally: Tally) -> Iterator[Finding]:
         )
 
 
-def _names(traits: Traits, hops: tuple[Hop, ...]) -> Iterator[Finding]:
+def _names(tool: Tool, traits: Traits, hops: tuple[Hop, ...]) -> Iterator[Finding]:
     unknown = sum(hop.name is not None and hop.role == "unknown" for hop in hops)
     if not unknown or len(traits.names) < 2:
         return
+    what = f"what {unknown} of {len(hops)} hops are: their names do not tell."
+    if tool.system and "Windows" not in tool.system:
+        yield Finding(what, "Say it in a topology file (docs/hops.md).")
+        return
     how = PKTMON_NAMES if traits.is_pktmon_trace else ADAPTERS
-    yield Finding(
-        f"what {unknown} of {len(hops)} hops are: their names do not tell.",
-        "Say it in a topology file (docs/hops.md); this shows what belongs there:",
-        (how,),
-    )
+    yield Finding(what, "Say it in a topology file (docs/hops.md); this shows what belongs there:", (how,))
