@@ -18,6 +18,7 @@ from pcapng_blocks import INTERFACE, JOURNAL, PACKET, blocks
 from pywnv import fields
 from pywnv.annotate import Engine, Format, rows
 from pywnv.capture import pcapng
+from pywnv.topology import load
 
 ARTICLE = Path(__file__).parents[2] / "shared" / "reference" / "wnv-deep-dive-part-4.txt"
 BUILT = dict(deep_dive.captures())
@@ -43,7 +44,7 @@ def topology_of(name: str) -> Path:
 
 @cache
 def annotated(name: str, engine: Engine, topology: Path | None = None) -> list[Row]:
-    options = {"topology": topology} if topology else {}
+    options = {"topology": load(topology)} if topology else {}
     found = b"".join(rows(capture(name), engine=engine, output_format=Format.JSONL, **options))
     return [json.loads(line) for line in found.splitlines()]
 
