@@ -79,8 +79,8 @@ def inspect(
         warnings.append(words.removeprefix(f"{capture}: "))
 
     for piece in rows(capture, output_format=Format.JSONL, engine=engine, progress=progress, warn=warn):
-        for line in piece.splitlines():
-            tally.add(json.loads(line))
+        for row in json.loads(b"[" + piece.rstrip().replace(b"\n", b",") + b"]"):  # faster than line by line
+            tally.add(row)
     traits = fingerprint.scan(capture)
     tool = fingerprint.tool(traits)
     hops, drops = tally.hops(), tally.drops()

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, OrderedDict
 from dataclasses import dataclass, field
 from typing import Any
 
 # A packet is counted at its hops when so many others came after it; its sightings lie milliseconds apart.
-MOST_OPEN = 50_000
+MOST_OPEN = 20_000
 DIGITS = 3  # of delays, in what percentiles are taken from
 JITTER = 1e-6  # seconds; what a double cannot hold of a time is no step back
 
@@ -111,7 +111,7 @@ class Tally:
     _latest: float | None = None
     _before: float | None = None
     _hops: dict[str | None, _HopTally] = field(default_factory=dict)
-    _open: dict[int, Counter[str | None]] = field(default_factory=dict)
+    _open: OrderedDict[int, dict[str | None, int]] = field(default_factory=OrderedDict)
     _drops: Counter[tuple[int | None, str | None, str | None, str | None]] = field(default_factory=Counter)
 
     def add(self, row: dict[str, Any]) -> None:
@@ -160,12 +160,13 @@ class Tally:
         seen = self._open.get(packet)
         if seen is None:
             if len(self._open) >= MOST_OPEN:
-                self._close(next(iter(self._open)))
-            seen = self._open[packet] = Counter()
-        seen[name] += 1
+                self._close_oldest()
+            seen = self._open[packet] = {}
+        seen[name] = seen.get(name, 0) + 1
 
-    def _close(self, packet: int) -> None:
-        for name, times in self._open.pop(packet).items():
+    def _close_oldest(self) -> None:
+        _, seen = self._open.popitem(last=False)
+        for name, times in seen.items():
             self._hops[name].times[times] += 1
 
     @property
@@ -177,8 +178,8 @@ class Tally:
 
     def hops(self) -> tuple[Hop, ...]:
         """All hops. Ends the counting."""
-        for packet in list(self._open):
-            self._close(packet)
+        while self._open:
+            self._close_oldest()
         return tuple(hop.hop() for hop in self._hops.values())
 
     def drops(self) -> tuple[Drop, ...]:
