@@ -268,7 +268,7 @@ def test_people_read_it() -> None:
     text = shown(inspect(DEEP_DIVE / "lbfo-psping-etl2pcapng.pcapng"))
     for words in (
         "Written by: etl2pcapng 1.9 or newer",
-        "Holds: 62 frames, 31 packets in 5 s; 50.0% of the frames show a packet again, 1 retransmission",
+        "Holds: 62 frames, 31 packets in 5 s; 50.0% duplicates, 1 retransmission",
         "Ethernet (ifIndex 20)",
         "10 µs",
         "once",
@@ -287,7 +287,7 @@ def test_drops_are_shown() -> None:
         ["1", "not told", "not told"],
     ]
     assert "vmSwitch: 5 dropped" in shown(report)
-    assert "Look at: Look there." in shown(report)
+    assert "Reason 34: Look there." in shown(report)
 
 
 def test_names_stay_names() -> None:

@@ -38,8 +38,9 @@ def render(report: Report, console: Console) -> None:
         console.print(_hop_table(report.hops))
     if report.drops:
         console.print(_drop_table(report.drops))
-        for advice in dict.fromkeys(drop.advice for drop in report.drops if drop.advice):
-            line("Look at", advice)
+        for about, advice in dict.fromkeys((drop.reason, drop.advice) for drop in report.drops):
+            if advice:
+                line("Drops" if about is None else f"Reason {about}", advice)
     for finding in report.findings:
         words = finding.what + (f" {finding.better}" if finding.better else "")
         line("Missing", words)
@@ -63,7 +64,7 @@ def _frame_words(report: Report) -> str:
     if not report.packets:
         return words
     if report.duplicates:
-        words += f"; {report.duplicate_share:.1%} of the frames show a packet again"
+        words += f"; {report.duplicate_share:.1%} duplicates"
     else:
         words += "; no packet shows twice"
     special = [(report.verdicts.get(verdict, 0), noun) for verdict, noun in NOTABLE.items()]
