@@ -1591,8 +1591,18 @@ function M.new()
     end
   end
 
+  --- Gives up a class: one packet of it came on and on, as in a loop of the network, or a flood.
+  function tally.distrust(class)
+    if not class.is_storm then
+      class.is_storm, class.at, class.sender.at = true, {}, {}
+    end
+  end
+
   --- For how many packets of a class the next one stands: enough have taught after a while.
   function tally.weight(class)
+    if class.is_storm then
+      return 0
+    end
     class.taught = class.taught + 1
     if class.taught <= ENOUGH then
       return 1
@@ -1687,12 +1697,14 @@ modules.again = (function(...)
 
 local codes, link, proof = ...
 
-local abs, byte, floor, sub = math.abs, string.byte, math.floor, string.sub
+local abs, byte, floor, min, sub = math.abs, string.byte, math.floor, math.min, string.sub
 
 local MOMENT = 1e-3 -- seconds in which a packet that cannot repeat is another sighting
 local TTL = 4294967296 -- of `soft` of `key`
 local LONGEST_TAGS = 8 -- bytes: two VLAN tags
 local COARSE = 4 -- different frames that share a timestamp to the nanosecond, before a clock is not believed
+local RETRY = 8 -- among the flags of 802.11
+local MOST_UNKNOWN = 20 -- sightings of one packet at a hop, where none has been seen that often: more are a storm
 local TCP = 6
 local EVIDENCE = codes.evidence
 
@@ -1712,6 +1724,11 @@ local function shape_of(kind, form, header)
   return ""
 end
 
+local function radiotap_size(header)
+  local low, high = byte(header, 3, 4)
+  return high and high * 256 + low or 0
+end
+
 local function has_changed_addresses(kind, header, earlier)
   if kind == "ethernet" then
     return sub(header, 1, 12) ~= sub(earlier, 1, 12)
@@ -1723,6 +1740,17 @@ local function has_changed_addresses(kind, header, earlier)
   return false
 end
 
+-- Whether a frame has the Retry bit of 802.11 and the earlier one has not: it went over the air once more.
+local function is_retried(kind, form, header, earlier)
+  local at, earlier_at = 2, 2
+  if kind == "radiotap" then
+    at, earlier_at = at + radiotap_size(header), earlier_at + radiotap_size(earlier)
+  elseif kind ~= "wifi" and form ~= "wifi" then
+    return false
+  end
+  return floor((byte(header, at) or 0) / RETRY) % 2 > floor((byte(earlier, earlier_at) or 0) / RETRY) % 2
+end
+
 -- Whether a frame goes to where an earlier one came from: something sent it back, as a neighbour does a BFD echo.
 local function is_returned(header, earlier)
   return sub(header, 1, 6) == sub(earlier, 7, 12)
@@ -1732,21 +1760,18 @@ end
 -- @param slots  of packets: see `packets`
 -- @param tally  what is learned of this capture
 -- @param flows  its TCP flows
--- @return table: judge, note, undo
+-- @return table: judge, note_coarse_clock, undo
 function M.new(slots, tally, flows)
   local nodes, last_time, softs = slots.nodes, slots.last_time, slots.softs
   local headers, forms = slots.headers, slots.forms
   local classes, shapes, keys = slots.classes, slots.shapes, slots.keys
-  local clock_time, clock_key, coarse = nil, nil, 0
+  local coarse = 0
   local undo_seen, undo_shape -- what `judge` noted of this frame
   local again = {}
 
-  --- Watches the clock of the capture: to be told of every frame, before `judge`.
-  function again.note(time, key)
-    if time == clock_time and key ~= clock_key and coarse < COARSE then
-      coarse = coarse + 1
-    end
-    clock_time, clock_key, undo_seen = time, key, nil
+  --- To be told of every two frames in a row with one timestamp and other bytes, before `judge`.
+  function again.note_coarse_clock()
+    coarse = min(coarse + 1, COARSE)
   end
 
   -- Whether the packet has not been seen in this shape yet, but in another.
@@ -1778,11 +1803,14 @@ function M.new(slots, tally, flows)
   -- @return the code of the evidence, or nil where this is another packet or nothing tells
   -- @return whether the packet cannot repeat, so that the frame teaches, whatever it is taken for
   function again.judge(slot, time, hop, key, content, soft, transport, form, header)
+    undo_seen = nil
     local node, class = nodes[slot], classes[slot]
     local earlier, gap = headers[slot], time - last_time[slot]
     local is_ethernet = hop.kind == "ethernet" and not form and not forms[slot]
     local has_moved = not form and has_changed_addresses(hop.kind, header, earlier)
     if is_ethernet and has_moved and is_returned(header, earlier) then
+      return nil
+    elseif forms[slot] == form and is_retried(hop.kind, form, header, earlier) then
       return nil
     end
     local ident = proof.ident(key)
@@ -1808,7 +1836,10 @@ function M.new(slots, tally, flows)
     end
     local count = node.counts[hop]
     local expected = tally.expects(class, hop, count + 1, gap)
-    if unique then
+    if unique and not expected and (class.is_storm or count >= MOST_UNKNOWN) then
+      tally.distrust(class)
+      return nil
+    elseif unique then
       local is_another = tally.never(class, hop, count + 1, gap) or node.hop ~= hop and not expected
       return not is_another and bytes or nil, true
     end
@@ -2473,12 +2504,13 @@ function M.new(window)
   local flows, ids = tcp.new(), ids_of.new(slots, slot_of)
   local again = again_of.new(slots, tally, flows)
   local segments, translations = cut_of.new(slots, window, slot_of), nat_of.new(slots, slot_of)
+  local clock_time, clock_key = -math.huge, nil -- of the last frame
   local settled = 0 -- the last packet that has taught, or could have
 
   -- The last step, so that it can be undone: Wireshark's read filter dissects a frame before it counts.
   local undo_slot, undo_joined, undo_frame, undo_time, undo_node, undo_header, undo_form, undo_soft, undo_peak
   local undo_queue, undo_hop, undo_taken, undo_class, undo_ident, undo_hit, undo_sighting, undo_hit_hop
-  local undo_ids, undo_flows, undo_segments -- whether they took part in it
+  local undo_ids, undo_flows, undo_segments, undo_judged -- whether they took part in it
 
   -- What the last step found: the caller reads it before the next one.
   local found = {}
@@ -2563,6 +2595,7 @@ function M.new(window)
       elseif not nodes[slot].counts[hop] then
         return slot, nil, nil, true
       elseif classes[slot] then
+        undo_judged = true
         local evidence, teaches = again.judge(slot, time, hop, key, content, soft, transport, form, header)
         return evidence and slot, evidence, teaches and slot
       end
@@ -2588,6 +2621,7 @@ function M.new(window)
           and classes[slot]
           and fits(slot, number, time, content, cut, soft)
         then
+          undo_judged = true
           local evidence, teaches = again.judge(slot, time, hop, key, content, soft, transport, form, header)
           lesson = teaches and slot
           if evidence then
@@ -2759,8 +2793,13 @@ function M.new(window)
   -- @return the node of its path; what else was found stands in `found` until the next step
   function grouping.step(number, time, hop, key, content, soft, cut, header, transport, form, tag)
     undo_queue, undo_class, undo_hit = nil, nil, nil
-    settle(max(time, memory.latest) - SETTLED - 2 * memory.disorder)
-    again.note(time, key)
+    undo_judged = false
+    if time > clock_time then
+      settle(time - SETTLED - 2 * memory.disorder)
+    elseif time == clock_time and key ~= clock_key then
+      again.note_coarse_clock()
+    end
+    clock_time, clock_key = time, key
     local entry = find(key)
     local slot, evidence, lesson, alone, is_equal
     if tag then
@@ -2838,7 +2877,9 @@ function M.new(window)
     if not slot then
       return
     end
-    again.undo()
+    if undo_judged then
+      again.undo()
+    end
     if undo_ids then
       ids.undo()
     end

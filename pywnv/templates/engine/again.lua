@@ -5,7 +5,7 @@
 
 local codes, link, proof = ...
 
-local abs, byte, floor, sub = math.abs, string.byte, math.floor, string.sub
+local abs, byte, floor, min, sub = math.abs, string.byte, math.floor, math.min, string.sub
 
 local MOMENT = 1e-3 -- seconds in which a packet that cannot repeat is another sighting
 local TTL = 4294967296 -- of `soft` of `key`
@@ -68,21 +68,18 @@ end
 -- @param slots  of packets: see `packets`
 -- @param tally  what is learned of this capture
 -- @param flows  its TCP flows
--- @return table: judge, note, undo
+-- @return table: judge, note_coarse_clock, undo
 function M.new(slots, tally, flows)
   local nodes, last_time, softs = slots.nodes, slots.last_time, slots.softs
   local headers, forms = slots.headers, slots.forms
   local classes, shapes, keys = slots.classes, slots.shapes, slots.keys
-  local clock_time, clock_key, coarse = nil, nil, 0
+  local coarse = 0
   local undo_seen, undo_shape -- what `judge` noted of this frame
   local again = {}
 
-  --- Watches the clock of the capture: to be told of every frame, before `judge`.
-  function again.note(time, key)
-    if time == clock_time and key ~= clock_key and coarse < COARSE then
-      coarse = coarse + 1
-    end
-    clock_time, clock_key, undo_seen = time, key, nil
+  --- To be told of every two frames in a row with one timestamp and other bytes, before `judge`.
+  function again.note_coarse_clock()
+    coarse = min(coarse + 1, COARSE)
   end
 
   -- Whether the packet has not been seen in this shape yet, but in another.
@@ -114,6 +111,7 @@ function M.new(slots, tally, flows)
   -- @return the code of the evidence, or nil where this is another packet or nothing tells
   -- @return whether the packet cannot repeat, so that the frame teaches, whatever it is taken for
   function again.judge(slot, time, hop, key, content, soft, transport, form, header)
+    undo_seen = nil
     local node, class = nodes[slot], classes[slot]
     local earlier, gap = headers[slot], time - last_time[slot]
     local is_ethernet = hop.kind == "ethernet" and not form and not forms[slot]

@@ -43,12 +43,13 @@ function M.new(window)
   local flows, ids = tcp.new(), ids_of.new(slots, slot_of)
   local again = again_of.new(slots, tally, flows)
   local segments, translations = cut_of.new(slots, window, slot_of), nat_of.new(slots, slot_of)
+  local clock_time, clock_key = -math.huge, nil -- of the last frame
   local settled = 0 -- the last packet that has taught, or could have
 
   -- The last step, so that it can be undone: Wireshark's read filter dissects a frame before it counts.
   local undo_slot, undo_joined, undo_frame, undo_time, undo_node, undo_header, undo_form, undo_soft, undo_peak
   local undo_queue, undo_hop, undo_taken, undo_class, undo_ident, undo_hit, undo_sighting, undo_hit_hop
-  local undo_ids, undo_flows, undo_segments -- whether they took part in it
+  local undo_ids, undo_flows, undo_segments, undo_judged -- whether they took part in it
 
   -- What the last step found: the caller reads it before the next one.
   local found = {}
@@ -133,6 +134,7 @@ function M.new(window)
       elseif not nodes[slot].counts[hop] then
         return slot, nil, nil, true
       elseif classes[slot] then
+        undo_judged = true
         local evidence, teaches = again.judge(slot, time, hop, key, content, soft, transport, form, header)
         return evidence and slot, evidence, teaches and slot
       end
@@ -158,6 +160,7 @@ function M.new(window)
           and classes[slot]
           and fits(slot, number, time, content, cut, soft)
         then
+          undo_judged = true
           local evidence, teaches = again.judge(slot, time, hop, key, content, soft, transport, form, header)
           lesson = teaches and slot
           if evidence then
@@ -329,8 +332,13 @@ function M.new(window)
   -- @return the node of its path; what else was found stands in `found` until the next step
   function grouping.step(number, time, hop, key, content, soft, cut, header, transport, form, tag)
     undo_queue, undo_class, undo_hit = nil, nil, nil
-    settle(max(time, memory.latest) - SETTLED - 2 * memory.disorder)
-    again.note(time, key)
+    undo_judged = false
+    if time > clock_time then
+      settle(time - SETTLED - 2 * memory.disorder)
+    elseif time == clock_time and key ~= clock_key then
+      again.note_coarse_clock()
+    end
+    clock_time, clock_key = time, key
     local entry = find(key)
     local slot, evidence, lesson, alone, is_equal
     if tag then
@@ -408,7 +416,9 @@ function M.new(window)
     if not slot then
       return
     end
-    again.undo()
+    if undo_judged then
+      again.undo()
+    end
     if undo_ids then
       ids.undo()
     end
