@@ -16,7 +16,7 @@ local MOST_UNKNOWN = 20 -- sightings of one packet at a hop, where none has been
 local TCP = 6
 local EVIDENCE = codes.evidence
 
-local M = {}
+local M = { MOMENT = MOMENT }
 
 -- What stands around a packet: copies in another link header, or with another VLAN tag, are no repeats.
 local function shape_of(kind, form, header)
@@ -113,7 +113,11 @@ function M.new(slots, tally, flows)
   function again.judge(slot, time, hop, key, content, soft, transport, form, header)
     undo_seen = nil
     local node, class = nodes[slot], classes[slot]
-    local earlier, gap = headers[slot], time - last_time[slot]
+    local earlier, gap = headers[slot], abs(time - last_time[slot])
+    local is_same_ttl = floor(soft / TTL) == floor(softs[slot] / TTL)
+    if is_same_ttl and gap > MOMENT then
+      return nil
+    end
     local is_ethernet = hop.kind == "ethernet" and not form and not forms[slot]
     local has_moved = not form and has_changed_addresses(hop.kind, header, earlier)
     if is_ethernet and has_moved and is_returned(header, earlier) then
@@ -126,14 +130,10 @@ function M.new(slots, tally, flows)
     if unique and not ident and byte(key, 2) == TCP and flows.is_asked_for(key, transport, last_time[slot]) then
       return nil
     end
-    if floor(soft / TTL) ~= floor(softs[slot] / TTL) then -- it fell, else the frame had not come here
+    if not is_same_ttl then -- it fell, else the frame had not come here
       -- A router changes the addresses too; what counts down without is a ladder of probes.
-      local is_routed = has_moved or not is_ethernet and unique and abs(gap) <= MOMENT
+      local is_routed = has_moved or not is_ethernet and unique and gap <= MOMENT
       return is_routed and EVIDENCE.rewritten or nil
-    end
-    gap = abs(gap)
-    if gap > MOMENT then
-      return nil
     end
     if form == "tunnel" and forms[slot] == "tunnel" and sub(header, 15) ~= sub(earlier, 15) then
       return nil -- one packet in several tunnels, as floods are

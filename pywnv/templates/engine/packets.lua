@@ -23,6 +23,7 @@ local DUE = 30e-6 -- seconds within which a hop mostly shows a packet again
 local MOST_AGAIN = 32 -- packets with the same bytes that a frame at their hop may show again
 local MOST_SIGHTINGS = 32 -- at one hop that are counted
 
+local SLOTS = memory_of.SLOTS
 local TTL = 4294967296 -- of `soft` of `key`
 local TCP = 6
 local VERDICT, EVIDENCE, REWRITTEN = codes.verdict, codes.evidence, codes.rewritten
@@ -44,7 +45,7 @@ function M.new(window)
   local again = again_of.new(slots, tally, flows)
   local segments, translations = cut_of.new(slots, window, slot_of), nat_of.new(slots, slot_of)
   local clock_time, clock_key = -math.huge, nil -- of the last frame
-  local settled = 0 -- the last packet that has taught, or could have
+  local settled, next_settles = 0, -math.huge -- the last packet that has taught, or could have; when the next one came
 
   -- The last step, so that it can be undone: Wireshark's read filter dissects a frame before it counts.
   local undo_slot, undo_joined, undo_frame, undo_time, undo_node, undo_header, undo_form, undo_soft, undo_peak
@@ -92,7 +93,7 @@ function M.new(window)
     local index = max(queue.first, (queue.taken[hop] or 0) + 1)
     local furthest = min(queue.last, index + MOST_SKIPS)
     while index <= furthest do
-      local slot = slot_of(queue[index])
+      local slot = queue[index] % SLOTS + 1
       if time - last_time[slot] <= window and not nodes[slot].counts[hop] then
         break
       end
@@ -101,7 +102,7 @@ function M.new(window)
     queue.taken[hop] = index - 1 -- this hop's next sightings are of later packets
     local first
     for try = index, min(index + MOST_TRIES, queue.last) do
-      local slot = slot_of(queue[try])
+      local slot = queue[try] % SLOTS + 1
       if not nodes[slot].counts[hop] and fits(slot, number, time, content, cut, soft) then
         local step = nodes[slot].next[hop]
         local peak = step and step.peak
@@ -152,10 +153,12 @@ function M.new(window)
     local first, lesson = max(entry.first, entry.last - MOST_AGAIN + 1), nil
     for pass = 1, 2 do -- first those whose next sighting is due, then those that wait
       for at = first, entry.last do
-        local slot = slot_of(entry[at])
-        local is_due = abs(time - last_time[slot]) <= DUE and floor(soft / TTL) == floor(softs[slot] / TTL)
+        local slot = entry[at] % SLOTS + 1
+        local gap, is_same_ttl = abs(time - last_time[slot]), floor(soft / TTL) == floor(softs[slot] / TTL)
+        local is_due = gap <= DUE and is_same_ttl
         if
           is_due == (pass == 1)
+          and (gap <= again_of.MOMENT or not is_same_ttl)
           and nodes[slot].counts[hop]
           and classes[slot]
           and fits(slot, number, time, content, cut, soft)
@@ -223,28 +226,37 @@ function M.new(window)
       and (node.depth > node.counts[hop] or classes[slot] and tally.once(classes[slot], hop))
   end
 
-  -- Lets the packets that a hop shows no more teach how often it did.
-  local function settle(before)
-    local first = max(settled + 1, memory.oldest)
-    for id = first, memory.newest do
-      local slot = slot_of(id)
-      if first_time[slot] >= before then
-        return
-      end
-      settled = id
-      local class = classes[slot]
-      local weight = class and not silent[slot] and tally.weight(class) or 0
-      if weight > 0 then
-        local key = keys[slot]
-        if proof.is_unique(key, contents[slot], transports[slot], tally.is_steady(class, proof.ident(key))) then
-          for hop, count in pairs(nodes[slot].counts) do
-            if count < MOST_SIGHTINGS then
-              tally.miss(class, hop, count + 1, weight)
-            end
+  -- What a packet that hops show no more teaches: how often each did.
+  local function teach(slot, class)
+    local weight = tally.weight(class)
+    if weight > 0 then
+      local key = keys[slot]
+      if proof.is_unique(key, contents[slot], transports[slot], tally.is_steady(class, proof.ident(key))) then
+        for hop, count in pairs(nodes[slot].counts) do
+          if count < MOST_SIGHTINGS then
+            tally.miss(class, hop, count + 1, weight)
           end
         end
       end
     end
+  end
+
+  -- Lets the packets first seen before a time teach; notes when there will be more of them.
+  local function settle(before)
+    for id = max(settled + 1, memory.oldest), memory.newest do
+      local slot = id % SLOTS + 1
+      local since = first_time[slot]
+      if since >= before then
+        next_settles = since
+        return
+      end
+      settled = id
+      local class = classes[slot]
+      if class and not silent[slot] then
+        teach(slot, class)
+      end
+    end
+    next_settles = before
   end
 
   local function make_room(time, size)
@@ -333,9 +345,11 @@ function M.new(window)
   function grouping.step(number, time, hop, key, content, soft, cut, header, transport, form, tag)
     undo_queue, undo_class, undo_hit = nil, nil, nil
     undo_judged = false
-    if time > clock_time then
-      settle(time - SETTLED - 2 * memory.disorder)
-    elseif time == clock_time and key ~= clock_key then
+    local before = time - SETTLED - 2 * memory.disorder
+    if before > next_settles then
+      settle(before)
+    end
+    if time == clock_time and key ~= clock_key then
       again.note_coarse_clock()
     end
     clock_time, clock_key = time, key
