@@ -18,6 +18,7 @@ local LOOSE, LEAST_LOOSE, NEW_LOOSE = 3, 60e-6, 250e-6
 local TIGHT, LEAST_TIGHT, NEW_TIGHT = 1.5, 15e-6, 60e-6
 local MOST_SKIPS = 256 -- packets of a queue that a frame may rule out for its hop at once
 
+local MOMENT = again_of.MOMENT
 local SETTLED = 3e-3 -- seconds after which a hop shows a packet no more
 local DUE = 30e-6 -- seconds within which a hop mostly shows a packet again
 local MOST_AGAIN = 32 -- packets with the same bytes that a frame at their hop may show again
@@ -29,6 +30,10 @@ local TCP = 6
 local VERDICT, EVIDENCE, REWRITTEN = codes.verdict, codes.evidence, codes.rewritten
 
 local M = {}
+
+local function has_other_ttl(soft, earlier)
+  return soft ~= earlier and floor(soft / TTL) ~= floor(earlier / TTL)
+end
 
 --- A grouping of the frames of one capture.
 -- @param window longest time between two sightings of one packet, in seconds
@@ -125,21 +130,60 @@ function M.new(window)
       and tally.expects(classes[slot], hop, node.counts[hop] + 1, abs(time - last_time[slot]))
   end
 
+  local function judge(slot, number, time, hop, key, content, soft, cut, header, transport, form)
+    if not classes[slot] or not fits(slot, number, time, content, cut, soft) then
+      return nil
+    end
+    undo_judged = true
+    return again.judge(slot, time, hop, key, content, soft, transport, form, header)
+  end
+
+  -- The same for a queue and a hop that has recorded its packets: first those whose next sighting is due, then those
+  -- that wait longer, or were routed between.
+  local function search_again(queue, number, time, hop, key, content, soft, cut, header, transport, form)
+    memory.prune(queue)
+    local first, waits, lesson = max(queue.first, queue.last - MOST_AGAIN + 1), nil, nil
+    for at = first, queue.last do
+      local slot = queue[at] % SLOTS + 1
+      local gap = abs(time - last_time[slot])
+      if nodes[slot].counts[hop] and (gap <= MOMENT or has_other_ttl(soft, softs[slot])) then
+        if gap <= DUE and not has_other_ttl(soft, softs[slot]) then
+          local evidence, teaches = judge(slot, number, time, hop, key, content, soft, cut, header, transport, form)
+          lesson = teaches and slot
+          if evidence then
+            return slot, evidence, lesson
+          end
+        else
+          waits = waits or at
+        end
+      end
+    end
+    for at = waits or 1, waits and queue.last or 0 do
+      local slot = queue[at] % SLOTS + 1
+      local is_due = abs(time - last_time[slot]) <= DUE and not has_other_ttl(soft, softs[slot])
+      if nodes[slot].counts[hop] and not is_due then
+        local evidence, teaches = judge(slot, number, time, hop, key, content, soft, cut, header, transport, form)
+        lesson = teaches and slot
+        if evidence then
+          return slot, evidence, lesson
+        end
+      end
+    end
+    return nil, nil, lesson
+  end
+
   -- The slot of the packet that a frame shows again; the evidence where its hop has recorded it already; the slot of
   -- the packet that teaches by it, there also where the frame is not taken for it; whether no other could be meant.
   local function match(entry, number, time, hop, key, content, soft, cut, header, transport, form)
     if type(entry) == "number" then
       local slot = slot_of(entry)
-      if not slot or not fits(slot, number, time, content, cut, soft) then
+      if not slot then
         return nil
-      elseif not nodes[slot].counts[hop] then
-        return slot, nil, nil, true
-      elseif classes[slot] then
-        undo_judged = true
-        local evidence, teaches = again.judge(slot, time, hop, key, content, soft, transport, form, header)
+      elseif nodes[slot].counts[hop] then
+        local evidence, teaches = judge(slot, number, time, hop, key, content, soft, cut, header, transport, form)
         return evidence and slot, evidence, teaches and slot
       end
-      return nil
+      return fits(slot, number, time, content, cut, soft) and slot or nil, nil, nil, true
     end
     undo_queue, undo_hop, undo_taken = entry, hop, entry.taken[hop]
     local current = slot_of(entry[entry.taken[hop] or 0] or 0)
@@ -149,30 +193,7 @@ function M.new(window)
       entry.taken[hop] = index
       return slot_of(entry[index]), nil, nil, index == entry.last
     end
-    memory.prune(entry)
-    local first, lesson = max(entry.first, entry.last - MOST_AGAIN + 1), nil
-    for pass = 1, 2 do -- first those whose next sighting is due, then those that wait
-      for at = first, entry.last do
-        local slot = entry[at] % SLOTS + 1
-        local gap, is_same_ttl = abs(time - last_time[slot]), floor(soft / TTL) == floor(softs[slot] / TTL)
-        local is_due = gap <= DUE and is_same_ttl
-        if
-          is_due == (pass == 1)
-          and (gap <= again_of.MOMENT or not is_same_ttl)
-          and nodes[slot].counts[hop]
-          and classes[slot]
-          and fits(slot, number, time, content, cut, soft)
-        then
-          undo_judged = true
-          local evidence, teaches = again.judge(slot, time, hop, key, content, soft, transport, form, header)
-          lesson = teaches and slot
-          if evidence then
-            return slot, evidence, lesson
-          end
-        end
-      end
-    end
-    return nil, nil, lesson
+    return search_again(entry, number, time, hop, key, content, soft, cut, header, transport, form)
   end
 
   local function join(slot, number, time, hop, header, form, soft, evidence, alone)
