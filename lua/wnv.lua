@@ -2478,7 +2478,7 @@ local MOST_SKIPS = 256 -- packets of a queue that a frame may rule out for its h
 local MOMENT = again_of.MOMENT
 local SETTLED = 3e-3 -- seconds after which a hop shows a packet no more
 local DUE = 30e-6 -- seconds within which a hop mostly shows a packet again
-local MOST_AGAIN = 32 -- packets with the same bytes that a frame at their hop may show again
+local MOST_AGAIN, MOST_JUDGED = 32, 8 -- packets with one key that a frame at their hop may show again; with its bytes
 local MOST_SIGHTINGS = 32 -- at one hop that are counted
 
 local SLOTS = memory_of.SLOTS
@@ -2512,7 +2512,8 @@ function M.new(window)
   -- The last step, so that it can be undone: Wireshark's read filter dissects a frame before it counts.
   local undo_slot, undo_joined, undo_frame, undo_time, undo_node, undo_header, undo_form, undo_soft, undo_peak
   local undo_queue, undo_hop, undo_taken, undo_class, undo_ident, undo_hit, undo_sighting, undo_hit_hop
-  local undo_ids, undo_flows, undo_segments, undo_judged -- whether they took part in it
+  local undo_ids, undo_flows, undo_segments -- whether they took part in it
+  local judged = 0 -- packets that the last frame was compared with by `again`
 
   -- What the last step found: the caller reads it before the next one.
   local found = {}
@@ -2588,10 +2589,10 @@ function M.new(window)
   end
 
   local function judge(slot, number, time, hop, key, content, soft, cut, header, transport, form)
-    if not classes[slot] or not fits(slot, number, time, content, cut, soft) then
+    if judged >= MOST_JUDGED or not classes[slot] or not fits(slot, number, time, content, cut, soft) then
       return nil
     end
-    undo_judged = true
+    judged = judged + 1
     return again.judge(slot, time, hop, key, content, soft, transport, form, header)
   end
 
@@ -2822,7 +2823,7 @@ function M.new(window)
   -- @return the node of its path; what else was found stands in `found` until the next step
   function grouping.step(number, time, hop, key, content, soft, cut, header, transport, form, tag)
     undo_queue, undo_class, undo_hit = nil, nil, nil
-    undo_judged = false
+    judged = 0
     local before = time - SETTLED - 2 * memory.disorder
     if before > next_settles then
       settle(before)
@@ -2908,7 +2909,7 @@ function M.new(window)
     if not slot then
       return
     end
-    if undo_judged then
+    if judged > 0 then
       again.undo()
     end
     if undo_ids then
