@@ -1770,6 +1770,7 @@ function M.new(slots, tally, flows)
   local headers, forms = slots.headers, slots.forms
   local classes, shapes, keys = slots.classes, slots.shapes, slots.keys
   local coarse = 0
+  local last_key, last_content, last_class, last_unique -- what `proof.is_unique` said last
   local undo_seen, undo_shape -- what `judge` noted of this frame
   local again = {}
 
@@ -1822,7 +1823,11 @@ function M.new(slots, tally, flows)
       return nil
     end
     local ident = proof.ident(key)
-    local unique = proof.is_unique(key, content, transport, tally.is_steady(class, ident))
+    if key ~= last_key or content ~= last_content or class ~= last_class then -- in a burst they are the same each time
+      last_key, last_content, last_class = key, content, class
+      last_unique = proof.is_unique(key, content, transport, tally.is_steady(class, ident))
+    end
+    local unique = last_unique
     if unique and not ident and byte(key, 2) == TCP and flows.is_asked_for(key, transport, last_time[slot]) then
       return nil
     end
@@ -2478,7 +2483,7 @@ local MOST_SKIPS = 256 -- packets of a queue that a frame may rule out for its h
 local MOMENT = again_of.MOMENT
 local SETTLED = 3e-3 -- seconds after which a hop shows a packet no more
 local DUE = 30e-6 -- seconds within which a hop mostly shows a packet again
-local MOST_AGAIN, MOST_JUDGED = 32, 8 -- packets with one key that a frame at their hop may show again; with its bytes
+local MOST_AGAIN, MOST_JUDGED = 32, 16 -- packets with one key that a frame at their hop may show again; with its bytes
 local MOST_SIGHTINGS = 32 -- at one hop that are counted
 
 local SLOTS = memory_of.SLOTS

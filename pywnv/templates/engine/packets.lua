@@ -21,7 +21,7 @@ local MOST_SKIPS = 256 -- packets of a queue that a frame may rule out for its h
 local MOMENT = again_of.MOMENT
 local SETTLED = 3e-3 -- seconds after which a hop shows a packet no more
 local DUE = 30e-6 -- seconds within which a hop mostly shows a packet again
-local MOST_AGAIN, MOST_JUDGED = 32, 8 -- packets with one key that a frame at their hop may show again; with its bytes
+local MOST_AGAIN, MOST_JUDGED = 32, 16 -- packets with one key that a frame at their hop may show again; with its bytes
 local MOST_SIGHTINGS = 32 -- at one hop that are counted
 
 local SLOTS = memory_of.SLOTS
