@@ -11,10 +11,11 @@ from pywnv.capture import pcapng
 from pywnv.capture.links import KIND_OF_LINKTYPE, UNKNOWN
 from pywnv.capture.source import PCAP_HEADER_SIZE
 from pywnv.errors import CaptureError
-from pywnv.generate import ENGINE_COLUMNS, engine_lua, render, template_text
+from pywnv.generate import engine_lua, render, template_text
 
 if TYPE_CHECKING:
     from pywnv.capture.source import Capture
+    from pywnv.topology import Topology
 
 # LuaJIT where lupa has it; the engine runs the same on the others, slower.
 RUNTIMES = ("luajit21", "luajit20", "lua54", "lua52")
@@ -46,15 +47,16 @@ def _row_lua(*, json: bool) -> str:
         return {"name": name, "type": field.type.value if field else "", "names": field.names if field else ()}
 
     columns = [describe(name) for name in fields.columns()]
-    return render("row.lua.j2", columns=columns, engine_columns=ENGINE_COLUMNS, json=json)
+    facts = fields.columns().index("direction")
+    return render("row.lua.j2", first=columns[:facts], last=columns[facts:], json=json)
 
 
 class _Walker:
     """Feeds one capture to batch.lua and answers its questions about blocks that are no packets."""
 
-    def __init__(self, *, json: bool, window: float | None, runtime: str | None) -> None:
+    def __init__(self, *, json: bool, window: float | None, topology: Topology | None, runtime: str | None) -> None:
         self._lua = lua_runtime(runtime)
-        engine = self._lua.execute((engine_lua() + "return modules.engine").encode())
+        engine = self._lua.execute((engine_lua(topology) + "return modules.engine").encode())
         row = self._lua.execute(_row_lua(json=json).encode())
         self._batch = self._lua.execute(template_text("batch.lua").encode(), engine, row, self._block)
         self._batch[b"start"](window)
@@ -64,7 +66,15 @@ class _Walker:
         kind = KIND_OF_LINKTYPE.get(interface.linktype, UNKNOWN)
         # A NIC without a name is called "unknown" by Wireshark.
         name = None if interface.name == b"unknown" else interface.name
-        self._batch[b"interface"](kind.encode(), name, interface.units, interface.offset, interface.snap, numbered)
+        self._batch[b"interface"](
+            kind.encode(),
+            name,
+            interface.description,
+            interface.units,
+            interface.offset,
+            interface.snap,
+            numbered,
+        )
 
     def _block(self, kind: int, body: bytes) -> tuple[object, ...]:
         """Takes a block that is no packet: (is it a frame in Wireshark?, its seconds, its nanoseconds)."""
@@ -89,7 +99,8 @@ class _Walker:
         if capture.pcap:
             feed, done = self._batch[b"pcap"], PCAP_HEADER_SIZE
             self._batch[b"section"](capture.pcap.order == ">")
-            self._add_interface(pcapng.Interface(capture.pcap.linktype, 0, None, capture.pcap.units, 0), numbered=False)
+            only = pcapng.Interface(capture.pcap.linktype, 0, None, None, capture.pcap.units, 0)
+            self._add_interface(only, numbered=False)
         rest, frames = b"", 0
         for piece in capture.pieces(progress):
             data = rest + piece
@@ -110,6 +121,7 @@ def annotate(
     window: float | None,
     progress: Callable[[int], None],
     warn: Callable[[str], None],
+    topology: Topology | None = None,
     runtime: str | None = None,
 ) -> Iterator[bytes]:
     """The rows of a capture as CSV (without the header) or JSON lines.
@@ -120,9 +132,10 @@ def annotate(
         window: longest time between two sightings of one packet, in seconds; None for the engine's own.
         progress: is told how many bytes of the file have been read.
         warn: is told what the user should know of the capture, in one line.
+        topology: what the user knows of the host, or None.
         runtime: which of lupa's Luas; by default the fastest here.
 
     Raises:
         CaptureError: the capture is broken; rows before the break have been given.
     """
-    yield from _Walker(json=json, window=window, runtime=runtime).walk(capture, progress, warn)
+    yield from _Walker(json=json, window=window, topology=topology, runtime=runtime).walk(capture, progress, warn)
