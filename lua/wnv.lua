@@ -2485,7 +2485,8 @@ local SAMPLE = 8
 local FORGET_AT = 128 -- old counts are halved there, so that what changes is learned
 local SURE = 8 -- packets without a further sighting that make its absence a rule
 local RARE = 12 -- of so many packets without a further sighting, one with it is the network's making
-local FEW = 4 -- sightings that let all senders of a hop speak for a new one
+local MOST_TOLD = 16 -- sightings
+local FEW = 4 -- sightings that let all senders of a hop speak for a new one; IP IDs that tell a sender from a scanner
 -- A sighting may follow the one before after so many times the usual gap, or seconds; later ones are other packets,
 -- even those that cannot repeat by themselves: the network doubled them.
 local LOOSE, LEAST_LOOSE = 8, 100e-6
@@ -2569,6 +2570,9 @@ function M.new()
       sender.known = sender.known + 1
     end
     idents[ident] = (idents[ident] or 0) + more
+    if idents[ident] == 2 and sender.known < FEW then -- what its packets have taught counts no more
+      class.at, sender.at = {}, {}
+    end
   end
 
   --- Whether a sender gave several packets this IP ID (nil: none).
@@ -2608,8 +2612,18 @@ function M.new()
     end
   end
 
+  --- Gives up a class: one packet of it came on and on, as in a loop of the network, or a flood.
+  function tally.distrust(class)
+    if not class.is_storm then
+      class.is_storm, class.at, class.sender.at = true, {}, {}
+    end
+  end
+
   --- For how many packets of a class the next one stands: enough have taught after a while.
   function tally.weight(class)
+    if class.is_storm then
+      return 0
+    end
     class.taught = class.taught + 1
     if class.taught <= ENOUGH then
       return 1
@@ -2663,14 +2677,31 @@ function M.new()
     return misses > 0 and hits * RARE < misses
   end
 
-  --- Whether it is a rule that a hop does not show packets of a class an n-th time, or not after so many seconds.
+  --- Whether it is a rule that a hop does not show packets of a class an n-th time, or seldom and not so late.
   function tally.never(class, hop, n, gap)
     local hits, misses = counts(class, hop, n)
     if misses >= SURE and hits * RARE < misses then
       return true
     end
     local known = class.at[hop]
-    return known ~= nil and (known.hits[2] or 0) >= FEW and gap > max(LATE * known.gap, LEAST_LATE)
+    return known ~= nil
+      and (known.hits[2] or 0) >= FEW
+      and hits < misses
+      and gap > max(LATE * known.gap, LEAST_LATE)
+  end
+
+  --- What is known of a class at a hop.
+  -- @return a list of pairs {hits, misses}, for the 2nd, 3rd ... sighting
+  function tally.known(class, hop)
+    local list = {}
+    for n = 2, MOST_TOLD do
+      local hits, misses = counts(class, hop, n)
+      if hits + misses == 0 then
+        break
+      end
+      list[#list + 1] = { hits, misses }
+    end
+    return list
   end
 
   return tally
@@ -2687,12 +2718,15 @@ modules.again = (function(...)
 
 local codes, link, proof = ...
 
-local abs, floor, sub = math.abs, math.floor, string.sub
+local abs, byte, floor, sub = math.abs, string.byte, math.floor, string.sub
 
 local MOMENT = 1e-3 -- seconds in which a packet that cannot repeat is another sighting
 local TTL = 4294967296 -- of `soft` of `key`
 local LONGEST_TAGS = 8 -- bytes: two VLAN tags
 local COARSE = 4 -- different frames that share a timestamp to the nanosecond, before a clock is not believed
+local RETRY = 8 -- among the flags of 802.11
+local MOST_UNKNOWN = 20 -- sightings of one packet at a hop, where none has been seen that often: more are a storm
+local TCP = 6
 local EVIDENCE = codes.evidence
 
 local M = {}
@@ -2711,6 +2745,11 @@ local function shape_of(kind, form, header)
   return ""
 end
 
+local function radiotap_size(header)
+  local low, high = byte(header, 3, 4)
+  return high and high * 256 + low or 0
+end
+
 local function has_changed_addresses(kind, header, earlier)
   if kind == "ethernet" then
     return sub(header, 1, 12) ~= sub(earlier, 1, 12)
@@ -2722,6 +2761,17 @@ local function has_changed_addresses(kind, header, earlier)
   return false
 end
 
+-- Whether a frame has the Retry bit of 802.11 and the earlier one has not: it went over the air once more.
+local function is_retried(kind, form, header, earlier)
+  local at, earlier_at = 2, 2
+  if kind == "radiotap" then
+    at, earlier_at = at + radiotap_size(header), earlier_at + radiotap_size(earlier)
+  elseif kind ~= "wifi" and form ~= "wifi" then
+    return false
+  end
+  return floor((byte(header, at) or 0) / RETRY) % 2 > floor((byte(earlier, earlier_at) or 0) / RETRY) % 2
+end
+
 -- Whether a frame goes to where an earlier one came from: something sent it back, as a neighbour does a BFD echo.
 local function is_returned(header, earlier)
   return sub(header, 1, 6) == sub(earlier, 7, 12)
@@ -2730,7 +2780,7 @@ end
 --- A judge for one capture.
 -- @param slots  of packets: see `packets`
 -- @param tally  what is learned of this capture
--- @param flows  its TCP flows, which have read the frame
+-- @param flows  its TCP flows
 -- @return table: judge, note, undo
 function M.new(slots, tally, flows)
   local nodes, last_time, softs = slots.nodes, slots.last_time, slots.softs
@@ -2774,20 +2824,21 @@ function M.new(slots, tally, flows)
   -- @param time seconds
   -- @param hop  which has recorded the packet already
   -- @param key, content, soft, transport, form, header  of the frame, as `key.read` gives them
-  -- @param is_tcp whether `flows` has read it
   -- @return the code of the evidence, or nil where this is another packet or nothing tells
   -- @return whether the packet cannot repeat, so that the frame teaches, whatever it is taken for
-  function again.judge(slot, time, hop, key, content, soft, transport, form, header, is_tcp)
+  function again.judge(slot, time, hop, key, content, soft, transport, form, header)
     local node, class = nodes[slot], classes[slot]
     local earlier, gap = headers[slot], time - last_time[slot]
     local is_ethernet = hop.kind == "ethernet" and not form and not forms[slot]
     local has_moved = not form and has_changed_addresses(hop.kind, header, earlier)
     if is_ethernet and has_moved and is_returned(header, earlier) then
       return nil
+    elseif forms[slot] == form and is_retried(hop.kind, form, header, earlier) then
+      return nil
     end
     local ident = proof.ident(key)
     local unique = proof.is_unique(key, content, transport, tally.is_steady(class, ident))
-    if unique and not ident and is_tcp and flows.is_asked_for(hop, last_time[slot]) then
+    if unique and not ident and byte(key, 2) == TCP and flows.is_asked_for(key, transport, last_time[slot]) then
       return nil
     end
     if floor(soft / TTL) ~= floor(softs[slot] / TTL) then -- it fell, else the frame had not come here
@@ -2804,11 +2855,14 @@ function M.new(slots, tally, flows)
     end
     local bytes = soft == softs[slot] and EVIDENCE.bytes or EVIDENCE.rewritten
     if node.hop == hop and not (is_ethernet and has_moved) and is_new_shape(slot, hop.kind, form, header) then
-      return bytes
+      return bytes, unique and (form == "wifi" or forms[slot] == "wifi") -- else each shape is a hop of its own
     end
     local count = node.counts[hop]
     local expected = tally.expects(class, hop, count + 1, gap)
-    if unique then
+    if unique and not expected and (class.is_storm or count >= MOST_UNKNOWN) then
+      tally.distrust(class)
+      return nil
+    elseif unique then
       local is_another = tally.never(class, hop, count + 1, gap) or node.hop ~= hop and not expected
       return not is_another and bytes or nil, true
     end
@@ -2901,14 +2955,14 @@ return M
 end)()
 
 modules.tcp = (function(...)
---- Follows TCP flows, hop by hop: what was sent before, what was cut from a larger frame, what was built from smaller.
+--- Follows TCP flows, by the packets that are new: what was sent before.
 --
--- Says what Wireshark's TCP analysis says of a capture made at one hop, but is asked of packets, not of frames.
+-- Says what Wireshark's TCP analysis says of a capture made at one hop, where it is asked of frames.
 -- Sources: RFC 9293; Wireshark's epan/dissectors/packet-tcp.c (what it calls a retransmission).
 
 local proof = ...
 
-local byte, sub, floor = string.byte, string.sub, math.floor
+local byte, floor, min, sub = string.byte, math.floor, math.min, string.sub
 
 local WRAP, HALF = 2 ^ 32, 2 ^ 31
 local FIN, SYN, RST, ACK = 1, 2, 4, 16
@@ -2942,11 +2996,12 @@ function M.new()
   local flows = {}
 
   -- The last `see`, so that it can be undone.
-  local undo_seen, undo_start, undo_next, undo_time, undo_ack, undo_ack_time, undo_dups, undo_window, undo_holes
+  local undo_flow, undo_ack, undo_ack_time, undo_dups, undo_window
+  local undo_seen, undo_start, undo_next, undo_time, undo_holes
 
   local function new_flow()
     last_id = last_id + 1
-    return { id = last_id, seen = {} }
+    return { id = last_id, seen = {}, dups = 0 }
   end
 
   local function flow_of(key, transport)
@@ -3014,25 +3069,26 @@ function M.new()
 
   local function leave_hole(seen, from, to)
     local holes = { { from, to } }
-    for at = 1, math.min(#seen.holes, MOST_HOLES - 1) do
+    for at = 1, min(#seen.holes, MOST_HOLES - 1) do
       holes[at + 1] = seen.holes[at]
     end
     seen.holes = holes
   end
 
-  local function is_sent_again(seen, back, time, seq, after)
+  local function is_sent_again(seen, flow, time, seq, after)
     if not fill(seen, seq, after) then
       return true
     end
     -- Not seen here, but it may have been lost on its way to here.
-    if back and back.dups >= LEAST_DUPLICATE_ACKS and back.ack == seq and time - back.ack_time < FAST then
+    local back = flow.back
+    if back.dups >= LEAST_DUPLICATE_ACKS and back.ack == seq and time - back.ack_time < FAST then
       return true
     end
-    return time - seen.time >= (seen.round_trip or REORDERED)
+    return time - seen.time >= (flow.round_trip or REORDERED)
   end
 
   -- Sequence numbers, for a segment with data, SYN or FIN.
-  local function advance(seen, back, time, seq, flags, size)
+  local function advance(seen, flow, time, seq, flags, size)
     local has_syn = is_set(flags, SYN)
     local after = seq + size + (has_syn and 1 or 0) + (is_set(flags, FIN) and 1 or 0)
     after = after % WRAP
@@ -3045,7 +3101,7 @@ function M.new()
     if is_probe then
       return false -- a keep-alive, or what looks whether a window has opened
     end
-    local again = ahead < 0 and not (ahead == -1 and size > 1) and is_sent_again(seen, back, time, seq, after)
+    local again = ahead < 0 and not (ahead == -1 and size > 1) and is_sent_again(seen, flow, time, seq, after)
     if ahead > 0 then
       leave_hole(seen, seen.next, seq)
     end
@@ -3055,54 +3111,60 @@ function M.new()
     return again
   end
 
-  --- Takes what `read` has read as seen at a hop, for the first time there.
+  -- Notes what an end has acknowledged, whether it did so again and again, and how long the first answer took.
+  local function acknowledge(flow, time, occupies)
+    local ack, window, syn_time = flows.ack, flows.window, flow.syn_time
+    if ack ~= flow.ack then
+      flow.dups = 0
+    elseif not occupies and flow.window == window then
+      flow.dups = flow.dups + 1
+    end
+    if not flow.round_trip and syn_time and flow.back.syn_time and not is_set(flows.flags, SYN) then
+      flow.round_trip = time - min(syn_time, flow.back.syn_time)
+      flow.back.round_trip = flow.round_trip
+    end
+    flow.ack, flow.ack_time = ack, time
+  end
+
+  --- Takes what `read` has read as a new packet, first seen at a hop.
   -- @return whether its data was sent before
   function flows.see(hop, time)
-    local flow, seq, ack, flags, size = flows.flow, flows.seq, flows.ack, flows.flags, flows.size
-    local seen, back = flow.seen[hop], flow.back.seen[hop]
+    local flow, flags, size = flows.flow, flows.flags, flows.size
+    local seen = flow.seen[hop]
     if not seen then
-      seen = { holes = {}, dups = 0 }
+      seen = { holes = {} }
       flow.seen[hop] = seen
     end
+    undo_flow, undo_ack, undo_ack_time, undo_dups, undo_window = flow, flow.ack, flow.ack_time, flow.dups, flow.window
     undo_seen, undo_start, undo_next, undo_time, undo_holes = seen, seen.start, seen.next, seen.time, seen.holes
-    undo_ack, undo_ack_time, undo_dups, undo_window = seen.ack, seen.ack_time, seen.dups, seen.window
     if is_set(flags, RST) then
       return false
     end
     local occupies = size > 0 or flags % 4 > 0
     if is_set(flags, ACK) then
-      if ack ~= seen.ack then
-        seen.dups = 0
-      elseif not occupies and seen.window == flows.window and (not seen.next or seen.next == seq) then
-        seen.dups = seen.dups + 1
-      end
-      if not seen.round_trip and back and back.syn_time and not is_set(flags, SYN) and seen.syn_time then
-        local took = time - math.min(seen.syn_time, back.syn_time)
-        seen.round_trip, back.round_trip = took, took
-      end
-      seen.ack, seen.ack_time = ack, time
+      acknowledge(flow, time, occupies)
     end
-    seen.window = flows.window
+    flow.window = flows.window
     if is_set(flags, SYN) then
-      seen.syn_time = time
+      flow.syn_time = time
     end
-    return occupies and advance(seen, back, time, seq, flags, size)
+    return occupies and advance(seen, flow, time, flows.seq, flags, size)
   end
 
-  --- Whether the other end has asked, since a moment, for what `read` has read: then it is sent again.
-  function flows.is_asked_for(hop, since)
-    local back = flows.flow.back.seen[hop]
-    return back ~= nil and back.dups > 0 and back.ack == flows.seq and back.ack_time > since
+  --- Whether the other end has asked, since a moment, for what a packet carries: then it is sent again.
+  function flows.is_asked_for(key, transport, since)
+    if not flows.read(key, transport) then
+      return false
+    end
+    local back = flows.flow.back
+    return back.dups > 0 and back.ack == flows.seq and back.ack_time > since
   end
 
   --- Takes back the last `see`.
   function flows.undo()
-    local seen = undo_seen
-    if seen then
-      seen.start, seen.next, seen.time, seen.holes = undo_start, undo_next, undo_time, undo_holes
-      seen.ack, seen.ack_time, seen.dups, seen.window = undo_ack, undo_ack_time, undo_dups, undo_window
-      undo_seen = nil
-    end
+    local flow, seen = undo_flow, undo_seen
+    flow.ack, flow.ack_time, flow.dups, flow.window = undo_ack, undo_ack_time, undo_dups, undo_window
+    seen.start, seen.next, seen.time, seen.holes = undo_start, undo_next, undo_time, undo_holes
   end
 
   return flows
@@ -3126,7 +3188,6 @@ local LARGE = 1500 -- bytes behind the link header: what no Ethernet carries mus
 local MOST_LARGE = 64 -- of a flow, in a generation
 local SAME_HOP = 1e-3 -- seconds in which one interface may show both
 local LEAST_PARTS = 2
-local NONE = { last = 0 }
 
 local M = {}
 
@@ -3137,7 +3198,7 @@ local M = {}
 -- @return table: note, whole, repeated, parts, forget, undo
 function M.new(slots, window, slot_of)
   local keys, contents, nodes, last_time = slots.keys, slots.contents, slots.nodes, slots.last_time
-  -- By flow, large frames; by flow and sequence number, smaller segments: each of two generations.
+  -- By flow, large frames; by flow and sequence number, all: each of two generations.
   local large, old_large, parts, old_parts = {}, {}, {}, {}
   local undo_entry, undo_hop, undo_cut, undo_each
   local cuts = {}
@@ -3151,8 +3212,8 @@ function M.new(slots, window, slot_of)
   -- @param flows what `tcp` has read of it
   function cuts.note(id, flows, key)
     local flow, seq = flows.flow.id, flows.seq
+    parts[flow * WRAP + seq] = id
     if not is_large(key) then
-      parts[flow * WRAP + seq] = id
       return
     end
     local list = large[flow]
@@ -3198,25 +3259,25 @@ function M.new(slots, window, slot_of)
     return soon and not again and entry.ack == flows.ack and counts_on(entry, ident, offset, flows.size)
   end
 
-  -- The latest large frame that holds a segment's data: its entry, its slot, and the offset.
-  local function find(flows, key, transport, content, fits)
-    local flow, size = flows.flow.id, flows.size
-    for _, lists in ipairs({ large, old_large }) do
-      local list = lists[flow] or NONE
-      for back = 1, MOST_LARGE do
-        local entry = list[(list.last - back) % MOST_LARGE + 1]
-        local slot = entry and slot_of(entry.id)
-        local offset = entry and (flows.seq - entry.seq) % WRAP
-        if
-          slot
-          and keys[slot] == entry.key
-          and size < entry.size
-          and offset + size <= entry.size
-          and fits(entry, slot, offset)
-          and same_data(slot, content, key, transport, offset)
-        then
-          return entry, slot, offset
-        end
+  -- The latest large frame of a list that holds a segment's data: its entry, its slot, and the offset.
+  -- @param time of the segment, where it must have been cut from that; nil: where it may have been sent again
+  local function find(list, flows, key, transport, content, time, hop, ident)
+    local size = flows.size
+    for back = 1, MOST_LARGE do
+      local entry = list[(list.last - back) % MOST_LARGE + 1]
+      if not entry then
+        return nil
+      end
+      local slot, offset = slot_of(entry.id), (flows.seq - entry.seq) % WRAP
+      if
+        slot
+        and keys[slot] == entry.key
+        and size < entry.size
+        and offset + size <= entry.size
+        and (not time or is_cut_from(entry, slot, time, hop, flows, ident, offset))
+        and same_data(slot, content, key, transport, offset)
+      then
+        return entry, slot, offset
       end
     end
     return nil
@@ -3225,18 +3286,22 @@ function M.new(slots, window, slot_of)
   --- The slot of the larger frame that a segment was cut from; nil where there is none.
   function cuts.whole(time, hop, flows, key, transport, content)
     undo_entry = nil
-    if not (large[flows.flow.id] or old_large[flows.flow.id]) then
+    local list, old_list = large[flows.flow.id], old_large[flows.flow.id]
+    if not (list or old_list) then
       return nil
     end
-    local ident, size = proof.ident(key), flows.size
-    local entry, slot, offset = find(flows, key, transport, content, function(entry, slot, offset)
-      return is_cut_from(entry, slot, time, hop, flows, ident, offset)
-    end)
+    local ident, entry, slot, offset = proof.ident(key), nil, nil, nil
+    if list then
+      entry, slot, offset = find(list, flows, key, transport, content, time, hop, ident)
+    end
+    if not entry and old_list then
+      entry, slot, offset = find(old_list, flows, key, transport, content, time, hop, ident)
+    end
     if entry then
       undo_entry, undo_hop, undo_cut, undo_each = entry, hop, entry.cut[hop], entry.each
-      entry.cut[hop] = offset + size
-      if offset + size < entry.size then
-        entry.each = size
+      entry.cut[hop] = offset + flows.size
+      if offset + flows.size < entry.size then
+        entry.each = flows.size
       end
     end
     return slot
@@ -3244,9 +3309,14 @@ function M.new(slots, window, slot_of)
 
   --- The slot of the larger frame that a retransmission repeats a part of; nil where there is none.
   function cuts.repeated(flows, key, transport, content)
-    local _, slot = find(flows, key, transport, content, function()
-      return true
-    end)
+    local list, old_list = large[flows.flow.id], old_large[flows.flow.id]
+    local _, slot = nil, nil
+    if list then
+      _, slot = find(list, flows, key, transport, content)
+    end
+    if not slot and old_list then
+      _, slot = find(old_list, flows, key, transport, content)
+    end
     return slot
   end
 
@@ -3433,6 +3503,7 @@ local TIGHT, LEAST_TIGHT, NEW_TIGHT = 1.5, 15e-6, 60e-6
 local MOST_SKIPS = 256 -- packets of a queue that a frame may rule out for its hop at once
 
 local SETTLED = 3e-3 -- seconds after which a hop shows a packet no more
+local DUE = 30e-6 -- seconds within which a hop mostly shows a packet again
 local MOST_AGAIN = 32 -- packets with the same bytes that a frame at their hop may show again
 local MOST_SIGHTINGS = 32 -- at one hop that are counted
 
@@ -3538,7 +3609,7 @@ function M.new(window)
 
   -- The slot of the packet that a frame shows again; the evidence where its hop has recorded it already; the slot of
   -- the packet that teaches by it, there also where the frame is not taken for it; whether no other could be meant.
-  local function match(entry, number, time, hop, key, content, soft, cut, header, transport, form, is_tcp)
+  local function match(entry, number, time, hop, key, content, soft, cut, header, transport, form)
     if type(entry) == "number" then
       local slot = slot_of(entry)
       if not slot or not fits(slot, number, time, content, cut, soft) then
@@ -3546,7 +3617,7 @@ function M.new(window)
       elseif not nodes[slot].counts[hop] then
         return slot, nil, nil, true
       elseif classes[slot] then
-        local evidence, teaches = again.judge(slot, time, hop, key, content, soft, transport, form, header, is_tcp)
+        local evidence, teaches = again.judge(slot, time, hop, key, content, soft, transport, form, header)
         return evidence and slot, evidence, teaches and slot
       end
       return nil
@@ -3560,14 +3631,22 @@ function M.new(window)
       return slot_of(entry[index]), nil, nil, index == entry.last
     end
     memory.prune(entry)
-    local lesson
-    for at = max(entry.first, entry.last - MOST_AGAIN + 1), entry.last do
-      local slot = slot_of(entry[at])
-      if nodes[slot].counts[hop] and classes[slot] and fits(slot, number, time, content, cut, soft) then
-        local evidence, teaches = again.judge(slot, time, hop, key, content, soft, transport, form, header, is_tcp)
-        lesson = teaches and slot
-        if evidence then
-          return slot, evidence, lesson
+    local first, lesson = max(entry.first, entry.last - MOST_AGAIN + 1), nil
+    for pass = 1, 2 do -- first those whose next sighting is due, then those that wait
+      for at = first, entry.last do
+        local slot = slot_of(entry[at])
+        local is_due = abs(time - last_time[slot]) <= DUE and floor(soft / TTL) == floor(softs[slot] / TTL)
+        if
+          is_due == (pass == 1)
+          and nodes[slot].counts[hop]
+          and classes[slot]
+          and fits(slot, number, time, content, cut, soft)
+        then
+          local evidence, teaches = again.judge(slot, time, hop, key, content, soft, transport, form, header)
+          lesson = teaches and slot
+          if evidence then
+            return slot, evidence, lesson
+          end
         end
       end
     end
@@ -3737,7 +3816,6 @@ function M.new(window)
     settle(max(time, memory.latest) - SETTLED - 2 * memory.disorder)
     again.note(time, key)
     local entry = find(key)
-    local is_tcp = transport and byte(key, 2) == TCP and flows.read(key, transport)
     local slot, evidence, lesson, alone, is_equal
     if tag then
       slot, is_equal = ids.find(tag, time, key)
@@ -3745,18 +3823,18 @@ function M.new(window)
     end
     if entry and not slot and not (tag and ids.are_believed()) then
       slot, evidence, lesson, alone =
-        match(entry, number, time, hop, key, content, soft, cut, header, transport, form, is_tcp)
+        match(entry, number, time, hop, key, content, soft, cut, header, transport, form)
       is_equal = true
       if lesson then
         count_sighting(lesson, hop, slot and abs(time - last_time[slot]))
       end
     end
-    undo_ids, undo_flows, undo_segments = tag, is_tcp and not (slot and nodes[slot].counts[hop]), false
-    local is_sent_again = undo_flows and flows.see(hop, time)
+    undo_ids, undo_flows, undo_segments = tag, false, false
     local node = slot and is_equal and join(slot, number, time, hop, header, form, soft, evidence, alone)
     if node then
       return node
     end
+    local is_tcp = transport and byte(key, 2) == TCP and flows.read(key, transport)
     local mark = mark_of(key, content, transport)
     if slot and not is_equal then
       local duplicate = VERDICT.duplicate
@@ -3766,6 +3844,8 @@ function M.new(window)
     end
     if not node then
       local verdict = VERDICT.original
+      undo_flows = is_tcp
+      local is_sent_again = is_tcp and flows.see(hop, time)
       if is_sent_again then
         verdict = VERDICT.retransmission
       elseif entry and repeats(entry, time, hop, content, soft) then
@@ -3801,6 +3881,11 @@ function M.new(window)
     return paths:step(nil, hop)
   end
 
+  --- What is known of how often a hop records one packet of a frame's sender: see `tally.known`.
+  function grouping.learned(hop, key, header, form)
+    return tally.known(tally.class(header, form, key), hop)
+  end
+
   --- Takes back the last step. What it made forget stays forgotten.
   function grouping.undo()
     local slot = undo_slot
@@ -3813,9 +3898,9 @@ function M.new(window)
     end
     if undo_flows then
       flows.undo()
-      if undo_segments then
-        segments.undo()
-      end
+    end
+    if undo_segments then
+      segments.undo()
     end
     if undo_joined then
       nodes[slot].peak = undo_peak
@@ -3911,7 +3996,7 @@ end
 
 --- A fresh engine for one capture.
 -- @param window longest time between two sightings of one packet, in seconds; nil: WINDOW
--- @return table: place, wants, frame, journal, undo, found
+-- @return table: place, wants, frame, journal, undo, found, learned
 function M.new(window)
   local grouping = packets.new(window or WINDOW)
   local found = grouping.found
@@ -3930,7 +4015,7 @@ function M.new(window)
   local made_at, grouped_at, directed_at
   local undo_directed, undo_number, undo_time
 
-  local engine = { found = found }
+  local engine = { found = found, learned = grouping.learned }
 
   local function keep_places(number)
     if made_at ~= number then

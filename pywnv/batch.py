@@ -17,6 +17,9 @@ if TYPE_CHECKING:
     from pywnv.capture.source import Capture
     from pywnv.topology import Topology
 
+# From a Lua runtime and the engine's modules, something to be used as the engine.
+Watch = Callable[[Any, Any], Any]
+
 # LuaJIT where lupa has it; the engine runs the same on the others, slower.
 RUNTIMES = ("luajit21", "luajit20", "lua54", "lua52")
 
@@ -54,9 +57,18 @@ def _row_lua(*, json: bool) -> str:
 class _Walker:
     """Feeds one capture to batch.lua and answers its questions about blocks that are no packets."""
 
-    def __init__(self, *, json: bool, window: float | None, topology: Topology | None, runtime: str | None) -> None:
+    def __init__(
+        self,
+        *,
+        json: bool,
+        window: float | None,
+        topology: Topology | None,
+        runtime: str | None,
+        watch: Watch | None,
+    ) -> None:
         self._lua = lua_runtime(runtime)
-        engine = self._lua.execute((engine_lua(topology) + "return modules.engine").encode())
+        modules = self._lua.execute((engine_lua(topology) + "return modules").encode())
+        engine = watch(self._lua, modules) if watch else modules[b"engine"]
         row = self._lua.execute(_row_lua(json=json).encode())
         self._batch = self._lua.execute(template_text("batch.lua").encode(), engine, row, self._block)
         self._batch[b"start"](window)
@@ -123,6 +135,7 @@ def annotate(
     warn: Callable[[str], None],
     topology: Topology | None = None,
     runtime: str | None = None,
+    watch: Watch | None = None,
 ) -> Iterator[bytes]:
     """The rows of a capture as CSV (without the header) or JSON lines.
 
@@ -134,8 +147,10 @@ def annotate(
         warn: is told what the user should know of the capture, in one line.
         topology: what the user knows of the host, or None.
         runtime: which of lupa's Luas; by default the fastest here.
+        watch: makes an engine that stands between the walker and the engine's modules.
 
     Raises:
         CaptureError: the capture is broken; rows before the break have been given.
     """
-    yield from _Walker(json=json, window=window, topology=topology, runtime=runtime).walk(capture, progress, warn)
+    walker = _Walker(json=json, window=window, topology=topology, runtime=runtime, watch=watch)
+    yield from walker.walk(capture, progress, warn)

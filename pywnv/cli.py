@@ -131,6 +131,23 @@ def annotate(
 
 
 @app.command()
+def explain(
+    capture: Annotated[Path, typer.Argument(help="pcapng or pcap, also gzipped.")],
+    frames: Annotated[list[int], typer.Argument(min=1, metavar="FRAME [FRAME]", help="One frame, or two to compare.")],
+) -> None:
+    """Show the path of a frame's packet; for two frames, why they are or are not the same packet.
+
+    Example: pywnv explain host.pcapng 7 9
+    """
+    from pywnv.explain import explain as lines_of
+
+    if len(frames) > 2 or len(set(frames)) != len(frames):
+        raise UsageError(f"explain: takes one frame or two different ones, not {' '.join(map(str, frames))}")
+    for line in lines_of(capture, tuple(frames), _warn):
+        typer.echo(line)
+
+
+@app.command()
 def generate(
     folder: Annotated[Path, typer.Option(help="Where lua/ and profiles/ are.")] = Path(),
     topology_file: TopologyFile = None,

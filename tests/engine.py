@@ -19,13 +19,13 @@ local engine = modules.engine
 local M = { hop = engine.hop, network = modules.link.network, read = modules.key.read, new_engine = engine.new }
 function M.new(window)
   local running, said = engine.new(window), {}
-  local function frame(number, time, place, buf, length)
-    local node = running.frame(number, time, place, buf, 1, #buf, length)
+  local function frame(number, time, place, buf, length, tag)
+    local node = running.frame(number, time, place, buf, 1, #buf, length, tag)
     local found = running.found
     engine.describe(said, node, found.packet, found.previous, found.verdict, found.evidence, found.rewritten,
       found.delta, found.elapsed, found.segment_of)
     return said.packet, said.appearance, said.previous, said.verdict, said.evidence or 0, said.rewritten, said.hop,
-      said.path, said.hop_delta, said.hop_elapsed
+      said.path, said.hop_delta, said.hop_elapsed, said.segment_of
   end
   return frame, running.undo
 end
@@ -46,6 +46,7 @@ class Said(NamedTuple):
     path: str | None
     delta: float | None
     elapsed: float | None
+    segment_of: int | None = None
 
 
 @cache
@@ -80,10 +81,14 @@ class Engine:
         name = name.encode() if isinstance(name, str) else name
         return self._driver[b"hop"](kind.encode(), id, name)
 
-    def frame(self, time: float | None, hop: Any, data: bytes, length: int | None = None) -> Said:
+    def frame(
+        self, time: float | None, hop: Any, data: bytes, length: int | None = None, tag: str | None = None
+    ) -> Said:
         self._number += 1
-        found = self._frame(self._number, time, hop, data, len(data) if length is None else length)
-        packet, appearance, previous, verdict, evidence, *texts, delta, elapsed = found
+        found = self._frame(
+            self._number, time, hop, data, len(data) if length is None else length, tag and tag.encode()
+        )
+        packet, appearance, previous, verdict, evidence, *texts, delta, elapsed, segment_of = found
         rewritten, name, path = (text if text is None else text.decode() for text in texts)
         return Said(
             int(packet),
@@ -96,6 +101,7 @@ class Engine:
             path,
             delta,
             elapsed,
+            None if segment_of is None else int(segment_of),
         )
 
     def undo(self) -> None:

@@ -5,12 +5,15 @@
 
 local codes, link, proof = ...
 
-local abs, floor, sub = math.abs, math.floor, string.sub
+local abs, byte, floor, sub = math.abs, string.byte, math.floor, string.sub
 
 local MOMENT = 1e-3 -- seconds in which a packet that cannot repeat is another sighting
 local TTL = 4294967296 -- of `soft` of `key`
 local LONGEST_TAGS = 8 -- bytes: two VLAN tags
 local COARSE = 4 -- different frames that share a timestamp to the nanosecond, before a clock is not believed
+local RETRY = 8 -- among the flags of 802.11
+local MOST_UNKNOWN = 20 -- sightings of one packet at a hop, where none has been seen that often: more are a storm
+local TCP = 6
 local EVIDENCE = codes.evidence
 
 local M = {}
@@ -29,6 +32,11 @@ local function shape_of(kind, form, header)
   return ""
 end
 
+local function radiotap_size(header)
+  local low, high = byte(header, 3, 4)
+  return high and high * 256 + low or 0
+end
+
 local function has_changed_addresses(kind, header, earlier)
   if kind == "ethernet" then
     return sub(header, 1, 12) ~= sub(earlier, 1, 12)
@@ -40,6 +48,17 @@ local function has_changed_addresses(kind, header, earlier)
   return false
 end
 
+-- Whether a frame has the Retry bit of 802.11 and the earlier one has not: it went over the air once more.
+local function is_retried(kind, form, header, earlier)
+  local at, earlier_at = 2, 2
+  if kind == "radiotap" then
+    at, earlier_at = at + radiotap_size(header), earlier_at + radiotap_size(earlier)
+  elseif kind ~= "wifi" and form ~= "wifi" then
+    return false
+  end
+  return floor((byte(header, at) or 0) / RETRY) % 2 > floor((byte(earlier, earlier_at) or 0) / RETRY) % 2
+end
+
 -- Whether a frame goes to where an earlier one came from: something sent it back, as a neighbour does a BFD echo.
 local function is_returned(header, earlier)
   return sub(header, 1, 6) == sub(earlier, 7, 12)
@@ -48,7 +67,7 @@ end
 --- A judge for one capture.
 -- @param slots  of packets: see `packets`
 -- @param tally  what is learned of this capture
--- @param flows  its TCP flows, which have read the frame
+-- @param flows  its TCP flows
 -- @return table: judge, note, undo
 function M.new(slots, tally, flows)
   local nodes, last_time, softs = slots.nodes, slots.last_time, slots.softs
@@ -92,20 +111,21 @@ function M.new(slots, tally, flows)
   -- @param time seconds
   -- @param hop  which has recorded the packet already
   -- @param key, content, soft, transport, form, header  of the frame, as `key.read` gives them
-  -- @param is_tcp whether `flows` has read it
   -- @return the code of the evidence, or nil where this is another packet or nothing tells
   -- @return whether the packet cannot repeat, so that the frame teaches, whatever it is taken for
-  function again.judge(slot, time, hop, key, content, soft, transport, form, header, is_tcp)
+  function again.judge(slot, time, hop, key, content, soft, transport, form, header)
     local node, class = nodes[slot], classes[slot]
     local earlier, gap = headers[slot], time - last_time[slot]
     local is_ethernet = hop.kind == "ethernet" and not form and not forms[slot]
     local has_moved = not form and has_changed_addresses(hop.kind, header, earlier)
     if is_ethernet and has_moved and is_returned(header, earlier) then
       return nil
+    elseif forms[slot] == form and is_retried(hop.kind, form, header, earlier) then
+      return nil
     end
     local ident = proof.ident(key)
     local unique = proof.is_unique(key, content, transport, tally.is_steady(class, ident))
-    if unique and not ident and is_tcp and flows.is_asked_for(hop, last_time[slot]) then
+    if unique and not ident and byte(key, 2) == TCP and flows.is_asked_for(key, transport, last_time[slot]) then
       return nil
     end
     if floor(soft / TTL) ~= floor(softs[slot] / TTL) then -- it fell, else the frame had not come here
@@ -122,11 +142,14 @@ function M.new(slots, tally, flows)
     end
     local bytes = soft == softs[slot] and EVIDENCE.bytes or EVIDENCE.rewritten
     if node.hop == hop and not (is_ethernet and has_moved) and is_new_shape(slot, hop.kind, form, header) then
-      return bytes
+      return bytes, unique and (form == "wifi" or forms[slot] == "wifi") -- else each shape is a hop of its own
     end
     local count = node.counts[hop]
     local expected = tally.expects(class, hop, count + 1, gap)
-    if unique then
+    if unique and not expected and (class.is_storm or count >= MOST_UNKNOWN) then
+      tally.distrust(class)
+      return nil
+    elseif unique then
       local is_another = tally.never(class, hop, count + 1, gap) or node.hop ~= hop and not expected
       return not is_another and bytes or nil, true
     end

@@ -12,7 +12,6 @@ local LARGE = 1500 -- bytes behind the link header: what no Ethernet carries mus
 local MOST_LARGE = 64 -- of a flow, in a generation
 local SAME_HOP = 1e-3 -- seconds in which one interface may show both
 local LEAST_PARTS = 2
-local NONE = { last = 0 }
 
 local M = {}
 
@@ -23,7 +22,7 @@ local M = {}
 -- @return table: note, whole, repeated, parts, forget, undo
 function M.new(slots, window, slot_of)
   local keys, contents, nodes, last_time = slots.keys, slots.contents, slots.nodes, slots.last_time
-  -- By flow, large frames; by flow and sequence number, smaller segments: each of two generations.
+  -- By flow, large frames; by flow and sequence number, all: each of two generations.
   local large, old_large, parts, old_parts = {}, {}, {}, {}
   local undo_entry, undo_hop, undo_cut, undo_each
   local cuts = {}
@@ -37,8 +36,8 @@ function M.new(slots, window, slot_of)
   -- @param flows what `tcp` has read of it
   function cuts.note(id, flows, key)
     local flow, seq = flows.flow.id, flows.seq
+    parts[flow * WRAP + seq] = id
     if not is_large(key) then
-      parts[flow * WRAP + seq] = id
       return
     end
     local list = large[flow]
@@ -84,25 +83,25 @@ function M.new(slots, window, slot_of)
     return soon and not again and entry.ack == flows.ack and counts_on(entry, ident, offset, flows.size)
   end
 
-  -- The latest large frame that holds a segment's data: its entry, its slot, and the offset.
-  local function find(flows, key, transport, content, fits)
-    local flow, size = flows.flow.id, flows.size
-    for _, lists in ipairs({ large, old_large }) do
-      local list = lists[flow] or NONE
-      for back = 1, MOST_LARGE do
-        local entry = list[(list.last - back) % MOST_LARGE + 1]
-        local slot = entry and slot_of(entry.id)
-        local offset = entry and (flows.seq - entry.seq) % WRAP
-        if
-          slot
-          and keys[slot] == entry.key
-          and size < entry.size
-          and offset + size <= entry.size
-          and fits(entry, slot, offset)
-          and same_data(slot, content, key, transport, offset)
-        then
-          return entry, slot, offset
-        end
+  -- The latest large frame of a list that holds a segment's data: its entry, its slot, and the offset.
+  -- @param time of the segment, where it must have been cut from that; nil: where it may have been sent again
+  local function find(list, flows, key, transport, content, time, hop, ident)
+    local size = flows.size
+    for back = 1, MOST_LARGE do
+      local entry = list[(list.last - back) % MOST_LARGE + 1]
+      if not entry then
+        return nil
+      end
+      local slot, offset = slot_of(entry.id), (flows.seq - entry.seq) % WRAP
+      if
+        slot
+        and keys[slot] == entry.key
+        and size < entry.size
+        and offset + size <= entry.size
+        and (not time or is_cut_from(entry, slot, time, hop, flows, ident, offset))
+        and same_data(slot, content, key, transport, offset)
+      then
+        return entry, slot, offset
       end
     end
     return nil
@@ -111,18 +110,22 @@ function M.new(slots, window, slot_of)
   --- The slot of the larger frame that a segment was cut from; nil where there is none.
   function cuts.whole(time, hop, flows, key, transport, content)
     undo_entry = nil
-    if not (large[flows.flow.id] or old_large[flows.flow.id]) then
+    local list, old_list = large[flows.flow.id], old_large[flows.flow.id]
+    if not (list or old_list) then
       return nil
     end
-    local ident, size = proof.ident(key), flows.size
-    local entry, slot, offset = find(flows, key, transport, content, function(entry, slot, offset)
-      return is_cut_from(entry, slot, time, hop, flows, ident, offset)
-    end)
+    local ident, entry, slot, offset = proof.ident(key), nil, nil, nil
+    if list then
+      entry, slot, offset = find(list, flows, key, transport, content, time, hop, ident)
+    end
+    if not entry and old_list then
+      entry, slot, offset = find(old_list, flows, key, transport, content, time, hop, ident)
+    end
     if entry then
       undo_entry, undo_hop, undo_cut, undo_each = entry, hop, entry.cut[hop], entry.each
-      entry.cut[hop] = offset + size
-      if offset + size < entry.size then
-        entry.each = size
+      entry.cut[hop] = offset + flows.size
+      if offset + flows.size < entry.size then
+        entry.each = flows.size
       end
     end
     return slot
@@ -130,9 +133,14 @@ function M.new(slots, window, slot_of)
 
   --- The slot of the larger frame that a retransmission repeats a part of; nil where there is none.
   function cuts.repeated(flows, key, transport, content)
-    local _, slot = find(flows, key, transport, content, function()
-      return true
-    end)
+    local list, old_list = large[flows.flow.id], old_large[flows.flow.id]
+    local _, slot = nil, nil
+    if list then
+      _, slot = find(list, flows, key, transport, content)
+    end
+    if not slot and old_list then
+      _, slot = find(old_list, flows, key, transport, content)
+    end
     return slot
   end
 

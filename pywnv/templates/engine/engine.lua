@@ -57,7 +57,7 @@ end
 
 --- A fresh engine for one capture.
 -- @param window longest time between two sightings of one packet, in seconds; nil: WINDOW
--- @return table: place, wants, frame, journal, undo, found
+-- @return table: place, wants, frame, journal, undo, found, learned
 function M.new(window)
   local grouping = packets.new(window or WINDOW)
   local found = grouping.found
@@ -76,7 +76,7 @@ function M.new(window)
   local made_at, grouped_at, directed_at
   local undo_directed, undo_number, undo_time
 
-  local engine = { found = found }
+  local engine = { found = found, learned = grouping.learned }
 
   local function keep_places(number)
     if made_at ~= number then

@@ -19,6 +19,7 @@ local TIGHT, LEAST_TIGHT, NEW_TIGHT = 1.5, 15e-6, 60e-6
 local MOST_SKIPS = 256 -- packets of a queue that a frame may rule out for its hop at once
 
 local SETTLED = 3e-3 -- seconds after which a hop shows a packet no more
+local DUE = 30e-6 -- seconds within which a hop mostly shows a packet again
 local MOST_AGAIN = 32 -- packets with the same bytes that a frame at their hop may show again
 local MOST_SIGHTINGS = 32 -- at one hop that are counted
 
@@ -124,7 +125,7 @@ function M.new(window)
 
   -- The slot of the packet that a frame shows again; the evidence where its hop has recorded it already; the slot of
   -- the packet that teaches by it, there also where the frame is not taken for it; whether no other could be meant.
-  local function match(entry, number, time, hop, key, content, soft, cut, header, transport, form, is_tcp)
+  local function match(entry, number, time, hop, key, content, soft, cut, header, transport, form)
     if type(entry) == "number" then
       local slot = slot_of(entry)
       if not slot or not fits(slot, number, time, content, cut, soft) then
@@ -132,7 +133,7 @@ function M.new(window)
       elseif not nodes[slot].counts[hop] then
         return slot, nil, nil, true
       elseif classes[slot] then
-        local evidence, teaches = again.judge(slot, time, hop, key, content, soft, transport, form, header, is_tcp)
+        local evidence, teaches = again.judge(slot, time, hop, key, content, soft, transport, form, header)
         return evidence and slot, evidence, teaches and slot
       end
       return nil
@@ -146,14 +147,22 @@ function M.new(window)
       return slot_of(entry[index]), nil, nil, index == entry.last
     end
     memory.prune(entry)
-    local lesson
-    for at = max(entry.first, entry.last - MOST_AGAIN + 1), entry.last do
-      local slot = slot_of(entry[at])
-      if nodes[slot].counts[hop] and classes[slot] and fits(slot, number, time, content, cut, soft) then
-        local evidence, teaches = again.judge(slot, time, hop, key, content, soft, transport, form, header, is_tcp)
-        lesson = teaches and slot
-        if evidence then
-          return slot, evidence, lesson
+    local first, lesson = max(entry.first, entry.last - MOST_AGAIN + 1), nil
+    for pass = 1, 2 do -- first those whose next sighting is due, then those that wait
+      for at = first, entry.last do
+        local slot = slot_of(entry[at])
+        local is_due = abs(time - last_time[slot]) <= DUE and floor(soft / TTL) == floor(softs[slot] / TTL)
+        if
+          is_due == (pass == 1)
+          and nodes[slot].counts[hop]
+          and classes[slot]
+          and fits(slot, number, time, content, cut, soft)
+        then
+          local evidence, teaches = again.judge(slot, time, hop, key, content, soft, transport, form, header)
+          lesson = teaches and slot
+          if evidence then
+            return slot, evidence, lesson
+          end
         end
       end
     end
@@ -323,7 +332,6 @@ function M.new(window)
     settle(max(time, memory.latest) - SETTLED - 2 * memory.disorder)
     again.note(time, key)
     local entry = find(key)
-    local is_tcp = transport and byte(key, 2) == TCP and flows.read(key, transport)
     local slot, evidence, lesson, alone, is_equal
     if tag then
       slot, is_equal = ids.find(tag, time, key)
@@ -331,18 +339,18 @@ function M.new(window)
     end
     if entry and not slot and not (tag and ids.are_believed()) then
       slot, evidence, lesson, alone =
-        match(entry, number, time, hop, key, content, soft, cut, header, transport, form, is_tcp)
+        match(entry, number, time, hop, key, content, soft, cut, header, transport, form)
       is_equal = true
       if lesson then
         count_sighting(lesson, hop, slot and abs(time - last_time[slot]))
       end
     end
-    undo_ids, undo_flows, undo_segments = tag, is_tcp and not (slot and nodes[slot].counts[hop]), false
-    local is_sent_again = undo_flows and flows.see(hop, time)
+    undo_ids, undo_flows, undo_segments = tag, false, false
     local node = slot and is_equal and join(slot, number, time, hop, header, form, soft, evidence, alone)
     if node then
       return node
     end
+    local is_tcp = transport and byte(key, 2) == TCP and flows.read(key, transport)
     local mark = mark_of(key, content, transport)
     if slot and not is_equal then
       local duplicate = VERDICT.duplicate
@@ -352,6 +360,8 @@ function M.new(window)
     end
     if not node then
       local verdict = VERDICT.original
+      undo_flows = is_tcp
+      local is_sent_again = is_tcp and flows.see(hop, time)
       if is_sent_again then
         verdict = VERDICT.retransmission
       elseif entry and repeats(entry, time, hop, content, soft) then
@@ -387,6 +397,11 @@ function M.new(window)
     return paths:step(nil, hop)
   end
 
+  --- What is known of how often a hop records one packet of a frame's sender: see `tally.known`.
+  function grouping.learned(hop, key, header, form)
+    return tally.known(tally.class(header, form, key), hop)
+  end
+
   --- Takes back the last step. What it made forget stays forgotten.
   function grouping.undo()
     local slot = undo_slot
@@ -399,9 +414,9 @@ function M.new(window)
     end
     if undo_flows then
       flows.undo()
-      if undo_segments then
-        segments.undo()
-      end
+    end
+    if undo_segments then
+      segments.undo()
     end
     if undo_joined then
       nodes[slot].peak = undo_peak

@@ -15,7 +15,8 @@ local SAMPLE = 8
 local FORGET_AT = 128 -- old counts are halved there, so that what changes is learned
 local SURE = 8 -- packets without a further sighting that make its absence a rule
 local RARE = 12 -- of so many packets without a further sighting, one with it is the network's making
-local FEW = 4 -- sightings that let all senders of a hop speak for a new one
+local MOST_TOLD = 16 -- sightings
+local FEW = 4 -- sightings that let all senders of a hop speak for a new one; IP IDs that tell a sender from a scanner
 -- A sighting may follow the one before after so many times the usual gap, or seconds; later ones are other packets,
 -- even those that cannot repeat by themselves: the network doubled them.
 local LOOSE, LEAST_LOOSE = 8, 100e-6
@@ -99,6 +100,9 @@ function M.new()
       sender.known = sender.known + 1
     end
     idents[ident] = (idents[ident] or 0) + more
+    if idents[ident] == 2 and sender.known < FEW then -- what its packets have taught counts no more
+      class.at, sender.at = {}, {}
+    end
   end
 
   --- Whether a sender gave several packets this IP ID (nil: none).
@@ -138,8 +142,18 @@ function M.new()
     end
   end
 
+  --- Gives up a class: one packet of it came on and on, as in a loop of the network, or a flood.
+  function tally.distrust(class)
+    if not class.is_storm then
+      class.is_storm, class.at, class.sender.at = true, {}, {}
+    end
+  end
+
   --- For how many packets of a class the next one stands: enough have taught after a while.
   function tally.weight(class)
+    if class.is_storm then
+      return 0
+    end
     class.taught = class.taught + 1
     if class.taught <= ENOUGH then
       return 1
@@ -193,14 +207,31 @@ function M.new()
     return misses > 0 and hits * RARE < misses
   end
 
-  --- Whether it is a rule that a hop does not show packets of a class an n-th time, or not after so many seconds.
+  --- Whether it is a rule that a hop does not show packets of a class an n-th time, or seldom and not so late.
   function tally.never(class, hop, n, gap)
     local hits, misses = counts(class, hop, n)
     if misses >= SURE and hits * RARE < misses then
       return true
     end
     local known = class.at[hop]
-    return known ~= nil and (known.hits[2] or 0) >= FEW and gap > max(LATE * known.gap, LEAST_LATE)
+    return known ~= nil
+      and (known.hits[2] or 0) >= FEW
+      and hits < misses
+      and gap > max(LATE * known.gap, LEAST_LATE)
+  end
+
+  --- What is known of a class at a hop.
+  -- @return a list of pairs {hits, misses}, for the 2nd, 3rd ... sighting
+  function tally.known(class, hop)
+    local list = {}
+    for n = 2, MOST_TOLD do
+      local hits, misses = counts(class, hop, n)
+      if hits + misses == 0 then
+        break
+      end
+      list[#list + 1] = { hits, misses }
+    end
+    return list
   end
 
   return tally

@@ -1,11 +1,11 @@
---- Follows TCP flows, hop by hop: what was sent before, what was cut from a larger frame, what was built from smaller.
+--- Follows TCP flows, by the packets that are new: what was sent before.
 --
--- Says what Wireshark's TCP analysis says of a capture made at one hop, but is asked of packets, not of frames.
+-- Says what Wireshark's TCP analysis says of a capture made at one hop, where it is asked of frames.
 -- Sources: RFC 9293; Wireshark's epan/dissectors/packet-tcp.c (what it calls a retransmission).
 
 local proof = ...
 
-local byte, sub, floor = string.byte, string.sub, math.floor
+local byte, floor, min, sub = string.byte, math.floor, math.min, string.sub
 
 local WRAP, HALF = 2 ^ 32, 2 ^ 31
 local FIN, SYN, RST, ACK = 1, 2, 4, 16
@@ -39,11 +39,12 @@ function M.new()
   local flows = {}
 
   -- The last `see`, so that it can be undone.
-  local undo_seen, undo_start, undo_next, undo_time, undo_ack, undo_ack_time, undo_dups, undo_window, undo_holes
+  local undo_flow, undo_ack, undo_ack_time, undo_dups, undo_window
+  local undo_seen, undo_start, undo_next, undo_time, undo_holes
 
   local function new_flow()
     last_id = last_id + 1
-    return { id = last_id, seen = {} }
+    return { id = last_id, seen = {}, dups = 0 }
   end
 
   local function flow_of(key, transport)
@@ -111,25 +112,26 @@ function M.new()
 
   local function leave_hole(seen, from, to)
     local holes = { { from, to } }
-    for at = 1, math.min(#seen.holes, MOST_HOLES - 1) do
+    for at = 1, min(#seen.holes, MOST_HOLES - 1) do
       holes[at + 1] = seen.holes[at]
     end
     seen.holes = holes
   end
 
-  local function is_sent_again(seen, back, time, seq, after)
+  local function is_sent_again(seen, flow, time, seq, after)
     if not fill(seen, seq, after) then
       return true
     end
     -- Not seen here, but it may have been lost on its way to here.
-    if back and back.dups >= LEAST_DUPLICATE_ACKS and back.ack == seq and time - back.ack_time < FAST then
+    local back = flow.back
+    if back.dups >= LEAST_DUPLICATE_ACKS and back.ack == seq and time - back.ack_time < FAST then
       return true
     end
-    return time - seen.time >= (seen.round_trip or REORDERED)
+    return time - seen.time >= (flow.round_trip or REORDERED)
   end
 
   -- Sequence numbers, for a segment with data, SYN or FIN.
-  local function advance(seen, back, time, seq, flags, size)
+  local function advance(seen, flow, time, seq, flags, size)
     local has_syn = is_set(flags, SYN)
     local after = seq + size + (has_syn and 1 or 0) + (is_set(flags, FIN) and 1 or 0)
     after = after % WRAP
@@ -142,7 +144,7 @@ function M.new()
     if is_probe then
       return false -- a keep-alive, or what looks whether a window has opened
     end
-    local again = ahead < 0 and not (ahead == -1 and size > 1) and is_sent_again(seen, back, time, seq, after)
+    local again = ahead < 0 and not (ahead == -1 and size > 1) and is_sent_again(seen, flow, time, seq, after)
     if ahead > 0 then
       leave_hole(seen, seen.next, seq)
     end
@@ -152,54 +154,60 @@ function M.new()
     return again
   end
 
-  --- Takes what `read` has read as seen at a hop, for the first time there.
+  -- Notes what an end has acknowledged, whether it did so again and again, and how long the first answer took.
+  local function acknowledge(flow, time, occupies)
+    local ack, window, syn_time = flows.ack, flows.window, flow.syn_time
+    if ack ~= flow.ack then
+      flow.dups = 0
+    elseif not occupies and flow.window == window then
+      flow.dups = flow.dups + 1
+    end
+    if not flow.round_trip and syn_time and flow.back.syn_time and not is_set(flows.flags, SYN) then
+      flow.round_trip = time - min(syn_time, flow.back.syn_time)
+      flow.back.round_trip = flow.round_trip
+    end
+    flow.ack, flow.ack_time = ack, time
+  end
+
+  --- Takes what `read` has read as a new packet, first seen at a hop.
   -- @return whether its data was sent before
   function flows.see(hop, time)
-    local flow, seq, ack, flags, size = flows.flow, flows.seq, flows.ack, flows.flags, flows.size
-    local seen, back = flow.seen[hop], flow.back.seen[hop]
+    local flow, flags, size = flows.flow, flows.flags, flows.size
+    local seen = flow.seen[hop]
     if not seen then
-      seen = { holes = {}, dups = 0 }
+      seen = { holes = {} }
       flow.seen[hop] = seen
     end
+    undo_flow, undo_ack, undo_ack_time, undo_dups, undo_window = flow, flow.ack, flow.ack_time, flow.dups, flow.window
     undo_seen, undo_start, undo_next, undo_time, undo_holes = seen, seen.start, seen.next, seen.time, seen.holes
-    undo_ack, undo_ack_time, undo_dups, undo_window = seen.ack, seen.ack_time, seen.dups, seen.window
     if is_set(flags, RST) then
       return false
     end
     local occupies = size > 0 or flags % 4 > 0
     if is_set(flags, ACK) then
-      if ack ~= seen.ack then
-        seen.dups = 0
-      elseif not occupies and seen.window == flows.window and (not seen.next or seen.next == seq) then
-        seen.dups = seen.dups + 1
-      end
-      if not seen.round_trip and back and back.syn_time and not is_set(flags, SYN) and seen.syn_time then
-        local took = time - math.min(seen.syn_time, back.syn_time)
-        seen.round_trip, back.round_trip = took, took
-      end
-      seen.ack, seen.ack_time = ack, time
+      acknowledge(flow, time, occupies)
     end
-    seen.window = flows.window
+    flow.window = flows.window
     if is_set(flags, SYN) then
-      seen.syn_time = time
+      flow.syn_time = time
     end
-    return occupies and advance(seen, back, time, seq, flags, size)
+    return occupies and advance(seen, flow, time, flows.seq, flags, size)
   end
 
-  --- Whether the other end has asked, since a moment, for what `read` has read: then it is sent again.
-  function flows.is_asked_for(hop, since)
-    local back = flows.flow.back.seen[hop]
-    return back ~= nil and back.dups > 0 and back.ack == flows.seq and back.ack_time > since
+  --- Whether the other end has asked, since a moment, for what a packet carries: then it is sent again.
+  function flows.is_asked_for(key, transport, since)
+    if not flows.read(key, transport) then
+      return false
+    end
+    local back = flows.flow.back
+    return back.dups > 0 and back.ack == flows.seq and back.ack_time > since
   end
 
   --- Takes back the last `see`.
   function flows.undo()
-    local seen = undo_seen
-    if seen then
-      seen.start, seen.next, seen.time, seen.holes = undo_start, undo_next, undo_time, undo_holes
-      seen.ack, seen.ack_time, seen.dups, seen.window = undo_ack, undo_ack_time, undo_dups, undo_window
-      undo_seen = nil
-    end
+    local flow, seen = undo_flow, undo_seen
+    flow.ack, flow.ack_time, flow.dups, flow.window = undo_ack, undo_ack_time, undo_dups, undo_window
+    seen.start, seen.next, seen.time, seen.holes = undo_start, undo_next, undo_time, undo_holes
   end
 
   return flows

@@ -1,0 +1,228 @@
+"""Why two frames are, or are not, the same packet; and the path of one packet."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pywnv.errors import UsageError
+from pywnv.generate import template_text
+
+if TYPE_CHECKING:
+    from pywnv.batch import Watch
+
+REACH = 2**20  # frames: the engine joins nothing over more
+MOMENT = 1e-3  # seconds in which a hop shows a packet again; templates/engine/again.lua
+Row = dict[str, Any]  # of `annotate --format jsonl`
+
+EVIDENCE = {
+    "packet-id": "the capture tool gave both the same packet id",
+    "bytes": "their bytes are equal, from the network header on",
+    "rewritten": "their bytes are equal but for what a hop may change",
+    "segment": "one holds a part of the other's TCP data",
+    "learned": "their bytes are equal, and this hop is known to record packets of this sender more than once",
+}
+
+
+@dataclass(frozen=True)
+class Difference:
+    """The first difference of two frames, from their network headers on.
+
+    Attributes:
+        field: its name.
+        soft: whether a hop may change it.
+        values: of both frames, in hexadecimal; of a long field, 8 bytes from the first that differs.
+        offset: of that byte in the first frame.
+    """
+
+    field: str
+    soft: bool
+    values: tuple[str, str]
+    offset: int
+
+
+@dataclass(frozen=True)
+class Pair:
+    """Two frames compared.
+
+    Attributes:
+        rows: of both, as annotate writes them.
+        gap: seconds from the first to the second; None where one has no time.
+        difference: the first; None where they are equal as far as both were captured.
+        window: longest time between two sightings of a packet, in seconds.
+        learned: for the 2nd, 3rd ... sighting at the later frame's hop: of the packets of its sender that cannot
+            repeat, how many were seen that often, and how many were not.
+    """
+
+    rows: tuple[Row, Row]
+    gap: float | None
+    difference: Difference | None
+    window: float
+    learned: tuple[tuple[float, float], ...]
+
+
+def sightings(capture: Path, frame: int, warn: Callable[[str], None] = lambda _: None) -> list[Row]:
+    """The rows of all frames that show the packet of a frame, in file order.
+
+    Raises:
+        CaptureError: the capture cannot be read.
+        UsageError: there is no such frame.
+    """
+    # Twice through the file, rather than all its rows in memory.
+    (row,) = _rows(capture, {frame}, warn)
+    if row["packet"] is None:
+        return [row]
+    return [found for found in _walk(capture, frame + REACH, warn) if found["packet"] == row["packet"]]
+
+
+def compare(capture: Path, first: int, second: int, warn: Callable[[str], None] = lambda _: None) -> Pair:
+    """Compares two frames.
+
+    Raises:
+        CaptureError: the capture cannot be read.
+        UsageError: there is no such frame, or it is no packet.
+    """
+    eyes: list[Any] = []
+
+    def watch(lua: Any, modules: Any) -> Any:
+        wanted = lua.table_from({first: True, second: True})
+        eyes.append(lua.execute(template_text("explain.lua").encode(), modules, wanted))
+        return eyes[0][b"engine"]
+
+    first, second = sorted((first, second))
+    one, other = _rows(capture, {first, second}, warn, watch)
+    for row in (one, other):
+        if row["packet"] is None:
+            raise UsageError(f"{capture}: frame {row['frame']} is no packet")
+    found = eyes[0][b"difference"](first, second)
+    difference = None
+    if found:
+        name, soft, value, other_value, offset = (found[at] for at in range(1, 6))
+        difference = Difference(name.decode(), bool(soft), (value.decode(), other_value.decode()), int(offset))
+    learned = tuple((pair[1], pair[2]) for pair in eyes[0][b"learned"](second).values())
+    return Pair((one, other), eyes[0][b"gap"](first, second), difference, eyes[0][b"window"], learned)
+
+
+def _walk(capture: Path, last: int, warn: Callable[[str], None], watch: Watch | None = None) -> Iterator[Row]:
+    """The rows of a capture, up to a frame."""
+    from pywnv.batch import annotate
+    from pywnv.capture.source import STDIN, open_capture
+
+    if capture == STDIN:
+        raise UsageError("explain: reads the capture twice, so it takes a file, not stdin")
+    with open_capture(capture) as opened:
+        for piece in annotate(opened, json=True, window=None, progress=lambda _: None, warn=warn, watch=watch):
+            for line in piece.splitlines():
+                row: Row = json.loads(line)
+                yield row
+                if row["frame"] >= last:
+                    return
+
+
+def _rows(capture: Path, frames: set[int], warn: Callable[[str], None], watch: Watch | None = None) -> list[Row]:
+    """The rows of some frames."""
+    number, found = 0, []
+    for row in _walk(capture, max(frames), warn, watch):
+        number = row["frame"]
+        if number in frames:
+            found.append(row)
+    if len(found) < len(frames):
+        raise UsageError(f"{capture}: has no frame {max(frames)}, but {number} frames")
+    return found
+
+
+def microseconds(seconds: float | None) -> str:
+    """A time for people; nothing for None."""
+    return "" if seconds is None else f"{seconds * 1e6:.3f} µs"
+
+
+def path_lines(rows: list[Row]) -> list[str]:
+    """The sightings of one packet as lines of a table, the headings first."""
+    headings = ("frame", "hop", "delta", "elapsed", "verdict", "evidence", "rewritten")
+    table: list[tuple[str, ...]] = [headings]
+    for row in rows:
+        delta, elapsed = microseconds(row["hop_delta"]), microseconds(row["hop_elapsed"])
+        names = (row[column] or "" for column in ("verdict", "evidence", "rewritten"))
+        table.append((str(row["frame"]), row["hop"] or "", delta, elapsed, *names))
+    widths = [max(map(len, column)) for column in zip(*table, strict=True)]
+    numbers = {headings.index(name) for name in ("frame", "delta", "elapsed")}
+    return [
+        "  ".join(
+            cell.rjust(width) if at in numbers else cell.ljust(width)
+            for at, (cell, width) in enumerate(zip(cells, widths, strict=True))
+        ).rstrip()
+        for cells in table
+    ]
+
+
+def reasons(pair: Pair) -> list[str]:
+    """Why two frames are, or are not, the same packet: one sentence a line, the answer first."""
+    first, second = pair.rows
+    names = f"Frames {first['frame']} and {second['frame']}"
+    joined = first["packet"] == second["packet"]
+    lines = [f"{names} are {'the same packet' if joined else 'not known to be the same packet'}."]
+    if joined:
+        lines.append(f"Evidence for frame {second['frame']}: {EVIDENCE.get(second['evidence'], 'none')}.")
+    if second["segment_of"]:
+        how = "was cut from" if second["verdict"] == "segment" else "repeats a part of"
+        lines.append(f"Frame {second['frame']} {how} the larger frame {second['segment_of']}.")
+    lines.append(_difference(pair.difference, first["frame"], second["frame"], joined=joined))
+    if pair.gap is None:
+        lines.append("One of them has no time, so it is never taken for another's sighting.")
+        return lines
+    when = f"{microseconds(abs(pair.gap))} {'later' if pair.gap >= 0 else 'earlier'}"
+    lines.append(f"Frame {second['frame']} comes {when}; the window is {pair.window * 1e3:g} ms.")
+    if first["hop"] == second["hop"] and first["interface"] == second["interface"]:
+        lines += _one_hop(pair, joined=joined, gap=abs(pair.gap))
+    return lines
+
+
+def _difference(found: Difference | None, first: int, second: int, *, joined: bool) -> str:
+    if found is None:
+        return "From the network header on they are equal, as far as both were captured."
+    kind = "What differs first, and a hop may change" if found.soft or joined else "They differ"
+    one, other = found.values
+    return f"{kind}: {found.field} (byte {found.offset}), 0x{one} in frame {first}, 0x{other} in frame {second}."
+
+
+def _one_hop(pair: Pair, *, joined: bool, gap: float) -> list[str]:
+    lines = ["Both were seen at the same hop, where equal bytes may also be another packet that was sent."]
+    for times, (hits, misses) in enumerate(pair.learned, 2):
+        lines.append(
+            f"Learned before: of {hits + misses:.0f} packets of this sender that cannot repeat, {hits:.0f} were seen"
+            f" {times} times at this hop."
+        )
+    if not pair.learned:
+        lines.append("Nothing has been learned before of how often this hop records packets of this sender.")
+    if not joined and gap > MOMENT and not (pair.difference and not pair.difference.soft):
+        lines.append(f"A hop shows a packet again within {MOMENT * 1e3:g} ms, unless it was routed between.")
+    return lines
+
+
+def explain(capture: Path, frames: tuple[int, ...], warn: Callable[[str], None]) -> Iterator[str]:
+    """Explains one frame or two, for people.
+
+    Yields:
+        Lines of text.
+
+    Raises:
+        CaptureError: the capture cannot be read.
+        UsageError: there is no such frame.
+    """
+    if len(frames) == 2:
+        yield from reasons(compare(capture, *frames, warn=warn))
+    shown: set[int] = set()
+    for frame in frames:
+        rows = sightings(capture, frame, warn)
+        packet = rows[0]["packet"]
+        if packet is None:
+            yield f"Frame {frame} is no packet."
+        elif packet not in shown:
+            shown.add(packet)
+            yield from ("", f"Packet {packet}") if len(frames) == 2 else (f"Packet {packet}",)
+            yield from path_lines(rows)
+            if rows[-1]["path"]:
+                yield f"path: {rows[-1]['path']}"

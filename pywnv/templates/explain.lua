@@ -1,0 +1,183 @@
+--- Watches some frames on their way through the engine, and says where two of them differ.
+--
+-- It stands between `batch` and the engine, and changes nothing.
+-- Sources of the layouts: RFC 791, RFC 8200, RFC 9293, RFC 768, RFC 792, RFC 4443, RFC 826.
+
+local modules, wanted = ...
+
+local key = modules.key
+local byte, floor, format, min, sub = string.byte, math.floor, string.format, math.min, string.sub
+
+local SPAN = 16 -- of `key.read`; what it gives here is not kept
+
+local LONG = 8 -- bytes of a field
+
+local M = { frames = {} }
+
+-- name, first byte, bytes; what a hop may change is marked.
+local IPV4 = {
+  { "version and header length", 0, 1 },
+  { "DSCP and ECN", 1, 1 },
+  { "total length", 2, 2 },
+  { "identification", 4, 2 },
+  { "flags and fragment offset", 6, 2 },
+  { "TTL", 8, 1, true },
+  { "protocol", 9, 1 },
+  { "header checksum", 10, 2, true },
+  { "source address", 12, 4 },
+  { "destination address", 16, 4 },
+}
+local IPV6 = {
+  { "version, traffic class, flow label", 0, 4 },
+  { "payload length", 4, 2 },
+  { "next header", 6, 1 },
+  { "hop limit", 7, 1, true },
+  { "source address", 8, 16 },
+  { "destination address", 24, 16 },
+}
+local PORTS = { { "source port", 0, 2 }, { "destination port", 2, 2 } }
+local TRANSPORT = {
+  [6] = {
+    name = "TCP",
+    size = 20,
+    PORTS[1],
+    PORTS[2],
+    { "sequence number", 4, 4 },
+    { "acknowledgement number", 8, 4 },
+    { "header length and flags", 12, 2 },
+    { "window", 14, 2 },
+    { "checksum", 16, 2, true },
+    { "urgent pointer", 18, 2 },
+  },
+  [17] = { name = "UDP", size = 8, PORTS[1], PORTS[2], { "length", 4, 2 }, { "checksum", 6, 2, true } },
+  [1] = { name = "ICMP", size = 8, { "type and code", 0, 2 }, { "checksum", 2, 2, true }, { "rest of header", 4, 4 } },
+}
+TRANSPORT[58] = TRANSPORT[1]
+
+local function add(fields, layer, list, base)
+  for _, field in ipairs(list) do
+    local name = layer .. " " .. field[1]
+    fields[#fields + 1] = { name = name, at = base + field[2], size = field[3], soft = field[4] }
+  end
+end
+
+-- The fields of a frame from its network header on, each with the offset of its first byte from there.
+local function fields_of(frame)
+  local fields, data = {}, frame.data
+  if not frame.l3 then
+    return { { name = "frame", at = 0, size = #data } }, 1
+  end
+  local l3 = frame.l3
+  local first = byte(data, l3) or 0
+  local transport, protocol
+  if frame.transport and first < 0x50 then
+    transport, protocol = first % 16 * 4, byte(data, l3 + 9)
+    add(fields, "IPv4", IPV4, 0)
+    if transport > 20 then
+      add(fields, "IPv4", { { "options", 20, transport - 20 } }, 0)
+    end
+  elseif frame.transport then
+    transport, protocol = frame.transport - 10 + 8, byte(frame.key, 2)
+    add(fields, "IPv6", IPV6, 0)
+    if transport > 40 then
+      add(fields, "IPv6", { { "extension headers", 40, transport - 40 } }, 0)
+    end
+  end
+  local list = TRANSPORT[protocol]
+  local payload = transport or 0
+  if list then
+    add(fields, list.name, list, transport)
+    payload = transport + list.size
+    if list.name == "TCP" then
+      local header = floor((byte(data, l3 + transport + 12) or 0x50) / 16) * 4
+      if header > 20 then
+        add(fields, "TCP", { { "options", 20, header - 20 } }, transport)
+        payload = transport + header
+      end
+    end
+  end
+  fields[#fields + 1] = { name = "payload", at = payload, size = math.max(#data - l3 + 1 - payload, 0) }
+  return fields, l3
+end
+
+local function hexadecimal(text)
+  return (text:gsub(".", function(character)
+    return format("%02x", byte(character))
+  end))
+end
+
+--- The first difference of two watched frames behind their link headers: in what no hop changes or, failing that, in
+-- what one may.
+-- @return a list: name of the field; whether a hop may change it; both values in hexadecimal, of a long field the 8
+--   bytes from the first that differs; the offset of that byte in the first frame, from 0. nil: as far as both were
+--   captured, they are equal
+function M.difference(first, second)
+  local one, other = M.frames[first], M.frames[second]
+  local fields, start = fields_of(one)
+  local _, other_start = fields_of(other)
+  local soft
+  for _, field in ipairs(fields) do
+    for at = field.at, field.at + field.size - 1 do
+      local a, b = byte(one.data, start + at), byte(other.data, other_start + at)
+      if a and b and a ~= b then
+        local from = field.size > LONG and at or field.at
+        local stop = min(field.at + field.size, from + LONG) - 1
+        local found = {
+          field.name,
+          field.soft or false,
+          hexadecimal(sub(one.data, start + from, start + stop)),
+          hexadecimal(sub(other.data, other_start + from, other_start + stop)),
+          start + at - 1,
+        }
+        if not field.soft then
+          return found
+        end
+        soft = soft or found
+        break
+      end
+    end
+  end
+  return soft
+end
+
+--- Seconds from one watched frame to another; nil where one has no time.
+function M.gap(first, second)
+  local time, later = M.frames[first].time, M.frames[second].time
+  return time and later and later - time
+end
+
+--- What was known of how often a frame's hop records one packet of its sender, before the frame came.
+-- @return a list of pairs: packets that were seen an n-th time, and that were not, for n = 2, 3 ...
+function M.learned(number)
+  return M.frames[number].learned
+end
+
+local engine = {}
+for name, value in pairs(modules.engine) do
+  engine[name] = value
+end
+
+--- The engine, with eyes.
+function engine.new(window)
+  local running = modules.engine.new(window)
+  local watching = {}
+  for name, value in pairs(running) do
+    watching[name] = value
+  end
+  M.window = window or modules.engine.WINDOW
+  function watching.frame(number, time, place, buf, at, stop, length, ...)
+    if wanted[number] then
+      local frame = { time = time, place = place, data = sub(buf, at, stop), length = length }
+      local read, _, _, _, _, l3, transport, form = key.read(place.kind, frame.data, 1, stop - at + 1, length, SPAN)
+      frame.key, frame.l3, frame.transport = read, l3, transport
+      frame.learned = running.learned(place, frame.key, l3 and sub(frame.data, 1, l3 - 1) or "", form)
+      M.frames[number] = frame
+    end
+    return running.frame(number, time, place, buf, at, stop, length, ...)
+  end
+  return watching
+end
+
+M.engine = engine
+
+return M

@@ -1,0 +1,402 @@
+"""What shows that frames are one packet: at the same hop, behind a router, a NAT, a tunnel, cut into segments."""
+
+from __future__ import annotations
+
+import struct
+from itertools import count
+
+import pytest
+from engine import (
+    A4,
+    ARP,
+    B4,
+    DATA,
+    ICMP,
+    MAC_A,
+    MAC_B,
+    MAC_C,
+    RUNTIMES,
+    TCP,
+    Engine,
+    Row,
+    Said,
+    arp,
+    brief,
+    echo,
+    ethernet,
+    ipv4,
+    ipv6,
+    play,
+    put,
+    radiotap,
+    sll,
+    snap,
+    tcp,
+    udp,
+    wifi,
+)
+
+US = 1e-6
+C4 = bytes([203, 0, 113, 9])
+BRIDGED, IPIP, GRE = 0x6558, 4, 47
+RST, PURE_ACK = (ipv4(put(tcp(seq=9), 13, flags), TCP, ident=0) for flags in (b"\x04", b"\x10"))
+
+UNIQUE = {
+    "IP ID": ipv4(put(tcp(), 13, b"\x10"), TCP, ident=7),
+    "TCP data": ipv4(tcp(DATA), TCP, ident=0),
+    "SYN": ipv4(put(tcp(), 13, b"\x02"), TCP, ident=0),
+    "FIN": ipv6(put(tcp(), 13, b"\x11"), TCP),
+    "echo": ipv4(echo(), ICMP, ident=0),
+    "echo reply, IPv6": ipv6(echo(kind=129), 58),
+    "DNS": ipv4(udp(struct.pack(">6H", 0xA11C, 0x0100, 1, 0, 0, 0) + b"\7example\0\0\1\0\1"), ident=0),
+    "ESP": ipv4(DATA, 50, ident=0),
+    "a long datagram": ipv6(udp(bytes(at * 167 % 256 for at in range(200)), dport=443)),
+}
+MAY_REPEAT = {
+    "RST": RST,
+    "pure ACK": PURE_ACK,
+    "ARP": arp(),
+    "a short datagram": ipv4(udp(b"state=1", dport=9), ident=0),
+    "a long text": ipv6(udp(b"M-SEARCH * HTTP/1.1\r\nHOST: 239.255.255.250:1900\r\n" * 5, dport=1900)),
+    "multicast DNS": ipv6(udp(struct.pack(">6H", 0, 0, 1, 0, 0, 0) + b"\5local\0\0\1\0\1", sport=5353, dport=5353)),
+    "RST of FIN": ipv6(put(tcp(), 13, b"\x05"), TCP),
+    "a probe of a window": ipv6(tcp(b"x"), TCP),
+}
+
+
+def framed(packet: bytes, **addresses: bytes) -> bytes:
+    return ethernet(packet, ARP if packet[:2] == b"\0\1" else None, **addresses)
+
+
+def lesson(times: int, start: float, number: int = 12, step: float = 3 * US, **addresses: bytes) -> list[Row]:
+    """Packets that cannot repeat, each recorded so many times, 5 ms apart."""
+    return [
+        ("A", start + at * 5e-3 + copy * step, framed(ipv4(udp(), ident=1000 + at), **addresses))
+        for at in range(number)
+        for copy in range(times)
+    ]
+
+
+def last(runtime: str, rows: list[Row], number: int) -> list[str]:
+    """What is said of the last frames, counting packets from the first of these."""
+    said = play(runtime, rows)
+    start = len(said) - number
+    return [brief(one._replace(packet=one.packet - start)) for one in said[start:]]
+
+
+@pytest.mark.parametrize("runtime", RUNTIMES)
+@pytest.mark.parametrize("packet", UNIQUE.values(), ids=UNIQUE)
+def test_what_cannot_repeat_is_a_copy(runtime: str, packet: bytes) -> None:
+    rows: list[Row] = [("A", 1 + at, framed(packet)) for at in (0, 200 * US, 30e-3)]
+    assert last(runtime, rows, 3)[:2] == ["1 original", "1 duplicate bytes"]
+    assert last(runtime, rows, 3)[2].startswith("3 ")
+
+
+@pytest.mark.parametrize("runtime", RUNTIMES)
+@pytest.mark.parametrize("packet", MAY_REPEAT.values(), ids=MAY_REPEAT)
+def test_what_may_repeat_is_judged_by_what_others_taught(runtime: str, packet: bytes) -> None:
+    rows: list[Row] = [("A", 1 + at * 5 * US, framed(packet)) for at in range(4)]
+    assert last(runtime, rows, 4) == [f"{at} original" for at in range(1, 5)]
+    once, twice, three = (last(runtime, lesson(times, 0.1) + rows, 4) for times in (1, 2, 3))
+    assert once[0] == "1 original"
+    assert [words.split()[1] for words in once[1:]] == ["repeat"] * 3
+    assert [words.split()[0] for words in once] == ["1", "2", "3", "4"]
+    assert [words.split()[0] for words in twice] == ["1", "1", "3", "3"]
+    assert [words.split()[0] for words in three] == ["1", "1", "1", "4"]
+    assert twice[1] == "1 duplicate learned"
+
+
+@pytest.mark.parametrize("runtime", RUNTIMES)
+def test_learned_of_a_sender_holds_for_it_alone(runtime: str) -> None:
+    """Outbound frames are recorded twice: what comes in may repeat."""
+    rows = lesson(2, 0.1) + lesson(1, 0.2, src=MAC_B, dst=MAC_A)
+    answer = framed(ipv4(put(tcp(seq=9), 13, b"\x10"), TCP, ident=0, src=B4, dst=A4), src=MAC_B, dst=MAC_A)
+    rows += [("A", 1.0, framed(PURE_ACK)), ("A", 1 + 4 * US, framed(PURE_ACK))]
+    rows += [("A", 1.1, answer), ("A", 1.1 + 4 * US, answer)]
+    assert last(runtime, rows, 4) == ["1 original", "1 duplicate learned", "3 original", "4 repeat"]
+
+
+@pytest.mark.parametrize("runtime", RUNTIMES)
+def test_a_sighting_much_later_than_usual_is_another_packet(runtime: str) -> None:
+    rows = [*lesson(2, 0.1), ("A", 1.0, framed(PURE_ACK)), ("A", 1 + 400 * US, framed(PURE_ACK))]
+    assert [words.split()[0] for words in last(runtime, rows, 2)] == ["1", "2"]
+
+
+@pytest.mark.parametrize("runtime", RUNTIMES)
+def test_a_network_that_doubles_a_few(runtime: str) -> None:
+    doubled = framed(ipv4(udp(), ident=77))
+    rows = [*lesson(1, 0.1, number=40), ("A", 1.0, doubled), ("A", 1 + 20 * US, doubled)]
+    assert last(runtime, rows, 2) == ["1 original", "2 repeat"]
+
+
+@pytest.mark.parametrize("runtime", RUNTIMES)
+def test_an_ip_id_that_never_changes_tells_nothing(runtime: str) -> None:
+    probes = [framed(ipv4(udp(b"probe", dport=port), ident=54321)) for port in range(20, 40)]
+    rows: list[Row] = [("A", 1 + at * 0.01 + gap, probe) for at, probe in enumerate(probes) for gap in (0, 9 * US)]
+    said = play(runtime, rows)
+    assert sum(one.verdict == "duplicate" for one in said) == 1  # the first, when nothing was known yet
+
+
+@pytest.mark.parametrize("runtime", RUNTIMES)
+def test_a_storm(runtime: str) -> None:
+    """A loop of the network, or a flood: one packet, on and on."""
+    said = play(runtime, [("A", 1 + at * 4 * US, framed(ipv4(udp(), ident=77))) for at in range(2000)])
+    assert sum(one.verdict == "duplicate" for one in said) < 20
+
+
+@pytest.mark.parametrize("runtime", RUNTIMES)
+def test_what_goes_over_the_air_again_is_no_copy(runtime: str) -> None:
+    for hop, frames in (
+        ("W", [wifi(snap(ipv4(udp())), flags=flags, qos=True) for flags in (1, 9)]),
+        ("T", [radiotap(wifi(snap(ipv4(udp())), flags=flags)) for flags in (2, 10)]),
+    ):
+        rows: list[Row] = [(hop, 1 + at * 200 * US, frame) for at, frame in enumerate(frames)]
+        assert last(runtime, rows, 2) == ["1 original", "2 original"]
+        assert last(runtime, [*rows[:1], (hop, 1 + 5 * US, frames[0])], 2)[1] == "1 duplicate bytes"
+
+
+ROUTED = framed(ipv4(udp(), ttl=63), src=MAC_B, dst=MAC_C)
+
+# frames at one interface, 100 us apart; what is said of the second
+AT_ONE_HOP = {
+    "routed": (framed(ipv4(udp())), ROUTED, "1 duplicate rewritten mac,ttl"),
+    "routed, may repeat": (
+        framed(RST),
+        framed(put(RST, 8, b"\x3f"), src=MAC_B, dst=MAC_C),
+        "1 duplicate rewritten mac,ttl",
+    ),
+    "came back": (framed(ipv4(udp())), framed(ipv4(udp(), ttl=63), src=MAC_B, dst=MAC_A), "2 original"),
+    "counts down": (framed(ipv4(udp())), framed(ipv4(udp(), ttl=63)), "2 original"),
+    "counts up": (framed(ipv4(udp(), ttl=63)), framed(ipv4(udp()), src=MAC_B, dst=MAC_C), "2 original"),
+    "bridged": (framed(ipv4(udp())), framed(ipv4(udp()), src=MAC_C), "1 duplicate bytes mac"),
+    "bridged, may repeat": (framed(RST), framed(RST, src=MAC_C), "2 original"),
+    "wifi inside Ethernet": (framed(PURE_ACK), wifi(snap(PURE_ACK), qos=True), "1 duplicate bytes link"),
+    "from wifi inside Ethernet": (wifi(snap(RST)), framed(RST), "1 duplicate bytes link"),
+    "tagged": (framed(RST), ethernet(RST, tags=((0x8100, 7),)), "1 duplicate bytes vlan"),
+    "tag changed": (
+        ethernet(RST, tags=((0x8100, 7),)),
+        ethernet(RST, tags=((0x88A8, 9), (0x8100, 7))),
+        "1 duplicate bytes vlan",
+    ),
+    "offload": (framed(ipv4(udp(), payload_sum=7)), framed(ipv4(udp())), "1 duplicate rewritten checksum"),
+    "address resolved again": (framed(arp()), framed(arp(), dst=MAC_C), "2 original"),
+}
+
+
+@pytest.mark.parametrize("runtime", RUNTIMES)
+@pytest.mark.parametrize(("first", "second", "expected"), AT_ONE_HOP.values(), ids=AT_ONE_HOP)
+def test_two_frames_at_one_hop(runtime: str, first: bytes, second: bytes, expected: str) -> None:
+    rows: list[Row] = [("A", 1.0, first), ("A", 1 + 100 * US, second)]
+    assert last(runtime, rows, 2) == ["1 original", expected]
+
+
+@pytest.mark.parametrize("runtime", RUNTIMES)
+def test_linux_cooked_in_and_out(runtime: str) -> None:
+    """A forwarding host, captured on `any`."""
+    out = put(sll(put(RST, 8, b"\x3f")), 0, b"\0\4")
+    assert last(runtime, [("S", 1.0, sll(RST)), ("S", 1 + 9 * US, out)], 2)[1].startswith("1 duplicate rewritten")
+
+
+@pytest.mark.parametrize("runtime", RUNTIMES)
+def test_datagrams_that_differ_behind_the_cut(runtime: str) -> None:
+    """Both checksums are filled in, and tell."""
+    packets = [ipv4(udp(b"x" * 200 + tail, dport=9), ident=0) for tail in (b"a", b"b", b"a")]
+    rows: list[Row] = [(hop, 1.0, framed(packet)[:142], 243) for hop, packet in zip("ABC", packets, strict=True)]
+    assert [words.split()[0] for words in last(runtime, rows, 3)] == ["1", "2", "1"]
+
+
+def translated(packet: bytes, source: bytes = C4) -> bytes:
+    """Behind a NAT: another source address, another port, a TTL that fell."""
+    return put(put(put(packet, 12, source), 20, 61000), 8, b"\x3f")
+
+
+# the frames, and what is said of the second at another hop and, between other neighbours, at the same
+NAT = {
+    "UDP": (ipv4(udp()), translated(ipv4(udp())), True),
+    "TCP": (ipv4(tcp(DATA), TCP), translated(ipv4(tcp(DATA), TCP)), True),
+    "pure ACK": (ipv4(tcp(), TCP), translated(ipv4(tcp(), TCP)), True),
+    "ping": (ipv4(echo(), ICMP), put(put(ipv4(echo(), ICMP), 12, C4), 24, 99), True),
+    "to another address": (ipv4(udp()), put(ipv4(udp()), 16, C4), True),
+    "no IP ID": (ipv4(udp(), ident=0), translated(ipv4(udp(), ident=0)), False),
+    "other data": (ipv4(udp()), translated(put(ipv4(udp()), -1, b"x")), False),
+    "other sequence number": (ipv4(tcp(DATA), TCP), translated(put(ipv4(tcp(DATA), TCP), 24, 9)), False),
+    "both ends": (ipv4(udp()), put(translated(ipv4(udp())), 16, C4), False),
+    "no data": (ipv4(udp(b"")), translated(ipv4(udp(b""))), False),
+}
+
+
+@pytest.mark.parametrize("runtime", RUNTIMES)
+@pytest.mark.parametrize(("inside", "outside", "same"), NAT.values(), ids=NAT)
+def test_nat(runtime: str, inside: bytes, outside: bytes, same: bool) -> None:
+    between = framed(outside, src=MAC_B, dst=MAC_C)
+    for hop in "BA":
+        words = last(runtime, [("A", 1.0, framed(inside)), (hop, 1 + 30 * US, between)], 2)[1]
+        assert (words.startswith("1 duplicate rewritten") and words.endswith("nat")) == same
+    late = last(runtime, [("A", 1.0, framed(inside)), ("B", 1.001, between)], 2)[1]
+    assert late.startswith("2 ")
+    on = last(runtime, [("A", 1.0, framed(inside)), ("B", 1 + 30 * US, between), ("C", 1 + 40 * US, between)], 3)[2]
+    assert on.split()[0] == ("1" if same else "2")
+
+
+def vxlan(frame: bytes, *, dst: bytes = B4, ident: int = 5) -> bytes:
+    return ethernet(ipv4(udp(b"\x08\0\0\0\0\0\x2a\0" + frame, dport=4789), dst=dst, ident=ident))
+
+
+INNER = ipv4(udp(b"inside"), src=C4, ident=9)
+TUNNELS = {
+    "VXLAN": vxlan(ethernet(INNER)),
+    "VXLAN, tagged inside": vxlan(ethernet(INNER, tags=((0x8100, 5),))),
+    "Geneve": ethernet(ipv4(udp(struct.pack(">BBHI", 1, 0, BRIDGED, 0) + bytes(4) + ethernet(INNER), dport=6081))),
+    "NVGRE": ethernet(ipv4(struct.pack(">HHI", 0x2000, BRIDGED, 77) + ethernet(INNER), GRE)),
+    "GRE": ethernet(ipv4(struct.pack(">HH", 0, 0x0800) + INNER, GRE)),
+    "GRE, IPv6": ethernet(ipv6(struct.pack(">HHII", 0x3000, 0x0800, 1, 2) + INNER, GRE)),
+    "IP in IP": ethernet(ipv4(INNER, IPIP)),
+    "IPv4 in IPv6": ethernet(ipv6(INNER, IPIP)),
+    "two tunnels": vxlan(ethernet(ipv4(INNER, IPIP))),
+}
+
+
+@pytest.mark.parametrize("runtime", RUNTIMES)
+@pytest.mark.parametrize("outer", TUNNELS.values(), ids=TUNNELS)
+def test_tunnels(runtime: str, outer: bytes) -> None:
+    for first, second in ((outer, framed(INNER)), (framed(INNER), outer)):
+        for hop in "AB":
+            said = last(runtime, [("A", 1.0, first), (hop, 1 + 20 * US, second)], 2)
+            assert said == ["1 original", "1 duplicate bytes link"]
+
+
+@pytest.mark.parametrize("runtime", RUNTIMES)
+@pytest.mark.parametrize("outer", TUNNELS.values(), ids=TUNNELS)
+def test_a_tunnel_that_was_cut_is_compared_as_it_is(runtime: str, outer: bytes) -> None:
+    for size in range(14, len(outer)):
+        said = play(runtime, [("A", 1.0, outer[:size], len(outer)), ("B", 1 + 20 * US, outer[:size], len(outer))])
+        assert brief(said[1]) == "1 duplicate bytes"
+
+
+@pytest.mark.parametrize("runtime", RUNTIMES)
+def test_one_frame_flooded_into_three_tunnels(runtime: str) -> None:
+    rows: list[Row] = [
+        ("A", 1 + at * US, vxlan(framed(RST), dst=bytes([10, 0, 0, at]), ident=at)) for at in range(1, 4)
+    ]
+    assert [words.split()[0] for words in last(runtime, rows, 3)] == ["1", "2", "3"]
+
+
+def segments(whole: bytes, size: int, mss: int, *, ident: int | None, header: int = 20) -> list[bytes]:
+    """The wire segments of a large TCP packet; `ident` counts on, None for IPv6."""
+    start = header + 20
+    data = whole[start:]
+    parts = []
+    for number, at in enumerate(range(0, size, mss)):
+        part = put(whole[:start], header + 4, struct.pack(">I", 1000 + at)) + data[at : at + mss]
+        part = put(part, 2, len(part)) if ident is not None else put(part, 4, len(part) - 40)
+        parts.append(part if ident is None else put(part, 4, ident + number))
+    return parts
+
+
+LARGE = bytes(at * 31 % 251 for at in range(4000))
+LSO = {
+    "IPv4": (ipv4(tcp(LARGE), TCP, ident=50), 50, 20),
+    "IPv4, no length (LSOv2)": (put(ipv4(tcp(LARGE), TCP, ident=50), 2, 0), 50, 20),
+    "IPv6": (ipv6(tcp(LARGE), TCP), None, 40),
+}
+
+
+def said_of(runtime: str, rows: list[Row]) -> list[tuple[int, str, int | None]]:
+    return [(one.packet, one.verdict, one.segment_of) for one in play(runtime, rows)]
+
+
+@pytest.mark.parametrize("runtime", RUNTIMES)
+@pytest.mark.parametrize(("whole", "ident", "header"), LSO.values(), ids=LSO)
+def test_large_send_offload(runtime: str, whole: bytes, ident: int | None, header: int) -> None:
+    parts = [framed(part) for part in segments(whole, 4000, 1448, ident=ident, header=header)]
+    clock = count()
+    rows: list[Row] = [(hop, 1 + next(clock) * 3 * US, framed(whole)) for hop in "AB"]
+    rows += [(hop, 1 + next(clock) * 3 * US, part) for hop in "CD" for part in parts]
+    said = said_of(runtime, rows)
+    assert said[:2] == [(1, "original", None), (1, "duplicate", None)]
+    assert said[2:5] == [(1, "segment", 2)] * 3
+    assert said[5:] == [(1, "duplicate", 2)] * 3
+    assert [one.path for one in play(runtime, rows)][-1] == "A > B > C > D"
+
+
+@pytest.mark.parametrize("runtime", RUNTIMES)
+@pytest.mark.parametrize(("whole", "ident", "header"), LSO.values(), ids=LSO)
+def test_a_segment_lost_and_sent_again(runtime: str, whole: bytes, ident: int | None, header: int) -> None:
+    """The retransmission is a packet of its own, but names the frame of which it repeats a part."""
+    parts = segments(whole, 4000, 1448, ident=ident, header=header)
+    again = parts[1] if ident is None else put(parts[1], 4, 99)
+    rows: list[Row] = [("A", 1.0, framed(whole))]
+    rows += [("B", 1 + (at + 1) * US, framed(part)) for at, part in enumerate(parts)]
+    rows += [("A", 1.02, framed(again)), ("B", 1.02 + 3 * US, framed(again))]
+    assert said_of(runtime, rows)[1:] == [
+        (1, "segment", 1),
+        (1, "segment", 1),
+        (1, "segment", 1),
+        (5, "retransmission", 1),
+        (5, "duplicate", 1),
+    ]
+
+
+@pytest.mark.parametrize("runtime", RUNTIMES)
+@pytest.mark.parametrize(("whole", "ident", "header"), [LSO["IPv4"], LSO["IPv6"]], ids=["IPv4", "IPv6"])
+def test_receive_coalescing(runtime: str, whole: bytes, ident: int | None, header: int) -> None:
+    parts = [framed(part) for part in segments(whole, 4000, 1448, ident=ident, header=header)]
+    rows: list[Row] = [("A", 1 + at * US, part) for at, part in enumerate(parts)]
+    rows += [("B", 1 + 20 * US, framed(whole)), ("C", 1 + 25 * US, framed(whole))]
+    said = said_of(runtime, rows)
+    assert said[3:] == [(1, "coalesced", None), (1, "duplicate", None)]
+    assert said_of(runtime, [*rows[:1], *rows[2:]])[2][1] == "original"  # one of them was not seen
+    assert [one.previous for one in play(runtime, rows)][3] == 1
+
+
+@pytest.mark.parametrize("runtime", RUNTIMES)
+def test_not_cut_from_that(runtime: str) -> None:
+    whole, ident, _ = LSO["IPv4"]
+    parts = segments(whole, 4000, 1448, ident=ident)
+    others = {
+        "IP ID": put(parts[1], 4, 60),
+        "data": put(parts[1], -1, b"\xff"),
+        "acknowledgement": put(parts[1], 30, 9),
+        "beyond it": put(parts[1], 26, 6000),
+        "another flow": put(parts[1], 20, 5),
+    }
+    for name, part in others.items():
+        said = said_of(runtime, [("A", 1.0, framed(whole)), ("B", 1 + 5 * US, framed(part))])
+        assert (name, said[1][0], said[1][2]) == (name, 2, None)
+
+
+def tagged(runtime: str, frames: list[tuple[bytes, str | None]]) -> list[Said]:
+    engine = Engine(runtime)
+    hop = engine.hop(name="A")
+    return [engine.frame(1 + at * 300 * US, hop, frame, tag=tag) for at, (frame, tag) in enumerate(frames)]
+
+
+@pytest.mark.parametrize("runtime", RUNTIMES)
+def test_packet_ids_decide_where_they_repeat(runtime: str) -> None:
+    ack = framed(PURE_ACK)
+    said = tagged(runtime, [(ack, "1"), (ack, "1"), (ack, "2"), (ack, "1"), (ack, "2"), (ack, None)])
+    assert [one.packet for one in said] == [1, 1, 3, 1, 3, 6]
+    assert [one.evidence for one in said[:2]] == ["none", "packet-id"]
+
+
+@pytest.mark.parametrize("runtime", RUNTIMES)
+def test_packet_ids_that_never_repeat_say_nothing(runtime: str) -> None:
+    frame = framed(ipv4(udp()))
+    said = tagged(runtime, [(frame, "1"), (frame, "2"), (frame, "3")])
+    assert [(one.packet, one.evidence) for one in said] == [(1, "none"), (1, "bytes"), (1, "bytes")]
+
+
+@pytest.mark.parametrize("runtime", RUNTIMES)
+def test_packet_ids_that_other_packets_share_are_not_believed(runtime: str) -> None:
+    """A tool that numbers by other rules: equal ids, no byte alike."""
+    said = tagged(runtime, [(framed(ipv4(udp(), ident=at, dst=bytes([10, 0, 0, at]))), "7") for at in range(1, 9)])
+    assert [one.packet for one in said] == list(range(1, 9))
+
+
+@pytest.mark.parametrize("runtime", RUNTIMES)
+def test_packet_ids_see_through_what_bytes_do_not(runtime: str) -> None:
+    """Once ids have proved right, they hold for a frame that was rewritten beyond recognition."""
+    frames = [(framed(ipv4(udp(), ident=at)), str(at)) for at in range(1, 9) for _ in range(2)]
+    strange = framed(ipv4(tcp(DATA), TCP, ident=77, src=C4))
+    said = tagged(runtime, [*frames, (framed(PURE_ACK), "x"), (strange, "x"), (strange, "x")])
+    assert [(one.packet, one.verdict) for one in said[-2:]] == [(17, "duplicate"), (17, "duplicate")]

@@ -1,0 +1,112 @@
+"""`pywnv explain`: the path of one packet, and why two frames are or are not one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pcapng_blocks as ng
+import pytest
+from command import CAPTURES, run
+from engine import ARP, ICMP, TCP, arp, echo, ethernet, ipv4, ipv6, put, tcp, udp
+
+from pywnv.errors import CaptureError, UsageError
+from pywnv.explain import compare, explain, sightings
+
+LOSS = CAPTURES / "lbfo-tcp-loss.pcapng.gz"
+FRAME = ethernet(ipv4(udp()))
+START = 10**15  # microseconds: a time of 0 is no time
+
+
+def write(folder: Path, frames: list[tuple[int, float, bytes]]) -> Path:
+    """A capture of frames (interface, microseconds, bytes), of two interfaces."""
+    path = folder / "capture.pcapng"
+    blocks = [ng.packet(interface, START + int(time), data) for interface, time, data in frames]
+    path.write_bytes(ng.section() + ng.interface("A") + ng.interface("B") + b"".join(blocks))
+    return path
+
+
+def said(path: Path, *frames: int) -> list[str]:
+    return list(explain(path, frames, warn=pytest.fail))
+
+
+@pytest.mark.parametrize(
+    ("name", "frames"),
+    [
+        ("one", (LOSS, 8)),
+        ("same", (LOSS, 8, 10)),
+        ("other", (LOSS, 8, 11)),
+        ("repeated", (LOSS, 446, 449)),
+    ],
+)
+def test_golden(golden: Callable[[str, bytes], None], name: str, frames: tuple[Path, int]) -> None:
+    done = run("explain", *frames)
+    assert (done.returncode, done.stderr) == (0, b"")
+    golden(f"explain-{name}.txt", done.stdout)
+
+
+BASE = ipv4(tcp(b"data" * 9), TCP)
+
+# the frames, the field that differs first, and whether a hop may change it
+DIFFERENCES = {
+    "identification": (ethernet(BASE), ethernet(put(BASE, 4, 9)), "IPv4 identification", False),
+    "TTL only": (ethernet(put(BASE, 10, 0)), ethernet(put(put(BASE, 10, 0), 8, b"\x3f")), "IPv4 TTL", True),
+    "sequence number": (ethernet(BASE), ethernet(put(BASE, 26, 9)), "TCP sequence number", False),
+    "behind what may change": (ethernet(BASE), ethernet(put(put(BASE, 8, b"\x3f"), -1, b"x")), "payload", False),
+    "UDP port": (FRAME, ethernet(put(ipv4(udp()), 22, 9)), "UDP destination port", False),
+    "ping": (
+        ethernet(ipv4(echo(), ICMP)),
+        ethernet(put(ipv4(echo(), ICMP), 27, b"\x09")),
+        "ICMP rest of header",
+        False,
+    ),
+    "IPv6": (ethernet(ipv6(udp())), ethernet(put(ipv6(udp()), 39, b"\x09")), "IPv6 destination address", False),
+    "IPv6 port": (ethernet(ipv6(udp())), ethernet(put(ipv6(udp()), 42, 9)), "UDP destination port", False),
+    "no IP": (ethernet(arp(), ARP), ethernet(arp(kind=2), ARP), "payload", False),
+    "behind another VLAN": (FRAME, ethernet(put(ipv4(udp()), 4, 9), tags=((0x8100, 5),)), "IPv4 identification", False),
+}
+
+
+@pytest.mark.parametrize(("first", "second", "field", "soft"), DIFFERENCES.values(), ids=DIFFERENCES)
+def test_names_the_first_difference(tmp_path: Path, first: bytes, second: bytes, field: str, soft: bool) -> None:
+    pair = compare(write(tmp_path, [(0, 0, first), (1, 5, second)]), 2, 1)
+    assert pair.difference is not None
+    assert (pair.difference.field, pair.difference.soft) == (field, soft)
+    assert [row["frame"] for row in pair.rows] == [1, 2]
+    assert pair.gap == pytest.approx(5e-6)
+
+
+def test_says_what_was_learned(tmp_path: Path) -> None:
+    frames = [(0, at * 10_000 + copy, ethernet(ipv4(udp(), ident=at))) for at in range(1, 6) for copy in range(2)]
+    path = write(tmp_path, frames)
+    assert compare(path, 9, 10).learned == ((4, 0), (0, 4))  # what came last has not settled
+    words = said(path, 9, 10)
+    assert words[0] == "Frames 9 and 10 are the same packet."
+    assert "of 4 packets of this sender that cannot repeat, 4 were seen 2 times" in words[5]
+
+
+def test_a_path_may_begin_long_before(tmp_path: Path) -> None:
+    frames = [(0, 1, FRAME), *((0, 2, ethernet(ipv4(udp(), ident=at))) for at in range(2, 900)), (1, 9, FRAME)]
+    path = write(tmp_path, frames)
+    assert [row["frame"] for row in sightings(path, 900)] == [1, 900]
+
+
+def test_wrong_use(tmp_path: Path) -> None:
+    path = write(tmp_path, [(0, 0, FRAME), (1, 0, FRAME)])
+    path.write_bytes(path.read_bytes() + ng.journal(b"MESSAGE=x\n"))
+    assert said(path, 3) == ["Frame 3 is no packet."]
+    with pytest.raises(UsageError, match="frame 3 is no packet"):
+        compare(path, 1, 3)
+    with pytest.raises(UsageError, match="has no frame 9, but 3 frames"):
+        sightings(path, 9)
+    with pytest.raises(CaptureError, match="No such file"):
+        sightings(tmp_path / "none", 1)
+    for arguments, words in (
+        ((LOSS, 1, 2, 3), b"takes one frame or two different ones, not 1 2 3"),
+        ((LOSS, 1, 1), b"takes one frame or two different ones, not 1 1"),
+        (("-", 1), b"takes a file, not stdin"),
+        ((LOSS, 99999), b"has no frame 99999, but 2932 frames"),
+    ):
+        done = run("explain", *arguments)
+        assert (done.returncode, done.stdout, done.stderr.count(b"\n")) == (2, b"", 1)
+        assert words in done.stderr
