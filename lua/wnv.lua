@@ -1797,7 +1797,7 @@ modules.direction = (function(...)
 --
 -- Three things tell: what the capture tool noted, the order of hops, and whose MACs these are. A MAC is known by the
 -- topology; by a packet that was seen to pass from the inside to the outside, or back; or by where its first packet was
--- first seen, which counts only in a capture that is in order and shows both sides.
+-- first seen, which counts only in a capture that is in order of time and has shown both sides.
 
 local codes = ...
 
@@ -1958,8 +1958,9 @@ function M.new(owner)
   -- @param elapsed since the first sighting of its packet; nil for a first one
   -- @param noted   the direction that the capture tool noted, or nil
   -- @param macs    string: the first twelve bytes of an Ethernet header, or nil
+  -- @param is_whole whether all packets so far were given to this function
   -- @return a code of `direction`, or nil where nothing tells
-  function ways.step(time, node, elapsed, noted, macs)
+  function ways.step(time, node, elapsed, noted, macs, is_whole)
     undo_count, undo_side = 0, nil
     undo_latest, undo_disordered = latest, is_disordered
     if not time then
@@ -1976,7 +1977,7 @@ function M.new(owner)
       local target, source = sub(macs, 1, 6), sub(macs, 7, 12)
       if way then
         learn_crossing(way, side, source, target)
-      elseif not elapsed then
+      elseif not elapsed and is_whole then
         learn_first(side, source)
       end
       by_mac = by_macs(source, target)
@@ -4009,11 +4010,12 @@ function M.new(window)
   local seen = { comment = false, id = false, flags = false, verdict = false }
   local has_owners = next(topology.mac or {}) ~= nil
   local is_directed = has_owners -- whether a place or a MAC is known that can tell a direction
+  local has_skipped = false -- whether packets came before one was
   local last_number, last_time -- of the last packet
 
   -- For undo: the numbers of the frames that made a place, were grouped, and had their direction looked for.
   local made_at, grouped_at, directed_at
-  local undo_directed, undo_number, undo_time
+  local undo_directed, undo_number, undo_time, undo_skipped
 
   local engine = { found = found, learned = grouping.learned }
 
@@ -4087,7 +4089,7 @@ function M.new(window)
       end
       noted = carried.flags and noted_direction(place, read, carried.flags, tag)
     end
-    undo_number, undo_time = last_number, last_time
+    undo_number, undo_time, undo_skipped = last_number, last_time, has_skipped
     grouped_at, last_number, last_time = number, number, time
     local node, macs
     if not time then
@@ -4109,8 +4111,9 @@ function M.new(window)
     local way
     if noted or is_directed then
       directed_at = number
-      way = ways.step(time, node, found.elapsed, noted, macs)
+      way = ways.step(time, node, found.elapsed, noted, macs, not has_skipped)
     end
+    has_skipped = has_skipped or not is_directed
     local is_dropped = carried and carried.dropped
     found.facts = (read or way or is_dropped) and facts_of(place, read, way, is_dropped) or nil
     return node
@@ -4138,7 +4141,7 @@ function M.new(window)
     end
     if grouped_at == number then
       grouping.undo()
-      last_number, last_time, grouped_at = undo_number, undo_time, nil
+      last_number, last_time, has_skipped, grouped_at = undo_number, undo_time, undo_skipped, nil
     end
   end
 
@@ -4229,7 +4232,7 @@ local fields = {
   drop = ProtoField.bool("wnv.drop", "Dropped", base.NONE, nil, 0, "The packet was dropped here"),
   drop_reason = ProtoField.uint32("wnv.drop.reason", "Drop reason", base.DEC, drops.texts, 0, "Why, by the number that Windows gives it"),
   drop_reason_text = ProtoField.string("wnv.drop.reason.text", "Drop reason in words", base.NONE, "Why, as Windows puts it"),
-  drop_location = ProtoField.uint32("wnv.drop.location", "Drop location", base.DEC, nil, 0, "Where in the network stack"),
+  drop_location = ProtoField.uint32("wnv.drop.location", "Drop location", base.DEC_HEX, nil, 0, "Where in the network stack"),
   drop_advice = ProtoField.string("wnv.drop.advice", "Drop advice", base.NONE, "What to look at"),
 }
 wnv.fields = fields
@@ -4269,6 +4272,7 @@ local byte, floor = string.byte, math.floor
 -- in one number with the codes: the engine joins nothing over MOST_DISTANCE frames.
 local DISTANCE = 2 ^ 20
 local NO_TIME = 0
+local LONGEST_LINE = 240 -- bytes
 local XDP_DROP = "1"
 local engine, places, nodes, decided, wholes, times, facts, events, nears, last_number, new_place
 local self, enabled
@@ -4459,129 +4463,139 @@ local function summary(of)
   return text
 end
 
+-- Wireshark cuts the lines of its tree: the sentences of a longer text stand below it, one a line.
+local function advise(item, field, text)
+  local line = item:add(field, text)
+  if #text > LONGEST_LINE then
+    for sentence in (text .. " "):gmatch("(.-%.) ") do
+      line:add(sentence)
+    end
+  end
+end
+
 local function show(tree, of)
   local item = tree:add(wnv)
   local field, value
   local visible = tree.visible -- else items cost more than to ask whether anybody wants them
   field, value = fields.verdict, of.verdict
   if value and (visible or tree:referenced(field)) then
-    item:add(field, value)
+    item.add(item, field, value)
   end
   field, value = fields.packet, of.packet
   if value and (visible or tree:referenced(field)) then
-    item:add(field, value)
+    item.add(item, field, value)
   end
   field, value = fields.appearance, of.appearance
   if value and (visible or tree:referenced(field)) then
-    item:add(field, value)
+    item.add(item, field, value)
   end
   field, value = fields.duplicate, of.duplicate
   if value and (visible or tree:referenced(field)) then
-    item:add(field, value)
+    item.add(item, field, value)
   end
   field, value = fields.duplicate_of, of.duplicate_of
   if value and (visible or tree:referenced(field)) then
-    item:add(field, value)
+    item.add(item, field, value)
   end
   field, value = fields.previous, of.previous
   if value and (visible or tree:referenced(field)) then
-    item:add(field, value)
+    item.add(item, field, value)
   end
   field, value = fields.segment_of, of.segment_of
   if value and (visible or tree:referenced(field)) then
-    item:add(field, value)
+    item.add(item, field, value)
   end
   field, value = fields.event, of.event
   if value and (visible or tree:referenced(field)) then
-    item:add(field, value)
+    item.add(item, field, value)
   end
   field, value = fields.event_nic, of.event_nic
   if value and (visible or tree:referenced(field)) then
-    item:add(field, value)
+    item.add(item, field, value)
   end
   field, value = fields.event_destination_nic, of.event_destination_nic
   if value and (visible or tree:referenced(field)) then
-    item:add(field, value)
+    item.add(item, field, value)
   end
   field, value = fields.event_switch, of.event_switch
   if value and (visible or tree:referenced(field)) then
-    item:add(field, value)
+    item.add(item, field, value)
   end
   field, value = fields.event_near, of.event_near
   if value and (visible or tree:referenced(field)) then
-    item:add(field, value)
+    item.add(item, field, value)
   end
   field, value = fields.drop, of.drop
   if value and (visible or tree:referenced(field)) then
-    item:add(field, value)
+    item.add(item, field, value)
   end
   field, value = fields.hop, of.hop
   if value and (visible or tree:referenced(field)) then
-    item:add(field, value)
+    item.add(item, field, value)
   end
   field, value = fields.hop_role, of.hop_role
   if value and (visible or tree:referenced(field)) then
-    item:add(field, value)
+    item.add(item, field, value)
   end
   field, value = fields.path, of.path
   if value and (visible or tree:referenced(field)) then
-    item:add(field, value)
+    item.add(item, field, value)
   end
   field, value = fields.direction, of.direction
   if value and (visible or tree:referenced(field)) then
-    item:add(field, value)
+    item.add(item, field, value)
   end
   field, value = fields.vlan, of.vlan
   if value and (visible or tree:referenced(field)) then
-    item:add(field, value)
+    item.add(item, field, value)
   end
   field, value = fields.port, of.port
   if value and (visible or tree:referenced(field)) then
-    item:add(field, value)
+    item.add(item, field, value)
   end
   field, value = fields.nic, of.nic
   if value and (visible or tree:referenced(field)) then
-    item:add(field, value)
+    item.add(item, field, value)
   end
   field, value = fields.nic_type, of.nic_type
   if value and (visible or tree:referenced(field)) then
-    item:add(field, value)
+    item.add(item, field, value)
   end
   field, value = fields.pid, of.pid
   if value and (visible or tree:referenced(field)) then
-    item:add(field, value)
+    item.add(item, field, value)
   end
   field, value = fields.hop_delta, of.hop_delta
   if value and (visible or tree:referenced(field)) then
-    item:add(field, duration(value))
+    item.add(item, field, duration(value))
   end
   field, value = fields.hop_elapsed, of.hop_elapsed
   if value and (visible or tree:referenced(field)) then
-    item:add(field, duration(value))
+    item.add(item, field, duration(value))
   end
   field, value = fields.evidence, of.evidence
   if value and (visible or tree:referenced(field)) then
-    item:add(field, value)
+    item.add(item, field, value)
   end
   field, value = fields.rewritten, of.rewritten
   if value and (visible or tree:referenced(field)) then
-    item:add(field, value)
+    item.add(item, field, value)
   end
   field, value = fields.drop_reason, of.drop_reason
   if value and (visible or tree:referenced(field)) then
-    item:add(field, value)
+    item.add(item, field, value)
   end
   field, value = fields.drop_reason_text, of.drop_reason_text
   if value and (visible or tree:referenced(field)) then
-    item:add(field, value)
+    item.add(item, field, value)
   end
   field, value = fields.drop_location, of.drop_location
   if value and (visible or tree:referenced(field)) then
-    item:add(field, value)
+    item.add(item, field, value)
   end
   field, value = fields.drop_advice, of.drop_advice
   if value and (visible or tree:referenced(field)) then
-    item:add(field, value)
+    advise(item, field, value)
   end
   if tells and visible then
     item:set_generated():append_text(summary(of))

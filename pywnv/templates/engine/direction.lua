@@ -2,7 +2,7 @@
 --
 -- Three things tell: what the capture tool noted, the order of hops, and whose MACs these are. A MAC is known by the
 -- topology; by a packet that was seen to pass from the inside to the outside, or back; or by where its first packet was
--- first seen, which counts only in a capture that is in order and shows both sides.
+-- first seen, which counts only in a capture that is in order of time and has shown both sides.
 
 local codes = ...
 
@@ -163,8 +163,9 @@ function M.new(owner)
   -- @param elapsed since the first sighting of its packet; nil for a first one
   -- @param noted   the direction that the capture tool noted, or nil
   -- @param macs    string: the first twelve bytes of an Ethernet header, or nil
+  -- @param is_whole whether all packets so far were given to this function
   -- @return a code of `direction`, or nil where nothing tells
-  function ways.step(time, node, elapsed, noted, macs)
+  function ways.step(time, node, elapsed, noted, macs, is_whole)
     undo_count, undo_side = 0, nil
     undo_latest, undo_disordered = latest, is_disordered
     if not time then
@@ -181,7 +182,7 @@ function M.new(owner)
       local target, source = sub(macs, 1, 6), sub(macs, 7, 12)
       if way then
         learn_crossing(way, side, source, target)
-      elseif not elapsed then
+      elseif not elapsed and is_whole then
         learn_first(side, source)
       end
       by_mac = by_macs(source, target)

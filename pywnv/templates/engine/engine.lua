@@ -70,11 +70,12 @@ function M.new(window)
   local seen = { comment = false, id = false, flags = false, verdict = false }
   local has_owners = next(topology.mac or {}) ~= nil
   local is_directed = has_owners -- whether a place or a MAC is known that can tell a direction
+  local has_skipped = false -- whether packets came before one was
   local last_number, last_time -- of the last packet
 
   -- For undo: the numbers of the frames that made a place, were grouped, and had their direction looked for.
   local made_at, grouped_at, directed_at
-  local undo_directed, undo_number, undo_time
+  local undo_directed, undo_number, undo_time, undo_skipped
 
   local engine = { found = found, learned = grouping.learned }
 
@@ -148,7 +149,7 @@ function M.new(window)
       end
       noted = carried.flags and noted_direction(place, read, carried.flags, tag)
     end
-    undo_number, undo_time = last_number, last_time
+    undo_number, undo_time, undo_skipped = last_number, last_time, has_skipped
     grouped_at, last_number, last_time = number, number, time
     local node, macs
     if not time then
@@ -170,8 +171,9 @@ function M.new(window)
     local way
     if noted or is_directed then
       directed_at = number
-      way = ways.step(time, node, found.elapsed, noted, macs)
+      way = ways.step(time, node, found.elapsed, noted, macs, not has_skipped)
     end
+    has_skipped = has_skipped or not is_directed
     local is_dropped = carried and carried.dropped
     found.facts = (read or way or is_dropped) and facts_of(place, read, way, is_dropped) or nil
     return node
@@ -199,7 +201,7 @@ function M.new(window)
     end
     if grouped_at == number then
       grouping.undo()
-      last_number, last_time, grouped_at = undo_number, undo_time, nil
+      last_number, last_time, has_skipped, grouped_at = undo_number, undo_time, undo_skipped, nil
     end
   end
 
