@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from pywnv.topology import Topology
 
 LONGEST_WINDOW = 3600  # seconds
+FILE_WIDTH = 100  # columns of text that goes to no terminal
 JSON_SUFFIXES = {".jsonl", ".ndjson", ".json"}
 
 app = typer.Typer(
@@ -131,9 +132,33 @@ def annotate(
 
 
 @app.command()
+def inspect(
+    capture: Annotated[Path, typer.Argument(help="A capture, in any format that annotate takes.")],
+    as_json: Annotated[bool, typer.Option("--json", help="For programs.")] = False,
+    engine: Annotated[Engine | None, typer.Option(help="As for annotate.")] = None,
+    topology_file: TopologyFile = None,
+) -> None:
+    """Show which tool wrote a capture, its hops and drops, what is missing, and how to capture it better.
+
+    Example: pywnv inspect host.pcapng
+    """
+    from rich.console import Console
+
+    from pywnv import inspect as inspection
+
+    with _progress(capture, wanted=True) as progress:
+        report = inspection.inspect(capture, engine=engine, topology=_load(topology_file), progress=progress)
+    if as_json:
+        typer.echo(inspection.as_json(report), nl=False)
+    else:
+        inspection.render(report, Console(width=None if sys.stdout.isatty() else FILE_WIDTH))
+
+
+@app.command()
 def explain(
     capture: Annotated[Path, typer.Argument(help="pcapng or pcap, also gzipped.")],
     frames: Annotated[list[int], typer.Argument(min=1, metavar="FRAME [FRAME]", help="One frame, or two to compare.")],
+    topology_file: TopologyFile = None,
 ) -> None:
     """Show the path of a frame's packet; for two frames, why they are or are not the same packet.
 
@@ -143,7 +168,7 @@ def explain(
 
     if len(frames) > 2 or len(set(frames)) != len(frames):
         raise UsageError(f"explain: takes one frame or two different ones, not {' '.join(map(str, frames))}")
-    for line in lines_of(capture, tuple(frames), _warn):
+    for line in lines_of(capture, tuple(frames), _warn, topology=_load(topology_file)):
         typer.echo(line)
 
 
