@@ -46,11 +46,12 @@ ENGINE = (
     ("memory", ()),
     ("tally", ()),
     ("again", ("codes", "link", "proof")),
+    ("match", ("proof", "memory", "again")),
     ("ids", ()),
     ("tcp", ("proof",)),
     ("cut", ("proof",)),
     ("nat", ("changes", "proof")),
-    ("packets", ("codes", "path", "changes", "proof", "memory", "tally", "again", "ids", "tcp", "cut", "nat")),
+    ("packets", ("codes", "path", "changes", "proof", "memory", "tally", "again", "match", "ids", "tcp", "cut", "nat")),
     ("engine", ("codes", "key", "hop", "packets", "note", "record", "facts", "direction", "topology")),
 )
 
