@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import tomllib
 from collections import Counter
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
@@ -89,12 +90,11 @@ class Section:
     reasons: tuple[Reason, ...]
 
 
-def _covers(numbers: list[int | str], number: int) -> bool:
-    for part in numbers:
+def _numbers(parts: list[int | str]) -> Iterator[int]:
+    """The numbers of a list such as [9, "11-13"]."""
+    for part in parts:
         first, _, last = str(part).partition("-")
-        if int(first) <= number <= int(last or first):
-            return True
-    return False
+        yield from range(int(first), int(last or first) + 1)
 
 
 @cache
@@ -107,11 +107,15 @@ def table() -> Table:
     def filled(text: str | None) -> str | None:
         return text and text.format(**texts)
 
-    def of(number: int) -> str | None:
-        return next((filled(entry["text"]) for entry in advice["advice"] if _covers(entry["reasons"], number)), None)
+    of: dict[int, str | None] = {}
+    for entry in advice["advice"]:
+        for number in _numbers(entry["reasons"]):
+            of.setdefault(number, filled(entry["text"]))
 
     reasons = tuple(
-        Reason(row["number"], row["name"], row["text"], tuple(row["spellings"]), row["number_1809"], of(row["number"]))
+        Reason(
+            row["number"], row["name"], row["text"], tuple(row["spellings"]), row["number_1809"], of.get(row["number"])
+        )
         for row in json.loads((data / "drop_reasons.json").read_text("utf-8"))
     )
     families = tuple(Family(row["number"], row["name"], filled(row.get("text"))) for row in advice["families"])

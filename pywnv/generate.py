@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 TITLE = "Windows Network Virtualization"
 
+ODD = re.compile(r"[^ !#-\[\]-~]")  # bytes that a Lua string literal of ours escapes
 LONGEST_NAME = 60  # of a host, in names of files
 
 PROFILE_FILES = ("preferences", "recent", "colorfilters", "dfilter_buttons")
@@ -58,13 +59,7 @@ ENGINE = (
 
 def quote_lua(text: str) -> str:
     """A Lua string literal for any text: the one way in which foreign text enters Lua source."""
-
-    def safe(byte: int) -> str:
-        character = chr(byte)
-        plain = 0x20 <= byte < 0x7F and character not in '"\\'
-        return character if plain else f"\\{byte:03d}"
-
-    return '"' + "".join(map(safe, text.encode())) + '"'
+    return '"' + ODD.sub(lambda match: f"\\{ord(match[0]):03d}", text.encode().decode("latin-1")) + '"'
 
 
 def lua_literal(value: object) -> str:
