@@ -19,7 +19,17 @@ if TYPE_CHECKING:
 
 TITLE = "Windows Network Virtualization"
 
-PROFILE_FILES = ("preferences", "recent", "colorfilters", "dfilter_buttons")
+# The files of a profile, each with the part of a profile that it shows: without that, it is not there.
+PROFILE_FILES = {
+    "preferences": "columns",
+    "recent": "columns",
+    "colorfilters": "rules",
+    "dfilter_buttons": "buttons",
+    "dfilter_macros": "macros",
+    "dmacros": "macros",
+    "io_graphs": "graphs",
+    "profile_settings": "switch",
+}
 
 # The modules of the engine, in order, with the modules that each is given.
 ENGINE = (
@@ -142,6 +152,22 @@ def plugin_lua() -> str:
     )
 
 
+def profile_texts(*, deinterlace: bool = False) -> dict[str, str]:
+    """The files of the profiles: their paths below the folder of profiles, and their texts.
+
+    Args:
+        deinterlace: whether Wireshark keeps the conversations of each interface apart; 4.4 and newer know how.
+    """
+    return {
+        f"{profile.name}/{name}": render(
+            f"profile/{name}.j2", profile=profile, version=__version__, deinterlace=deinterlace
+        )
+        for profile in PROFILES
+        for name, part in PROFILE_FILES.items()
+        if getattr(profile, part)
+    }
+
+
 def generated() -> dict[str, str]:
     """Every generated file: its path below the project's folder, and its text."""
     from pywnv import drops, topology
@@ -150,11 +176,7 @@ def generated() -> dict[str, str]:
     texts["docs/fields.md"] = render("fields.md.j2", fields=fields.FIELDS, said=ENGINE_COLUMNS, version=__version__)
     texts["docs/drops.md"] = render("drops.md.j2", table=drops.table(), sections=drops.sections(), version=__version__)
     texts["docs/topology.schema.json"] = topology.schema()
-    for profile in PROFILES:
-        for name in PROFILE_FILES:
-            text = render(f"profile/{name}.j2", profile=profile, version=__version__)
-            texts[f"profiles/{profile.name}/{name}"] = text
-    return texts
+    return texts | {f"profiles/{name}": text for name, text in profile_texts().items()}
 
 
 def write_all(folder: Path) -> list[Path]:
