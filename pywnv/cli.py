@@ -7,15 +7,18 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from pywnv import __version__
 from pywnv.annotate import Engine, Format, rows
 from pywnv.errors import Exit, ReaderGoneError, UsageError, WnvError
-from pywnv.generate import differing, write_all
+from pywnv.generate import differing, generated, generated_for, stale, write
 from pywnv.output import STDOUT, whole_file
+
+if TYPE_CHECKING:
+    from pywnv.topology import Topology
 
 LONGEST_WINDOW = 3600  # seconds
 JSON_SUFFIXES = {".jsonl", ".ndjson", ".json"}
@@ -65,6 +68,20 @@ def _progress(capture: Path, *, wanted: bool) -> Iterator[Callable[[int], None]]
         yield lambda done: bar.update(task, completed=done)
 
 
+TopologyFile = Annotated[
+    Path | None,
+    typer.Option("--topology", help="What you know of the host: TOML, YAML, or what `pktmon list --json` printed."),
+]
+
+
+def _load(topology_file: Path | None) -> Topology | None:
+    if topology_file is None:
+        return None
+    from pywnv.topology import load
+
+    return load(topology_file)
+
+
 @app.command()
 def annotate(
     capture: Annotated[
@@ -84,6 +101,7 @@ def annotate(
         float | None,
         typer.Option(help="Longest time between two sightings of a packet, in seconds."),
     ] = None,
+    topology_file: TopologyFile = None,
     force: Annotated[bool, typer.Option("--force", help="Replace an existing output.")] = False,
 ) -> None:
     """Write one row for every frame: its packet, hop, path and latency.
@@ -102,6 +120,7 @@ def annotate(
             output_format=output_format,
             engine=engine,
             window=window,
+            topology=_load(topology_file),
             display_filter=display_filter,
             progress=progress,
             warn=_warn,
@@ -131,18 +150,21 @@ def explain(
 @app.command()
 def generate(
     folder: Annotated[Path, typer.Option(help="Where lua/ and profiles/ are.")] = Path(),
+    topology_file: TopologyFile = None,
     check: Annotated[bool, typer.Option("--check", help="Change nothing; exit 1 where a file would change.")] = False,
 ) -> None:
-    """Write lua/wnv.lua and profiles/ from the tables of this package.
+    """Write lua/wnv.lua and profiles/ from the tables of this package, or those that know your host.
 
-    Example: pywnv generate --check
+    Example: pywnv generate --topology host.toml
     """
+    topology = _load(topology_file)
+    host = topology_file.stem if topology_file else ""
     if check:
-        stale = differing(folder)
-        for path in stale:
+        old = stale(generated_for(topology, host), folder) if topology else differing(folder)
+        for path in old:
             typer.echo(f"{path}: differs from what the tables give; run `pywnv generate`", err=True)
-        raise typer.Exit(Exit.DIFFERENT if stale else Exit.OK)
-    for path in write_all(folder):
+        raise typer.Exit(Exit.DIFFERENT if old else Exit.OK)
+    for path in write(generated_for(topology, host) if topology else generated(), folder):
         typer.echo(path)
 
 
@@ -154,6 +176,7 @@ TsharkOption = Annotated[
 @app.command()
 def install(
     tshark: TsharkOption = None,
+    topology_file: TopologyFile = None,
     deinterlace: Annotated[
         bool | None,
         typer.Option(help="Profiles keep the TCP of each interface apart; costs CPU. Default: from Wireshark 4.4 on."),
@@ -171,7 +194,12 @@ def install(
 
     tshark = tshark or find_tshark()
     outcome = installing.install(
-        tshark, tell_version(tshark), find_folders(tshark), deinterlace=deinterlace, force=force
+        tshark,
+        tell_version(tshark),
+        find_folders(tshark),
+        topology=_load(topology_file),
+        deinterlace=deinterlace,
+        force=force,
     )
     for path in outcome.done:
         typer.echo(path)

@@ -5,12 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from pywnv.errors import OutputError, WiresharkError
 from pywnv.folders import Folders
 from pywnv.manifest import MANIFEST, RECENT, Manifest, fingerprints, says_nothing
 from pywnv.placing import PART, Placing
 from pywnv.probe import Version, find_plugins, skips_root, try_plugin, unfit
+
+if TYPE_CHECKING:
+    from pywnv.topology import Topology
 
 PLUGIN = "wnv.lua"
 DEINTERLACES = (4, 4)  # from this version on, Wireshark can keep the conversations of each interface apart
@@ -31,18 +35,24 @@ class Outcome:
     others: list[Path] = field(default_factory=list)
 
 
-def wanted(folders: Folders, *, deinterlace: bool) -> dict[Path, bytes]:
+def wanted(folders: Folders, topology: Topology | None = None, *, deinterlace: bool) -> dict[Path, bytes]:
     """The files that an install puts, by their paths."""
     from pywnv.generate import plugin_lua, profile_texts
 
-    files = {folders.plugins / PLUGIN: plugin_lua().encode()}
+    files = {folders.plugins / PLUGIN: plugin_lua(topology).encode()}
     for name, text in profile_texts(deinterlace=deinterlace).items():
         files[folders.profiles / name] = text.encode()
     return files
 
 
 def install(
-    tshark: str, version: Version | None, folders: Folders, *, deinterlace: bool | None = None, force: bool = False
+    tshark: str,
+    version: Version | None,
+    folders: Folders,
+    *,
+    topology: Topology | None = None,
+    deinterlace: bool | None = None,
+    force: bool = False,
 ) -> Outcome:
     """Puts the plugin and the profiles, and checks that they load. Nothing is left where that fails.
 
@@ -50,6 +60,7 @@ def install(
         tshark: the one beside the Wireshark to install for.
         version: its version.
         folders: its folders.
+        topology: what the user knows of the host.
         deinterlace: whether the profiles keep the conversations of each interface apart; None: where it can.
         force: replace files that are not ours, or that the user has changed.
 
@@ -63,7 +74,7 @@ def install(
     able = version.number >= DEINTERLACES
     if deinterlace and not able:
         raise WiresharkError(f"--deinterlace: needs Wireshark 4.4 or newer; {tshark} is {version}")
-    files = wanted(folders, deinterlace=able if deinterlace is None else deinterlace)
+    files = wanted(folders, topology, deinterlace=able if deinterlace is None else deinterlace)
     old = Manifest.read(folders.config) or Manifest()
     outcome = Outcome(kept=[] if force else _settle(folders, files, old))
     new = Manifest(wireshark=version.series, made=old.made)

@@ -221,7 +221,13 @@ DROPS_PROFILE = Profile(
     name="WNV Drops",
     purpose="what was dropped, where and why",
     columns=(
-        *(NUMBER, TIME, HOP, Column.of("Event", "wnv.event", 80), Column.of("Drop reason", "wnv.drop.reason", 180)),
+        *(
+            NUMBER,
+            TIME,
+            HOP,
+            Column.of("Event", "wnv.event", 80),
+            Column.of("Drop reason", "wnv.drop.reason.text", 200),
+        ),
         *(Column.of("NIC", "wnv.event.nic", 130), Column.of("To NIC", "wnv.event.destination_nic", 130)),
         *(SOURCE, DESTINATION, PROTOCOL, INFO, Column.of("Advice", "wnv.drop.advice", 320, hidden=True)),
     ),

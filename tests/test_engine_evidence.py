@@ -28,6 +28,7 @@ from engine import (
     ipv6,
     play,
     put,
+    radiotap,
     sll,
     snap,
     tcp,
@@ -134,6 +135,24 @@ def test_an_ip_id_that_never_changes_tells_nothing(runtime: str) -> None:
     rows: list[Row] = [("A", 1 + at * 0.01 + gap, probe) for at, probe in enumerate(probes) for gap in (0, 9 * US)]
     said = play(runtime, rows)
     assert sum(one.verdict == "duplicate" for one in said) == 1  # the first, when nothing was known yet
+
+
+@pytest.mark.parametrize("runtime", RUNTIMES)
+def test_a_storm(runtime: str) -> None:
+    """A loop of the network, or a flood: one packet, on and on."""
+    said = play(runtime, [("A", 1 + at * 4 * US, framed(ipv4(udp(), ident=77))) for at in range(2000)])
+    assert sum(one.verdict == "duplicate" for one in said) < 20
+
+
+@pytest.mark.parametrize("runtime", RUNTIMES)
+def test_what_goes_over_the_air_again_is_no_copy(runtime: str) -> None:
+    for hop, frames in (
+        ("W", [wifi(snap(ipv4(udp())), flags=flags, qos=True) for flags in (1, 9)]),
+        ("T", [radiotap(wifi(snap(ipv4(udp())), flags=flags)) for flags in (2, 10)]),
+    ):
+        rows: list[Row] = [(hop, 1 + at * 200 * US, frame) for at, frame in enumerate(frames)]
+        assert last(runtime, rows, 2) == ["1 original", "2 original"]
+        assert last(runtime, [*rows[:1], (hop, 1 + 5 * US, frames[0])], 2)[1] == "1 duplicate bytes"
 
 
 ROUTED = framed(ipv4(udp(), ttl=63), src=MAC_B, dst=MAC_C)

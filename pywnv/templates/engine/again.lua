@@ -5,16 +5,18 @@
 
 local codes, link, proof = ...
 
-local abs, byte, floor, sub = math.abs, string.byte, math.floor, string.sub
+local abs, byte, floor, min, sub = math.abs, string.byte, math.floor, math.min, string.sub
 
 local MOMENT = 1e-3 -- seconds in which a packet that cannot repeat is another sighting
 local TTL = 4294967296 -- of `soft` of `key`
 local LONGEST_TAGS = 8 -- bytes: two VLAN tags
 local COARSE = 4 -- different frames that share a timestamp to the nanosecond, before a clock is not believed
+local RETRY = 8 -- among the flags of 802.11
+local MOST_UNKNOWN = 20 -- sightings of one packet at a hop, where none has been seen that often: more are a storm
 local TCP = 6
 local EVIDENCE = codes.evidence
 
-local M = {}
+local M = { MOMENT = MOMENT }
 
 -- What stands around a packet: copies in another link header, or with another VLAN tag, are no repeats.
 local function shape_of(kind, form, header)
@@ -30,6 +32,11 @@ local function shape_of(kind, form, header)
   return ""
 end
 
+local function radiotap_size(header)
+  local low, high = byte(header, 3, 4)
+  return high and high * 256 + low or 0
+end
+
 local function has_changed_addresses(kind, header, earlier)
   if kind == "ethernet" then
     return sub(header, 1, 12) ~= sub(earlier, 1, 12)
@@ -41,6 +48,17 @@ local function has_changed_addresses(kind, header, earlier)
   return false
 end
 
+-- Whether a frame has the Retry bit of 802.11 and the earlier one has not: it went over the air once more.
+local function is_retried(kind, form, header, earlier)
+  local at, earlier_at = 2, 2
+  if kind == "radiotap" then
+    at, earlier_at = at + radiotap_size(header), earlier_at + radiotap_size(earlier)
+  elseif kind ~= "wifi" and form ~= "wifi" then
+    return false
+  end
+  return floor((byte(header, at) or 0) / RETRY) % 2 > floor((byte(earlier, earlier_at) or 0) / RETRY) % 2
+end
+
 -- Whether a frame goes to where an earlier one came from: something sent it back, as a neighbour does a BFD echo.
 local function is_returned(header, earlier)
   return sub(header, 1, 6) == sub(earlier, 7, 12)
@@ -50,21 +68,19 @@ end
 -- @param slots  of packets: see `packets`
 -- @param tally  what is learned of this capture
 -- @param flows  its TCP flows
--- @return table: judge, note, undo
+-- @return table: judge, note_coarse_clock, undo
 function M.new(slots, tally, flows)
   local nodes, last_time, softs = slots.nodes, slots.last_time, slots.softs
   local headers, forms = slots.headers, slots.forms
   local classes, shapes, keys = slots.classes, slots.shapes, slots.keys
-  local clock_time, clock_key, coarse = nil, nil, 0
+  local coarse = 0
+  local last_key, last_content, last_class, last_unique -- what `proof.is_unique` said last
   local undo_seen, undo_shape -- what `judge` noted of this frame
   local again = {}
 
-  --- Watches the clock of the capture: to be told of every frame, before `judge`.
-  function again.note(time, key)
-    if time == clock_time and key ~= clock_key and coarse < COARSE then
-      coarse = coarse + 1
-    end
-    clock_time, clock_key, undo_seen = time, key, nil
+  --- To be told of every two frames in a row with one timestamp and other bytes, before `judge`.
+  function again.note_coarse_clock()
+    coarse = min(coarse + 1, COARSE)
   end
 
   -- Whether the packet has not been seen in this shape yet, but in another.
@@ -96,26 +112,33 @@ function M.new(slots, tally, flows)
   -- @return the code of the evidence, or nil where this is another packet or nothing tells
   -- @return whether the packet cannot repeat, so that the frame teaches, whatever it is taken for
   function again.judge(slot, time, hop, key, content, soft, transport, form, header)
+    undo_seen = nil
     local node, class = nodes[slot], classes[slot]
-    local earlier, gap = headers[slot], time - last_time[slot]
+    local earlier, gap = headers[slot], abs(time - last_time[slot])
+    local is_same_ttl = floor(soft / TTL) == floor(softs[slot] / TTL)
+    if is_same_ttl and gap > MOMENT then
+      return nil
+    end
     local is_ethernet = hop.kind == "ethernet" and not form and not forms[slot]
     local has_moved = not form and has_changed_addresses(hop.kind, header, earlier)
     if is_ethernet and has_moved and is_returned(header, earlier) then
       return nil
+    elseif forms[slot] == form and is_retried(hop.kind, form, header, earlier) then
+      return nil
     end
     local ident = proof.ident(key)
-    local unique = proof.is_unique(key, content, transport, tally.is_steady(class, ident))
+    if key ~= last_key or content ~= last_content or class ~= last_class then -- in a burst they are the same each time
+      last_key, last_content, last_class = key, content, class
+      last_unique = proof.is_unique(key, content, transport, tally.is_steady(class, ident))
+    end
+    local unique = last_unique
     if unique and not ident and byte(key, 2) == TCP and flows.is_asked_for(key, transport, last_time[slot]) then
       return nil
     end
-    if floor(soft / TTL) ~= floor(softs[slot] / TTL) then -- it fell, else the frame had not come here
+    if not is_same_ttl then -- it fell, else the frame had not come here
       -- A router changes the addresses too; what counts down without is a ladder of probes.
-      local is_routed = has_moved or not is_ethernet and unique and abs(gap) <= MOMENT
+      local is_routed = has_moved or not is_ethernet and unique and gap <= MOMENT
       return is_routed and EVIDENCE.rewritten or nil
-    end
-    gap = abs(gap)
-    if gap > MOMENT then
-      return nil
     end
     if form == "tunnel" and forms[slot] == "tunnel" and sub(header, 15) ~= sub(earlier, 15) then
       return nil -- one packet in several tunnels, as floods are
@@ -126,7 +149,10 @@ function M.new(slots, tally, flows)
     end
     local count = node.counts[hop]
     local expected = tally.expects(class, hop, count + 1, gap)
-    if unique then
+    if unique and not expected and (class.is_storm or count >= MOST_UNKNOWN) then
+      tally.distrust(class)
+      return nil
+    elseif unique then
       local is_another = tally.never(class, hop, count + 1, gap) or node.hop ~= hop and not expected
       return not is_another and bytes or nil, true
     end

@@ -1,0 +1,188 @@
+"""What is counted while the rows of a capture go by; it does not grow with the capture."""
+
+from __future__ import annotations
+
+from collections import Counter, OrderedDict
+from dataclasses import dataclass, field
+from typing import Any
+
+# A packet is counted at its hops when so many others came after it; its sightings lie milliseconds apart.
+MOST_OPEN = 20_000
+DIGITS = 3  # of delays, in what percentiles are taken from
+JITTER = 1e-6  # seconds; what a double cannot hold of a time is no step back
+
+
+@dataclass(frozen=True)
+class Hop:
+    """A place where frames were seen.
+
+    Attributes:
+        name: as the rows have it; None where the capture names no interface.
+        role: of the hop.
+        frames: seen there.
+        packets: seen there; a packet that shows twice counts once.
+        times: how many packets show there once, twice ..., by that number.
+        median, p99: of the time since the appearance before, in seconds, to three digits; None where there is none.
+    """
+
+    name: str | None
+    role: str | None
+    frames: int
+    packets: int
+    times: dict[int, int]
+    median: float | None
+    p99: float | None
+
+
+@dataclass(frozen=True)
+class Drop:
+    """Packets that were dropped for one reason at one place.
+
+    Attributes:
+        reason: Windows' number; None where the capture does not tell.
+        text: of the reason, or None.
+        place: a hop, or the NIC and the switch of an event; None where the capture does not tell.
+        count: of frames or events that say so.
+        advice: what to look at, or None.
+    """
+
+    reason: int | None
+    text: str | None
+    place: str | None
+    count: int
+    advice: str | None
+
+
+class _Delays:
+    """Times in a histogram whose buckets are numbers of three digits: as exact as people read, and never large."""
+
+    def __init__(self) -> None:
+        self._buckets: Counter[float] = Counter()
+
+    def add(self, seconds: float) -> None:
+        self._buckets[float(f"{seconds:.{DIGITS}g}")] += 1
+
+    def percentile(self, share: float) -> float | None:
+        """The least time that so many of all, 0 to 1, do not exceed."""
+        wanted = share * self._buckets.total()
+        for seconds, count in sorted(self._buckets.items()):
+            wanted -= count
+            if wanted <= 1e-9:
+                return seconds
+        return None
+
+
+@dataclass
+class _HopTally:
+    name: str | None
+    role: str | None
+    frames: int = 0
+    times: Counter[int] = field(default_factory=Counter)
+    delays: _Delays = field(default_factory=_Delays)
+
+    def hop(self) -> Hop:
+        times = dict(sorted(self.times.items()))
+        median, p99 = self.delays.percentile(0.5), self.delays.percentile(0.99)
+        return Hop(self.name, self.role, self.frames, self.times.total(), times, median, p99)
+
+
+@dataclass
+class Tally:
+    """What is counted while the rows go by; it does not grow with the capture.
+
+    Attributes:
+        frames, packets, duplicates: counted.
+        without_time: frames that have no time.
+        steps_back, furthest_back: how often time runs back, and by how many seconds at most.
+        by_id: duplicates that a packet id shows.
+        events, verdicts: counted by name.
+    """
+
+    frames: int = 0
+    packets: int = 0
+    duplicates: int = 0
+    without_time: int = 0
+    steps_back: int = 0
+    furthest_back: float = 0.0
+    by_id: int = 0
+    events: Counter[str] = field(default_factory=Counter)
+    verdicts: Counter[str] = field(default_factory=Counter)
+    _earliest: float | None = None
+    _latest: float | None = None
+    _before: float | None = None
+    _hops: dict[str | None, _HopTally] = field(default_factory=dict)
+    _open: OrderedDict[int, dict[str | None, int]] = field(default_factory=OrderedDict)
+    _drops: Counter[tuple[int | None, str | None, str | None, str | None]] = field(default_factory=Counter)
+
+    def add(self, row: dict[str, Any]) -> None:
+        """Counts a row."""
+        self.frames += 1
+        self._add_time(row["time"])
+        verdict = row["verdict"]
+        if verdict:
+            self.verdicts[verdict] += 1
+        if row["drop"]:
+            self._add_drop(row)
+        if verdict == "event":
+            self.events[row["event"] or "none"] += 1
+        elif row["packet"] is not None:
+            self._add_sighting(row)
+
+    def _add_time(self, time: float | None) -> None:
+        if not time:
+            self.without_time += 1
+            return
+        if self._earliest is None or self._latest is None:
+            self._earliest = self._latest = time
+        self._earliest, self._latest = min(self._earliest, time), max(self._latest, time)
+        if self._before is not None and time < self._before - JITTER:
+            self.steps_back += 1
+            self.furthest_back = max(self.furthest_back, self._before - time)
+        self._before = time
+
+    def _add_drop(self, row: dict[str, Any]) -> None:
+        place = row["hop"]
+        if row["event_nic"] and row["event_switch"]:
+            place = f"{row['event_nic']} in switch {row['event_switch']}"
+        self._drops[(row["drop_reason"], row["drop_reason_text"], place, row["drop_advice"])] += 1
+
+    def _add_sighting(self, row: dict[str, Any]) -> None:
+        name, packet = row["hop"], row["packet"]
+        hop = self._hops.get(name)
+        if hop is None:
+            hop = self._hops[name] = _HopTally(name, row["hop_role"])
+        hop.frames += 1
+        if row["hop_delta"] is not None:
+            hop.delays.add(row["hop_delta"])
+        self.packets += packet == row["frame"]
+        self.duplicates += bool(row["duplicate"])
+        self.by_id += row["evidence"] == "packet-id"
+        seen = self._open.get(packet)
+        if seen is None:
+            if len(self._open) >= MOST_OPEN:
+                self._close_oldest()
+            seen = self._open[packet] = {}
+        seen[name] = seen.get(name, 0) + 1
+
+    def _close_oldest(self) -> None:
+        _, seen = self._open.popitem(last=False)
+        for name, times in seen.items():
+            self._hops[name].times[times] += 1
+
+    @property
+    def seconds(self) -> float | None:
+        """From the earliest frame to the latest."""
+        if self._earliest is None or self._latest is None:
+            return None
+        return round(self._latest - self._earliest, 6)
+
+    def hops(self) -> tuple[Hop, ...]:
+        """All hops. Ends the counting."""
+        while self._open:
+            self._close_oldest()
+        return tuple(hop.hop() for hop in self._hops.values())
+
+    def drops(self) -> tuple[Drop, ...]:
+        """All drops, the most frequent first."""
+        found = self._drops.most_common()
+        return tuple(Drop(reason, text, place, count, advice) for (reason, text, place, advice), count in found)
