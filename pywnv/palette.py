@@ -23,7 +23,7 @@ DROP = Shade(0xFF7A1A, 0x000000)
 REPEAT = Shade(0xFCE271, INK)
 RETRANSMISSION = Shade(0xEEB193, INK)
 SEGMENT = Shade(0xAB97B1, 0x000000)
-EVENT = Shade(0x9CA29A, 0x000000)
+EVENT = Shade(0xE6E6E6, 0x24618A)  # a quiet band: Wireshark's own for events, the text a little darker
 
 # One calm tint for each kind of hop, from the wire inwards.
 TINTS = {

@@ -177,7 +177,7 @@ GRAPHS = (
 
 NUMBER = Column("No.", "%m", 62)
 TIME = Column("Time", "%t", 106)
-HOP = Column.of("Hop", "wnv.hop", 150)
+HOP = Column.of("Hop", "wnv.hop", 190)
 APPEARANCE = Column.of("Appearance", "wnv.appearance", 88)
 DELTA = Column.of("Delta", "wnv.hop.delta", 96)
 VERDICT = Column.of("Verdict", "wnv.verdict", 126)
@@ -186,7 +186,7 @@ SOURCE = Column("Source", "%s", 124)
 DESTINATION = Column("Destination", "%d", 124)
 PROTOCOL = Column("Protocol", "%p", 68)
 LENGTH = Column("Length", "%L", 58)
-INFO = Column("Info", "%i", 360)
+INFO = Column("Info", "%i", 280)
 
 WNV = Profile(
     name="WNV",
@@ -228,7 +228,7 @@ DROPS_PROFILE = Profile(
             Column.of("Event", "wnv.event", 80),
             Column.of("Drop reason", "wnv.drop.reason.text", 200),
         ),
-        *(Column.of("NIC", "wnv.event.nic", 130), Column.of("To NIC", "wnv.event.destination_nic", 130)),
+        *(Column.of("NIC", "wnv.event.nic", 170), Column.of("To NIC", "wnv.event.destination_nic", 150)),
         *(SOURCE, DESTINATION, PROTOCOL, INFO, Column.of("Advice", "wnv.drop.advice", 320, hidden=True)),
     ),
     rules=RULES,

@@ -16,7 +16,6 @@ NOTES = {
     "repeat": palette.REPEAT,
     "retransmission": palette.RETRANSMISSION,
     "segment": palette.SEGMENT,
-    "event": palette.EVENT,
 }
 FIRSTS = {f"first at {tint}": palette.original(tint) for tint in palette.TINTS}
 COPIES = {f"copy at {tint}": palette.duplicate(tint) for tint in palette.TINTS}
@@ -68,6 +67,15 @@ def test_different_things_look_different(eyes: str) -> None:
     for tint in palette.TINTS:
         alike += near({"first": palette.original(tint)}, {f"copy {tint}": palette.duplicate(tint)}, PALER, eyes)
     assert not alike
+
+
+@pytest.mark.parametrize("eyes", EYES)
+def test_events_are_quiet_and_yet_no_packets(eyes: str) -> None:
+    """Their band is as pale as that of copies; the colour of its text says that they are something else."""
+    for shade in (*FIRSTS.values(), *COPIES.values()):
+        assert difference(palette.EVENT.foreground, shade.foreground, eyes) >= 10
+    for shade in (*ALARMS.values(), *NOTES.values()):
+        assert difference(palette.EVENT.background, shade.background, eyes) >= 11
 
 
 def test_copies_step_back() -> None:
