@@ -175,18 +175,18 @@ GRAPHS = (
     Graph("Hop latency, largest", "wnv.duplicate", 0xA40000, "MAX(Y Field)", "wnv.hop.delta"),
 )
 
-NUMBER = Column("No.", "%m", 62)
-TIME = Column("Time", "%t", 106)
-HOP = Column.of("Hop", "wnv.hop", 190)
+NUMBER = Column("No.", "%m", 58)
+TIME = Column("Time", "%t", 104)
+HOP = Column.of("Hop", "wnv.hop", 176)
 APPEARANCE = Column.of("Appearance", "wnv.appearance", 88)
 DELTA = Column.of("Delta", "wnv.hop.delta", 96)
-VERDICT = Column.of("Verdict", "wnv.verdict", 126)
+VERDICT = Column.of("Verdict", "wnv.verdict", 124)
 PATH = Column.of("Path", "wnv.path", 320, hidden=True)
-SOURCE = Column("Source", "%s", 124)
-DESTINATION = Column("Destination", "%d", 124)
-PROTOCOL = Column("Protocol", "%p", 68)
-LENGTH = Column("Length", "%L", 58)
-INFO = Column("Info", "%i", 280)
+SOURCE = Column("Source", "%s", 120)
+DESTINATION = Column("Destination", "%d", 120)
+PROTOCOL = Column("Protocol", "%p", 66)
+LENGTH = Column("Length", "%L", 56)
+INFO = Column("Info", "%i", 200)
 
 WNV = Profile(
     name="WNV",
@@ -225,10 +225,10 @@ DROPS_PROFILE = Profile(
             NUMBER,
             TIME,
             HOP,
-            Column.of("Event", "wnv.event", 80),
-            Column.of("Drop reason", "wnv.drop.reason.text", 200),
+            Column.of("Event", "wnv.event", 76),
+            Column.of("Drop reason", "wnv.drop.reason.text", 180),
         ),
-        *(Column.of("NIC", "wnv.event.nic", 170), Column.of("To NIC", "wnv.event.destination_nic", 150)),
+        *(Column.of("NIC", "wnv.event.nic", 160), Column.of("To NIC", "wnv.event.destination_nic", 130)),
         *(SOURCE, DESTINATION, PROTOCOL, INFO, Column.of("Advice", "wnv.drop.advice", 320, hidden=True)),
     ),
     rules=RULES,
