@@ -193,6 +193,121 @@ def generate(
         typer.echo(path)
 
 
+TsharkOption = Annotated[
+    str | None, typer.Option("--tshark", help="The tshark beside the Wireshark that is meant. Default: that in PATH.")
+]
+
+
+@app.command()
+def install(
+    tshark: TsharkOption = None,
+    topology_file: TopologyFile = None,
+    deinterlace: Annotated[
+        bool | None,
+        typer.Option(help="Profiles keep the TCP of each interface apart; costs CPU. Default: from Wireshark 4.4 on."),
+    ] = None,
+    force: Annotated[bool, typer.Option("--force", help="Replace files of the same names, whoever made them.")] = False,
+) -> None:
+    """Put the plugin and the profiles where Wireshark finds them, and check that they load.
+
+    Example: pywnv install
+    """
+    from pywnv import install as installing
+    from pywnv.folders import find_folders
+    from pywnv.probe import tell_version
+    from pywnv.wireshark import find_tshark
+
+    tshark = tshark or find_tshark()
+    outcome = installing.install(
+        tshark,
+        tell_version(tshark),
+        find_folders(tshark),
+        topology=_load(topology_file),
+        deinterlace=deinterlace,
+        force=force,
+    )
+    for path in outcome.done:
+        typer.echo(path)
+    for path in outcome.kept:
+        _warn(f"{path}: left as you changed it; --force replaces it")
+    for path in outcome.others:
+        _warn(f"{path}: the plugin is here too, and only one of them counts: delete this one")
+    typer.echo("Start Wireshark anew and choose the profile WNV at the lower right.", err=True)
+
+
+@app.command()
+def uninstall(tshark: TsharkOption = None) -> None:
+    """Remove exactly what install has put; what you changed since stays.
+
+    Example: pywnv uninstall
+    """
+    from pywnv import install as installing
+    from pywnv.errors import WiresharkError
+    from pywnv.folders import find_folders, usual_folders
+    from pywnv.wireshark import find_tshark
+
+    try:
+        folders = find_folders(tshark or find_tshark())
+    except WiresharkError:
+        if tshark:
+            raise
+        folders = usual_folders()  # Wireshark went first
+    outcome = installing.uninstall(folders)
+    if outcome is None:
+        typer.echo(f"{folders.config}: pywnv has installed nothing here", err=True)
+        return
+    for path in outcome.done:
+        typer.echo(path)
+    for path in outcome.kept:
+        _warn(f"{path}: left, as you changed it")
+
+
+@app.command()
+def doctor(tshark: TsharkOption = None) -> None:
+    """Say what is wrong with Wireshark, plugin and profiles, and what to type; exit 1 where something is.
+
+    Example: pywnv doctor
+    """
+    from pywnv.doctor import Finding, examine
+    from pywnv.errors import WiresharkError
+    from pywnv.probe import GET_WIRESHARK
+    from pywnv.wireshark import find_tshark
+
+    wrong = False
+    try:
+        findings = examine(tshark or find_tshark())
+    except WiresharkError as error:
+        findings = iter([Finding(str(error).partition(";")[0], GET_WIRESHARK)])
+    for finding in findings:
+        typer.echo(f"{'wrong' if finding.remedy else 'ok':<6} {finding.words}")
+        if finding.remedy:
+            wrong = True
+            typer.echo(f"       do: {finding.remedy}")
+    raise typer.Exit(Exit.DIFFERENT if wrong else Exit.OK)
+
+
+profile_app = typer.Typer(help="Wireshark profiles as files.", no_args_is_help=True)
+app.add_typer(profile_app, name="profile")
+
+
+@profile_app.command()
+def export(
+    output: Annotated[Path, typer.Argument(metavar="OUT.zip", help="File to write; - is stdout.")],
+    deinterlace: Annotated[
+        bool, typer.Option("--deinterlace", help="Keep the TCP of each interface apart: for Wireshark 4.4 and newer.")
+    ] = False,
+    force: Annotated[bool, typer.Option("--force", help="Replace an existing output.")] = False,
+) -> None:
+    """Write the profiles as a zip for Edit > Configuration Profiles > Import.
+
+    Example: pywnv profile export wnv-profiles.zip
+    """
+    from pywnv.export import profiles_zip
+
+    with whole_file(output, force=force) as file:
+        file.write(profiles_zip(deinterlace=deinterlace))
+
+
 def _end(number: int, _: object) -> None:
     """Ends as a signal would, but lets what is open tidy up."""
     raise SystemExit(128 + number)
