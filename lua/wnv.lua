@@ -35,7 +35,7 @@ return { ["texts"] = { [0] = "Unspecified", [1] = "Invalid Data", [2] = "Invalid
 end)()
 -- In a function of its own: one can hold so many constants only.
 modules.topology = (function()
-return { ["entries"] = {  }, ["interface"] = {  }, ["ifindex"] = {  }, ["mac"] = {  }, ["port_id"] = {  }, ["port_name"] = {  }, ["component_id"] = {  }, ["description"] = {  } }
+return {}
 end)()
 
 modules.link = (function()

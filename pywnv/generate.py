@@ -131,9 +131,12 @@ def engine_lua(topology: Topology | None = None) -> str:
         topology: what the user knows of the host, or None.
     """
     from pywnv import drops
-    from pywnv.topology import Topology
-    from pywnv.topology import lua as topology_lua
 
+    known = "{}"
+    if topology:
+        from pywnv.topology import lua as topology_lua  # needs pydantic, which takes its time
+
+        known = topology_lua(topology)
     codes = {
         "verdict": fields.VERDICTS,
         "evidence": fields.EVIDENCE,
@@ -142,7 +145,7 @@ def engine_lua(topology: Topology | None = None) -> str:
         "direction": fields.DIRECTIONS,
         "event": fields.EVENTS,
     }
-    tables = {"drops": drops.lua(), "topology": topology_lua(topology or Topology())}
+    tables = {"drops": drops.lua(), "topology": known}
     modules = [(name, needs, template_text(f"engine/{name}.lua")) for name, needs in ENGINE]
     return render("engine.lua.j2", codes=codes, tables=tables, modules=modules)
 

@@ -272,3 +272,18 @@ def test_the_topology_of_the_page_is_one(tmp_path: Path) -> None:
     path = tmp_path / "host.toml"
     path.write_text(text.split("```toml\n")[1].split("```")[0], "utf-8")
     assert [nic.name for nic in load(path).nics] == ["Ethernet 1", "Contoso-Gst"]
+
+
+@pytest.mark.parametrize("runtime", RUNTIMES)
+def test_places_of_a_frame_that_does_not_count(runtime: str) -> None:
+    """Their names are free again."""
+    places = registry(runtime)
+    assert shown(ask(places, 0, "a")) == "a"
+    places[b"keep"](places)
+    base = ask(places, 1, "a")
+    assert shown(base) == "a (interface 1)"
+    assert shown(noted(places, base, runtime, component="x", component_id=1)) == "x"
+    places[b"undo"](places)
+    assert shown(ask(places, 2, "a (interface 1)")) == "a (interface 1)"
+    assert shown(noted(places, base, runtime, component="x", component_id=2)) == "x"
+    assert shown(ask(places, 0, "a")) == "a"
