@@ -175,9 +175,9 @@ GRAPHS = (
     Graph("Hop latency, largest", "wnv.duplicate", 0xA40000, "MAX(Y Field)", "wnv.hop.delta"),
 )
 
-NUMBER = Column("No.", "%m", 58)
+NUMBER = Column("No.", "%m", 84)
 TIME = Column("Time", "%t", 104)
-HOP = Column.of("Hop", "wnv.hop", 176)
+HOP = Column.of("Hop", "wnv.hop", 170)
 APPEARANCE = Column.of("Appearance", "wnv.appearance", 88)
 DELTA = Column.of("Delta", "wnv.hop.delta", 96)
 VERDICT = Column.of("Verdict", "wnv.verdict", 124)

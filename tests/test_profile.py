@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from conftest import run_wireshark
+from conftest import PROJECT, run_wireshark
 
 from pywnv.fields import BY_COLUMN
 from pywnv.generate import profile_texts
@@ -173,3 +173,13 @@ def test_fields_of_ours_exist(profile: Profile) -> None:
     for column in profile.columns:
         if "wnv." in column.format:
             assert column.format.split(":")[1].removeprefix("wnv.").replace(".", "_") in BY_COLUMN
+
+
+@every_profile
+def test_the_page_of_the_docs_knows_it(profile: Profile) -> None:
+    page = (PROJECT / "docs/profiles.md").read_text("utf-8")
+    assert f"| `{profile.name}` | {profile.purpose} |" in page
+    for button in profile.buttons:
+        assert f"| {button.label} | " in page
+    for macro in profile.macros:
+        assert f"${{{macro.name}:" in page
