@@ -758,6 +758,10 @@ local function read_ndis(name, description, place)
     return format("ifIndex %d over ifIndex %d", place.ifindex, over)
   end
   place.role = known[2]
+  -- What people call it; `pywnv convert` knows.
+  if description ~= "" and not find(description, "VlanID=", 1, true) then
+    return description
+  end
   return format("%s (ifIndex %d)", known[1], place.ifindex)
 end
 
@@ -794,6 +798,23 @@ local function read_ras(name)
   return user and "RAS " .. clean(user)
 end
 
+-- An edge of a component of pktmon, as `pywnv convert` writes it: QoS Upper on Ethernet 2 [filter, pacer.sys, component
+-- 9, edge 1]. The driver is not always known.
+local function read_edge(name, description, place)
+  local title, words, component, edge = match(name, "^(.*) %[(.*), component (%d+), edge (%d+)%]$")
+  if not title then
+    return nil
+  end
+  local role, driver = match(words, "^([^,]*), (.*)$")
+  place.component_id, place.edge = number(component), number(edge)
+  place.driver = driver and lower(clean(driver))
+  place.role = codes.role[role or words]
+  if not place.role or place.role == UNKNOWN then
+    place.role = role_of_adapter(description) or ROLE_OF_DRIVER[place.driver]
+  end
+  return clean(title)
+end
+
 -- A component of pktmon: the name of a driver, and what it calls this component.
 local function read_component(name, description, place)
   local driver = #name <= 64 and lower(clean(name)) or ""
@@ -819,7 +840,7 @@ local function read_plain(name, description, place)
   return name
 end
 
-local READERS = { read_ndis, read_port, read_ras, read_component, read_plain }
+local READERS = { read_edge, read_ndis, read_port, read_ras, read_component, read_plain }
 
 local function show(place)
   local title = place.title
@@ -857,7 +878,7 @@ end
 -- @param description string or nil: the interface's description in the capture
 -- @return table: kind, id, role, name (as shown; nil where there is no interface), title (the name without the role);
 --   and where the name says it: vlan, port, port_name, nic_type, ifindex, over (ifIndex of the NIC below a filter),
---   driver, description
+--   driver, description, component_id, edge
 function M.new(kind, id, name, description)
   local place = read(kind, id, name, description)
   show(place)
@@ -919,8 +940,11 @@ function Registry:place(kind, id, name, description)
     or self:entry("port_id", place.port)
     or self:entry("port_name", place.port_name)
     or self:entry("description", place.description)
+    or self:entry("component_id", place.component_id)
     or self:entry("ifindex", adapter(place))
-  return settle(self, place, entry, format("interface %d", id or 0))
+  -- Frames of several link headers have several interfaces, and one hop.
+  local number_of = place.component_id and "component %d" or "interface %d"
+  return settle(self, place, entry, format(number_of, place.component_id or id or 0))
 end
 
 -- A component that pspkt names in a comment.
@@ -944,6 +968,9 @@ local MOST_NOTED = 4096 -- only a capture made to defeat us notes more component
 -- @param place as `place` gave it
 -- @param note  as `note.read` gave it
 function Registry:noted(place, note)
+  if place.component_id then -- its interface has said it
+    return place
+  end
   local key
   if note.component_id then
     key = format("%s\n%s\n%d\n%s", place.kind, note.component or "", note.component_id, note.edge or "")
@@ -1278,7 +1305,7 @@ local MOST_PACKETS = 16384
 local MOST_BYTES = 8 * 1024 * 1024
 local SLOTS = 2 * MOST_PACKETS
 
-local M = {}
+local M = { SLOTS = SLOTS }
 
 --- A memory for one capture.
 -- @param window longest time between two sightings of one packet, in seconds
@@ -1708,7 +1735,7 @@ local MOST_UNKNOWN = 20 -- sightings of one packet at a hop, where none has been
 local TCP = 6
 local EVIDENCE = codes.evidence
 
-local M = {}
+local M = { MOMENT = MOMENT }
 
 -- What stands around a packet: copies in another link header, or with another VLAN tag, are no repeats.
 local function shape_of(kind, form, header)
@@ -1805,7 +1832,11 @@ function M.new(slots, tally, flows)
   function again.judge(slot, time, hop, key, content, soft, transport, form, header)
     undo_seen = nil
     local node, class = nodes[slot], classes[slot]
-    local earlier, gap = headers[slot], time - last_time[slot]
+    local earlier, gap = headers[slot], abs(time - last_time[slot])
+    local is_same_ttl = floor(soft / TTL) == floor(softs[slot] / TTL)
+    if is_same_ttl and gap > MOMENT then
+      return nil
+    end
     local is_ethernet = hop.kind == "ethernet" and not form and not forms[slot]
     local has_moved = not form and has_changed_addresses(hop.kind, header, earlier)
     if is_ethernet and has_moved and is_returned(header, earlier) then
@@ -1818,14 +1849,10 @@ function M.new(slots, tally, flows)
     if unique and not ident and byte(key, 2) == TCP and flows.is_asked_for(key, transport, last_time[slot]) then
       return nil
     end
-    if floor(soft / TTL) ~= floor(softs[slot] / TTL) then -- it fell, else the frame had not come here
+    if not is_same_ttl then -- it fell, else the frame had not come here
       -- A router changes the addresses too; what counts down without is a ladder of probes.
-      local is_routed = has_moved or not is_ethernet and unique and abs(gap) <= MOMENT
+      local is_routed = has_moved or not is_ethernet and unique and gap <= MOMENT
       return is_routed and EVIDENCE.rewritten or nil
-    end
-    gap = abs(gap)
-    if gap > MOMENT then
-      return nil
     end
     if form == "tunnel" and forms[slot] == "tunnel" and sub(header, 15) ~= sub(earlier, 15) then
       return nil -- one packet in several tunnels, as floods are
@@ -2484,6 +2511,7 @@ local DUE = 30e-6 -- seconds within which a hop mostly shows a packet again
 local MOST_AGAIN = 32 -- packets with the same bytes that a frame at their hop may show again
 local MOST_SIGHTINGS = 32 -- at one hop that are counted
 
+local SLOTS = memory_of.SLOTS
 local TTL = 4294967296 -- of `soft` of `key`
 local TCP = 6
 local VERDICT, EVIDENCE, REWRITTEN = codes.verdict, codes.evidence, codes.rewritten
@@ -2505,7 +2533,7 @@ function M.new(window)
   local again = again_of.new(slots, tally, flows)
   local segments, translations = cut_of.new(slots, window, slot_of), nat_of.new(slots, slot_of)
   local clock_time, clock_key = -math.huge, nil -- of the last frame
-  local settled = 0 -- the last packet that has taught, or could have
+  local settled, next_settles = 0, -math.huge -- the last packet that has taught, or could have; when the next one came
 
   -- The last step, so that it can be undone: Wireshark's read filter dissects a frame before it counts.
   local undo_slot, undo_joined, undo_frame, undo_time, undo_node, undo_header, undo_form, undo_soft, undo_peak
@@ -2553,7 +2581,7 @@ function M.new(window)
     local index = max(queue.first, (queue.taken[hop] or 0) + 1)
     local furthest = min(queue.last, index + MOST_SKIPS)
     while index <= furthest do
-      local slot = slot_of(queue[index])
+      local slot = queue[index] % SLOTS + 1
       if time - last_time[slot] <= window and not nodes[slot].counts[hop] then
         break
       end
@@ -2562,7 +2590,7 @@ function M.new(window)
     queue.taken[hop] = index - 1 -- this hop's next sightings are of later packets
     local first
     for try = index, min(index + MOST_TRIES, queue.last) do
-      local slot = slot_of(queue[try])
+      local slot = queue[try] % SLOTS + 1
       if not nodes[slot].counts[hop] and fits(slot, number, time, content, cut, soft) then
         local step = nodes[slot].next[hop]
         local peak = step and step.peak
@@ -2613,10 +2641,12 @@ function M.new(window)
     local first, lesson = max(entry.first, entry.last - MOST_AGAIN + 1), nil
     for pass = 1, 2 do -- first those whose next sighting is due, then those that wait
       for at = first, entry.last do
-        local slot = slot_of(entry[at])
-        local is_due = abs(time - last_time[slot]) <= DUE and floor(soft / TTL) == floor(softs[slot] / TTL)
+        local slot = entry[at] % SLOTS + 1
+        local gap, is_same_ttl = abs(time - last_time[slot]), floor(soft / TTL) == floor(softs[slot] / TTL)
+        local is_due = gap <= DUE and is_same_ttl
         if
           is_due == (pass == 1)
+          and (gap <= again_of.MOMENT or not is_same_ttl)
           and nodes[slot].counts[hop]
           and classes[slot]
           and fits(slot, number, time, content, cut, soft)
@@ -2684,28 +2714,37 @@ function M.new(window)
       and (node.depth > node.counts[hop] or classes[slot] and tally.once(classes[slot], hop))
   end
 
-  -- Lets the packets that a hop shows no more teach how often it did.
-  local function settle(before)
-    local first = max(settled + 1, memory.oldest)
-    for id = first, memory.newest do
-      local slot = slot_of(id)
-      if first_time[slot] >= before then
-        return
-      end
-      settled = id
-      local class = classes[slot]
-      local weight = class and not silent[slot] and tally.weight(class) or 0
-      if weight > 0 then
-        local key = keys[slot]
-        if proof.is_unique(key, contents[slot], transports[slot], tally.is_steady(class, proof.ident(key))) then
-          for hop, count in pairs(nodes[slot].counts) do
-            if count < MOST_SIGHTINGS then
-              tally.miss(class, hop, count + 1, weight)
-            end
+  -- What a packet that hops show no more teaches: how often each did.
+  local function teach(slot, class)
+    local weight = tally.weight(class)
+    if weight > 0 then
+      local key = keys[slot]
+      if proof.is_unique(key, contents[slot], transports[slot], tally.is_steady(class, proof.ident(key))) then
+        for hop, count in pairs(nodes[slot].counts) do
+          if count < MOST_SIGHTINGS then
+            tally.miss(class, hop, count + 1, weight)
           end
         end
       end
     end
+  end
+
+  -- Lets the packets first seen before a time teach; notes when there will be more of them.
+  local function settle(before)
+    for id = max(settled + 1, memory.oldest), memory.newest do
+      local slot = id % SLOTS + 1
+      local since = first_time[slot]
+      if since >= before then
+        next_settles = since
+        return
+      end
+      settled = id
+      local class = classes[slot]
+      if class and not silent[slot] then
+        teach(slot, class)
+      end
+    end
+    next_settles = before
   end
 
   local function make_room(time, size)
@@ -2794,9 +2833,11 @@ function M.new(window)
   function grouping.step(number, time, hop, key, content, soft, cut, header, transport, form, tag)
     undo_queue, undo_class, undo_hit = nil, nil, nil
     undo_judged = false
-    if time > clock_time then
-      settle(time - SETTLED - 2 * memory.disorder)
-    elseif time == clock_time and key ~= clock_key then
+    local before = time - SETTLED - 2 * memory.disorder
+    if before > next_settles then
+      settle(before)
+    end
+    if time == clock_time and key ~= clock_key then
       again.note_coarse_clock()
     end
     clock_time, clock_key = time, key

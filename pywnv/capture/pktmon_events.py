@@ -141,10 +141,26 @@ def read_packet(event: Event) -> Packet | None:
     """The packet that an event shows; None for other events, and where it is cut."""
     if event.id not in PACKETS or len(event.data) < PREFIX.size:
         return None
-    *prefix, original, logged = PREFIX.unpack_from(event.data)
+    (group, number, appearance, direction, kind, component, edge, filter_, reason, location, original, logged) = (
+        PREFIX.unpack_from(event.data)
+    )
     data = event.data[PREFIX.size : PREFIX.size + logged]
-    original = max(original, len(data))
-    return Packet(*prefix, original, data, event.id != FLOW, event.id == DROP_AGAIN)
+    return Packet(
+        group,
+        number,
+        appearance,
+        direction,
+        kind,
+        component,
+        edge,
+        filter_,
+        reason,
+        location,
+        max(original, len(data)),
+        data,
+        event.id != FLOW,
+        event.id == DROP_AGAIN,
+    )
 
 
 def packet_place(data: bytes) -> tuple[int, int, int]:
