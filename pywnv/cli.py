@@ -129,6 +129,29 @@ def explain(
 
 
 @app.command()
+def convert(
+    trace: Annotated[
+        Path, typer.Argument(help="A Windows trace (.etl) of pktmon, netsh trace or NetEvent; - is stdin.")
+    ],
+    output: Annotated[Path, typer.Option("-o", "--output", help="pcapng to write; - is stdout.")],
+    force: Annotated[bool, typer.Option("--force", help="Replace an existing output.")] = False,
+) -> None:
+    """Write a Windows trace as pcapng, with its hops, drops and events; needs pywnv[etl].
+
+    Example: pywnv convert pktmon.etl -o pktmon.pcapng
+    """
+    from pywnv.convert import convert as write_pcapng
+
+    with (
+        _progress(trace, wanted=True) as progress,
+        whole_file(output, force=force, source=trace) as file,
+    ):
+        done = write_pcapng(trace, file, progress=progress, warn=_warn)
+    words = f"{done.packets} packets, {done.drops} of them dropped, {done.events} events"
+    typer.echo(f"{words}; {done.skipped} events without an id left out" if done.skipped else words, err=True)
+
+
+@app.command()
 def generate(
     folder: Annotated[Path, typer.Option(help="Where lua/ and profiles/ are.")] = Path(),
     check: Annotated[bool, typer.Option("--check", help="Change nothing; exit 1 where a file would change.")] = False,

@@ -169,11 +169,12 @@ def convert(
         conversion = _Conversion(spool, Host(opened.session))
         for events in opened.buffers(progress):
             conversion.read(events)
+        warnings = opened.warnings
+        if not len(spool):
+            problem = f"; {warnings[0].removeprefix(f'{trace}: ')}" if warnings else ""
+            raise CaptureError(f"{trace}: holds no packets and no events{problem}")
         conversion.write(out)
-        done, warnings = conversion.done, opened.warnings
-    if not done.packets and not done.events:
-        problem = f"; {warnings[0].removeprefix(f'{trace}: ')}" if warnings else ""
-        raise CaptureError(f"{trace}: holds no packets and no events{problem}")
+        done = conversion.done
     for words in warnings[:MOST_WARNINGS]:
         warn(words)
     if len(warnings) > MOST_WARNINGS:

@@ -34,6 +34,10 @@ class Spool:
     ) -> None:
         self._file.close()
 
+    def __len__(self) -> int:
+        """How many runs there are."""
+        return len(self._runs)
+
     def add(self, events: list[Event]) -> None:
         """Takes a run of events, sorted by time."""
         if not events:

@@ -136,9 +136,16 @@ local function unescaped(value)
   end))
 end
 
-local NUMBERS = { pid = "pid", tid = "tid", cpu = "cpu", component = "component_id", port = "port", drop = "drop_reason" }
-NUMBERS.destinations = "destinations"
-local TEXTS = { edge = "edge", direction = "direction", nic = "nic", nic_type = "nic_type", port_name = "port_name" }
+local NUMBERS = {
+  pid = "pid",
+  tid = "tid",
+  cpu = "cpu",
+  component = "component_id",
+  port = "port",
+  destinations = "destinations",
+  drop = "drop_reason",
+}
+local TEXTS = { edge = true, direction = true, nic = true, nic_type = true, port_name = true }
 
 local function read_own(comment, into)
   if sub(comment, 5, 5) ~= " " then
@@ -148,7 +155,7 @@ local function read_own(comment, into)
     if NUMBERS[key] then
       into[NUMBERS[key]] = number(value)
     elseif TEXTS[key] then
-      into[TEXTS[key]] = nonempty(unescaped(value))
+      into[key] = nonempty(unescaped(value))
     elseif key == "vlan" then
       into.vlan = text.vlan(value)
     elseif key == "location" then
