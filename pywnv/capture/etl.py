@@ -147,6 +147,7 @@ class Trace:
         self.path = path
         self.fh = file  # the name by which dissect's buffers ask for it
         self.warnings: list[str] = []
+        self._warned_of = -1
         self._buffer = buffer
         self._size = file.seek(0, os.SEEK_END)
         self._budget = max(self._size * MOST_EXPANDED, ALWAYS_ALLOWED)
@@ -202,7 +203,10 @@ class Trace:
         return buffer, data
 
     def _warn(self, offset: int, words: str) -> None:
-        self.warnings.append(f"{self.path}: at byte {offset}: {words}")
+        """Notes what is wrong with a buffer; what is wrong first makes the rest."""
+        if self._warned_of != offset:
+            self._warned_of = offset
+            self.warnings.append(f"{self.path}: at byte {offset}: {words}")
 
     def _records(self, buffer: Buffer, data: bytes) -> Iterator[tuple[int, int, bytes]]:
         """The records of a buffer: kind, processor, bytes."""

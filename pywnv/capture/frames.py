@@ -72,13 +72,15 @@ def _process(event: Event) -> list[str]:
 
 def _comments(words: list[str]) -> list[write.Option]:
     """The comment; what is too much for one goes into more, which begin otherwise."""
-    lines, line = [], "wnv:"
-    for word in words:
-        if len(line.encode()) + len(word.encode()) >= LONGEST_COMMENT:
-            lines.append(line)
-            line = "wnv+"
-        line += f" {word}"
-    return [(write.COMMENT, write.text(each)) for each in [*lines, line]]
+    line = write.text(" ".join(["wnv:", *words]))
+    if len(line) <= LONGEST_COMMENT:
+        return [(write.COMMENT, line)]
+    lines = [b"wnv:"]
+    for word in map(write.text, words):
+        if len(lines[-1]) + len(word) >= LONGEST_COMMENT:
+            lines.append(b"wnv+")
+        lines[-1] += b" " + word
+    return [(write.COMMENT, each) for each in lines]
 
 
 def _is_wifi(data: bytes) -> bool:

@@ -28,6 +28,7 @@ DROP_VERDICT = b"\2" + struct.pack("<Q", 1)  # as etl2pcapng marks a drop: Linux
 HUNDRED_NANOSECONDS = 7  # if_tsresol: ten to the minus seventh
 
 LONGEST_OPTION = 65_532  # bytes
+BLANKS = {code: " " for code in (*range(32), 127)}  # what control characters become
 
 Option = tuple[int, bytes]
 
@@ -48,8 +49,8 @@ def _options(options: Iterable[Option]) -> bytes:
 
 def text(value: str) -> bytes:
     """A text as an option holds it, without control characters, and not longer than it may be."""
-    clean = "".join(" " if ord(character) < 32 or ord(character) == 127 else character for character in value)
-    return clean.encode("utf-8", "replace")[:LONGEST_OPTION].decode("utf-8", "ignore").encode()
+    data = value.translate(BLANKS).encode("utf-8", "replace")
+    return data if len(data) <= LONGEST_OPTION else data[:LONGEST_OPTION].decode("utf-8", "ignore").encode()
 
 
 def section(options: Sequence[Option]) -> bytes:

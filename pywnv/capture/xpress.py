@@ -31,7 +31,7 @@ def decompress(data: bytes, limit: int) -> tuple[bytes, bool]:
                     at += 1
                     continue
                 if at == size:  # the flags behind the end are set
-                    return bytes(out), True
+                    return bytes(out[:limit]), True
                 match = data[at] | data[at + 1] << 8
                 at += 2
                 back, length = (match >> 3) + 1, match & 7
@@ -53,14 +53,14 @@ def decompress(data: bytes, limit: int) -> tuple[bytes, bool]:
                                 length = int.from_bytes(data[at : at + 4], "little")
                                 at += 4
                             if length < 22:
-                                return bytes(out), False
+                                return bytes(out[:limit]), False
                             length -= 22
                         length += 15
                     length += 7
-                length = min(length + SHORTEST, limit - len(out))
+                length = min(length + SHORTEST, max(limit - len(out), 0))
                 start = len(out) - back
                 if start < 0:
-                    return bytes(out), False
+                    return bytes(out[:limit]), False
                 if length <= back:
                     out += out[start : start + length]
                 else:  # the match runs into what it makes
