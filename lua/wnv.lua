@@ -18,15 +18,25 @@ set_plugin_info({
   author = "pywnv",
 })
 
-local core = (function()
+local core, drops = (function()
 local modules = {}
 modules.codes = {
   verdict = { ["original"] = 0, ["duplicate"] = 1, ["segment"] = 2, ["coalesced"] = 3, ["repeat"] = 4, ["retransmission"] = 5, ["event"] = 6, },
   evidence = { ["none"] = 0, ["packet-id"] = 1, ["bytes"] = 2, ["rewritten"] = 3, ["segment"] = 4, ["learned"] = 5, },
   rewritten = { ["vlan"] = 1, ["mac"] = 2, ["ttl"] = 4, ["checksum"] = 8, ["nat"] = 16, ["link"] = 32, },
   role = { ["unknown"] = 0, ["pNIC"] = 1, ["tNIC"] = 2, ["vSwitch"] = 3, ["vmNIC"] = 4, ["host vNIC"] = 5, ["filter"] = 6, ["protocol"] = 7, },
+  direction = { ["unknown"] = 0, ["outbound"] = 1, ["inbound"] = 2, ["internal"] = 3, },
+  event = { ["none"] = 0, ["received"] = 1, ["routed"] = 2, ["delivered"] = 3, ["dropped"] = 4, },
   rewritten_names = { "vlan", "mac", "ttl", "checksum", "nat", "link", },
 }
+-- In a function of its own: one can hold so many constants only.
+modules.drops = (function()
+return { ["texts"] = { [0] = "Unspecified", [1] = "Invalid Data", [2] = "Invalid Packet", [3] = "Insufficient resources", [4] = "Adapter not ready", [5] = "Media Disconnected", [6] = "Not accepted", [7] = "Device busy", [8] = "Filtered", [9] = "Filtered VLAN", [10] = "Unauthorized VLAN", [11] = "Unauthorized MAC", [12] = "Failed security policy", [13] = "Failed pVlan setting", [14] = "QoS drop", [15] = "IPSec drop", [16] = "Spoofed MAC address is not allowed", [17] = "Failed DHCP guard", [18] = "Failed Router Guard", [19] = "Bridge is not allowed inside VM", [20] = "Virtual Subnet ID does not match", [21] = "Required vSwitch extension is missing", [22] = "Creating vSwitch over another vSwitch is not allowed", [23] = "MTU mismatch", [24] = "Native forwarding required", [25] = "Invalid VLAN format", [26] = "Invalid destination MAC", [27] = "Invalid source MAC", [28] = "First NB too small", [29] = "Windows Network Virtualization error", [30] = "Storm limit exceeded", [31] = "ICMP request injected by switch", [32] = "Failed to update destination list", [33] = "Destination NIC is disabled", [34] = "Packet does not match destination NIC packet filter", [35] = "vSwitch data flow is disabled", [36] = "Port isolation setting does not allow untagged traffic", [37] = "Invalid PD queue", [38] = "Adapter is in low power state", [201] = "Adapter paused", [202] = "Adapter reset in progress", [203] = "Send aborted", [204] = "Unsupported EtherType", [205] = "General failure", [206] = "Invalid frame length", [207] = "Host out of memory", [208] = "Frame too long", [209] = "Frame too short", [210] = "Frame length error", [211] = "Cyclic Redundancy Check (CRC) error", [212] = "Frame checksum error", [213] = "Frame check sequence (FCS) error", [214] = "Frame symbol error", [215] = "Head of queue timeout", [216] = "Stalled state discard", [217] = "Receive queue full", [218] = "Physical layer error", [219] = "DMA error", [220] = "Firmware error", [221] = "Decryption error", [222] = "Bad signature", [223] = "Coalescing error", [225] = "VLAN anti-spoofing failure", [226] = "Unallowed EtherType", [227] = "VPort down", [228] = "Steering mismatch", [401] = "Microport error", [402] = "VF not ready", [403] = "Microport not ready", [404] = "VMBus error", [601] = "Loopback Ethernet packet", [602] = "Invalid SNAP header", [603] = "Invalid Ethernet type", [604] = "Invalid packet length", [605] = "Header not contiguous", [606] = "Invalid destination type", [607] = "Interface not ready", [608] = "Provider not ready", [609] = "Invalid LSO information", [610] = "Invalid USO information", [611] = "Invalid medium type", [612] = "Invalid ARP header", [613] = "No interface available to receive packets for an isolation ID", [614] = "NetBufferList cannot contain more than one NetBuffer", [701] = "Failed ARP Guard", [702] = "Invalid ARP Pkt Limiter", [703] = "Invalid DHCP Pkt Limiter", [704] = "Broadcast Blocked", [705] = "Block Non-IP Pkt", [706] = "Invalid ARP Filter", [707] = "Failed IPv4 Guard", [708] = "Failed IPv6 Guard", [709] = "Failed MAC Guard", [710] = "No Broadcast destination ports available", [711] = "No Unicast destination ports available", [712] = "Unicast port not ready", [713] = "Switch callback failed", [714] = "Invalid ICMPV6 limiter", [715] = "Intercept Pkt Drop", [716] = "Intercept Blocked", [717] = "Failed NDP Guard", [718] = "Port Blocked", [719] = "NIC Suspended", [801] = "HTTP: Receive suppressed", [901] = "Bad source address", [902] = "Not locally destined", [903] = "Protocol unreachable", [904] = "Port unreachable", [905] = "Bad length", [906] = "Malformed header", [907] = "No route available", [908] = "Beyond scope", [909] = "Inspection drop", [910] = "Too many decapsulations", [911] = "Administratively prohibited", [912] = "Bad checksum", [913] = "Max receive path discard reason", [914] = "Hop limit exceeded", [915] = "Address unreachable", [916] = "RSC packet", [917] = "Max forward path discard reason", [918] = "Arbitration unhandled", [919] = "Inspection absorb", [920] = "Fragment MTU exceeded", [921] = "Buffer length exceeded", [922] = "Address resolution timeout", [923] = "Address resolution failure", [924] = "IPsec failure", [925] = "Extension headers failure", [926] = "IPSNPI client drop", [927] = "Unsupported offload", [928] = "Routing failure", [929] = "Ancillary data failure", [930] = "Raw data failure", [931] = "Session state failure", [932] = "IPSNPI: modified but not forwarded", [933] = "IPSNPI: no next hop specified", [934] = "IPSNPI: compartment not found", [935] = "IPSNPI: interface not found", [936] = "IPSNPI: subinterface not found", [937] = "IPSNPI: disabled interface", [938] = "IPSNPI: segmentation failed", [939] = "IPSNPI: No Ethernet header", [940] = "IPSNPI: unexpected fragment", [941] = "IPSNPI: unsupported interface type", [942] = "IPSNPI: invalid LSO info", [943] = "IPSNPI: invalid USO info", [944] = "Unexpected internal error", [945] = "Administratively configured setting", [946] = "Bad option", [947] = "This type of packet is not accepted over loopback", [948] = "Scope of address is too limited", [949] = "Full queue", [950] = "Disabled interface", [951] = "ICMP: general failure", [952] = "ICMP: truncated header", [953] = "ICMP: invalid checksum", [954] = "ICMP: inspection drop", [955] = "ICMP: rejecting loopback neighbor discovery", [956] = "ICMP: unknown type/code", [957] = "ICMP: truncated IP header", [958] = "ICMP: oversized IP header", [959] = "ICMP: no handler", [960] = "ICMP: not responding with error for error", [961] = "ICMP: invalid source", [962] = "ICMP: interface rate limit", [963] = "ICMP: path rate limit", [964] = "ICMP: no route", [965] = "ICMP: no matching request", [966] = "ICMP: buffer too small", [967] = "ICMP: failed to obtain ancillary data", [968] = "ICMP: incorrect hop limit", [969] = "ICMP: unknown code", [970] = "ICMP: source not linklocal", [971] = "ICMP: truncated ND header", [972] = "ICMP: invalid ND option SourceLinkAddr", [973] = "ICMP: invalid ND option MTU", [974] = "ICMP: invalid ND option PrefixInformation", [975] = "ICMP: invalid ND option RouteInformation", [976] = "ICMP: invalid ND option RDNSS", [977] = "ICMP: invalid ND option DNSSL", [978] = "ICMP: packet parsing failure", [979] = "ICMP: disallowed by the current configuration", [980] = "ICMP: invalid router advertisement", [981] = "ICMP: source address is not on the same link as this interface", [982] = "ICMP: invalid destination or target address for redirect message", [983] = "ICMP: invalid neighbor discovery target", [984] = "ICMP: invalid neighbor advertisement - the solicited flag cannot be set if the destination address is multicast", [985] = "ICMP: the link layer address belongs to this interface", [986] = "ICMP: duplicate echo request", [987] = "ICMP: router advertisement came from a router that is not part of the potential router list", [988] = "ICMP: router advertisement came from a router that is not part of the potential router list", [989] = "ICMP: router advertisement came from a router that is not part of the potential router list", [990] = "ICMP: router advertisement came from a router that is not part of the potential router list", [991] = "ICMP: not locally destined", [992] = "ARP: invalid source", [993] = "ARP: invalid target", [994] = "ARP: the source address in the DL header belongs to the local interface", [995] = "ARP: not locally destined", [996] = "Network layer client discard", [997] = "IPSNPI: URO segment size exceeds forward interface MTU", [998] = "ICMP: packet was fragmented", [1000] = "Source violation", [1001] = "ICMP: packet is jumbogram", [1002] = "Sw Uso failure", [1200] = "INET: source unspecified", [1201] = "INET: destination is multicast", [1202] = "INET: header is invalid", [1203] = "INET: checksum is invalid", [1204] = "INET: transport endpoint was not found", [1205] = "INET: connected path error", [1206] = "INET: session state error", [1207] = "INET: receive inspection", [1208] = "INET: invalid ACK in SYN_SENT state", [1209] = "INET: expected SYN", [1210] = "INET: received RST", [1211] = "INET: received SYN while in SYN_RCVD state", [1212] = "INET: simultaneous connect", [1213] = "INET: PAWS failed", [1214] = "INET: land attack", [1215] = "INET: missed RST", [1216] = "INET: outside receive window", [1217] = "INET: duplicate segment", [1218] = "INET: closed window", [1219] = "INET: TCB removed", [1220] = "INET: FIN-WAIT2", [1221] = "INET: reassembly conflict", [1222] = "INET: FIN received", [1223] = "INET: listener received segment with invalid flags", [1224] = "INET: TCB was not inserted in TCB table", [1225] = "INET: TIME-WAIT TCB received RST outside receive window", [1226] = "INET: TIME-WAIT TCB received segment with SYN and other flags set", [1227] = "INET: packet dropped by TIME_WAIT TCB", [1228] = "INET: SYN+ACK with fastopen cookie request", [1229] = "INET: listener dropped SYN because SO_PAUSE_ACCEPT was set", [1230] = "INET: listener dropped SYN to reduce memory pressure", [1231] = "INET: accept inspection", [1232] = "INET: accept redirection", [1301] = "SlbMux: Parsing failure", [1302] = "SluMux: First packet for the fragmented datagram is not at offset 0", [1303] = "SlbMux: Failed to parse or validate the IP packet contained in the ICMP error message payload", [1304] = "SlbMux: IP packet contained in the ICMP error message payload does not match any existing session", [1305] = "SlbMux: Failed to find a nexthop for external hairpinning", [1306] = "SlbMux: No matching static mapping exists to let the packet in", [1307] = "SlbMux: Failed to acquire a reference on the nexthop object", [1308] = "SlbMux: Failed to clone the packet", [1309] = "SlbMux: Failed to translate the packet", [1310] = "SlbMux: Hop limit exceeded", [1311] = "SlbMux: Packet is larger than nexthop MTU and cannot be fragmented", [1312] = "SlbMux: Unexpected route lookup failure", [1313] = "SlbMux: No route to packet destination was found", [1314] = "SlbMux: Failed to create a session object", [1315] = "SlbMux: The interface over which the packet is to be routed is not a SLBMUX external interface", [1316] = "SlbMux: The interface over which the packet is to be routed does not have a matching SLBMUX instancee", [1317] = "SlbMux: SLBMUX device itself is not allowed to be an internal host at the same time", [1318] = "SlbMux: Packet is routable in its own arrival compartment", [1319] = "SlbMux: Packet transport protocol is not supported by SLBMUX", [1320] = "SlbMux: Packet is destined to SLBMUX itself", [1321] = "SlbMux: Packet destination address and port do not fall within any SLBMUX external address port range", [1322] = "SlbMux: SLBMUX rejected the packet", [1323] = "SlbMux: SLBMUX failed to find the Vip/Dip configuration", [1324] = "SlbMux: SLBMUX failed to send the encapsulated packet", [1325] = "SlbMux: SLBMUX found invalid reachability encap type for diagnostic packet", [1326] = "SlbMux: SLBMUX received redirect packet as the diagnostic packet", [1327] = "SlbMux: SLBMUX unable to handle redirect packet", [1401] = "IPSEC: The SPI in the packet does not match a valid IPsec SA", [1402] = "IPSEC: Packet was received on an IPsec SA whose lifetime has expired", [1403] = "IPSEC: Packet was received on an IPsec SA that does not match the packet characteristics", [1404] = "IPSEC: Packet sequence number replay check failed", [1405] = "IPSEC: IPsec header and/or trailer in the packet is invalid", [1406] = "IPSEC: IPsec integrity check failed", [1407] = "IPSEC: IPsec dropped a clear text packet", [1408] = "IPSEC: IPsec dropped an incoming ESP packet in authenticated firewall mode", [1409] = "IPSEC: IPsec dropped a packet due to DoS throttling", [1410] = "IPSEC: IPsec DoS Protection matched an explicit block rule", [1411] = "IPSEC: IPsec DoS Protection received an IPsec specific multicast packet which is not allowed", [1412] = "IPSEC: IPsec DoS Protection received an incorrectly formatted packet", [1413] = "IPSEC: IPsec DoS Protection failed to look up state", [1414] = "IPSEC: IPsec DoS Protection failed to create state because the maximum number of entries allowed by policy has been reached", [1415] = "IPSEC: IPsec DoS Protection received an IPsec negotiation packet for a keying module which is not allowed by policy", [1416] = "IPSEC: IPsec DoS Protection failed to create a per internal IP rate limit queue because the maximum number of queues allowed by policy has been reached", [1417] = "IPSEC: Failed to allocate memory", [1418] = "IPSEC: Operation was unsuccessful", [1501] = "NETCX: Failed to parse NetPacket Layout correctly", [1502] = "NETCX: Failed to calculate NetBuffer software checksum", [1503] = "NETCX: Queue is being stopped or destroyed", [1504] = "NETCX: Invalid NetBuffer size", [1505] = "NETCX: Large Send Offload (LSO) failure", [1506] = "NETCX: UDP Segmentation Offload (USO) failure", [1507] = "NETCX: NetBuffer bounce operation failed", [3000] = "HTTP: Begin (Internal Placeholder)", [3001] = "HTTP: Error Begin (Internal Placeholder)", [3002] = "HTTP: Error. More specific error is unavailable", [3003] = "HTTP: Error. Invalid Verb", [3004] = "HTTP: Error. Invalid Url", [3005] = "HTTP: Error. Invalid Header", [3006] = "HTTP: Error. Invalid Host. The host is not found. Check the URL to make sure it is valid.", [3007] = "HTTP: Error. Invalid Number", [3008] = "HTTP: Error. Invalid Field Length", [3009] = "HTTP: Error. Invalid Request Length", [3010] = "HTTP: Error. Unauthorized", [3011] = "HTTP: Error. Forbidden Url. Access is denied to this URL.", [3012] = "HTTP: Error. Requested Resource Not Found. Check the path to make sure it is valid.", [3013] = "HTTP: Error. Invalid Content Length", [3014] = "HTTP: Error. Precondition Failed", [3015] = "HTTP: Error. Entity Too Large", [3016] = "HTTP: Error. Invalid Url Length", [3017] = "HTTP: Error. Range Not Satisfiable", [3018] = "HTTP: Error. Misdirected Request. The host and SNI info do not match.", [3019] = "HTTP: Error. Internal Server failure. This is a general failure processing the request.", [3020] = "HTTP: Error. Not Implemented", [3021] = "HTTP: Error. This usually means that the listener is unavailable. Make sure that the listener is running.", [3022] = "HTTP: Error. Connection Limit Reached", [3023] = "HTTP: Error. Rapid Fail Protection", [3024] = "HTTP: Error. Request Queue Full. The listener is not processing requests fast enough.", [3025] = "HTTP: Error. Delivering requests is disabled by the admin.", [3026] = "HTTP: Error. Delivering requests is disabled by the listener.", [3027] = "HTTP: Error. Job Object Fired", [3028] = "HTTP: Error. App Pool Busy", [3029] = "HTTP: Error. Invalid version", [3030] = "HTTP: Error End (Internal Placeholder)", [3400] = "HTTP: Fault Begin (Internal Placeholder)", [3401] = "HTTP: Fault. User Abort", [3402] = "HTTP: Fault. Internal error in collection processing", [3403] = "HTTP: Fault. Client Reset Stream", [3404] = "HTTP: Fault. Method Not Found", [3405] = "HTTP: Fault. Scheme Mismatch", [3406] = "HTTP: Fault. Scheme Not Found", [3407] = "HTTP: Fault. Data After End", [3408] = "HTTP: Fault. Path Not Found", [3409] = "HTTP: Fault. Half Closed Local", [3410] = "HTTP: Fault. Incompabible Auth", [3411] = "HTTP: Fault. Deprecated 3", [3412] = "HTTP: Fault. Client Cert Blocked", [3413] = "HTTP: Fault. Header Name Empty", [3414] = "HTTP: Fault. Illegal Send", [3415] = "HTTP: Fault. Push Upper Attach", [3416] = "HTTP: Fault. Stream Upper Attach", [3417] = "HTTP: Fault. Active Stream Limit", [3418] = "HTTP: Fault. Authority Not Found", [3419] = "HTTP: Fault. Unexpected Tail", [3420] = "HTTP: Fault. Truncated", [3421] = "HTTP: Fault. Response Hold", [3422] = "HTTP: Fault. Invalid Request Chunked", [3423] = "HTTP: Fault. Invalid Request Content Length", [3424] = "HTTP: Fault. Invalid Response Chunked", [3425] = "HTTP: Fault. Invalid Response Content Length", [3426] = "HTTP: Fault. Invalid Response Transfer Encoding", [3427] = "HTTP: Fault. Invalid Response Line", [3428] = "HTTP: Fault. Invalid Response Header", [3429] = "HTTP: Fault. Invalid Connect", [3430] = "HTTP: Fault. Invalid Chunk Start", [3431] = "HTTP: Fault. Invalid Chunk Length", [3432] = "HTTP: Fault. Invalid Chunk Stop", [3433] = "HTTP: Fault. Headers After Trailers", [3434] = "HTTP: Fault. Headers After End", [3435] = "HTTP: Fault. Endless Trailer", [3436] = "HTTP: Fault. Invalid Transfer Encoding", [3437] = "HTTP: Fault. Multiple Transfer Codings", [3438] = "HTTP: Fault. Push Body", [3439] = "HTTP: Fault. Stream Abandoned", [3440] = "HTTP: Fault. Malformed Host", [3441] = "HTTP: Fault. Decompression Overflow", [3442] = "HTTP: Fault. Illegal Header Name", [3443] = "HTTP: Fault. Illegal Header Value", [3444] = "HTTP: Fault. ConnHeader Disallowed", [3445] = "HTTP: Fault. ConnHeader Malformed", [3446] = "HTTP: Fault. Cookie Reassembly Failure", [3447] = "HTTP: Fault. Invalid Status Header", [3448] = "HTTP: Fault. Scheme Disallowed", [3449] = "HTTP: Fault. Path Disallowed", [3450] = "HTTP: Fault. Invalid Push Host", [3451] = "HTTP: Fault. Goaway Received", [3452] = "HTTP: Fault. Abort Legacy App", [3453] = "HTTP: Fault. Upgrade Header Disallowed", [3454] = "HTTP: Fault. Response Upgrade Header", [3455] = "HTTP: Fault. Keep Alive Header Disallowed", [3456] = "HTTP: Fault. Response Keep Alive Header", [3457] = "HTTP: Fault. Conn Header Disallowed", [3458] = "HTTP: Fault. Response Proxy ConnHeader", [3459] = "HTTP: Fault. Connection Going Away", [3460] = "HTTP: Fault. Transfer Encoding Disallowed", [3461] = "HTTP: Fault. Content Length Disallowed", [3462] = "HTTP: Fault. Trailer Disallowed", [3463] = "HTTP: Fault End (Internal Placeholder)", [3600] = "HTTP: WSK Receive Suppressed", [3800] = "HTTP: Generic. More specific error unavailable.", [3801] = "HTTP: Invalid Parameter", [3802] = "HTTP: Insufficient Resources", [3803] = "HTTP: Invalid Handle", [3804] = "HTTP: The requested operation is not supported.", [3805] = "HTTP: The network path/target name is bad.", [3806] = "HTTP: An internal error occurred.", [3807] = "HTTP/SECURITY: No such security package exists.", [3808] = "HTTP/SECURITY: The operation does not hold the necessary privilege.", [3809] = "HTTP/SECURITY: The operation cannot impersonate.", [3810] = "HTTP/SECURITY: Logon failure", [3811] = "HTTP/SECURITY: The credentials for this session are invalid.", [3812] = "HTTP: Access is denied.", [3813] = "HTTP/SECURITY: No logon servers are available.", [3814] = "HTTP/SECURITY: There is a time difference at the domain controller.", [4000] = "HTTP: End (Internal Placeholder)" }, ["numbers"] = { ["unspecified"] = 0, ["invalid data"] = 1, ["invalid packet"] = 2, ["insufficient resources"] = 3, ["adapter not ready"] = 4, ["media disconnected"] = 5, ["not accepted"] = 6, ["device busy"] = 7, ["filtered"] = 8, ["filtered vlan"] = 9, ["unauthorized vlan"] = 10, ["unauthorized mac"] = 11, ["failed security policy"] = 12, ["failed pvlan setting"] = 13, ["qos drop"] = 14, ["ipsec drop"] = 15, ["spoofed mac address is not allowed"] = 16, ["failed dhcp guard"] = 17, ["failed router guard"] = 18, ["bridge is not allowed inside vm"] = 19, ["virtual subnet id does not match"] = 20, ["required vswitch extension is missing"] = 21, ["creating vswitch over another vswitch is not allowed"] = 22, ["mtu mismatch"] = 23, ["native forwarding required"] = 24, ["invalid vlan format"] = 25, ["invalid destination mac"] = 26, ["invalid source mac"] = 27, ["first nb too small"] = 28, ["windows network virtualization error"] = 29, ["storm limit exceeded"] = 30, ["icmp request injected by switch"] = 31, ["failed to update destination list"] = 32, ["destination nic is disabled"] = 33, ["packet does not match destination nic packet filter"] = 34, ["packet does not match the packet filter set on the destination nic"] = 34, ["vswitch data flow is disabled"] = 35, ["port isolation setting does not allow untagged traffic"] = 36, ["invalid pd queue"] = 37, ["adapter is in low power state"] = 38, ["adapter paused"] = 201, ["adapter reset in progress"] = 202, ["send aborted"] = 203, ["unsupported ethertype"] = 204, ["general failure"] = 205, ["invalid frame length"] = 206, ["host out of memory"] = 207, ["frame too long"] = 208, ["frame too short"] = 209, ["frame length error"] = 210, ["cyclic redundancy check (crc) error"] = 211, ["frame checksum error"] = 212, ["frame check sequence (fcs) error"] = 213, ["frame symbol error"] = 214, ["head of queue timeout"] = 215, ["stalled state discard"] = 216, ["receive queue full"] = 217, ["physical layer error"] = 218, ["dma error"] = 219, ["firmware error"] = 220, ["decryption error"] = 221, ["bad signature"] = 222, ["coalescing error"] = 223, ["vlan anti-spoofing failure"] = 225, ["unallowed ethertype"] = 226, ["vport down"] = 227, ["steering mismatch"] = 228, ["microport error"] = 401, ["vf not ready"] = 402, ["microport not ready"] = 403, ["vmbus error"] = 404, ["loopback ethernet packet"] = 601, ["invalid snap header"] = 602, ["invalid ethernet type"] = 603, ["invalid packet length"] = 604, ["header not contiguous"] = 605, ["invalid destination type"] = 606, ["interface not ready"] = 607, ["provider not ready"] = 608, ["invalid lso information"] = 609, ["invalid uso information"] = 610, ["invalid medium type"] = 611, ["invalid arp header"] = 612, ["no interface available to receive packets for an isolation id"] = 613, ["netbufferlist cannot contain more than one netbuffer"] = 614, ["failed arp guard"] = 701, ["invalid arp pkt limiter"] = 702, ["invalid dhcp pkt limiter"] = 703, ["broadcast blocked"] = 704, ["block non-ip pkt"] = 705, ["invalid arp filter"] = 706, ["failed ipv4 guard"] = 707, ["failed ipv6 guard"] = 708, ["failed mac guard"] = 709, ["no broadcast destination ports available"] = 710, ["no unicast destination ports available"] = 711, ["unicast port not ready"] = 712, ["switch callback failed"] = 713, ["invalid icmpv6 limiter"] = 714, ["intercept pkt drop"] = 715, ["intercept blocked"] = 716, ["failed ndp guard"] = 717, ["port blocked"] = 718, ["nic suspended"] = 719, ["http: receive suppressed"] = 801, ["bad source address"] = 901, ["not locally destined"] = 902, ["protocol unreachable"] = 903, ["port unreachable"] = 904, ["bad length"] = 905, ["malformed header"] = 906, ["no route available"] = 907, ["beyond scope"] = 908, ["inspection drop"] = 909, ["too many decapsulations"] = 910, ["administratively prohibited"] = 911, ["bad checksum"] = 912, ["max receive path discard reason"] = 913, ["hop limit exceeded"] = 914, ["address unreachable"] = 915, ["rsc packet"] = 916, ["max forward path discard reason"] = 917, ["arbitration unhandled"] = 918, ["inspection absorb"] = 919, ["fragment mtu exceeded"] = 920, ["buffer length exceeded"] = 921, ["address resolution timeout"] = 922, ["address resolution failure"] = 923, ["ipsec failure"] = 924, ["extension headers failure"] = 925, ["ipsnpi client drop"] = 926, ["unsupported offload"] = 927, ["routing failure"] = 928, ["ancillary data failure"] = 929, ["raw data failure"] = 930, ["session state failure"] = 931, ["ipsnpi: modified but not forwarded"] = 932, ["ipsnpi: no next hop specified"] = 933, ["ipsnpi: compartment not found"] = 934, ["ipsnpi: interface not found"] = 935, ["ipsnpi: subinterface not found"] = 936, ["ipsnpi: disabled interface"] = 937, ["ipsnpi: segmentation failed"] = 938, ["ipsnpi: no ethernet header"] = 939, ["ipsnpi: unexpected fragment"] = 940, ["ipsnpi: unsupported interface type"] = 941, ["ipsnpi: invalid lso info"] = 942, ["ipsnpi: invalid uso info"] = 943, ["unexpected internal error"] = 944, ["administratively configured setting"] = 945, ["bad option"] = 946, ["this type of packet is not accepted over loopback"] = 947, ["scope of address is too limited"] = 948, ["full queue"] = 949, ["disabled interface"] = 950, ["icmp: general failure"] = 951, ["icmp: truncated header"] = 952, ["icmp: invalid checksum"] = 953, ["icmp: inspection drop"] = 954, ["icmp: rejecting loopback neighbor discovery"] = 955, ["icmp: unknown type/code"] = 956, ["icmp: truncated ip header"] = 957, ["icmp: oversized ip header"] = 958, ["icmp: no handler"] = 959, ["icmp: not responding with error for error"] = 960, ["icmp: invalid source"] = 961, ["icmp: interface rate limit"] = 962, ["icmp: path rate limit"] = 963, ["icmp: no route"] = 964, ["icmp: no matching request"] = 965, ["icmp: buffer too small"] = 966, ["icmp: failed to obtain ancillary data"] = 967, ["icmp: incorrect hop limit"] = 968, ["icmp: unknown code"] = 969, ["icmp: source not linklocal"] = 970, ["icmp: truncated nd header"] = 971, ["icmp: invalid nd option sourcelinkaddr"] = 972, ["icmp: invalid nd option mtu"] = 973, ["icmp: invalid nd option prefixinformation"] = 974, ["icmp: invalid nd option routeinformation"] = 975, ["icmp: invalid nd option rdnss"] = 976, ["icmp: invalid nd option dnssl"] = 977, ["icmp: packet parsing failure"] = 978, ["icmp: disallowed by the current configuration"] = 979, ["icmp: invalid router advertisement"] = 980, ["icmp: source address is not on the same link as this interface"] = 981, ["icmp: invalid destination or target address for redirect message"] = 982, ["icmp: invalid neighbor discovery target"] = 983, ["icmp: invalid neighbor advertisement - the solicited flag cannot be set if the destination address is multicast"] = 984, ["icmp: the link layer address belongs to this interface"] = 985, ["icmp: duplicate echo request"] = 986, ["icmp: not locally destined"] = 991, ["arp: invalid source"] = 992, ["arp: invalid target"] = 993, ["arp: the source address in the dl header belongs to the local interface"] = 994, ["arp: not locally destined"] = 995, ["network layer client discard"] = 996, ["ipsnpi: uro segment size exceeds forward interface mtu"] = 997, ["icmp: packet was fragmented"] = 998, ["source violation"] = 1000, ["icmp: packet is jumbogram"] = 1001, ["sw uso failure"] = 1002, ["inet: source unspecified"] = 1200, ["inet: destination is multicast"] = 1201, ["inet: header is invalid"] = 1202, ["inet: checksum is invalid"] = 1203, ["inet: transport endpoint was not found"] = 1204, ["inet: connected path error"] = 1205, ["inet: session state error"] = 1206, ["inet: receive inspection"] = 1207, ["inet: invalid ack in syn_sent state"] = 1208, ["inet: expected syn"] = 1209, ["inet: received rst"] = 1210, ["inet: received syn while in syn_rcvd state"] = 1211, ["inet: simultaneous connect"] = 1212, ["inet: paws failed"] = 1213, ["inet: land attack"] = 1214, ["inet: missed rst"] = 1215, ["inet: outside receive window"] = 1216, ["inet: duplicate segment"] = 1217, ["inet: closed window"] = 1218, ["inet: tcb removed"] = 1219, ["inet: fin-wait2"] = 1220, ["inet: reassembly conflict"] = 1221, ["inet: fin received"] = 1222, ["inet: listener received segment with invalid flags"] = 1223, ["inet: tcb was not inserted in tcb table"] = 1224, ["inet: time-wait tcb received rst outside receive window"] = 1225, ["inet: time-wait tcb received segment with syn and other flags set"] = 1226, ["inet: packet dropped by time_wait tcb"] = 1227, ["inet: syn+ack with fastopen cookie request"] = 1228, ["inet: listener dropped syn because so_pause_accept was set"] = 1229, ["inet: listener dropped syn to reduce memory pressure"] = 1230, ["inet: accept inspection"] = 1231, ["inet: accept redirection"] = 1232, ["slbmux: parsing failure"] = 1301, ["slumux: first packet for the fragmented datagram is not at offset 0"] = 1302, ["slbmux: failed to parse or validate the ip packet contained in the icmp error message payload"] = 1303, ["slbmux: ip packet contained in the icmp error message payload does not match any existing session"] = 1304, ["slbmux: failed to find a nexthop for external hairpinning"] = 1305, ["slbmux: no matching static mapping exists to let the packet in"] = 1306, ["slbmux: failed to acquire a reference on the nexthop object"] = 1307, ["slbmux: failed to clone the packet"] = 1308, ["slbmux: failed to translate the packet"] = 1309, ["slbmux: hop limit exceeded"] = 1310, ["slbmux: packet is larger than nexthop mtu and cannot be fragmented"] = 1311, ["slbmux: unexpected route lookup failure"] = 1312, ["slbmux: no route to packet destination was found"] = 1313, ["slbmux: failed to create a session object"] = 1314, ["slbmux: the interface over which the packet is to be routed is not a slbmux external interface"] = 1315, ["slbmux: the interface over which the packet is to be routed does not have a matching slbmux instancee"] = 1316, ["slbmux: slbmux device itself is not allowed to be an internal host at the same time"] = 1317, ["slbmux: packet is routable in its own arrival compartment"] = 1318, ["slbmux: packet transport protocol is not supported by slbmux"] = 1319, ["slbmux: packet is destined to slbmux itself"] = 1320, ["slbmux: packet destination address and port do not fall within any slbmux external address port range"] = 1321, ["slbmux: slbmux rejected the packet"] = 1322, ["slbmux: slbmux failed to find the vip/dip configuration"] = 1323, ["slbmux: slbmux failed to send the encapsulated packet"] = 1324, ["slbmux: slbmux found invalid reachability encap type for diagnostic packet"] = 1325, ["slbmux: slbmux received redirect packet as the diagnostic packet"] = 1326, ["slbmux: slbmux unable to handle redirect packet"] = 1327, ["ipsec: the spi in the packet does not match a valid ipsec sa"] = 1401, ["ipsec: packet was received on an ipsec sa whose lifetime has expired"] = 1402, ["ipsec: packet was received on an ipsec sa that does not match the packet characteristics"] = 1403, ["ipsec: packet sequence number replay check failed"] = 1404, ["ipsec: ipsec header and/or trailer in the packet is invalid"] = 1405, ["ipsec: ipsec integrity check failed"] = 1406, ["ipsec: ipsec dropped a clear text packet"] = 1407, ["ipsec: ipsec dropped an incoming esp packet in authenticated firewall mode"] = 1408, ["ipsec: ipsec dropped a packet due to dos throttling"] = 1409, ["ipsec: ipsec dos protection matched an explicit block rule"] = 1410, ["ipsec: ipsec dos protection received an ipsec specific multicast packet which is not allowed"] = 1411, ["ipsec: ipsec dos protection received an incorrectly formatted packet"] = 1412, ["ipsec: ipsec dos protection failed to look up state"] = 1413, ["ipsec: ipsec dos protection failed to create state because the maximum number of entries allowed by policy has been reached"] = 1414, ["ipsec: ipsec dos protection received an ipsec negotiation packet for a keying module which is not allowed by policy"] = 1415, ["ipsec: ipsec dos protection failed to create a per internal ip rate limit queue because the maximum number of queues allowed by policy has been reached"] = 1416, ["ipsec: failed to allocate memory"] = 1417, ["ipsec: operation was unsuccessful"] = 1418, ["netcx: failed to parse netpacket layout correctly"] = 1501, ["netcx: failed to calculate netbuffer software checksum"] = 1502, ["netcx: queue is being stopped or destroyed"] = 1503, ["netcx: invalid netbuffer size"] = 1504, ["netcx: large send offload (lso) failure"] = 1505, ["netcx: udp segmentation offload (uso) failure"] = 1506, ["netcx: netbuffer bounce operation failed"] = 1507, ["http: begin (internal placeholder)"] = 3000, ["http: error begin (internal placeholder)"] = 3001, ["http: error. more specific error is unavailable"] = 3002, ["http: error. invalid verb"] = 3003, ["http: error. invalid url"] = 3004, ["http: error. invalid header"] = 3005, ["http: error. invalid host. the host is not found. check the url to make sure it is valid."] = 3006, ["http: error. invalid number"] = 3007, ["http: error. invalid field length"] = 3008, ["http: error. invalid request length"] = 3009, ["http: error. unauthorized"] = 3010, ["http: error. forbidden url. access is denied to this url."] = 3011, ["http: error. requested resource not found. check the path to make sure it is valid."] = 3012, ["http: error. invalid content length"] = 3013, ["http: error. precondition failed"] = 3014, ["http: error. entity too large"] = 3015, ["http: error. invalid url length"] = 3016, ["http: error. range not satisfiable"] = 3017, ["http: error. misdirected request. the host and sni info do not match."] = 3018, ["http: error. internal server failure. this is a general failure processing the request."] = 3019, ["http: error. not implemented"] = 3020, ["http: error. this usually means that the listener is unavailable. make sure that the listener is running."] = 3021, ["http: error. connection limit reached"] = 3022, ["http: error. rapid fail protection"] = 3023, ["http: error. request queue full. the listener is not processing requests fast enough."] = 3024, ["http: error. delivering requests is disabled by the admin."] = 3025, ["http: error. delivering requests is disabled by the listener."] = 3026, ["http: error. job object fired"] = 3027, ["http: error. app pool busy"] = 3028, ["http: error. invalid version"] = 3029, ["http: error end (internal placeholder)"] = 3030, ["http: fault begin (internal placeholder)"] = 3400, ["http: fault. user abort"] = 3401, ["http: fault. internal error in collection processing"] = 3402, ["http: fault. client reset stream"] = 3403, ["http: fault. method not found"] = 3404, ["http: fault. scheme mismatch"] = 3405, ["http: fault. scheme not found"] = 3406, ["http: fault. data after end"] = 3407, ["http: fault. path not found"] = 3408, ["http: fault. half closed local"] = 3409, ["http: fault. incompabible auth"] = 3410, ["http: fault. deprecated 3"] = 3411, ["http: fault. client cert blocked"] = 3412, ["http: fault. header name empty"] = 3413, ["http: fault. illegal send"] = 3414, ["http: fault. push upper attach"] = 3415, ["http: fault. stream upper attach"] = 3416, ["http: fault. active stream limit"] = 3417, ["http: fault. authority not found"] = 3418, ["http: fault. unexpected tail"] = 3419, ["http: fault. truncated"] = 3420, ["http: fault. response hold"] = 3421, ["http: fault. invalid request chunked"] = 3422, ["http: fault. invalid request content length"] = 3423, ["http: fault. invalid response chunked"] = 3424, ["http: fault. invalid response content length"] = 3425, ["http: fault. invalid response transfer encoding"] = 3426, ["http: fault. invalid response line"] = 3427, ["http: fault. invalid response header"] = 3428, ["http: fault. invalid connect"] = 3429, ["http: fault. invalid chunk start"] = 3430, ["http: fault. invalid chunk length"] = 3431, ["http: fault. invalid chunk stop"] = 3432, ["http: fault. headers after trailers"] = 3433, ["http: fault. headers after end"] = 3434, ["http: fault. endless trailer"] = 3435, ["http: fault. invalid transfer encoding"] = 3436, ["http: fault. multiple transfer codings"] = 3437, ["http: fault. push body"] = 3438, ["http: fault. stream abandoned"] = 3439, ["http: fault. malformed host"] = 3440, ["http: fault. decompression overflow"] = 3441, ["http: fault. illegal header name"] = 3442, ["http: fault. illegal header value"] = 3443, ["http: fault. connheader disallowed"] = 3444, ["http: fault. connheader malformed"] = 3445, ["http: fault. cookie reassembly failure"] = 3446, ["http: fault. invalid status header"] = 3447, ["http: fault. scheme disallowed"] = 3448, ["http: fault. path disallowed"] = 3449, ["http: fault. invalid push host"] = 3450, ["http: fault. goaway received"] = 3451, ["http: fault. abort legacy app"] = 3452, ["http: fault. upgrade header disallowed"] = 3453, ["http: fault. response upgrade header"] = 3454, ["http: fault. keep alive header disallowed"] = 3455, ["http: fault. response keep alive header"] = 3456, ["http: fault. conn header disallowed"] = 3457, ["http: fault. response proxy connheader"] = 3458, ["http: fault. connection going away"] = 3459, ["http: fault. transfer encoding disallowed"] = 3460, ["http: fault. content length disallowed"] = 3461, ["http: fault. trailer disallowed"] = 3462, ["http: fault end (internal placeholder)"] = 3463, ["http: wsk receive suppressed"] = 3600, ["http: generic. more specific error unavailable."] = 3800, ["http: invalid parameter"] = 3801, ["http: insufficient resources"] = 3802, ["http: invalid handle"] = 3803, ["http: the requested operation is not supported."] = 3804, ["http: the network path/target name is bad."] = 3805, ["http: an internal error occurred."] = 3806, ["http/security: no such security package exists."] = 3807, ["http/security: the operation does not hold the necessary privilege."] = 3808, ["http/security: the operation cannot impersonate."] = 3809, ["http/security: logon failure"] = 3810, ["http/security: the credentials for this session are invalid."] = 3811, ["http: access is denied."] = 3812, ["http/security: no logon servers are available."] = 3813, ["http/security: there is a time difference at the domain controller."] = 3814, ["http: end (internal placeholder)"] = 4000 }, ["families"] = { [1] = "NDIS", [2] = "vmSwitch", [3] = "NetVSC", [4] = "TCP/IP", [5] = "HTTP", [6] = "VFP", [7] = "SLBMUX", [8] = "IPsec", [9] = "NetAdapterCx" }, ["advice"] = { "A bandwidth limit is reached: see Get-VMNetworkAdapter -VMName NAME | Format-List BandwidthSetting.", "A rule of the Virtual Filtering Platform (SDN, containers) dropped it: see vfpctrl /list-vmswitch-port, then vfpctrl /port NAME /list-rule.", "An ACL on the vmSwitch port denies it: see Get-VMNetworkAdapterAcl (the longest prefix wins, MAC before subnet) and Get-VMNetworkAdapterExtendedAcl (the highest weight wins). Each direction needs its own rule.", "An extension that the vmSwitch or this port requires is not running: see Get-VMSwitchExtension. If it belongs to an anti-virus, set the exclusions that Microsoft recommends for Hyper-V hosts.", "Buffers ran out: look at the load, and at the receive buffers in Get-NetAdapterAdvancedProperty.", "DHCP guard is on and this vmNIC sent as a DHCP server. If it should: Set-VMNetworkAdapter -DhcpGuard Off.", "HTTP.sys refused the request: look into %SystemRoot%\092System32\092LogFiles\092HTTPERR.", "IPsec dropped it: see Get-NetIPsecRule, Get-NetIPsecMainModeSA and Get-NetIPsecQuickModeSA.", "It was not for this host, which does not route. Normal, unless it should: see Forwarding in Get-NetIPInterface.", "Most often the VLAN does not fit; else the NIC does not listen to this MAC address. Get-VMNetworkAdapterVlan shows the mode of the vmNIC: untagged (the default) drops every tagged packet, access takes one VLAN, trunk the VLANs of its list. Untagged packets belong to the native VLAN, 0 by default; another one needs trunk mode.", "Nothing listens on this port: see Get-NetTCPConnection and Get-NetUDPEndpoint.", "Nothing on this adapter takes this EtherType. Harmless unless something should: see Get-NetAdapterBinding.", "Router guard is on and this vmNIC sent as a router. If it should: Set-VMNetworkAdapter -RouterGuard Off.", "Sender and receiver are in different virtual subnets: see VirtualSubnetId in Get-VMNetworkAdapter | Format-List.", "Something that filters packets took it: see Get-VMSwitchExtension and Get-NetAdapterBinding.", "TCP had these bytes already: nothing is lost.", "The NIC is off or not connected: see Get-VMNetworkAdapter -VMName NAME, on the host Get-NetAdapter.", "The NIC of the guest dropped it: look at the guest's Get-NetAdapter and at the state of the VM.", "The NIC's driver (NetAdapterCx) dropped it: look for a newer driver.", "The SR-IOV virtual function is not ready: see Get-NetAdapterSriov and IovWeight in Get-VMNetworkAdapter | Format-List.", "The VLAN tag in the packet is not valid here. Get-VMNetworkAdapterVlan shows the mode of the vmNIC: untagged (the default) drops every tagged packet, access takes one VLAN, trunk the VLANs of its list. Untagged packets belong to the native VLAN, 0 by default; another one needs trunk mode.", "The Windows firewall or a security product dropped it: look at its rules and its log.", "The adapter or its link is down: see Get-NetAdapter, for a vmNIC Get-VMNetworkAdapter.", "The adapter sleeps: see Get-NetAdapterPowerManagement.", "The adapter was being changed or restarted. Look further only if it goes on.", "The checksum is wrong. If there are many, look at checksum offload: Get-NetAdapterChecksumOffload.", "The guest seems to bridge its NICs, which the vmSwitch does not allow.", "The host's own TCP/IP dropped it, often because it was not for this host. Look further if an application misses it.", "The load balancer's multiplexer (SLBMUX) dropped it: look at its VIPs and at the hosts behind them.", "The neighbour does not answer ARP or neighbour discovery: see Get-NetNeighbor.", "The packet is larger than the next MTU. Compare jumbo packets (Get-NetAdapterAdvancedProperty) and NlMtu (Get-NetIPInterface) along the way.", "The packet passed more routers than its TTL allows: look for a routing loop.", "The physical NIC reports an error: look at cable, driver and firmware, and at Get-NetAdapterStatistics.", "The port does not carry this VLAN. Get-VMNetworkAdapterVlan shows the mode of the vmNIC: untagged (the default) drops every tagged packet, access takes one VLAN, trunk the VLANs of its list. Untagged packets belong to the native VLAN, 0 by default; another one needs trunk mode.", "The port's isolation takes no untagged packets: tag them, or allow them with Set-VMNetworkAdapterIsolation -AllowUntaggedTraffic $true. Get-VMNetworkAdapterIsolation shows the setting.", "The private VLAN forbids it: an isolated port reaches only promiscuous ports, a community port also its community. See Get-VMNetworkAdapterVlan.", "The vmNIC sent more broadcast, multicast and unknown unicast packets in a second than its StormLimit allows: see Set-VMNetworkAdapter -StormLimit.", "The vmNIC sent with a MAC address that is not its own. Nested VMs, bridges and NLB need Set-VMNetworkAdapter -MacAddressSpoofing On.", "There is no route to the destination: see Find-NetRoute and Get-NetRoute." }, ["advice_of_reason"] = { [3] = 5, [4] = 23, [5] = 23, [8] = 15, [9] = 34, [10] = 34, [11] = 38, [12] = 3, [13] = 36, [14] = 1, [15] = 8, [16] = 38, [17] = 6, [18] = 13, [19] = 27, [20] = 14, [21] = 4, [23] = 31, [25] = 21, [30] = 37, [33] = 17, [34] = 10, [36] = 35, [38] = 24, [201] = 25, [202] = 25, [204] = 12, [205] = 33, [206] = 33, [207] = 5, [208] = 33, [209] = 33, [210] = 33, [211] = 33, [212] = 33, [213] = 33, [214] = 33, [215] = 33, [216] = 33, [217] = 5, [218] = 33, [219] = 33, [220] = 33, [221] = 33, [222] = 33, [223] = 33, [225] = 34, [226] = 12, [227] = 33, [228] = 33, [402] = 20, [603] = 12, [607] = 23, [701] = 2, [702] = 2, [703] = 2, [704] = 2, [705] = 2, [706] = 2, [707] = 2, [708] = 2, [709] = 2, [710] = 2, [711] = 2, [712] = 2, [713] = 2, [714] = 2, [715] = 2, [716] = 2, [717] = 2, [718] = 2, [719] = 17, [801] = 7, [901] = 28, [902] = 9, [903] = 28, [904] = 11, [905] = 28, [906] = 28, [907] = 39, [908] = 28, [909] = 22, [910] = 28, [911] = 22, [912] = 26, [913] = 28, [914] = 32, [915] = 30, [916] = 28, [917] = 28, [918] = 28, [919] = 22, [920] = 31, [921] = 28, [922] = 30, [923] = 30, [924] = 8, [925] = 28, [926] = 28, [927] = 28, [928] = 39, [929] = 28, [930] = 28, [931] = 28, [932] = 28, [933] = 28, [934] = 28, [935] = 28, [936] = 28, [937] = 28, [938] = 28, [939] = 28, [940] = 28, [941] = 28, [942] = 28, [943] = 28, [944] = 28, [945] = 28, [946] = 28, [947] = 28, [948] = 28, [949] = 28, [950] = 23, [951] = 28, [952] = 28, [953] = 26, [954] = 22, [955] = 28, [956] = 28, [957] = 28, [958] = 28, [959] = 28, [960] = 28, [961] = 28, [962] = 28, [963] = 28, [964] = 39, [965] = 28, [966] = 28, [967] = 28, [968] = 28, [969] = 28, [970] = 28, [971] = 28, [972] = 28, [973] = 28, [974] = 28, [975] = 28, [976] = 28, [977] = 28, [978] = 28, [979] = 28, [980] = 28, [981] = 28, [982] = 28, [983] = 28, [984] = 28, [985] = 28, [986] = 28, [987] = 28, [988] = 28, [989] = 28, [990] = 28, [991] = 9, [992] = 28, [993] = 28, [994] = 28, [995] = 9, [996] = 28, [997] = 31, [998] = 28, [1000] = 28, [1001] = 28, [1002] = 28, [1200] = 28, [1201] = 28, [1202] = 28, [1203] = 26, [1204] = 11, [1205] = 28, [1206] = 28, [1207] = 22, [1208] = 28, [1209] = 28, [1210] = 28, [1211] = 28, [1212] = 28, [1213] = 28, [1214] = 28, [1215] = 28, [1216] = 28, [1217] = 16, [1218] = 28, [1219] = 28, [1220] = 28, [1221] = 28, [1222] = 28, [1223] = 28, [1224] = 28, [1225] = 28, [1226] = 28, [1227] = 28, [1228] = 28, [1229] = 28, [1230] = 28, [1231] = 22, [1232] = 28, [1301] = 29, [1302] = 29, [1303] = 29, [1304] = 29, [1305] = 29, [1306] = 29, [1307] = 29, [1308] = 29, [1309] = 29, [1310] = 32, [1311] = 31, [1312] = 29, [1313] = 39, [1314] = 29, [1315] = 29, [1316] = 29, [1317] = 29, [1318] = 29, [1319] = 29, [1320] = 29, [1321] = 29, [1322] = 29, [1323] = 29, [1324] = 29, [1325] = 29, [1326] = 29, [1327] = 29, [1401] = 8, [1402] = 8, [1403] = 8, [1404] = 8, [1405] = 8, [1406] = 8, [1407] = 8, [1408] = 8, [1409] = 8, [1410] = 8, [1411] = 8, [1412] = 8, [1413] = 8, [1414] = 8, [1415] = 8, [1416] = 8, [1417] = 8, [1418] = 8, [1501] = 19, [1502] = 19, [1503] = 19, [1504] = 19, [1505] = 19, [1506] = 19, [1507] = 19, [3000] = 7, [3001] = 7, [3002] = 7, [3003] = 7, [3004] = 7, [3005] = 7, [3006] = 7, [3007] = 7, [3008] = 7, [3009] = 7, [3010] = 7, [3011] = 7, [3012] = 7, [3013] = 7, [3014] = 7, [3015] = 7, [3016] = 7, [3017] = 7, [3018] = 7, [3019] = 7, [3020] = 7, [3021] = 7, [3022] = 7, [3023] = 7, [3024] = 7, [3025] = 7, [3026] = 7, [3027] = 7, [3028] = 7, [3029] = 7, [3030] = 7, [3400] = 7, [3401] = 7, [3402] = 7, [3403] = 7, [3404] = 7, [3405] = 7, [3406] = 7, [3407] = 7, [3408] = 7, [3409] = 7, [3410] = 7, [3411] = 7, [3412] = 7, [3413] = 7, [3414] = 7, [3415] = 7, [3416] = 7, [3417] = 7, [3418] = 7, [3419] = 7, [3420] = 7, [3421] = 7, [3422] = 7, [3423] = 7, [3424] = 7, [3425] = 7, [3426] = 7, [3427] = 7, [3428] = 7, [3429] = 7, [3430] = 7, [3431] = 7, [3432] = 7, [3433] = 7, [3434] = 7, [3435] = 7, [3436] = 7, [3437] = 7, [3438] = 7, [3439] = 7, [3440] = 7, [3441] = 7, [3442] = 7, [3443] = 7, [3444] = 7, [3445] = 7, [3446] = 7, [3447] = 7, [3448] = 7, [3449] = 7, [3450] = 7, [3451] = 7, [3452] = 7, [3453] = 7, [3454] = 7, [3455] = 7, [3456] = 7, [3457] = 7, [3458] = 7, [3459] = 7, [3460] = 7, [3461] = 7, [3462] = 7, [3463] = 7, [3600] = 7, [3800] = 7, [3801] = 7, [3802] = 7, [3803] = 7, [3804] = 7, [3805] = 7, [3806] = 7, [3807] = 7, [3808] = 7, [3809] = 7, [3810] = 7, [3811] = 7, [3812] = 7, [3813] = 7, [3814] = 7, [4000] = 7 }, ["advice_of_family"] = { [3] = 18, [4] = 28, [5] = 7, [6] = 2, [7] = 29, [8] = 8, [9] = 19 }, ["extension_advice"] = "An extension of the vmSwitch dropped it: see Get-VMSwitchExtension. If it is an anti-virus, set the exclusions that Microsoft recommends for Hyper-V hosts." }
+end)()
+-- In a function of its own: one can hold so many constants only.
+modules.topology = (function()
+return { ["entries"] = {  }, ["interface"] = {  }, ["ifindex"] = {  }, ["mac"] = {  }, ["port_id"] = {  }, ["port_name"] = {  }, ["component_id"] = {  }, ["description"] = {  } }
+end)()
 
 modules.link = (function()
 --- Finds the network-layer header of a frame, whatever link header stands before it.
@@ -592,12 +602,14 @@ function M.trim(text)
 end
 
 --- A name from a capture as it may be shown: valid UTF-8, on one line, no control characters, not endless.
-function M.clean(name)
-  if #name <= LONGEST_NAME and not find(name, "[^\32-\126]") then
+-- @param longest most bytes; nil: as many as a name may have
+function M.clean(name, longest)
+  longest = longest or LONGEST_NAME
+  if #name <= longest and not find(name, "[^\32-\126]") then
     return M.trim(name)
   end
   local parts, at, size = {}, 1, 0
-  while at <= #name and size < LONGEST_NAME do
+  while at <= #name and size < longest do
     local wide, point = character(name, at)
     local part
     if not wide then
@@ -900,8 +912,35 @@ function M.registry(topology)
       return char(tonumber(pair, 16))
     end)] = topology.entries[at]
   end
-  local registry = { topology = topology, owners = owners, taken = {}, noted_places = {}, noted_count = 0 }
+  local registry = { topology = topology, owners = owners, taken = {}, noted_places = {}, noted_count = 0, made = {} }
   return setmetatable(registry, Registry)
+end
+
+-- Sets what a frame may take back.
+local function set(self, into, key, value)
+  if into[key] == nil then
+    self.made[#self.made + 1] = { into, key }
+  end
+  into[key] = value
+end
+
+--- Keeps the places made so far.
+function Registry:keep()
+  if self.made[1] then
+    self.made = {}
+  end
+end
+
+--- Forgets the places made since the last `keep`: the frame that showed them does not count.
+function Registry:undo()
+  for at = 1, #self.made do
+    local into, key = self.made[at][1], self.made[at][2]
+    into[key] = nil
+    if into == self.noted_places then
+      self.noted_count = self.noted_count - 1
+    end
+  end
+  self.made = {}
 end
 
 -- What the topology says under a key of one of its indexes; nil where nothing.
@@ -923,7 +962,8 @@ local function settle(self, place, entry, number_of)
     if self.taken[name] and self.taken[name] ~= number_of then
       name = format("%s (%s)", name, number_of)
     end
-    self.taken[name], place.name = number_of, name
+    set(self, self.taken, name, number_of)
+    place.name = name
   end
   return place
 end
@@ -997,7 +1037,7 @@ function Registry:noted(place, note)
     known.port = note.port
     settle(self, known, self:entry("port_id", note.port), format("port %d", note.port))
   end
-  self.noted_places[key] = known
+  set(self, self.noted_places, key, known)
   return known
 end
 
@@ -1009,6 +1049,1048 @@ end
 
 return M
 end)(modules.codes, modules.text)
+
+modules.note = (function(...)
+--- What capture tools leave in the comment of a frame.
+--
+-- Sources: microsoft/etl2pcapng src/main.c since 1.3.0, Wireshark extcap/etw_ndiscap.c, JamesKehr/pspkt class/pspkt.cs,
+-- pywnv/capture/frames.py.
+
+local text = ...
+
+local clean, number, trim = text.clean, text.number, text.trim
+local char, find, gmatch = string.char, string.find, string.gmatch
+local gsub, match, sub = string.gsub, string.match, string.sub
+
+local LONGEST = 4096 -- bytes; the tools write some hundreds at most
+
+local M = {}
+
+-- A 32-bit number that C printed as signed.
+local function unsigned(digits)
+  local minus, rest = match(digits, "^(-?)(%d+)$")
+  local value = number(rest)
+  if value and minus == "-" and value > 0 then
+    value = value <= 2147483648 and 4294967296 - value or nil
+  end
+  return value
+end
+
+local function hexadecimal(digits)
+  return digits and #digits <= 8 and tonumber(digits, 16) or nil
+end
+
+local function nonempty(name)
+  name = clean(name)
+  return name ~= "" and name or nil
+end
+
+-- The values of the vmSwitch's keys, which hold any text: `rest` up to the next key, and what follows that key.
+local function up_to(rest, key)
+  local at, stop = find(rest, key, 1, true)
+  if not at then
+    return nil, rest
+  end
+  return sub(rest, 1, at - 1), sub(rest, stop + 1)
+end
+
+-- VlanId=3 SrcPortId=5 SrcNicType=Synthetic SrcNicName=... SrcPortName=... DstNicCount=4 HashValue=e12b2124
+local function read_switch(rest, into)
+  local vlan, port, names = match(rest, "^ VlanId=(-?%d+) SrcPortId=(-?%d+) SrcNicType=(.*)$")
+  if not vlan then
+    return
+  end
+  into.vlan, into.port = text.vlan(vlan), unsigned(port)
+  names = match(names, "^(.*) HashValue=%x+$") or names
+  local before, count = match(names, "^(.*) DstNicCount=(%d+)$")
+  names, into.destinations = before or names, number(count)
+  local nic_type, nic, port_name
+  nic_type, names = up_to(names, " SrcNicName=")
+  if nic_type then
+    nic, port_name = up_to(names, " SrcPortName=")
+  else -- the first design had no NIC name
+    nic_type, port_name = up_to(names, " SrcPortName=")
+  end
+  into.nic_type = nic_type and nonempty(nic_type)
+  into.nic = nic and nonempty(nic)
+  into.port_name = nic_type and nonempty(port_name)
+end
+
+-- etl2pcapng of every age, and Wireshark's etwdump: PID=4 TID=8 ...; what else follows is of 802.11 and of RAS.
+local function read_etl(comment, into)
+  local pid, rest = match(comment, "^PID=(-?%d+)(.*)$")
+  if not pid then
+    return false
+  end
+  into.pid = unsigned(pid)
+  local digits, after = match(rest, "^ TID=(-?%d+)(.*)$")
+  if digits then
+    into.tid, rest = unsigned(digits), after
+  end
+  digits, after = match(rest, "^ ProcessorNumber=(%d+)(.*)$")
+  if digits then
+    into.cpu, rest = number(digits), after
+  end
+  read_switch(rest, into)
+  return true
+end
+
+-- "name (12)", where the name may hold such brackets too.
+local function named(value)
+  local name, id = match(value, "^(.*)%((%d+)%)$")
+  return nonempty(name or value), number(id)
+end
+
+local pspkt = {}
+
+function pspkt.Group(value, into)
+  into.group = named(value)
+end
+
+function pspkt.Component(value, into)
+  into.component, into.component_id = named(value)
+end
+
+function pspkt.Edge(value, into)
+  into.edge = nonempty(value)
+end
+
+function pspkt.Direction(value, into)
+  into.direction = nonempty(value)
+end
+
+function pspkt.CPU(value, into)
+  into.cpu = number(value)
+end
+
+function pspkt.Drop(value, into)
+  into.drop = true
+  into.drop_reason = hexadecimal(match(value, "reason=0x(%x+)"))
+  into.drop_location = hexadecimal(match(value, "location=0x(%x+)"))
+end
+
+local function read_pspkt(comment, into)
+  if not find(comment, "\nComponent: ", 1, true) then
+    return false
+  end
+  for line in gmatch(comment, "[^\r\n]+") do
+    local key, value = match(line, "^(%a+):%s*(.*)$")
+    if pspkt[key] then
+      pspkt[key](trim(value), into)
+    end
+  end
+  return true
+end
+
+-- pywnv's own, of `pywnv convert`: wnv: pid=4 tid=8 cpu=1 component=59 ...; in values %20 stands for a blank.
+local function unescaped(value)
+  return (gsub(value, "%%(%x%x)", function(digits)
+    return char(tonumber(digits, 16))
+  end))
+end
+
+local NUMBERS = {
+  pid = "pid",
+  tid = "tid",
+  cpu = "cpu",
+  component = "component_id",
+  port = "port",
+  destinations = "destinations",
+  drop = "drop_reason",
+}
+local TEXTS = { edge = true, direction = true, nic = true, nic_type = true, port_name = true }
+
+local function read_own(comment, into)
+  if sub(comment, 5, 5) ~= " " then
+    return false
+  end
+  for key, value in gmatch(comment, " ([%l_]+)=(%S*)") do
+    if NUMBERS[key] then
+      into[NUMBERS[key]] = number(value)
+    elseif TEXTS[key] then
+      into[key] = nonempty(unescaped(value))
+    elseif key == "vlan" then
+      into.vlan = text.vlan(value)
+    elseif key == "location" then
+      into.drop_location = hexadecimal(match(value, "^0x(%x+)$"))
+    end
+  end
+  into.drop = into.drop_reason and true or nil
+  return true
+end
+
+-- By how a comment begins.
+local READERS = {
+  ["wnv:"] = read_own,
+  ["PID="] = read_etl,
+  ["Grou"] = read_pspkt,
+}
+
+-- Frames of one flow and thread have the same comment.
+local MOST_KNOWN = 1000
+local known, known_count = {}, 0
+
+--- Reads a comment.
+-- @param comment string
+-- @return nil for a comment that no known tool wrote; else a table, the same one for the same comment and not to be
+--   changed, with what it says of: pid, tid, cpu, vlan, port, port_name, nic, nic_type, destinations (how many NICs the
+--   vmSwitch sends the packet to), group, component, component_id, edge, direction (as the tool words it: Rx, Tx,
+--   Ingress ...), drop (true), drop_reason, drop_location
+function M.read(comment)
+  local read = #comment <= LONGEST and READERS[sub(comment, 1, 4)]
+  if not read then
+    return nil
+  end
+  local note = known[comment]
+  if note == nil then
+    note = {}
+    note = read(comment, note) and note
+    if known_count >= MOST_KNOWN then
+      known, known_count = {}, 0
+    end
+    known[comment], known_count = note, known_count + 1
+  end
+  return note or nil
+end
+
+return M
+end)(modules.text)
+
+modules.drop = (function(...)
+--- Why Windows dropped a packet, and what to look at.
+
+local drops, text = ...
+
+local find, floor, gsub, lower, sub = string.find, math.floor, string.gsub, string.lower, string.sub
+
+local LONGEST_TEXT = 500 -- bytes; Windows' own are shorter
+
+-- Drop locations are 0xE000LNNN.
+local LOCATIONS, FAMILY_SIZE = 0xE0000000, 0x1000
+
+local M = {
+  texts = drops.texts, -- by number: the names of the field wnv.drop.reason
+  extension_advice = drops.extension_advice, -- where an extension of the vmSwitch dropped
+}
+
+--- The number that a text stands for, in any case and in each of Windows' spellings; nil where it is none of them.
+function M.number(reason)
+  if #reason > LONGEST_TEXT then
+    return nil
+  end
+  reason = text.trim(gsub(lower(reason), "%s+", " "))
+  if find(reason, "^%d+$") then
+    return text.number(reason)
+  end
+  return drops.numbers[reason] or drops.numbers[sub(reason, -1) == "." and sub(reason, 1, -2) or reason]
+end
+
+local function family(location)
+  local number = location and floor((location - LOCATIONS) / FAMILY_SIZE)
+  return number and drops.families[number] and number
+end
+
+--- Which part of Windows dropped: "vmSwitch", "TCP/IP" ...; nil where the location does not tell.
+function M.family(location)
+  return drops.families[family(location)]
+end
+
+--- What to look at; nil where nothing is known.
+-- @param reason, location numbers, or nil
+function M.advice(reason, location)
+  local at = drops.advice_of_reason[reason] or drops.advice_of_family[family(location)]
+  return drops.advice[at]
+end
+
+return M
+end)(modules.drops, modules.text)
+
+modules.event = (function(...)
+--- What the vmSwitch says of packets (NBLs): that it received, routed, delivered or dropped one.
+--
+-- The events are those of the ETW provider Microsoft-Windows-Hyper-V-VmSwitch. Captures carry their text (the journal
+-- blocks of etl2pcapng, Wireshark's ETW records, Message Analyzer) or their binary data (Netmon files).
+-- Sources: WNV Deep Dive part 4 (texts), airbus-cert/etl-parser (templates), systemd.io/JOURNAL_EXPORT_FORMATS.
+
+local codes, text, drop = ...
+
+local byte, gsub, lower, sub = string.byte, string.gsub, string.lower, string.sub
+local find, match = string.find, string.match
+
+local LONGEST_TEXT = 8192 -- bytes; a name has 256 characters at most, an event six of them
+local MOST_NAMES = 8 -- an event has three
+local MOST_FIELDS, LONGEST_BODY = 64, 65536 -- of a journal entry
+
+local RECEIVED, ROUTED = codes.event.received, codes.event.routed
+local DELIVERED, DROPPED = codes.event.delivered, codes.event.dropped
+
+local M = { GUID = "67dc0d66-3695-47c0-9642-33f76f7bd7ad" }
+
+--- Whether a provider, by its name or GUID as any tool writes them, is the vmSwitch.
+function M.is_switch(provider)
+  if not provider or #provider > 64 then
+    return false
+  end
+  local name = gsub(lower(provider), "[{}]", "")
+  return name == M.GUID or gsub(name, "_", "-") == "microsoft-windows-hyper-v-vmswitch"
+end
+
+local function clean(name)
+  name = name and text.clean(name)
+  return name ~= "" and name or nil
+end
+
+-- Texts.
+
+-- What may follow a bracket in English.
+local FOLLOWS = { to = true, on = true, ["in"] = true, was = true, reason = true }
+
+local function goes_on(message, at)
+  local word = match(message, "^[%s,.]*(%a+)", at)
+  return word and FOLLOWS[lower(word)] or not word and find(message, "^[%s.]*$", at) ~= nil
+end
+
+-- What the bracket at `open` holds, and where it ends. A name may hold brackets, even single ones: then the end is the
+-- one after which the text goes on as it should.
+local function bracket(message, open)
+  local whole = match(message, "^%b()", open)
+  local stop = whole and open + #whole - 1 or find(message, ")", open, true)
+  if not stop then
+    return nil
+  end
+  local next_open = find(message, "(", stop, true) or #message + 1
+  local other = stop
+  while other and other < next_open do
+    if goes_on(message, other + 1) then
+      stop = other
+      break
+    end
+    other = find(message, ")", other + 1, true)
+  end
+  return sub(message, open + 1, stop - 1), stop + 1
+end
+
+-- The label and the name of "Friendly Name: wireless", in any language; Chinese and Japanese have a wide colon.
+local function labelled(inside)
+  local at, stop = find(inside, ":", 1, true)
+  local wide, wide_stop = find(inside, "\239\188\154", 1, true)
+  if wide and (not at or wide < at) then
+    at, stop = wide, wide_stop
+  end
+  if at then
+    return sub(inside, 1, at - 1), sub(inside, stop + 1)
+  end
+  return nil
+end
+
+-- The text in pieces: `gaps[n]` stands before the n-th "(Friendly Name: ...)", `names[n]` is the name in that; the last
+-- gap is what remains.
+local function pieces(message)
+  local gaps, names = {}, {}
+  local label
+  local at, from = 1, 1
+  while #names < MOST_NAMES do
+    local open = find(message, "(", at, true)
+    if not open then
+      break
+    end
+    local inside, after = bracket(message, open)
+    if not inside then
+      break
+    end
+    local its_label, name = labelled(inside)
+    label = label or its_label
+    if its_label and its_label == label then
+      gaps[#gaps + 1], names[#names + 1] = sub(message, from, open - 1), name
+      at, from = after, after
+    else
+      at = open + 1
+    end
+  end
+  gaps[#gaps + 1] = sub(message, from)
+  return gaps, names
+end
+
+-- Which event an English text tells of, by the words outside its names.
+local function english(words)
+  if find(words, "dropped", 1, true) or find(words, "filtered", 1, true) then
+    return DROPPED
+  elseif find(words, "received from", 1, true) then
+    return RECEIVED
+  elseif find(words, "routed from", 1, true) then
+    return ROUTED
+  elseif find(words, "delivered to", 1, true) then
+    return DELIVERED
+  end
+  return nil
+end
+
+-- "NIC" is the same word in every language: a name behind it is a NIC's, one without it the switch's.
+local function behind_nic(gap)
+  gap = lower(gap)
+  return find(gap, "%f[%w]nic%s*$") ~= nil or find(gap, "%f[%w]nic%s+%S+%s*$") ~= nil
+end
+
+-- The friendly name; without one, the other name that stands before the bracket.
+local function best(name, gap, word)
+  return clean(name) or clean(match(gap, word .. "%s+(%S+)%s*$"))
+end
+
+local function read_named(gaps, names, words)
+  local said, nics = {}, 0
+  for at = 1, #names do
+    if behind_nic(gaps[at]) then
+      nics = nics + 1
+      local field = nics == 1 and "nic" or "destination_nic"
+      said[field] = said[field] or best(names[at], gaps[at], "[Nn][Ii][Cc]")
+    else
+      said.switch = said.switch or best(names[at], gaps[at], "[Ss]witch")
+    end
+  end
+  if nics == 0 or nics > 2 then
+    return nil
+  end
+  -- In another language: only the way from one NIC to another names two.
+  said.event = english(words) or nics == 2 and ROUTED or codes.event.none
+  return said
+end
+
+-- Without friendly names: NBL received from Nic A in switch B.
+local function read_plain(message, words)
+  local event, nic = english(words), match(message, "%s[Nn][Ii][Cc]%s+(%S+)")
+  if not event or not nic then
+    return nil
+  end
+  return {
+    event = event,
+    nic = clean(nic),
+    destination_nic = event == ROUTED and clean(match(message, "%sto%s+[Nn][Ii][Cc]%s+(%S+)")) or nil,
+    switch = clean(match(message, "%s[io]n%s+switch%s+([^%s,]+)")),
+  }
+end
+
+--- Reads the text of an event.
+-- @param provider name or GUID of the ETW provider
+-- @param message  its text
+-- @return nil where it is not the vmSwitch's or tells of no packet; else a table: event (a code of `event`; none where
+--   the language is not known), nic (the one named first), destination_nic, switch, and for a dropped packet: drop
+--   (true), reason (number), reason_text, filtered (true: by an extension of the switch)
+function M.read(provider, message)
+  if not M.is_switch(provider) or not message or #message > LONGEST_TEXT then
+    return nil
+  end
+  message = gsub(message, "%c+", " ")
+  local gaps, names = pieces(message)
+  local rest = gaps[#gaps]
+  local at, stop = find(lower(rest), "%f[%w]reason:?%s+")
+  local reason = at and clean(sub(rest, stop + 1))
+  gaps[#gaps] = at and sub(rest, 1, at - 1) or rest -- a reason's words are no event's
+  local words = lower(table.concat(gaps, " "))
+  if not find(words, "%f[%w]nbl%f[%W]") then
+    return nil
+  end
+  local said
+  if #names > 0 then
+    said = read_named(gaps, names, words)
+  else
+    said = read_plain(gaps[1], words)
+  end
+  if said and said.event == DROPPED then
+    said.drop = true
+    said.reason_text = reason
+    said.reason = reason and drop.number(reason)
+    said.filtered = find(words, "filtered", 1, true) and true or nil
+  end
+  return said
+end
+
+-- Binary data.
+
+local function little32(data, at)
+  local a, b, c, d = byte(data, at, at + 3)
+  return d and a + b * 256 + c * 65536 + d * 16777216
+end
+
+-- By event id: what it tells, its texts in order, and the number behind them. Which of 54 and 55 is the source's drop
+-- and which the destination's is written nowhere; both name the NIC.
+local NIC_AND_SWITCH = { "nic_id", "nic", "switch_id", "switch" }
+local NICS_AND_SWITCH = { "nic_id", "nic", "destination_id", "destination_nic", "switch_id", "switch" }
+
+local EXTENSION_FIRST = { "extension", "nic_id", "nic", "destination_id", "destination_nic", "switch_id", "switch" }
+local EXTENSION_LAST = { "nic_id", "nic", "switch_id", "switch", "extension_id", "extension", "reason_text" }
+
+local TEMPLATES = {
+  [53] = { event = DROPPED, parts = {}, tail = "reason" },
+  [54] = { event = DROPPED, parts = NIC_AND_SWITCH, tail = "reason" },
+  [55] = { event = DROPPED, parts = NIC_AND_SWITCH, tail = "reason" },
+  [56] = { event = RECEIVED, parts = NIC_AND_SWITCH, tail = "buffer" },
+  [57] = { event = ROUTED, parts = NICS_AND_SWITCH, tail = "buffer" },
+  [58] = { event = DELIVERED, parts = NIC_AND_SWITCH, tail = "buffer" },
+  [59] = { event = DROPPED, parts = EXTENSION_FIRST, filtered = true },
+  [60] = { event = DROPPED, parts = EXTENSION_LAST, filtered = true },
+  [240] = { event = RECEIVED, parts = NIC_AND_SWITCH, tail = "buffer" },
+  [241] = { event = DELIVERED, parts = NIC_AND_SWITCH, tail = "buffer" },
+  [242] = { event = ROUTED, parts = NICS_AND_SWITCH, tail = "buffer" },
+}
+local SIZE_OF_TAIL = { reason = 4, buffer = 8 }
+
+-- The texts, each behind its length in units of so many bytes; nil unless they and the tail are all of the data.
+local function strings(data, parts, unit, tail_size)
+  local found, at = {}, 1
+  for n = 1, #parts do
+    local size = little32(data, at)
+    if not size or size * unit > #data - at - 3 or size * unit % 2 == 1 then
+      return nil
+    end
+    found[parts[n]] = sub(data, at + 4, at + 3 + size * unit)
+    at = at + 4 + size * unit
+  end
+  return at - 1 + tail_size == #data and found or nil
+end
+
+local function utf8_name(bytes)
+  return bytes and clean(text.from_utf16(sub(bytes, 1, 1024)))
+end
+
+--- Reads the binary data of an event.
+-- @param id   of the event
+-- @param data string
+-- @return as `read`; with buffer (eight bytes: the same for all events of one NBL while it is on its way) and
+--   extension, where the event has them; nil where the data is not what this event holds
+function M.user_data(id, data)
+  local form = TEMPLATES[id]
+  if not form then
+    return nil
+  end
+  -- Whether lengths count bytes or characters is written nowhere: that reading is right which fits exactly.
+  local tail_size = SIZE_OF_TAIL[form.tail] or 0
+  local found = strings(data, form.parts, 1, tail_size) or strings(data, form.parts, 2, tail_size)
+  if not found then
+    return nil
+  end
+  local said = {
+    event = form.event,
+    nic = utf8_name(found.nic) or utf8_name(found.nic_id),
+    destination_nic = utf8_name(found.destination_nic) or utf8_name(found.destination_id),
+    switch = utf8_name(found.switch) or utf8_name(found.switch_id),
+    extension = utf8_name(found.extension) or utf8_name(found.extension_id),
+    filtered = form.filtered,
+  }
+  if form.event == DROPPED then
+    said.drop = true
+    said.reason_text = utf8_name(found.reason_text)
+    said.reason = said.reason_text and drop.number(said.reason_text)
+  end
+  if form.tail == "reason" then
+    said.reason = little32(data, #data - 3)
+    said.reason_text = drop.texts[said.reason]
+  elseif form.tail == "buffer" then
+    said.buffer = sub(data, -8)
+  end
+  return said
+end
+
+-- Journal entries.
+
+--- Splits a journal entry (systemd's export format) into its fields. Of a field that is there twice the first counts.
+-- A line that is no field belongs to the value before it: etl2pcapng writes texts of several lines as they are.
+-- @param body string
+-- @return table: values by field name
+function M.journal(body)
+  local fields, last = {}, nil
+  local at, stop = 1, (find(body, "\0", 1, true) or #body + 1) - 1
+  stop = math.min(stop, LONGEST_BODY)
+  for _ = 1, MOST_FIELDS do
+    if at > stop then
+      break
+    end
+    local finish = find(body, "\n", at, true) or stop + 1
+    local line = sub(body, at, math.min(finish - 1, stop))
+    local key, value = match(line, "^([A-Z_][A-Z0-9_]*)=(.*)$")
+    if key then
+      last = not fields[key] and key or last
+      fields[key] = fields[key] or value
+    elseif last then
+      fields[last] = fields[last] .. "\n" .. line
+    end
+    at = finish + 1
+  end
+  return fields
+end
+
+return M
+end)(modules.codes, modules.text, modules.drop)
+
+modules.record = (function(...)
+--- Frames that are no packets but events of Windows (ETW): says what those of the vmSwitch tell.
+--
+-- Sources: systemd.io/JOURNAL_EXPORT_FORMATS as etl2pcapng writes it; Wireshark's extcap/etl.c and packet-etw.c (ETW
+-- records), packet-netmon.c (events in Netmon files); EVENT_HEADER in the Windows SDK.
+
+local codes, event, text, drop = ...
+
+local byte, char, find, format = string.byte, string.char, string.find, string.format
+local gsub, match, sub = string.gsub, string.match, string.sub
+
+local LONGEST_INFO = 500 -- bytes
+local LONGEST_MESSAGE = 16384 -- bytes of UTF-16
+local LONGEST_DATA = 16384 -- digits of an event's data
+local MOST_EXTENDED = 64 -- items of extended data before an event's own
+local MOST_KNOWN = 1000
+
+-- As Message Analyzer shows it.
+local PROTOCOL = "Microsoft_Windows_Hyper_V_VmSwitch"
+
+-- The provider's GUID as it lies in memory: three numbers, little-endian, and eight bytes.
+local PROVIDER = gsub(
+  gsub(event.GUID, "^(%x%x)(%x%x)(%x%x)(%x%x)%-(%x%x)(%x%x)%-(%x%x)(%x%x)", "%4%3%2%1%6%5%8%7"):gsub("%-", ""),
+  "%x%x",
+  function(pair)
+    return char(tonumber(pair, 16))
+  end
+)
+
+-- EVENT_HEADER: where the provider's GUID and the event's id lie, and where what follows it begins.
+local PROVIDER_AT, ID_AT, ETW_SIZES_AT, NETMON_SIZES_AT = 24, 40, 84, 84
+local ETW_DATA_AT, NETMON_DATA_AT = 96, 89
+
+local M = {}
+
+local function little16(data, at)
+  local low, high = byte(data, at, at + 1)
+  return low + high * 256
+end
+
+local function little32(data, at)
+  return little16(data, at) + little16(data, at + 2) * 65536
+end
+
+local function friendly(name)
+  return format("(Friendly Name: %s)", name or "")
+end
+
+-- An event in words, as Windows' own texts put it.
+local function words(said)
+  local nic, switch = "Nic " .. friendly(said.nic), "switch " .. friendly(said.switch)
+  if said.event == codes.event.received then
+    return format("NBL received from %s in %s", nic, switch)
+  elseif said.event == codes.event.routed then
+    return format("NBL routed from %s to Nic %s on %s", nic, friendly(said.destination_nic), switch)
+  elseif said.event == codes.event.delivered then
+    return format("NBL delivered to %s in %s", nic, switch)
+  end
+  local message = said.nic and format("NBL of %s was dropped in %s", nic, switch) or "NBL was dropped"
+  if said.extension then
+    message = format("%s by extension %s", message, friendly(said.extension))
+  end
+  return said.reason_text and format("%s, Reason %s", message, said.reason_text) or message
+end
+
+-- What an event says, keyed like the columns of the table of fields; with protocol and info, for the packet list.
+local function row(said, message)
+  local columns = {
+    verdict = codes.verdict.event,
+    event = said.event ~= codes.event.none and said.event or nil,
+    event_nic = said.nic,
+    event_destination_nic = said.destination_nic,
+    event_switch = said.switch,
+    protocol = PROTOCOL,
+    info = text.clean(message or words(said), LONGEST_INFO),
+  }
+  if said.drop then
+    columns.drop, columns.drop_reason = true, said.reason
+    columns.drop_reason_text = drop.texts[said.reason] or said.reason_text
+    columns.drop_advice = drop.advice(said.reason) or said.filtered and drop.extension_advice or nil
+  end
+  return columns
+end
+
+-- Events of one flow have the same text.
+local known, known_count = {}, 0
+
+local function of_message(message)
+  local columns = known[message]
+  if columns == nil then
+    if known_count >= MOST_KNOWN then
+      known, known_count = {}, 0
+    end
+    local said = event.read(event.GUID, message)
+    columns = said and row(said, message) or false
+    known[message], known_count = columns, known_count + 1
+  end
+  return columns or nil
+end
+
+local function of_data(id, data, message)
+  local said = event.user_data(id, data)
+  return said and row(said, message)
+end
+
+--- Reads a journal entry.
+-- @param body string
+-- @return nil where it is no event of the vmSwitch that tells of a packet; else what it says, keyed like the columns of
+--   the table of fields: verdict, event ..., drop ...; with protocol and info, what the packet list shows of it. The
+--   table is shared and not to be changed.
+function M.journal(body)
+  if not find(body, "_COMM=", 1, true) then
+    return nil
+  end
+  local fields = event.journal(body)
+  if not event.is_switch(fields._COMM) then
+    return nil
+  end
+  -- What `pywnv convert` leaves beside the text is in no language.
+  local id, digits = match(fields.ETW_EVENT or "", "^(%d+)"), fields.ETW_DATA
+  if id and digits and #digits <= LONGEST_DATA then
+    local data = gsub(digits, "%x%x", function(pair)
+      return char(tonumber(pair, 16))
+    end)
+    local columns = of_data(tonumber(id), data, fields.MESSAGE ~= "" and fields.MESSAGE or nil)
+    if columns then
+      return columns
+    end
+  end
+  return fields.MESSAGE and of_message(fields.MESSAGE) or nil
+end
+
+local function is_ours(buf, at, stop, header)
+  return at + header - 1 <= stop and sub(buf, at + PROVIDER_AT, at + PROVIDER_AT + 15) == PROVIDER
+end
+
+-- An ETW record as etwdump writes it: behind the header three sizes, then data, message and provider, each padded to 4.
+local function etw(buf, at, stop)
+  if not is_ours(buf, at, stop, ETW_DATA_AT) then
+    return nil
+  end
+  local data_size, message_size = little32(buf, at + ETW_SIZES_AT), little32(buf, at + ETW_SIZES_AT + 4)
+  local data_at = at + ETW_DATA_AT
+  local message_at = data_at + data_size + -data_size % 4
+  local columns
+  if message_size > 0 and message_size <= LONGEST_MESSAGE and message_at + message_size - 1 <= stop then
+    local message = text.from_utf16(sub(buf, message_at, message_at + message_size - 1))
+    columns = of_message((gsub(message, "%z+$", "")))
+  end
+  if not (columns and columns.event) and data_at + data_size - 1 <= stop then
+    columns = of_data(little16(buf, at + ID_AT), sub(buf, data_at, data_at + data_size - 1)) or columns
+  end
+  return columns
+end
+
+-- An event in a Netmon file: behind the header two sizes and a byte, extended data, data.
+local function netevent(buf, at, stop)
+  if not is_ours(buf, at, stop, NETMON_DATA_AT) then
+    return nil
+  end
+  local extended, size = little16(buf, at + NETMON_SIZES_AT), little16(buf, at + NETMON_SIZES_AT + 2)
+  local data_at = at + NETMON_DATA_AT
+  if extended > MOST_EXTENDED then
+    return nil
+  end
+  for _ = 1, extended do
+    if data_at + 7 > stop then
+      return nil
+    end
+    data_at = data_at + 8 + little16(buf, data_at + 6)
+  end
+  if data_at + size - 1 > stop then
+    return nil
+  end
+  return of_data(little16(buf, at + ID_AT), sub(buf, data_at, data_at + size - 1))
+end
+
+--- How a frame is read, by the kind of its link header, where it is an event: a function of the string that holds it
+-- and the indices of its first and last byte; returns as `journal`.
+M.readers = { etw = etw, netevent = netevent }
+
+return M
+end)(modules.codes, modules.event, modules.text, modules.drop)
+
+modules.facts = (function(...)
+--- What is known of a frame besides its packet: what the capture tool noted, which way it goes, and whether it was
+-- dropped. Frames of which the same is known share a table; its keys are columns of the table of fields.
+
+local drop = ...
+
+local MOST = 4096 -- only a capture made to defeat us knows more of its frames
+
+local M = { NONE = {} }
+
+local function new(place, note, way, is_dropped)
+  local facts = {
+    direction = way,
+    vlan = note.vlan or place.vlan,
+    port = note.port or place.port,
+    nic = note.nic,
+    nic_type = note.nic_type or place.nic_type,
+    pid = note.pid,
+  }
+  if note.drop or is_dropped then
+    facts.drop = true
+    facts.drop_reason, facts.drop_location = note.drop_reason, note.drop_location
+    facts.drop_reason_text = drop.texts[note.drop_reason]
+    facts.drop_advice = drop.advice(note.drop_reason, note.drop_location)
+  end
+  return facts
+end
+
+--- What a place says of all its frames.
+function M.of_place(place)
+  local facts = new(place, {}, nil, false)
+  return next(facts) and facts or M.NONE
+end
+
+--- A function that gives the facts of a frame.
+function M.new()
+  local known, count = {}, 0
+
+  --- @param place as `hop` made it
+  -- @param note  as `note.read` gave it, or nil
+  -- @param way   a code of `direction`, or nil
+  -- @param is_dropped whether the capture marks the frame as dropped
+  return function(place, note, way, is_dropped)
+    if count >= MOST then
+      known, count = {}, 0
+    end
+    local by_note = known[place]
+    if not by_note then
+      by_note = {}
+      known[place] = by_note
+    end
+    local by_way = by_note[note or false]
+    if not by_way then
+      by_way = {}
+      by_note[note or false] = by_way
+    end
+    local key = (way or 0) * 2 + (is_dropped and 1 or 0)
+    local facts = by_way[key]
+    if not facts then
+      facts = new(place, note or M.NONE, way, is_dropped)
+      by_way[key], count = facts, count + 1
+    end
+    return facts
+  end
+end
+
+return M
+end)(modules.drop)
+
+modules.direction = (function(...)
+--- Which way a packet goes through the host: out of it, into it, or from one of its NICs to another.
+--
+-- Three things tell: what the capture tool noted, the order of hops, and whose MACs these are. A MAC is known by the
+-- topology; by a packet that was seen to pass from the inside to the outside, or back; or by where its first packet was
+-- first seen, which counts only in a capture that is in order of time and has shown both sides.
+
+local codes = ...
+
+local byte, sub = string.byte, string.sub
+
+local role = codes.role
+local OUTBOUND, INBOUND, INTERNAL = codes.direction.outbound, codes.direction.inbound, codes.direction.internal
+local NONE = 0 -- a node of a path that does not tell
+
+local INNER, OUTER = 1, 2
+local SIDE_OF_ROLE = {
+  [role.vmNIC] = INNER,
+  [role["host vNIC"]] = INNER,
+  [role.pNIC] = OUTER,
+  [role.tNIC] = OUTER,
+}
+
+local LOCAL, REMOTE, UNSURE = 1, 2, 3 -- LOCAL and REMOTE: a packet that crossed has shown it
+local SEEN = 10 -- added to LOCAL and REMOTE: only by where it was first seen
+
+local MOST_MACS = 4096 -- only a capture made to defeat us shows more at once
+
+local M = {}
+
+--- On which side of the host a place is: 1 inside, 2 outside; nil where that is not known.
+-- A vmSwitch's port is named for the source of what is seen there: what comes from External comes from outside.
+function M.side(place)
+  return SIDE_OF_ROLE[place.role] or place.nic_type == "External" and OUTER or nil
+end
+
+--- Whether a place leads out of the host.
+function M.is_outer(place)
+  return M.side(place) == OUTER
+end
+
+-- What the hops of a path tell. One that comes back to the side where it began tells nothing.
+local function order(node)
+  local sides, last = {}, nil
+  while node do
+    local side = M.side(node.hop)
+    if side and side ~= last then
+      sides[#sides + 1], last = side, side
+    end
+    node = node.parent
+  end
+  if #sides ~= 2 then
+    return NONE
+  end
+  return sides[2] == INNER and OUTBOUND or INBOUND
+end
+
+local function root(node)
+  while node.parent do
+    node = node.parent
+  end
+  return node
+end
+
+--- The directions of one capture.
+-- @param owner function: whether an address of six bytes is one of the host's, by the topology
+-- @return table: step, undo
+function M.new(owner)
+  local known, count = {}, 0
+  local latest, is_disordered = nil, false
+  local has = { false, false } -- by side: whether a frame was seen there
+  local undo_latest, undo_disordered, undo_side
+  local undo_macs, undo_states, undo_count = {}, {}, 0
+  local ways = {}
+
+  local function set(mac, state)
+    local before = known[mac]
+    if before == state then
+      return
+    end
+    if count >= MOST_MACS then
+      known, count, undo_count = {}, 0, 0 -- what is forgotten stays forgotten
+      before = nil
+    end
+    undo_count = undo_count + 1
+    undo_macs[undo_count], undo_states[undo_count] = mac, before or false
+    count = before and count or count + 1
+    known[mac] = state
+  end
+
+  local function whose(mac)
+    return owner(mac) and LOCAL or known[mac]
+  end
+
+  local function note_time(time)
+    if latest and time < latest then
+      is_disordered = true
+    else
+      latest = time
+    end
+  end
+
+  -- The direction that the order of hops tells, unless the times contradict it.
+  local function by_order(node, elapsed)
+    local way = node.way
+    if not way then
+      way = order(node)
+      node.way = way
+    end
+    if way == NONE then
+      return nil
+    elseif not is_disordered then
+      return way
+    end
+    -- The file is not in order of time: only the first and this sighting can be compared.
+    local first, this = M.side(root(node).hop), M.side(node.hop)
+    if not first or not this or first == this or elapsed == 0 then
+      return nil
+    elseif elapsed > 0 then
+      return way
+    end
+    return way == OUTBOUND and INBOUND or OUTBOUND
+  end
+
+  -- Learns whose MACs these are from a packet that has crossed the host.
+  local function learn_crossing(way, side, source, target)
+    if way == OUTBOUND and side == OUTER and known[source] ~= REMOTE then
+      set(source, LOCAL)
+    elseif way == INBOUND and side == INNER then
+      local at_target = known[target]
+      if byte(target) % 2 == 0 and at_target ~= REMOTE and at_target ~= SEEN + REMOTE then
+        set(target, LOCAL)
+      end
+      if known[source] == SEEN + REMOTE then -- a router inside the host may have put another one in
+        set(source, REMOTE)
+      end
+    end
+  end
+
+  local function learn_first(side, source)
+    if known[source] then
+      return
+    elseif not side then
+      set(source, UNSURE)
+    elseif has[INNER] and has[OUTER] and not is_disordered then
+      set(source, SEEN + (side == INNER and LOCAL or REMOTE))
+    end
+  end
+
+  local function by_macs(source, target)
+    if byte(target) % 2 == 1 then
+      return nil -- to several at once
+    end
+    local from, to = whose(source), whose(target)
+    from, to = from and from % SEEN, to and to % SEEN
+    if from == LOCAL and to == LOCAL then
+      return INTERNAL
+    elseif from == LOCAL and to == REMOTE then
+      return OUTBOUND
+    elseif from == REMOTE and to == LOCAL then
+      return INBOUND
+    end
+    return nil
+  end
+
+  --- Takes a frame that the grouping has taken.
+  -- @param time    of the frame, or nil
+  -- @param node    of its path
+  -- @param elapsed since the first sighting of its packet; nil for a first one
+  -- @param noted   the direction that the capture tool noted, or nil
+  -- @param macs    string: the first twelve bytes of an Ethernet header, or nil
+  -- @param is_whole whether all packets so far were given to this function
+  -- @return a code of `direction`, or nil where nothing tells
+  function ways.step(time, node, elapsed, noted, macs, is_whole)
+    undo_count, undo_side = 0, nil
+    undo_latest, undo_disordered = latest, is_disordered
+    if not time then
+      return noted
+    end
+    note_time(time)
+    local side = M.side(node.hop)
+    if side and not has[side] then
+      has[side], undo_side = true, side
+    end
+    local way = elapsed and by_order(node, elapsed)
+    local by_mac
+    if macs then
+      local target, source = sub(macs, 1, 6), sub(macs, 7, 12)
+      if way then
+        learn_crossing(way, side, source, target)
+      elseif not elapsed and is_whole then
+        learn_first(side, source)
+      end
+      by_mac = by_macs(source, target)
+    end
+    return by_mac == INTERNAL and by_mac or noted or way or by_mac
+  end
+
+  --- Takes back the last step.
+  function ways.undo()
+    latest, is_disordered = undo_latest, undo_disordered
+    if undo_side then
+      has[undo_side] = false
+    end
+    for at = undo_count, 1, -1 do
+      local before = undo_states[at] or nil
+      known[undo_macs[at]] = before
+      count = before and count or count - 1
+    end
+    undo_count, undo_side = 0, nil
+  end
+
+  return ways
+end
+
+return M
+end)(modules.codes)
 
 modules.path = (function()
 --- The hops that a packet has passed, as a tree: packets that went the same way share a node.
@@ -1240,9 +2322,13 @@ function M.network_size(key)
   return high * 256 + low + (is_v4 and 0 or 40)
 end
 
--- The same from the transport header on.
-local function rest_size(key, transport)
-  return M.network_size(key) - transport - 2 + (byte(key, 1) == 4 and 0 or 4)
+--- The same from the transport header on.
+function M.rest_size(key, transport)
+  local first, _, _, v4_high, v4_low, _, v6_high, v6_low = byte(key, 1, 8)
+  if first == 4 then
+    return v4_high * 256 + v4_low - transport - 2
+  end
+  return v6_high * 256 + v6_low + 42 - transport
 end
 
 --- Bytes of content, as `key.read` gives it, before the data of a TCP segment.
@@ -1256,7 +2342,7 @@ function M.tcp_size(key, transport)
   if not offset then
     return 0
   end
-  local size = rest_size(key, transport) - floor(offset / 16) * 4
+  local size = M.rest_size(key, transport) - floor(offset / 16) * 4
   return size > 0 and size or 0
 end
 
@@ -1269,7 +2355,7 @@ local function pseudo_sums(key, transport)
     local high, low = byte(key, at, at + 1)
     sum = sum + high * 256 + low
   end
-  local with = sum + rest_size(key, transport)
+  local with = sum + M.rest_size(key, transport)
   while with >= CHECKSUM do
     with = with % CHECKSUM + floor(with / CHECKSUM)
   end
@@ -1612,10 +2698,10 @@ function M.new()
   --- A packet that cannot repeat was not seen an n-th time at a hop.
   -- @param weight how many packets this one stands for
   function tally.miss(class, hop, n, weight)
-    for _, holder in ipairs({ class, class.sender, everybody(hop) }) do
-      local known = at(holder, hop)
-      count(known.misses, known.hits, n, weight)
-    end
+    local own, sender, all = at(class, hop), at(class.sender, hop), at(everybody(hop), hop)
+    count(own.misses, own.hits, n, weight)
+    count(sender.misses, sender.hits, n, weight)
+    count(all.misses, all.hits, n, weight)
   end
 
   --- Gives up a class: one packet of it came on and on, as in a loop of the network, or a flood.
@@ -1793,6 +2879,7 @@ function M.new(slots, tally, flows)
   local headers, forms = slots.headers, slots.forms
   local classes, shapes, keys = slots.classes, slots.shapes, slots.keys
   local coarse = 0
+  local last_key, last_content, last_class, last_unique -- what `proof.is_unique` said last
   local undo_seen, undo_shape -- what `judge` noted of this frame
   local again = {}
 
@@ -1845,7 +2932,11 @@ function M.new(slots, tally, flows)
       return nil
     end
     local ident = proof.ident(key)
-    local unique = proof.is_unique(key, content, transport, tally.is_steady(class, ident))
+    if key ~= last_key or content ~= last_content or class ~= last_class then -- in a burst they are the same each time
+      last_key, last_content, last_class = key, content, class
+      last_unique = proof.is_unique(key, content, transport, tally.is_steady(class, ident))
+    end
+    local unique = last_unique
     if unique and not ident and byte(key, 2) == TCP and flows.is_asked_for(key, transport, last_time[slot]) then
       return nil
     end
@@ -1892,6 +2983,205 @@ end
 
 return M
 end)(modules.codes, modules.link, modules.proof)
+
+modules.match = (function(...)
+--- Finds the packet of the last moments that a frame shows again, among those with its key.
+--
+-- At another hop, the same content soon after is the same packet. Each packet takes each hop's next sighting in order,
+-- so a burst of packets with the same bytes is never merged. At the same hop, `again` judges.
+
+local proof, memory_of, again_of = ...
+
+local abs, floor, max, min, sub = math.abs, math.floor, math.max, math.min, string.sub
+
+local MOST_DISTANCE = 2 ^ 20 -- in frames, so that a body can remember two distances in one number
+local MOST_TRIES = 64 -- candidates looked at for one frame
+
+-- How long a step may take, as a multiple of the longest known lately, or in seconds (NEW_: a step never taken yet).
+-- Up to LOOSE it is believed; only within TIGHT may a packet overtake one that waits beyond LOOSE and so seems lost.
+local LOOSE, LEAST_LOOSE, NEW_LOOSE = 3, 60e-6, 250e-6
+local TIGHT, LEAST_TIGHT, NEW_TIGHT = 1.5, 15e-6, 60e-6
+local MOST_SKIPS = 256 -- packets of a queue that a frame may rule out for its hop at once
+
+local MOMENT = again_of.MOMENT
+local DUE = 30e-6 -- seconds within which a hop mostly shows a packet again
+local MOST_AGAIN, MOST_JUDGED = 32, 16 -- packets with one key that a frame at their hop may show again; with its bytes
+
+local SLOTS = memory_of.SLOTS
+local TTL = 4294967296 -- of `soft` of `key`
+
+local M = { MOST_DISTANCE = MOST_DISTANCE }
+
+local function has_other_ttl(soft, earlier)
+  return soft ~= earlier and floor(soft / TTL) ~= floor(earlier / TTL)
+end
+
+--- A matching for one capture.
+-- @param memory, tally, again  of the capture
+-- @param window longest time between two sightings of one packet, in seconds
+-- @return table: find, undo
+function M.new(memory, tally, again, window)
+  local slots, slot_of = memory.slots, memory.slot_of
+  local first_frame, last_time, keys, contents = slots.first_frame, slots.last_time, slots.keys, slots.contents
+  local softs, transports, cuts, nodes, classes = slots.softs, slots.transports, slots.cuts, slots.nodes, slots.classes
+  local judged = 0 -- packets that the last frame was compared with by `again`
+  local undo_queue, undo_hop, undo_taken
+  local matching = {}
+
+  -- Whether a frame's bytes and time are those of a packet's next sighting.
+  local function fits(slot, number, time, content, cut, soft)
+    local known_content = contents[slot]
+    local known_soft = softs[slot]
+    if known_content ~= content then
+      local have, had = #content, #known_content
+      if have < had then
+        if not cut or sub(known_content, 1, have) ~= content then
+          return false
+        end
+      elseif had == have or not cuts[slot] or sub(content, 1, had) ~= known_content then
+        return false
+      end
+    end
+    local gap = time - last_time[slot]
+    if gap > window or -gap > window or number - first_frame[slot] >= MOST_DISTANCE then
+      return false
+    end
+    if soft ~= known_soft then
+      local ttl, known_ttl = floor(soft / TTL), floor(known_soft / TTL)
+      if ttl ~= known_ttl and (ttl > known_ttl) == (gap >= 0) then
+        return false -- a TTL never rises on the way
+      end
+      if cut and proof.differs_behind(keys[slot], transports[slot], soft, known_soft) then
+        return false
+      end
+    end
+    return true
+  end
+
+  -- The packet of a queue that a frame shows at a hop that is new to it: the first that waits, unless that seems lost.
+  local function search(queue, number, time, hop, content, cut, soft)
+    memory.prune(queue)
+    local index = max(queue.first, (queue.taken[hop] or 0) + 1)
+    local furthest = min(queue.last, index + MOST_SKIPS)
+    while index <= furthest do
+      local slot = queue[index] % SLOTS + 1
+      if time - last_time[slot] <= window and not nodes[slot].counts[hop] then
+        break
+      end
+      index = index + 1
+    end
+    queue.taken[hop] = index - 1 -- this hop's next sightings are of later packets
+    local first
+    for try = index, min(index + MOST_TRIES, queue.last) do
+      local slot = queue[try] % SLOTS + 1
+      if not nodes[slot].counts[hop] and fits(slot, number, time, content, cut, soft) then
+        local step = nodes[slot].next[hop]
+        local peak = step and step.peak
+        local took = abs(time - last_time[slot])
+        if took <= (peak and max(LOOSE * peak, LEAST_LOOSE) or NEW_LOOSE) then
+          local overtakes = first and took <= (peak and max(TIGHT * peak, LEAST_TIGHT) or NEW_TIGHT)
+          return overtakes and try or first or try
+        end
+        first = first or try
+      end
+    end
+    return first -- all wait long: the way has become slower
+  end
+
+  -- Whether the packet that last took a hop is to be seen there once more, before the next one is.
+  local function is_unfinished(slot, time, hop)
+    local node = nodes[slot]
+    return node.hop == hop
+      and classes[slot]
+      and tally.expects(classes[slot], hop, node.counts[hop] + 1, abs(time - last_time[slot]))
+  end
+
+  local function judge(slot, number, time, hop, key, content, soft, cut, header, transport, form)
+    if judged >= MOST_JUDGED or not classes[slot] or not fits(slot, number, time, content, cut, soft) then
+      return nil
+    end
+    judged = judged + 1
+    return again.judge(slot, time, hop, key, content, soft, transport, form, header)
+  end
+
+  -- The same for a queue and a hop that has recorded its packets: first those whose next sighting is due, then those
+  -- that wait longer, or were routed between.
+  local function search_again(queue, number, time, hop, key, content, soft, cut, header, transport, form)
+    memory.prune(queue)
+    local first, waits, lesson = max(queue.first, queue.last - MOST_AGAIN + 1), nil, nil
+    for at = first, queue.last do
+      local slot = queue[at] % SLOTS + 1
+      local gap = abs(time - last_time[slot])
+      if nodes[slot].counts[hop] and (gap <= MOMENT or has_other_ttl(soft, softs[slot])) then
+        if gap <= DUE and not has_other_ttl(soft, softs[slot]) then
+          local evidence, teaches = judge(slot, number, time, hop, key, content, soft, cut, header, transport, form)
+          lesson = teaches and slot
+          if evidence then
+            return slot, evidence, lesson
+          end
+        else
+          waits = waits or at
+        end
+      end
+    end
+    for at = waits or 1, waits and queue.last or 0 do
+      local slot = queue[at] % SLOTS + 1
+      local is_due = abs(time - last_time[slot]) <= DUE and not has_other_ttl(soft, softs[slot])
+      if nodes[slot].counts[hop] and not is_due then
+        local evidence, teaches = judge(slot, number, time, hop, key, content, soft, cut, header, transport, form)
+        lesson = teaches and slot
+        if evidence then
+          return slot, evidence, lesson
+        end
+      end
+    end
+    return nil, nil, lesson
+  end
+
+  --- Finds the packet that a frame shows again.
+  -- @param entry what `memory` knows by the frame's key
+  -- @param number, time, hop  of the frame
+  -- @param key, content, soft, cut, header, transport, form  as `key.read` gives them
+  -- @return its slot, or nil; the code of the evidence where its hop has recorded it already; the slot of the packet
+  --   that teaches by it, there also where the frame is not taken for it; whether no other packet could be meant
+  function matching.find(entry, number, time, hop, key, content, soft, cut, header, transport, form)
+    judged, undo_queue = 0, nil
+    if type(entry) == "number" then
+      local slot = slot_of(entry)
+      if not slot then
+        return nil
+      elseif nodes[slot].counts[hop] then
+        local evidence, teaches = judge(slot, number, time, hop, key, content, soft, cut, header, transport, form)
+        return evidence and slot, evidence, teaches and slot
+      end
+      return fits(slot, number, time, content, cut, soft) and slot or nil, nil, nil, true
+    end
+    undo_queue, undo_hop, undo_taken = entry, hop, entry.taken[hop]
+    local current = slot_of(entry[entry.taken[hop] or 0] or 0)
+    local unfinished = current and is_unfinished(current, time, hop)
+    local index = not unfinished and search(entry, number, time, hop, content, cut, soft)
+    if index then
+      entry.taken[hop] = index
+      return slot_of(entry[index]), nil, nil, index == entry.last
+    end
+    return search_again(entry, number, time, hop, key, content, soft, cut, header, transport, form)
+  end
+
+  --- Takes back what the last `find` noted.
+  function matching.undo()
+    if judged > 0 then
+      again.undo()
+    end
+    if undo_queue then
+      undo_queue.taken[undo_hop] = undo_taken
+    end
+  end
+
+  return matching
+end
+
+return M
+end)(modules.proof, modules.memory, modules.again)
 
 modules.ids = (function()
 --- Packet ids that the capture tool wrote: proof where they repeat, and nothing where each is seen once.
@@ -1983,15 +3273,6 @@ local function minus(a, b)
   return (a - b + HALF) % WRAP - HALF
 end
 
-local function is_set(flags, flag)
-  return floor(flags / flag) % 2 == 1
-end
-
-local function number(text, at)
-  local a, b, c, d = byte(text, at, at + 3)
-  return a * 16777216 + b * 65536 + c * 256 + d
-end
-
 --- The flows of one capture.
 -- @return table: read, see, is_asked_for, undo
 function M.new()
@@ -2034,15 +3315,16 @@ function M.new()
   --- Reads the TCP header in a key, into `flows`: flow, seq, ack, flags, window, size (bytes of data on the wire).
   -- @return whether it is there
   function flows.read(key, transport)
-    if #key < transport + 15 then
+    local s4, s3, s2, s1, a4, a3, a2, a1, offset, flags, window2, window1 = byte(key, transport + 4, transport + 15)
+    if not window1 then
       return false
     end
     flows.flow = flow_of(key, transport)
-    flows.seq, flows.ack = number(key, transport + 4), number(key, transport + 8)
-    flows.flags = byte(key, transport + 13)
-    local high, low = byte(key, transport + 14, transport + 15)
-    flows.window = high * 256 + low
-    flows.size = proof.tcp_size(key, transport)
+    flows.seq = ((s4 * 256 + s3) * 256 + s2) * 256 + s1
+    flows.ack = ((a4 * 256 + a3) * 256 + a2) * 256 + a1
+    flows.flags, flows.window = flags, window2 * 256 + window1
+    local size = proof.rest_size(key, transport) - floor(offset / 16) * 4
+    flows.size = size > 0 and size or 0
     return true
   end
 
@@ -2093,15 +3375,15 @@ function M.new()
 
   -- Sequence numbers, for a segment with data, SYN or FIN.
   local function advance(seen, flow, time, seq, flags, size)
-    local has_syn = is_set(flags, SYN)
-    local after = seq + size + (has_syn and 1 or 0) + (is_set(flags, FIN) and 1 or 0)
+    local has_syn = flags % 4 >= SYN
+    local after = seq + size + (has_syn and 1 or 0) + (flags % 2 == FIN and 1 or 0)
     after = after % WRAP
     local ahead = seen.next and minus(seq, seen.next)
     if not ahead or has_syn and seq ~= seen.start then -- the first segment, or a new connection
       seen.start, seen.next, seen.time, seen.holes = seq, after, time, {}
       return false
     end
-    local is_probe = ahead == -1 and size <= 1 and not has_syn and not is_set(flags, FIN)
+    local is_probe = ahead == -1 and size <= 1 and not has_syn and flags % 2 ~= FIN
     if is_probe then
       return false -- a keep-alive, or what looks whether a window has opened
     end
@@ -2123,7 +3405,7 @@ function M.new()
     elseif not occupies and flow.window == window then
       flow.dups = flow.dups + 1
     end
-    if not flow.round_trip and syn_time and flow.back.syn_time and not is_set(flows.flags, SYN) then
+    if not flow.round_trip and syn_time and flow.back.syn_time and flows.flags % 4 < SYN then
       flow.round_trip = time - min(syn_time, flow.back.syn_time)
       flow.back.round_trip = flow.round_trip
     end
@@ -2141,15 +3423,15 @@ function M.new()
     end
     undo_flow, undo_ack, undo_ack_time, undo_dups, undo_window = flow, flow.ack, flow.ack_time, flow.dups, flow.window
     undo_seen, undo_start, undo_next, undo_time, undo_holes = seen, seen.start, seen.next, seen.time, seen.holes
-    if is_set(flags, RST) then
+    if flags % 8 >= RST then
       return false
     end
     local occupies = size > 0 or flags % 4 > 0
-    if is_set(flags, ACK) then
+    if flags % 32 >= ACK then
       acknowledge(flow, time, occupies)
     end
     flow.window = flows.window
-    if is_set(flags, SYN) then
+    if flags % 4 >= SYN then
       flow.syn_time = time
     end
     return occupies and advance(seen, flow, time, flows.seq, flags, size)
@@ -2486,33 +3768,18 @@ return M
 end)(modules.changes, modules.proof)
 
 modules.packets = (function(...)
---- Groups frames into packets: finds the packet of the last moments that a frame shows again.
---
--- At another hop, the same key and content soon after are the same packet. Each packet takes each hop's next
--- sighting in order, so a burst of packets with the same bytes is never merged. At the same hop, `again` judges.
+--- Groups frames into packets: each frame shows one of the last moments again, comes of one, or is a new one.
 
-local codes, path, changes, proof, memory_of, tally_of, again_of, ids_of, tcp, cut_of, nat_of = ...
+local codes, path, changes, proof, memory_of, tally_of, again_of, match_of, ids_of, tcp, cut_of, nat_of = ...
 
-local abs, byte, floor, max, min, pairs = math.abs, string.byte, math.floor, math.max, math.min, pairs
-local learn, mark_of, sub = path.learn, nat_of.mark, string.sub
+local abs, byte, max, pairs = math.abs, string.byte, math.max, pairs
+local learn, mark_of = path.learn, nat_of.mark
 
-local MOST_DISTANCE = 2 ^ 20 -- in frames, so that a body can remember two distances in one number
-local MOST_TRIES = 64 -- candidates looked at for one frame
 local SPAN = 16 -- bytes of content in a key; fewer once the capture turns out to be cut shorter
-
--- How long a step may take, as a multiple of the longest known lately, or in seconds (NEW_: a step never taken yet).
--- Up to LOOSE it is believed; only within TIGHT may a packet overtake one that waits beyond LOOSE and so seems lost.
-local LOOSE, LEAST_LOOSE, NEW_LOOSE = 3, 60e-6, 250e-6
-local TIGHT, LEAST_TIGHT, NEW_TIGHT = 1.5, 15e-6, 60e-6
-local MOST_SKIPS = 256 -- packets of a queue that a frame may rule out for its hop at once
-
 local SETTLED = 3e-3 -- seconds after which a hop shows a packet no more
-local DUE = 30e-6 -- seconds within which a hop mostly shows a packet again
-local MOST_AGAIN = 32 -- packets with the same bytes that a frame at their hop may show again
 local MOST_SIGHTINGS = 32 -- at one hop that are counted
 
-local SLOTS = memory_of.SLOTS
-local TTL = 4294967296 -- of `soft` of `key`
+local MOST_DISTANCE, SLOTS = match_of.MOST_DISTANCE, memory_of.SLOTS
 local TCP = 6
 local VERDICT, EVIDENCE, REWRITTEN = codes.verdict, codes.evidence, codes.rewritten
 
@@ -2526,142 +3793,25 @@ function M.new(window)
   local slots, slot_of, find = memory.slots, memory.slot_of, memory.find
   local first_frame, first_time, last_frame = slots.first_frame, slots.first_time, slots.last_frame
   local last_time, keys, contents, softs = slots.last_time, slots.keys, slots.contents, slots.softs
-  local transports, cuts, headers, forms = slots.transports, slots.cuts, slots.headers, slots.forms
+  local transports, headers, forms = slots.transports, slots.headers, slots.forms
   local nodes, first_softs, classes, wholes = slots.nodes, slots.first_softs, slots.classes, slots.wholes
   local silent = slots.silent
   local flows, ids = tcp.new(), ids_of.new(slots, slot_of)
   local again = again_of.new(slots, tally, flows)
+  local matching = match_of.new(memory, tally, again, window)
   local segments, translations = cut_of.new(slots, window, slot_of), nat_of.new(slots, slot_of)
   local clock_time, clock_key = -math.huge, nil -- of the last frame
   local settled, next_settles = 0, -math.huge -- the last packet that has taught, or could have; when the next one came
 
   -- The last step, so that it can be undone: Wireshark's read filter dissects a frame before it counts.
   local undo_slot, undo_joined, undo_frame, undo_time, undo_node, undo_header, undo_form, undo_soft, undo_peak
-  local undo_queue, undo_hop, undo_taken, undo_class, undo_ident, undo_hit, undo_sighting, undo_hit_hop
-  local undo_ids, undo_flows, undo_segments, undo_judged -- whether they took part in it
+  local undo_class, undo_ident, undo_hit, undo_sighting, undo_hit_hop
+  local undo_match, undo_ids, undo_flows, undo_segments -- whether they took part in it
 
   -- What the last step found: the caller reads it before the next one.
   local found = {}
   -- span: how many bytes of content a key must hold now.
   local grouping = { found = found, span = SPAN }
-
-  -- Whether a frame's bytes and time are those of a packet's next sighting.
-  local function fits(slot, number, time, content, cut, soft)
-    local known_content = contents[slot]
-    local known_soft = softs[slot]
-    if known_content ~= content then
-      local have, had = #content, #known_content
-      if have < had then
-        if not cut or sub(known_content, 1, have) ~= content then
-          return false
-        end
-      elseif had == have or not cuts[slot] or sub(content, 1, had) ~= known_content then
-        return false
-      end
-    end
-    local gap = time - last_time[slot]
-    if gap > window or -gap > window or number - first_frame[slot] >= MOST_DISTANCE then
-      return false
-    end
-    if soft ~= known_soft then
-      local ttl, known_ttl = floor(soft / TTL), floor(known_soft / TTL)
-      if ttl ~= known_ttl and (ttl > known_ttl) == (gap >= 0) then
-        return false -- a TTL never rises on the way
-      end
-      if cut and proof.differs_behind(keys[slot], transports[slot], soft, known_soft) then
-        return false
-      end
-    end
-    return true
-  end
-
-  -- The packet of a queue that a frame shows at a hop that is new to it: the first that waits, unless that seems lost.
-  local function search(queue, number, time, hop, content, cut, soft)
-    memory.prune(queue)
-    local index = max(queue.first, (queue.taken[hop] or 0) + 1)
-    local furthest = min(queue.last, index + MOST_SKIPS)
-    while index <= furthest do
-      local slot = queue[index] % SLOTS + 1
-      if time - last_time[slot] <= window and not nodes[slot].counts[hop] then
-        break
-      end
-      index = index + 1
-    end
-    queue.taken[hop] = index - 1 -- this hop's next sightings are of later packets
-    local first
-    for try = index, min(index + MOST_TRIES, queue.last) do
-      local slot = queue[try] % SLOTS + 1
-      if not nodes[slot].counts[hop] and fits(slot, number, time, content, cut, soft) then
-        local step = nodes[slot].next[hop]
-        local peak = step and step.peak
-        local took = abs(time - last_time[slot])
-        if took <= (peak and max(LOOSE * peak, LEAST_LOOSE) or NEW_LOOSE) then
-          local overtakes = first and took <= (peak and max(TIGHT * peak, LEAST_TIGHT) or NEW_TIGHT)
-          return overtakes and try or first or try
-        end
-        first = first or try
-      end
-    end
-    return first -- all wait long: the way has become slower
-  end
-
-  -- Whether the packet that last took a hop is to be seen there once more, before the next one is.
-  local function is_unfinished(slot, time, hop)
-    local node = nodes[slot]
-    return node.hop == hop
-      and classes[slot]
-      and tally.expects(classes[slot], hop, node.counts[hop] + 1, abs(time - last_time[slot]))
-  end
-
-  -- The slot of the packet that a frame shows again; the evidence where its hop has recorded it already; the slot of
-  -- the packet that teaches by it, there also where the frame is not taken for it; whether no other could be meant.
-  local function match(entry, number, time, hop, key, content, soft, cut, header, transport, form)
-    if type(entry) == "number" then
-      local slot = slot_of(entry)
-      if not slot or not fits(slot, number, time, content, cut, soft) then
-        return nil
-      elseif not nodes[slot].counts[hop] then
-        return slot, nil, nil, true
-      elseif classes[slot] then
-        undo_judged = true
-        local evidence, teaches = again.judge(slot, time, hop, key, content, soft, transport, form, header)
-        return evidence and slot, evidence, teaches and slot
-      end
-      return nil
-    end
-    undo_queue, undo_hop, undo_taken = entry, hop, entry.taken[hop]
-    local current = slot_of(entry[entry.taken[hop] or 0] or 0)
-    local unfinished = current and is_unfinished(current, time, hop)
-    local index = not unfinished and search(entry, number, time, hop, content, cut, soft)
-    if index then
-      entry.taken[hop] = index
-      return slot_of(entry[index]), nil, nil, index == entry.last
-    end
-    memory.prune(entry)
-    local first, lesson = max(entry.first, entry.last - MOST_AGAIN + 1), nil
-    for pass = 1, 2 do -- first those whose next sighting is due, then those that wait
-      for at = first, entry.last do
-        local slot = entry[at] % SLOTS + 1
-        local gap, is_same_ttl = abs(time - last_time[slot]), floor(soft / TTL) == floor(softs[slot] / TTL)
-        local is_due = gap <= DUE and is_same_ttl
-        if
-          is_due == (pass == 1)
-          and (gap <= again_of.MOMENT or not is_same_ttl)
-          and nodes[slot].counts[hop]
-          and classes[slot]
-          and fits(slot, number, time, content, cut, soft)
-        then
-          undo_judged = true
-          local evidence, teaches = again.judge(slot, time, hop, key, content, soft, transport, form, header)
-          lesson = teaches and slot
-          if evidence then
-            return slot, evidence, lesson
-          end
-        end
-      end
-    end
-    return nil, nil, lesson
-  end
 
   local function join(slot, number, time, hop, header, form, soft, evidence, alone)
     local earlier = nodes[slot]
@@ -2831,8 +3981,7 @@ function M.new(window)
   -- @param tag     nil, or what the capture tool calls the packet: equal for equal packets
   -- @return the node of its path; what else was found stands in `found` until the next step
   function grouping.step(number, time, hop, key, content, soft, cut, header, transport, form, tag)
-    undo_queue, undo_class, undo_hit = nil, nil, nil
-    undo_judged = false
+    undo_match, undo_class, undo_hit = false, nil, nil
     local before = time - SETTLED - 2 * memory.disorder
     if before > next_settles then
       settle(before)
@@ -2848,8 +3997,9 @@ function M.new(window)
       evidence = slot and EVIDENCE["packet-id"]
     end
     if entry and not slot and not (tag and ids.are_believed()) then
+      undo_match = true
       slot, evidence, lesson, alone =
-        match(entry, number, time, hop, key, content, soft, cut, header, transport, form)
+        matching.find(entry, number, time, hop, key, content, soft, cut, header, transport, form)
       is_equal = true
       if lesson then
         count_sighting(lesson, hop, slot and abs(time - last_time[slot]))
@@ -2901,7 +4051,7 @@ function M.new(window)
 
   --- Takes a frame that cannot be grouped, for want of a time.
   function grouping.alone(number, hop)
-    undo_slot, undo_queue = nil, nil
+    undo_slot = nil
     found.verdict, found.evidence, found.rewritten = VERDICT.original, EVIDENCE.none, 0
     found.packet, found.previous, found.delta, found.elapsed, found.segment_of = number, nil, nil, nil, nil
     return paths:step(nil, hop)
@@ -2918,8 +4068,8 @@ function M.new(window)
     if not slot then
       return
     end
-    if undo_judged then
-      again.undo()
+    if undo_match then
+      matching.undo()
     end
     if undo_ids then
       ids.undo()
@@ -2943,10 +4093,7 @@ function M.new(window)
     if undo_hit then
       tally.unhit(undo_hit, undo_hit_hop, undo_sighting)
     end
-    if undo_queue then
-      undo_queue.taken[undo_hop] = undo_taken
-    end
-    undo_slot, undo_queue = nil, nil
+    undo_slot = nil
   end
 
   --- Makes keys hold no more than `to` bytes of content, those of the packets known so far too: copies that were cut at
@@ -2962,19 +4109,22 @@ function M.new(window)
 end
 
 return M
-end)(modules.codes, modules.path, modules.changes, modules.proof, modules.memory, modules.tally, modules.again, modules.ids, modules.tcp, modules.cut, modules.nat)
+end)(modules.codes, modules.path, modules.changes, modules.proof, modules.memory, modules.tally, modules.again, modules.match, modules.ids, modules.tcp, modules.cut, modules.nat)
 
 modules.engine = (function(...)
 --- The engine: takes the frames of a capture one by one and says what each one is.
 --
 -- It makes no Wireshark call. Its bodies are the plugin inside Wireshark and tshark, and `batch` under lupa.
 
-local codes, key, hop, packets = ...
+local codes, key, hop, packets, note, record, facts, direction, topology = ...
 
-local floor, sub = math.floor, string.sub
+local readers = record.readers
+local abs, floor, next, sub = math.abs, math.floor, next, string.sub
 
 local WINDOW = 0.05 -- seconds
 local NANO = 1e9
+local NEAR = 1e-3 + 1e-10 -- seconds, and room for what a double cannot hold
+local LEARN = 1000 -- a capture whose first frames carry no note of a kind has none: to look for it costs
 
 local M = { WINDOW = WINDOW, hop = hop.new }
 
@@ -2994,48 +4144,196 @@ for what = 1, 2 ^ #codes.rewritten_names - 1 do
   rewritten_text[what] = rewritten_names(what)
 end
 
+-- What etl2pcapng and etwdump write as direction.
+local DIRECTION_OF_FLAGS = { codes.direction.inbound, codes.direction.outbound }
+
+-- The first comment that a known tool wrote.
+local function read_comments(carried)
+  for at = 1, carried.count do
+    local read = note.read(carried[at])
+    if read then
+      return read
+    end
+  end
+  return nil
+end
+
+-- The direction that a tool noted, where it can be believed: that of a NIC in a trace of netsh or NetEvent. In one of
+-- pktmon, all packets have the same; at a vmSwitch's port it is the way through the switch, not through the host.
+-- `pywnv convert` writes true ones: at the NICs that lead out of the host they are the host's.
+local function noted_direction(place, read, flags, tag)
+  if place.component_id then
+    return (direction.is_outer(place) or place.driver == "netvsc.sys") and DIRECTION_OF_FLAGS[flags] or nil
+  elseif place.nic_type or place.driver or read and read.nic_type then
+    return nil
+  elseif read and read.pid or place.ifindex and not tag then
+    return DIRECTION_OF_FLAGS[flags]
+  end
+  return nil
+end
+
 --- A fresh engine for one capture.
 -- @param window longest time between two sightings of one packet, in seconds; nil: WINDOW
--- @return table: frame, undo, found, learned
+-- @return table: place, wants, frame, journal, undo, found, learned
 function M.new(window)
   local grouping = packets.new(window or WINDOW)
-  local engine = { found = grouping.found, undo = grouping.undo, learned = grouping.learned }
+  local found = grouping.found
+  local places = hop.registry(topology)
+  local ways = direction.new(function(mac)
+    return places:owner(mac)
+  end)
+  local facts_of = facts.new()
+  local all = { comment = true, id = true, flags = true, verdict = true }
+  local seen = { comment = false, id = false, flags = false, verdict = false }
+  local has_owners = next(topology.mac or {}) ~= nil
+  local is_directed = has_owners -- whether a place or a MAC is known that can tell a direction
+  local has_skipped = false -- whether packets came before one was
+  local last_number, last_time -- of the last packet
+
+  -- For undo: the numbers of the frames that made a place, were grouped, and had their direction looked for.
+  local made_at, grouped_at, directed_at
+  local undo_directed, undo_number, undo_time, undo_skipped
+
+  local engine = { found = found, learned = grouping.learned }
+
+  local function keep_places(number)
+    if made_at ~= number then
+      places:keep()
+      made_at, undo_directed = number, is_directed
+    end
+  end
+
+  --- The place of an interface. Ask for it at the first frame there, in file order: then every body gives it the same
+  -- name.
+  -- @param number of that frame
+  -- @param kind, id, name, description as `hop.new` takes them
+  function engine.place(number, kind, id, name, description)
+    keep_places(number)
+    local place = places:place(kind, id, name, description)
+    place.facts = facts.of_place(place)
+    is_directed = is_directed or direction.side(place) ~= nil
+    return place
+  end
+
+  --- What of the things that `frame` takes as `carried`, and of packet ids, is worth looking for at a frame.
+  -- @return table: comment, id, flags, verdict: true or false
+  function engine.wants(number)
+    return number <= LEARN and all or seen
+  end
+
+  local function note_carried(carried)
+    local has_comment = carried.count > 0
+    seen.comment = seen.comment or has_comment
+    seen.flags = seen.flags or carried.flags ~= nil
+    -- A trace of pktmon has flags at each packet and comments at none, and drops may come late.
+    seen.verdict = seen.verdict or carried.dropped or carried.flags ~= nil and not has_comment
+  end
+
+  local function near(time)
+    return time and last_time and abs(time - last_time) <= NEAR and last_number or nil
+  end
 
   --- Takes the next frame.
   -- @param number  its number, counting up from 1
   -- @param time    seconds since any fixed moment; nil where the capture tells none
-  -- @param place   as `hop.new` made it
+  -- @param place   as `engine.place` made it
   -- @param buf     a string that holds the frame
   -- @param at      index of its first byte
   -- @param stop    index of its last captured byte
   -- @param length  its length on the wire, in bytes
   -- @param tag     nil, or the packet id that the capture tool wrote: equal for equal packets
-  -- @return the node of its path (see `path`); what else was found stands in `found` until the next frame
-  function engine.frame(number, time, place, buf, at, stop, length, tag)
+  -- @param carried nil, or what else the tool wrote, a table: count and [1], [2] ... its comments, flags (1 or 2: the
+  --   direction, of epb_flags) or nil, dropped (true: its verdict says so) or nil
+  -- @return for a packet the node of its path (see `path`), and what else was found stands in `found` until the next
+  --   frame; for an event as `journal`, behind nil
+  function engine.frame(number, time, place, buf, at, stop, length, tag, carried)
+    local read_record = readers[place.kind]
+    if read_record then
+      local said = read_record(buf, at, stop)
+      return nil, said, said and near(time)
+    end
+    local read, noted
+    if tag then
+      seen.id = true
+    end
+    if carried then
+      note_carried(carried)
+      read = read_comments(carried)
+      if read then
+        keep_places(number)
+        place = places:noted(place, read)
+        is_directed = is_directed or direction.side(place) ~= nil
+      end
+      noted = carried.flags and noted_direction(place, read, carried.flags, tag)
+    end
+    undo_number, undo_time, undo_skipped = last_number, last_time, has_skipped
+    grouped_at, last_number, last_time = number, number, time
+    local node, macs
     if not time then
-      return grouping.alone(number, place)
+      node = grouping.alone(number, place)
+    else
+      local span = grouping.span
+      local packet_key, content, soft, room, cut, l3, transport, form =
+        key.read(place.kind, buf, at, stop, length, span)
+      if cut and room < span then
+        grouping.shorten(math.max(room, 0))
+        packet_key, content = key.read(place.kind, buf, at, stop, length, grouping.span)
+      end
+      local header = l3 and sub(buf, at, l3 - 1) or ""
+      node = grouping.step(number, time, place, packet_key, content, soft, cut, header, transport, form, tag)
+      if is_directed and place.kind == "ethernet" and form ~= "wifi" and at + 11 <= stop then
+        macs = sub(buf, at, at + 11)
+      end
     end
-    local span = grouping.span
-    local packet_key, content, soft, room, cut, l3, transport, form = key.read(place.kind, buf, at, stop, length, span)
-    if cut and room < span then
-      grouping.shorten(math.max(room, 0))
-      packet_key, content = key.read(place.kind, buf, at, stop, length, grouping.span)
+    local way
+    if noted or is_directed then
+      directed_at = number
+      way = ways.step(time, node, found.elapsed, noted, macs, not has_skipped)
     end
-    local header = l3 and sub(buf, at, l3 - 1) or ""
-    return grouping.step(number, time, place, packet_key, content, soft, cut, header, transport, form, tag)
+    has_skipped = has_skipped or not is_directed
+    local is_dropped = carried and carried.dropped
+    found.facts = (read or way or is_dropped) and facts_of(place, read, way, is_dropped) or nil
+    return node
+  end
+
+  --- Takes a journal entry, which is a frame of its own.
+  -- @param time as `frame` takes it
+  -- @param body string
+  -- @return what it says, to be shown by `describe_event`, and the number of the packet just before it; nil where it is
+  --   no event of the vmSwitch
+  function engine.journal(time, body)
+    local said = record.journal(body)
+    return said, said and near(time)
+  end
+
+  --- Takes back a frame, if it was the last: Wireshark's read filter dissects a frame before it counts.
+  function engine.undo(number)
+    if made_at == number then
+      places:undo()
+      is_directed, made_at = undo_directed, nil
+    end
+    if directed_at == number then
+      ways.undo()
+      directed_at = nil
+    end
+    if grouped_at == number then
+      grouping.undo()
+      last_number, last_time, has_skipped, grouped_at = undo_number, undo_time, undo_skipped, nil
+    end
   end
 
   return engine
 end
 
 --- Fills a table, keyed like the columns of the table of fields, with what was decided for a frame.
--- @param into      the table; what does not apply becomes nil
+-- @param into      the table, always used for packets; what does not apply becomes nil
 -- @param node      of its path
 -- @param packet, previous  frame numbers; previous is nil for a first appearance
 -- @param verdict, evidence, rewritten  codes
 -- @param delta, elapsed    seconds, or nil
 -- @param segment_of        a frame number, or nil
-function M.describe(into, node, packet, previous, verdict, evidence, rewritten, delta, elapsed, segment_of)
+-- @param known     the frame's facts as `found` had them, or nil
+function M.describe(into, node, packet, previous, verdict, evidence, rewritten, delta, elapsed, segment_of, known)
   into.packet, into.appearance, into.duplicate = packet, node.depth, previous ~= nil
   into.duplicate_of, into.previous = previous and packet, previous
   into.verdict = verdict
@@ -3044,12 +4342,32 @@ function M.describe(into, node, packet, previous, verdict, evidence, rewritten, 
   into.hop, into.hop_role, into.path = node.hop.name, node.hop.name and node.hop.role, node.text
   into.hop_delta = delta and floor(delta * NANO + 0.5) / NANO
   into.hop_elapsed = elapsed and floor(elapsed * NANO + 0.5) / NANO
+  known = known or node.hop.facts or facts.NONE
+  if into.facts ~= known then
+    into.facts = known
+    into.direction, into.vlan, into.port, into.nic = known.direction, known.vlan, known.port, known.nic
+    into.nic_type, into.pid = known.nic_type, known.pid
+    into.drop, into.drop_reason, into.drop_reason_text = known.drop, known.drop_reason, known.drop_reason_text
+    into.drop_location, into.drop_advice = known.drop_location, known.drop_advice
+  end
+end
+
+--- Fills a table with what an event says, as `describe` does for a packet.
+-- @param into the table, always used for events
+-- @param said, near as `journal` returned them
+function M.describe_event(into, said, near_packet)
+  into.verdict, into.event_near = said.verdict, near_packet
+  into.event, into.event_nic, into.event_destination_nic = said.event, said.event_nic, said.event_destination_nic
+  into.event_switch, into.drop, into.drop_reason = said.event_switch, said.drop, said.drop_reason
+  into.drop_reason_text, into.drop_advice = said.drop_reason_text, said.drop_advice
+  into.protocol, into.info = said.protocol, said.info
 end
 
 return M
-end)(modules.codes, modules.key, modules.hop, modules.packets)
+end)(modules.codes, modules.key, modules.hop, modules.packets, modules.note, modules.record, modules.facts, modules.direction, modules.topology)
 
-return modules.engine
+
+return modules.engine, modules.drops
 end)()
 
 -- What the fields' numbers mean, and which link headers the engine reads.
@@ -3060,7 +4378,7 @@ local names = {
   direction = { [0] = "unknown", [1] = "outbound", [2] = "inbound", [3] = "internal", },
   event = { [0] = "none", [1] = "received", [2] = "routed", [3] = "delivered", [4] = "dropped", },
 }
-local kinds = { [1] = "ethernet", [7] = "raw", [129] = "raw", [130] = "raw", [20] = "wifi", [23] = "radiotap", [25] = "sll", [210] = "sll2", [15] = "null", [174] = "null", }
+local kinds = { [1] = "ethernet", [7] = "raw", [129] = "raw", [130] = "raw", [20] = "wifi", [23] = "radiotap", [25] = "sll", [210] = "sll2", [15] = "null", [174] = "null", [212] = "etw", [187] = "netevent", }
 
 local fields = {
   packet = ProtoField.uint32("wnv.packet", "Packet", base.DEC, nil, 0, "The packet: the number of its first frame"),
@@ -3087,9 +4405,11 @@ local fields = {
   event_nic = ProtoField.string("wnv.event.nic", "Event NIC", base.NONE, "The NIC that the event names first"),
   event_destination_nic = ProtoField.string("wnv.event.destination_nic", "Event destination NIC", base.NONE, "The NIC that the packet went to"),
   event_switch = ProtoField.string("wnv.event.switch", "Event switch", base.NONE, "The vmSwitch"),
+  event_near = ProtoField.framenum("wnv.event.near", "Event near", base.NONE, frametype.NONE, 0, "The packet just before the event, within a millisecond: nothing ties an event to the bytes of a packet"),
   drop = ProtoField.bool("wnv.drop", "Dropped", base.NONE, nil, 0, "The packet was dropped here"),
-  drop_reason = ProtoField.uint32("wnv.drop.reason", "Drop reason", base.DEC, nil, 0, "Why, by the number that Windows gives it"),
-  drop_location = ProtoField.uint32("wnv.drop.location", "Drop location", base.DEC, nil, 0, "Where in the network stack"),
+  drop_reason = ProtoField.uint32("wnv.drop.reason", "Drop reason", base.DEC, drops.texts, 0, "Why, by the number that Windows gives it"),
+  drop_reason_text = ProtoField.string("wnv.drop.reason.text", "Drop reason in words", base.NONE, "Why, as Windows puts it"),
+  drop_location = ProtoField.uint32("wnv.drop.location", "Drop location", base.DEC_HEX, nil, 0, "Where in the network stack"),
   drop_advice = ProtoField.string("wnv.drop.advice", "Drop advice", base.NONE, "What to look at"),
 }
 wnv.fields = fields
@@ -3100,6 +4420,16 @@ local section_number = Field.new("frame.section_number")
 local interface_name = Field.new("frame.interface_name")
 local encap_type = Field.new("frame.encap_type")
 local packet_id = Field.new("frame.packet_id")
+
+-- What not each version of Wireshark may know.
+local function extractor(name)
+  local known, field = pcall(Field.new, name)
+  return known and field or function() end
+end
+local interface_description = extractor("frame.interface_description")
+local comment = extractor("frame.comment")
+local flags_direction = extractor("frame.packet_flags_direction")
+local xdp_verdict = extractor("frame.verdict.ebpf_xdp")
 
 wnv.prefs.enabled = Pref.bool("Mark packets", true, "Find the frames that show the same packet")
 wnv.prefs.window_us = Pref.uint(
@@ -3119,8 +4449,9 @@ local byte, floor = string.byte, math.floor
 -- in one number with the codes: the engine joins nothing over MOST_DISTANCE frames.
 local DISTANCE = 2 ^ 20
 local NO_TIME = 0
-local UNTIL_IDS = 1000 -- a capture whose first frames have no packet id has none: asking costs
-local engine, places, nodes, decided, wholes, times, last_number, with_id
+local LONGEST_LINE = 240 -- bytes
+local XDP_DROP = "1"
+local engine, places, nodes, decided, wholes, times, facts, events, nears, last_number, new_place
 local self, enabled
 
 -- Wireshark 4.0 gives the interfaces of a later section the names of the first one's, and its tshark makes every
@@ -3130,65 +4461,113 @@ local tells = gui_enabled() or not is_4_0
 
 local function start()
   engine = core.new(wnv.prefs.window_us / 1e6)
-  places, nodes, decided, wholes, times, last_number, with_id = {}, {}, {}, {}, {}, 0, nil
+  places, nodes, decided, wholes, times, facts, events, nears = {}, {}, {}, {}, {}, {}, {}, {}
+  last_number, new_place = 0, nil
   self, enabled = Dissector.get("wnv"), wnv.prefs.enabled
 end
 wnv.init = start
 
 -- Looks up where the current frame was seen.
+-- @param buf the frame
 -- @return whether the fields can be read at all: tshark's first pass of two may go without a tree
 -- @return the place; nil for a block of a pcapng that is no packet
-local function place()
+-- @return whether this block may be a journal entry
+local function place(number, buf)
   local id, section = interface_id(), section_number()
-  local key = -1 -- classic pcap: no interfaces
+  local key = -1 -- no interfaces
   if section then
     if not id then
-      return true, nil
+      return true, nil, true
     end
     key = section.value * 4294967296 + id.value
   end
   local known = places[key]
+  local high, low = byte(buf, 13, 14)
+  if known and known.kind == "ethernet" and high == 8 and low == 0 then
+    return true, known -- IPv4 in Ethernet: no need to ask
+  end
+  local encap = encap_type()
+  if not encap then
+    return known ~= nil, nil -- with a place: a custom block, which in 4.6 has the interface of the frame before
+  end
+  local kind = kinds[encap.value] or "unknown"
+  if key == -1 and known and known.kind ~= kind then
+    key = kind -- files of Netmon hold frames of several kinds
+    known = places[key]
+  end
   if not known then
-    local encap = encap_type()
-    if not encap then
-      return false, nil
+    local name, description
+    if id and not (is_4_0 and section.value > 1) then
+      name, description = interface_name(), interface_description()
     end
-    local name = id and not (is_4_0 and section.value > 1) and interface_name()
     name = name and name.value ~= "unknown" and name.value or nil
-    known = core.hop(kinds[encap.value] or "unknown", id and id.value, name)
-    places[key] = known
+    known = engine.place(number, kind, id and id.value, name, description and description.value)
+    places[key], new_place = known, key
   end
   return true, known
 end
 
+local carried = { count = 0 }
+
+-- What the capture tool wrote beside the current frame, where it may be there.
+-- @return the packet id; what else is there, as the engine's `frame` takes it; each nil where there is none
+local function notes(number)
+  local wants = engine.wants(number)
+  local tag, count, flags, verdict
+  count = 0
+  if wants.id then
+    tag = packet_id()
+    tag = tag and tostring(tag.value)
+  end
+  if wants.comment then
+    local comments = { comment() }
+    count = #comments
+    for at = 1, count do
+      carried[at] = comments[at].value
+    end
+  end
+  if wants.flags then
+    flags = flags_direction()
+    flags = flags and flags.value
+  end
+  if wants.verdict then
+    verdict = xdp_verdict()
+    verdict = verdict and tostring(verdict.value) == XDP_DROP or nil
+  end
+  if count == 0 and not flags and not verdict then
+    return tag
+  end
+  carried.count, carried.flags, carried.dropped = count, flags, verdict
+  return tag, carried
+end
+
 local function decide(number, tvb, pinfo)
-  local readable, where = place()
+  local buf = tvb:raw()
+  new_place = nil
+  local readable, where, may_be_journal = place(number, buf)
   if not readable then
     return
   end
   last_number = number
-  if not where then
-    return
-  end
   local time = pinfo.rel_ts
   if time <= 0 and pinfo.abs_ts == NO_TIME then
     time = nil
   end
-  local buf = tvb:raw()
-  local high, low = byte(buf, 13, 14)
-  if not (high == 8 and low == 0) and not encap_type() then
-    return -- a custom block, which in 4.6 has the interface of the frame before; no need to ask for IPv4 in Ethernet
+  if not where then
+    if may_be_journal then
+      events[number], nears[number] = engine.journal(time, buf)
+    end
+    return
   end
-  local tag
-  if with_id or number <= UNTIL_IDS then
-    local id = packet_id()
-    tag = id and tostring(id.value)
-    with_id = with_id or tag ~= nil
+  local node, event, near = engine.frame(number, time, where, buf, 1, #buf, pinfo.len, notes(number))
+  if not node then
+    events[number], nears[number] = event, near
+    return
   end
-  nodes[number] = engine.frame(number, time, where, buf, 1, #buf, pinfo.len, tag)
+  nodes[number] = node
   times[number] = time
   local found = engine.found
-  wholes[number] = found.segment_of
+  wholes[number], facts[number] = found.segment_of, found.facts
   local codes = (found.verdict * 8 + found.evidence) * 64 + found.rewritten
   if found.previous then
     codes = (codes * DISTANCE + number - found.packet) * DISTANCE + number - found.previous
@@ -3200,7 +4579,16 @@ local function decide(number, tvb, pinfo)
   decided[number] = codes
 end
 
-local said = {}
+local function undo(number)
+  engine.undo(number)
+  if new_place then
+    places[new_place] = nil
+  end
+  nodes[number], decided[number], wholes[number], times[number] = nil, nil, nil, nil
+  facts[number], events[number], nears[number] = nil, nil, nil
+end
+
+local said, event_said = {}, {}
 
 local function describe(number)
   local packet, previous, verdict, evidence, rewritten, delta, elapsed = number, nil, 0, 0, 0, nil, nil
@@ -3219,8 +4607,9 @@ local function describe(number)
     end
   end
   core.describe(
-    said, nodes[number], packet, previous, verdict, evidence, rewritten, delta, elapsed, wholes[number]
+    said, nodes[number], packet, previous, verdict, evidence, rewritten, delta, elapsed, wholes[number], facts[number]
   )
+  return said
 end
 
 local function duration(seconds)
@@ -3229,84 +4618,174 @@ local function duration(seconds)
   return NSTime.new(whole, nanos - whole * 1e9)
 end
 
-local function summary()
-  local text = (": packet %d"):format(said.packet)
-  if said.duplicate then
-    text = ("%s, appearance %d"):format(text, said.appearance)
+local function summary(of)
+  if not of.packet then
+    return ": " .. of.info
   end
-  if said.hop then
-    text = text .. " at " .. said.hop
+  local text = (": packet %d"):format(of.packet)
+  if of.duplicate then
+    text = ("%s, appearance %d"):format(text, of.appearance)
   end
-  if said.duplicate then
-    text = ("%s, %.1f µs later"):format(text, said.hop_delta * 1e6)
-  elseif said.verdict ~= 0 then
-    text = text .. ", " .. names.verdict[said.verdict]
+  if of.hop then
+    text = text .. " at " .. of.hop
+  end
+  if of.duplicate then
+    text = ("%s, %.1f µs later"):format(text, of.hop_delta * 1e6)
+  elseif of.verdict ~= 0 then
+    text = text .. ", " .. names.verdict[of.verdict]
+  end
+  if of.drop then
+    text = text .. ", dropped" .. (of.drop_reason_text and ": " .. of.drop_reason_text or "")
   end
   return text
 end
 
-local function show(tree)
+-- Wireshark cuts the lines of its tree: the sentences of a longer text stand below it, one a line.
+local function advise(item, field, text)
+  local line = item:add(field, text)
+  if #text > LONGEST_LINE then
+    for sentence in (text .. " "):gmatch("(.-%.) ") do
+      line:add(sentence)
+    end
+  end
+end
+
+local function show(tree, of)
   local item = tree:add(wnv)
   local field, value
   local visible = tree.visible -- else items cost more than to ask whether anybody wants them
-  field, value = fields.packet, said.packet
+  field, value = fields.verdict, of.verdict
   if value and (visible or tree:referenced(field)) then
-    item:add(field, value)
+    item.add(item, field, value)
   end
-  field, value = fields.appearance, said.appearance
+  field, value = fields.packet, of.packet
   if value and (visible or tree:referenced(field)) then
-    item:add(field, value)
+    item.add(item, field, value)
   end
-  field, value = fields.duplicate, said.duplicate
+  field, value = fields.appearance, of.appearance
   if value and (visible or tree:referenced(field)) then
-    item:add(field, value)
+    item.add(item, field, value)
   end
-  field, value = fields.duplicate_of, said.duplicate_of
+  field, value = fields.duplicate, of.duplicate
   if value and (visible or tree:referenced(field)) then
-    item:add(field, value)
+    item.add(item, field, value)
   end
-  field, value = fields.previous, said.previous
+  field, value = fields.duplicate_of, of.duplicate_of
   if value and (visible or tree:referenced(field)) then
-    item:add(field, value)
+    item.add(item, field, value)
   end
-  field, value = fields.verdict, said.verdict
+  field, value = fields.previous, of.previous
   if value and (visible or tree:referenced(field)) then
-    item:add(field, value)
+    item.add(item, field, value)
   end
-  field, value = fields.evidence, said.evidence
+  field, value = fields.segment_of, of.segment_of
   if value and (visible or tree:referenced(field)) then
-    item:add(field, value)
+    item.add(item, field, value)
   end
-  field, value = fields.rewritten, said.rewritten
+  field, value = fields.event, of.event
   if value and (visible or tree:referenced(field)) then
-    item:add(field, value)
+    item.add(item, field, value)
   end
-  field, value = fields.segment_of, said.segment_of
+  field, value = fields.event_nic, of.event_nic
   if value and (visible or tree:referenced(field)) then
-    item:add(field, value)
+    item.add(item, field, value)
   end
-  field, value = fields.hop, said.hop
+  field, value = fields.event_destination_nic, of.event_destination_nic
   if value and (visible or tree:referenced(field)) then
-    item:add(field, value)
+    item.add(item, field, value)
   end
-  field, value = fields.hop_role, said.hop_role
+  field, value = fields.event_switch, of.event_switch
   if value and (visible or tree:referenced(field)) then
-    item:add(field, value)
+    item.add(item, field, value)
   end
-  field, value = fields.hop_delta, said.hop_delta
+  field, value = fields.event_near, of.event_near
   if value and (visible or tree:referenced(field)) then
-    item:add(field, duration(value))
+    item.add(item, field, value)
   end
-  field, value = fields.hop_elapsed, said.hop_elapsed
+  field, value = fields.drop, of.drop
   if value and (visible or tree:referenced(field)) then
-    item:add(field, duration(value))
+    item.add(item, field, value)
   end
-  field, value = fields.path, said.path
+  field, value = fields.hop, of.hop
   if value and (visible or tree:referenced(field)) then
-    item:add(field, value)
+    item.add(item, field, value)
+  end
+  field, value = fields.hop_role, of.hop_role
+  if value and (visible or tree:referenced(field)) then
+    item.add(item, field, value)
+  end
+  field, value = fields.path, of.path
+  if value and (visible or tree:referenced(field)) then
+    item.add(item, field, value)
+  end
+  field, value = fields.direction, of.direction
+  if value and (visible or tree:referenced(field)) then
+    item.add(item, field, value)
+  end
+  field, value = fields.vlan, of.vlan
+  if value and (visible or tree:referenced(field)) then
+    item.add(item, field, value)
+  end
+  field, value = fields.port, of.port
+  if value and (visible or tree:referenced(field)) then
+    item.add(item, field, value)
+  end
+  field, value = fields.nic, of.nic
+  if value and (visible or tree:referenced(field)) then
+    item.add(item, field, value)
+  end
+  field, value = fields.nic_type, of.nic_type
+  if value and (visible or tree:referenced(field)) then
+    item.add(item, field, value)
+  end
+  field, value = fields.pid, of.pid
+  if value and (visible or tree:referenced(field)) then
+    item.add(item, field, value)
+  end
+  field, value = fields.hop_delta, of.hop_delta
+  if value and (visible or tree:referenced(field)) then
+    item.add(item, field, duration(value))
+  end
+  field, value = fields.hop_elapsed, of.hop_elapsed
+  if value and (visible or tree:referenced(field)) then
+    item.add(item, field, duration(value))
+  end
+  field, value = fields.evidence, of.evidence
+  if value and (visible or tree:referenced(field)) then
+    item.add(item, field, value)
+  end
+  field, value = fields.rewritten, of.rewritten
+  if value and (visible or tree:referenced(field)) then
+    item.add(item, field, value)
+  end
+  field, value = fields.drop_reason, of.drop_reason
+  if value and (visible or tree:referenced(field)) then
+    item.add(item, field, value)
+  end
+  field, value = fields.drop_reason_text, of.drop_reason_text
+  if value and (visible or tree:referenced(field)) then
+    item.add(item, field, value)
+  end
+  field, value = fields.drop_location, of.drop_location
+  if value and (visible or tree:referenced(field)) then
+    item.add(item, field, value)
+  end
+  field, value = fields.drop_advice, of.drop_advice
+  if value and (visible or tree:referenced(field)) then
+    advise(item, field, value)
   end
   if tells and visible then
-    item:set_generated():append_text(summary())
+    item:set_generated():append_text(summary(of))
+  end
+end
+
+-- An event reads as Message Analyzer showed it: module and summary.
+local function show_event(number, pinfo, tree)
+  core.describe_event(event_said, events[number], nears[number])
+  pinfo.cols.protocol = event_said.protocol
+  pinfo.cols.info = event_said.info
+  if tree:referenced(self) then
+    show(tree, event_said)
   end
 end
 
@@ -3315,15 +4794,15 @@ local function dissect(tvb, pinfo, tree)
   if number == last_number + 1 then
     decide(number, tvb, pinfo)
   elseif number == last_number and not pinfo.visited then
-    if nodes[number] then
-      engine.undo() -- a read filter dissects each frame once before it counts
-      nodes[number], decided[number], wholes[number], times[number] = nil, nil, nil, nil
-    end
+    undo(number) -- a read filter dissects each frame once before it counts
     decide(number, tvb, pinfo)
   end
-  if nodes[number] and tree:referenced(self) then
-    describe(number)
-    show(tree)
+  if nodes[number] then
+    if tree:referenced(self) then
+      show(tree, describe(number))
+    end
+  elseif events[number] then
+    show_event(number, pinfo, tree)
   end
 end
 

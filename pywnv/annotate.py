@@ -7,10 +7,13 @@ from collections.abc import Callable, Iterator
 from enum import StrEnum
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from pywnv import fields, wireshark
 from pywnv.errors import CaptureError, UnknownFormatError
-from pywnv.generate import ENGINE_COLUMNS
+
+if TYPE_CHECKING:
+    from pywnv.topology import Topology
 
 ROWS_A_PIECE = 1000
 
@@ -35,6 +38,7 @@ def rows(
     output_format: Format = Format.CSV,
     engine: Engine | None = None,
     window: float | None = None,
+    topology: Topology | None = None,
     display_filter: str | None = None,
     progress: Callable[[int], None] = lambda _: None,
     warn: Callable[[str], None] = lambda _: None,
@@ -46,6 +50,7 @@ def rows(
         output_format: of the rows.
         engine: LUPA reads the file itself, fast; TSHARK drives the user's tshark; None: LUPA where it can.
         window: longest time between two sightings of one packet, in seconds; None for the engine's own.
+        topology: what the user knows of the host, as `topology.load` reads it; None for nothing.
         display_filter: for TSHARK: which frames get a row.
         progress: is told how many bytes of the file have been read, by LUPA.
         warn: is told what the user should know of the capture, in one line.
@@ -67,7 +72,7 @@ def rows(
     if engine is not Engine.TSHARK and not (engine is None and display_filter):
         try:
             with open_capture(capture) as opened:
-                pieces = annotate(opened, json=is_json, window=window, progress=progress, warn=warn)
+                pieces = annotate(opened, json=is_json, window=window, topology=topology, progress=progress, warn=warn)
                 yield from _headed(header, pieces)
             return
         except UnknownFormatError:
@@ -76,7 +81,9 @@ def rows(
     with open_file(capture) as file:  # tshark's own words for a missing file are longer, and for an empty one none
         if file.seekable() and not file.peek(1):
             raise CaptureError(f"{capture}: is empty")
-    pieces = _tshark_rows(capture, is_json=is_json, window=window, display_filter=display_filter, warn=warn)
+    pieces = _tshark_rows(
+        capture, is_json=is_json, window=window, topology=topology, display_filter=display_filter, warn=warn
+    )
     yield from _headed(header, pieces)
 
 
@@ -91,15 +98,18 @@ def _tshark_rows(
     *,
     is_json: bool,
     window: float | None,
+    topology: Topology | None,
     display_filter: str | None,
     warn: Callable[[str], None],
 ) -> Iterator[bytes]:
-    columns = [*fields.FRAME_COLUMNS, *ENGINE_COLUMNS]
+    columns = fields.columns()
     names = ["frame.number", "frame.time_epoch", "frame.interface_id"]
-    names += [fields.BY_COLUMN[column].abbreviation for column in ENGINE_COLUMNS]
+    names += [field.abbreviation for field in fields.FIELDS]
     readers = [_reader(column) for column in columns]
     write = _json_row if is_json else _csv_row
-    lines = wireshark.field_lines(capture, names, window=window, display_filter=display_filter, warn=warn)
+    lines = wireshark.field_lines(
+        capture, names, window=window, topology=topology, display_filter=display_filter, warn=warn
+    )
     piece: list[str] = []
     for line in lines:
         row = {column: read(text.decode()) for column, read, text in zip(columns, readers, line, strict=True) if text}

@@ -11,10 +11,11 @@ from pywnv.capture import pcapng
 from pywnv.capture.links import KIND_OF_LINKTYPE, UNKNOWN
 from pywnv.capture.source import PCAP_HEADER_SIZE
 from pywnv.errors import CaptureError
-from pywnv.generate import ENGINE_COLUMNS, engine_lua, render, template_text
+from pywnv.generate import engine_lua, render, template_text
 
 if TYPE_CHECKING:
     from pywnv.capture.source import Capture
+    from pywnv.topology import Topology
 
 # From a Lua runtime and the engine's modules, something to be used as the engine.
 Watch = Callable[[Any, Any], Any]
@@ -49,15 +50,24 @@ def _row_lua(*, json: bool) -> str:
         return {"name": name, "type": field.type.value if field else "", "names": field.names if field else ()}
 
     columns = [describe(name) for name in fields.columns()]
-    return render("row.lua.j2", columns=columns, engine_columns=ENGINE_COLUMNS, json=json)
+    facts = fields.columns().index("direction")
+    return render("row.lua.j2", first=columns[:facts], last=columns[facts:], json=json)
 
 
 class _Walker:
     """Feeds one capture to batch.lua and answers its questions about blocks that are no packets."""
 
-    def __init__(self, *, json: bool, window: float | None, runtime: str | None, watch: Watch | None) -> None:
+    def __init__(
+        self,
+        *,
+        json: bool,
+        window: float | None,
+        topology: Topology | None,
+        runtime: str | None,
+        watch: Watch | None,
+    ) -> None:
         self._lua = lua_runtime(runtime)
-        modules = self._lua.execute((engine_lua() + "return modules").encode())
+        modules = self._lua.execute((engine_lua(topology) + "return modules").encode())
         engine = watch(self._lua, modules) if watch else modules[b"engine"]
         row = self._lua.execute(_row_lua(json=json).encode())
         self._batch = self._lua.execute(template_text("batch.lua").encode(), engine, row, self._block)
@@ -68,7 +78,15 @@ class _Walker:
         kind = KIND_OF_LINKTYPE.get(interface.linktype, UNKNOWN)
         # A NIC without a name is called "unknown" by Wireshark.
         name = None if interface.name == b"unknown" else interface.name
-        self._batch[b"interface"](kind.encode(), name, interface.units, interface.offset, interface.snap, numbered)
+        self._batch[b"interface"](
+            kind.encode(),
+            name,
+            interface.description,
+            interface.units,
+            interface.offset,
+            interface.snap,
+            numbered,
+        )
 
     def _block(self, kind: int, body: bytes) -> tuple[object, ...]:
         """Takes a block that is no packet: (is it a frame in Wireshark?, its seconds, its nanoseconds)."""
@@ -93,7 +111,8 @@ class _Walker:
         if capture.pcap:
             feed, done = self._batch[b"pcap"], PCAP_HEADER_SIZE
             self._batch[b"section"](capture.pcap.order == ">")
-            self._add_interface(pcapng.Interface(capture.pcap.linktype, 0, None, capture.pcap.units, 0), numbered=False)
+            only = pcapng.Interface(capture.pcap.linktype, 0, None, None, capture.pcap.units, 0)
+            self._add_interface(only, numbered=False)
         rest, frames = b"", 0
         for piece in capture.pieces(progress):
             data = rest + piece
@@ -114,6 +133,7 @@ def annotate(
     window: float | None,
     progress: Callable[[int], None],
     warn: Callable[[str], None],
+    topology: Topology | None = None,
     runtime: str | None = None,
     watch: Watch | None = None,
 ) -> Iterator[bytes]:
@@ -125,10 +145,12 @@ def annotate(
         window: longest time between two sightings of one packet, in seconds; None for the engine's own.
         progress: is told how many bytes of the file have been read.
         warn: is told what the user should know of the capture, in one line.
+        topology: what the user knows of the host, or None.
         runtime: which of lupa's Luas; by default the fastest here.
         watch: makes an engine that stands between the walker and the engine's modules.
 
     Raises:
         CaptureError: the capture is broken; rows before the break have been given.
     """
-    yield from _Walker(json=json, window=window, runtime=runtime, watch=watch).walk(capture, progress, warn)
+    walker = _Walker(json=json, window=window, topology=topology, runtime=runtime, watch=watch)
+    yield from walker.walk(capture, progress, warn)

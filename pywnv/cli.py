@@ -6,18 +6,23 @@ import signal
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from pywnv import __version__
 from pywnv.annotate import Engine, Format, rows
 from pywnv.errors import Exit, ReaderGoneError, UsageError, WnvError
-from pywnv.generate import differing, write_all
+from pywnv.generate import differing, generated, generated_for, stale, write
 from pywnv.output import STDOUT, whole_file
 
+if TYPE_CHECKING:
+    from pywnv.topology import Topology
+
 LONGEST_WINDOW = 3600  # seconds
+FILE_WIDTH = 100  # columns of text that goes to no terminal
 JSON_SUFFIXES = {".jsonl", ".ndjson", ".json"}
 
 app = typer.Typer(
@@ -65,10 +70,38 @@ def _progress(capture: Path, *, wanted: bool) -> Iterator[Callable[[int], None]]
         yield lambda done: bar.update(task, completed=done)
 
 
+TopologyFile = Annotated[
+    Path | None,
+    typer.Option("--topology", help="What you know of the host: TOML, YAML, or what `pktmon list --json` printed."),
+]
+
+
+def _load(topology_file: Path | None) -> Topology | None:
+    if topology_file is None:
+        return None
+    from pywnv.topology import load
+
+    return load(topology_file)
+
+
+@contextmanager
+def _opened(capture: Path, progress: Callable[[int], None]) -> Iterator[Path]:
+    """A capture as all commands read it: of a Windows trace, the pcapng."""
+    from pywnv.capture.etl import is_trace
+
+    if not is_trace(capture):
+        yield capture
+        return
+    from pywnv.convert import as_pcapng
+
+    with as_pcapng(capture, progress=progress, warn=_warn) as path:
+        yield path
+
+
 @app.command()
 def annotate(
     capture: Annotated[
-        Path, typer.Argument(help="pcapng or pcap, also gzipped; any format with --engine tshark; - is stdin.")
+        Path, typer.Argument(help="pcapng, pcap, also gzipped, or .etl; any format with --engine tshark; - is stdin.")
     ],
     output: Annotated[Path, typer.Option("-o", "--output", help="File to write; - is stdout.")] = STDOUT,
     output_format: Annotated[
@@ -84,6 +117,7 @@ def annotate(
         float | None,
         typer.Option(help="Longest time between two sightings of a packet, in seconds."),
     ] = None,
+    topology_file: TopologyFile = None,
     force: Annotated[bool, typer.Option("--force", help="Replace an existing output.")] = False,
 ) -> None:
     """Write one row for every frame: its packet, hop, path and latency.
@@ -96,12 +130,16 @@ def annotate(
         raise UsageError(f"--window {window:g}: must be from 0 to {LONGEST_WINDOW} seconds")
     if output_format is None:
         output_format = Format.JSONL if output.suffix in JSON_SUFFIXES else Format.CSV
-    with _progress(capture, wanted=output != STDOUT or not (sys.stdout and sys.stdout.isatty())) as progress:
+    with (
+        _progress(capture, wanted=output != STDOUT or not (sys.stdout and sys.stdout.isatty())) as progress,
+        _opened(capture, progress) as opened,
+    ):
         pieces = rows(
-            capture,
+            opened,
             output_format=output_format,
             engine=engine,
             window=window,
+            topology=_load(topology_file),
             display_filter=display_filter,
             progress=progress,
             warn=_warn,
@@ -112,9 +150,34 @@ def annotate(
 
 
 @app.command()
+def inspect(
+    capture: Annotated[Path, typer.Argument(help="A capture, in any format that annotate takes.")],
+    as_json: Annotated[bool, typer.Option("--json", help="For programs.")] = False,
+    engine: Annotated[Engine | None, typer.Option(help="As for annotate.")] = None,
+    topology_file: TopologyFile = None,
+) -> None:
+    """Show which tool wrote a capture, its hops and drops, what is missing, and how to capture it better.
+
+    Example: pywnv inspect host.pcapng
+    """
+    from rich.console import Console
+
+    from pywnv import inspect as inspection
+
+    with _progress(capture, wanted=True) as progress, _opened(capture, progress) as opened:
+        report = inspection.inspect(opened, engine=engine, topology=_load(topology_file), progress=progress)
+    report = replace(report, capture=str(capture))
+    if as_json:
+        typer.echo(inspection.as_json(report), nl=False)
+    else:
+        inspection.render(report, Console(width=None if sys.stdout.isatty() else FILE_WIDTH))
+
+
+@app.command()
 def explain(
-    capture: Annotated[Path, typer.Argument(help="pcapng or pcap, also gzipped.")],
+    capture: Annotated[Path, typer.Argument(help="pcapng, pcap, also gzipped, or .etl.")],
     frames: Annotated[list[int], typer.Argument(min=1, metavar="FRAME [FRAME]", help="One frame, or two to compare.")],
+    topology_file: TopologyFile = None,
 ) -> None:
     """Show the path of a frame's packet; for two frames, why they are or are not the same packet.
 
@@ -124,8 +187,9 @@ def explain(
 
     if len(frames) > 2 or len(set(frames)) != len(frames):
         raise UsageError(f"explain: takes one frame or two different ones, not {' '.join(map(str, frames))}")
-    for line in lines_of(capture, tuple(frames), _warn):
-        typer.echo(line)
+    with _opened(capture, lambda _: None) as opened:
+        for line in lines_of(opened, tuple(frames), _warn, topology=_load(topology_file)):
+            typer.echo(line)
 
 
 @app.command()
@@ -154,19 +218,137 @@ def convert(
 @app.command()
 def generate(
     folder: Annotated[Path, typer.Option(help="Where lua/ and profiles/ are.")] = Path(),
+    topology_file: TopologyFile = None,
     check: Annotated[bool, typer.Option("--check", help="Change nothing; exit 1 where a file would change.")] = False,
 ) -> None:
-    """Write lua/wnv.lua and profiles/ from the tables of this package.
+    """Write lua/wnv.lua and profiles/ from the tables of this package, or those that know your host.
 
-    Example: pywnv generate --check
+    Example: pywnv generate --topology host.toml
     """
+    topology = _load(topology_file)
+    host = topology_file.stem if topology_file else ""
     if check:
-        stale = differing(folder)
-        for path in stale:
+        old = stale(generated_for(topology, host), folder) if topology else differing(folder)
+        for path in old:
             typer.echo(f"{path}: differs from what the tables give; run `pywnv generate`", err=True)
-        raise typer.Exit(Exit.DIFFERENT if stale else Exit.OK)
-    for path in write_all(folder):
+        raise typer.Exit(Exit.DIFFERENT if old else Exit.OK)
+    for path in write(generated_for(topology, host) if topology else generated(), folder):
         typer.echo(path)
+
+
+TsharkOption = Annotated[
+    str | None, typer.Option("--tshark", help="The tshark beside the Wireshark that is meant. Default: that in PATH.")
+]
+
+
+@app.command()
+def install(
+    tshark: TsharkOption = None,
+    topology_file: TopologyFile = None,
+    deinterlace: Annotated[
+        bool | None,
+        typer.Option(help="Profiles keep the TCP of each interface apart; costs CPU. Default: from Wireshark 4.4 on."),
+    ] = None,
+    force: Annotated[bool, typer.Option("--force", help="Replace files of the same names, whoever made them.")] = False,
+) -> None:
+    """Put the plugin and the profiles where Wireshark finds them, and check that they load.
+
+    Example: pywnv install
+    """
+    from pywnv import install as installing
+    from pywnv.folders import find_folders
+    from pywnv.probe import tell_version
+    from pywnv.wireshark import find_tshark
+
+    tshark = tshark or find_tshark()
+    outcome = installing.install(
+        tshark,
+        tell_version(tshark),
+        find_folders(tshark),
+        topology=_load(topology_file),
+        deinterlace=deinterlace,
+        force=force,
+    )
+    for path in outcome.done:
+        typer.echo(path)
+    for path in outcome.kept:
+        _warn(f"{path}: left as you changed it; --force replaces it")
+    for path in outcome.others:
+        _warn(f"{path}: the plugin is here too, and only one of them counts: delete this one")
+    typer.echo("Start Wireshark anew and choose the profile WNV at the lower right.", err=True)
+
+
+@app.command()
+def uninstall(tshark: TsharkOption = None) -> None:
+    """Remove exactly what install has put; what you changed since stays.
+
+    Example: pywnv uninstall
+    """
+    from pywnv import install as installing
+    from pywnv.errors import WiresharkError
+    from pywnv.folders import find_folders, usual_folders
+    from pywnv.wireshark import find_tshark
+
+    try:
+        folders = find_folders(tshark or find_tshark())
+    except WiresharkError:
+        if tshark:
+            raise
+        folders = usual_folders()  # Wireshark went first
+    outcome = installing.uninstall(folders)
+    if outcome is None:
+        typer.echo(f"{folders.config}: pywnv has installed nothing here", err=True)
+        return
+    for path in outcome.done:
+        typer.echo(path)
+    for path in outcome.kept:
+        _warn(f"{path}: left, as you changed it")
+
+
+@app.command()
+def doctor(tshark: TsharkOption = None) -> None:
+    """Say what is wrong with Wireshark, plugin and profiles, and what to type; exit 1 where something is.
+
+    Example: pywnv doctor
+    """
+    from pywnv.doctor import Finding, examine
+    from pywnv.errors import WiresharkError
+    from pywnv.probe import GET_WIRESHARK
+    from pywnv.wireshark import find_tshark
+
+    wrong = False
+    try:
+        findings = examine(tshark or find_tshark())
+    except WiresharkError as error:
+        findings = iter([Finding(str(error).partition(";")[0], GET_WIRESHARK)])
+    for finding in findings:
+        typer.echo(f"{'wrong' if finding.remedy else 'ok':<6} {finding.words}")
+        if finding.remedy:
+            wrong = True
+            typer.echo(f"       do: {finding.remedy}")
+    raise typer.Exit(Exit.DIFFERENT if wrong else Exit.OK)
+
+
+profile_app = typer.Typer(help="Wireshark profiles as files.", no_args_is_help=True)
+app.add_typer(profile_app, name="profile")
+
+
+@profile_app.command()
+def export(
+    output: Annotated[Path, typer.Argument(metavar="OUT.zip", help="File to write; - is stdout.")],
+    deinterlace: Annotated[
+        bool, typer.Option("--deinterlace", help="Keep the TCP of each interface apart: for Wireshark 4.4 and newer.")
+    ] = False,
+    force: Annotated[bool, typer.Option("--force", help="Replace an existing output.")] = False,
+) -> None:
+    """Write the profiles as a zip for Edit > Configuration Profiles > Import.
+
+    Example: pywnv profile export wnv-profiles.zip
+    """
+    from pywnv.export import profiles_zip
+
+    with whole_file(output, force=force) as file:
+        file.write(profiles_zip(deinterlace=deinterlace))
 
 
 def _end(number: int, _: object) -> None:

@@ -16,7 +16,7 @@ from typing import BinaryIO
 
 from pywnv import __version__
 from pywnv.capture import write
-from pywnv.capture.etl import Event, looks_like_etl, open_trace
+from pywnv.capture.etl import Event, is_trace, open_trace
 from pywnv.capture.frames import Frame, Frames
 from pywnv.capture.host import Host
 from pywnv.capture.metadata import Metadata
@@ -26,7 +26,6 @@ from pywnv.errors import CaptureError
 from pywnv.topology import Topology
 
 MOST_WARNINGS = 5  # of one trace that are told one by one
-HEAD = 128  # bytes that show what a file is
 
 
 @dataclass
@@ -46,17 +45,6 @@ class Converted:
     events: int = 0
     skipped: int = 0
     topology: Topology = field(default_factory=Topology)
-
-
-def is_trace(path: Path) -> bool:
-    """Whether a file is a Windows trace, whatever its name; false where it cannot be read or is a pipe."""
-    if path == STDIN or not path.is_file():
-        return False
-    try:
-        with path.open("rb") as file:
-            return looks_like_etl(file.read(HEAD))
-    except OSError:
-        return False
 
 
 class _Conversion:

@@ -5,7 +5,6 @@ The plugin's ProtoFields, the columns of CSV and JSONL, the engine's codes and t
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import Enum
 from functools import cache
@@ -85,8 +84,15 @@ FIELDS = (
     Field("event.nic", Type.STRING, "Event NIC", "The NIC that the event names first"),
     Field("event.destination_nic", Type.STRING, "Event destination NIC", "The NIC that the packet went to"),
     Field("event.switch", Type.STRING, "Event switch", "The vmSwitch"),
+    Field(
+        "event.near",
+        Type.FRAME,
+        "Event near",
+        "The packet just before the event, within a millisecond: nothing ties an event to the bytes of a packet",
+    ),
     Field("drop", Type.BOOL, "Dropped", "The packet was dropped here"),
     Field("drop.reason", Type.UINT32, "Drop reason", "Why, by the number that Windows gives it"),
+    Field("drop.reason.text", Type.STRING, "Drop reason in words", "Why, as Windows puts it"),
     Field("drop.location", Type.UINT32, "Drop location", "Where in the network stack"),
     Field("drop.advice", Type.STRING, "Drop advice", "What to look at"),
 )
@@ -97,15 +103,17 @@ BY_COLUMN = {field.column: field for field in FIELDS}
 FRAME_COLUMNS = ("frame", "time", "interface")
 
 
+# The order in the packet details: what, where, how long, why.
+TREE = (
+    *("verdict", "packet", "appearance", "duplicate", "duplicate_of", "previous", "segment_of"),
+    *("event", "event_nic", "event_destination_nic", "event_switch", "event_near", "drop"),
+    *("hop", "hop_role", "path", "direction", "vlan", "port", "nic", "nic_type", "pid"),
+    *("hop_delta", "hop_elapsed"),
+    *("evidence", "rewritten", "drop_reason", "drop_reason_text", "drop_location", "drop_advice"),
+)
+
+
 @cache  # asked for with every row
 def columns() -> tuple[str, ...]:
     """The columns of CSV and JSONL, in order."""
-
-    def names() -> Iterator[str]:
-        yield from FRAME_COLUMNS
-        for field in FIELDS:
-            yield field.column
-            if field.name == "drop.reason":
-                yield "drop_reason_text"
-
-    return tuple(names())
+    return *FRAME_COLUMNS, *(field.column for field in FIELDS)

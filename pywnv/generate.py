@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from dataclasses import replace
 from functools import cache
 from importlib.resources import files
 from pathlib import Path
@@ -10,16 +12,31 @@ from typing import TYPE_CHECKING
 from pywnv import __version__, fields
 from pywnv.capture.links import KIND_OF_ENCAP
 from pywnv.errors import OutputError
-from pywnv.profile import PROFILES
+from pywnv.profile import PROFILES, Profile
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from importlib.resources.abc import Traversable
 
     from jinja2 import Environment
 
+    from pywnv.topology import Topology
+
 TITLE = "Windows Network Virtualization"
 
-PROFILE_FILES = ("preferences", "recent", "colorfilters", "dfilter_buttons")
+LONGEST_NAME = 60  # of a host, in names of files
+
+# The files of a profile, each with the part of a profile that it shows: without that, it is not there.
+PROFILE_FILES = {
+    "preferences": "columns",
+    "recent": "columns",
+    "colorfilters": "rules",
+    "dfilter_buttons": "buttons",
+    "dfilter_macros": "macros",
+    "dmacros": "macros",
+    "io_graphs": "graphs",
+    "profile_settings": "switch",
+}
 
 # The modules of the engine, in order, with the modules that each is given.
 ENGINE = (
@@ -28,35 +45,25 @@ ENGINE = (
     ("key", ("link", "tunnel")),
     ("text", ()),
     ("hop", ("codes", "text")),
+    ("note", ("text",)),
+    ("drop", ("drops", "text")),
+    ("event", ("codes", "text", "drop")),
+    ("record", ("codes", "event", "text", "drop")),
+    ("facts", ("drop",)),
+    ("direction", ("codes",)),
     ("path", ()),
     ("changes", ("codes", "link")),
     ("proof", ()),
     ("memory", ()),
     ("tally", ()),
     ("again", ("codes", "link", "proof")),
+    ("match", ("proof", "memory", "again")),
     ("ids", ()),
     ("tcp", ("proof",)),
     ("cut", ("proof",)),
     ("nat", ("changes", "proof")),
-    ("packets", ("codes", "path", "changes", "proof", "memory", "tally", "again", "ids", "tcp", "cut", "nat")),
-    ("engine", ("codes", "key", "hop", "packets")),
-)
-# What the engine says today; the other fields stay empty until it does.
-ENGINE_COLUMNS = (
-    "packet",
-    "appearance",
-    "duplicate",
-    "duplicate_of",
-    "previous",
-    "verdict",
-    "evidence",
-    "rewritten",
-    "segment_of",
-    "hop",
-    "hop_role",
-    "hop_delta",
-    "hop_elapsed",
-    "path",
+    ("packets", ("codes", "path", "changes", "proof", "memory", "tally", "again", "match", "ids", "tcp", "cut", "nat")),
+    ("engine", ("codes", "key", "hop", "packets", "note", "record", "facts", "direction", "topology")),
 )
 
 
@@ -117,29 +124,61 @@ def render(template: str, **values: object) -> str:
     return _environment().get_template(template).render(**values)
 
 
-def engine_lua() -> str:
-    """The engine as one piece of Lua that leaves its modules in the local table `modules`."""
+def engine_lua(topology: Topology | None = None) -> str:
+    """The engine as one piece of Lua that leaves its modules in the local table `modules`.
+
+    Args:
+        topology: what the user knows of the host, or None.
+    """
+    from pywnv import drops
+    from pywnv.topology import Topology
+    from pywnv.topology import lua as topology_lua
+
     codes = {
         "verdict": fields.VERDICTS,
         "evidence": fields.EVIDENCE,
         "rewritten": fields.REWRITTEN,
         "role": fields.ROLES,
+        "direction": fields.DIRECTIONS,
+        "event": fields.EVENTS,
     }
+    tables = {"drops": drops.lua(), "topology": topology_lua(topology or Topology())}
     modules = [(name, needs, template_text(f"engine/{name}.lua")) for name, needs in ENGINE]
-    return render("engine.lua.j2", codes=codes, modules=modules)
+    return render("engine.lua.j2", codes=codes, tables=tables, modules=modules)
 
 
-def plugin_lua() -> str:
-    """The plugin lua/wnv.lua."""
+def plugin_lua(topology: Topology | None = None) -> str:
+    """The plugin lua/wnv.lua.
+
+    Args:
+        topology: what the user knows of the host, or None.
+    """
     return render(
         "plugin.lua.j2",
         title=TITLE,
         version=__version__,
-        engine=engine_lua(),
+        engine=engine_lua(topology),
         fields=fields.FIELDS,
-        engine_columns=ENGINE_COLUMNS,
+        tree=[fields.BY_COLUMN[column] for column in fields.TREE],
         encaps=KIND_OF_ENCAP,
     )
+
+
+def profile_texts(profiles: Iterable[Profile] = PROFILES, *, deinterlace: bool = False) -> dict[str, str]:
+    """The files of the profiles: their paths below the folder of profiles, and their texts.
+
+    Args:
+        profiles: which ones.
+        deinterlace: whether Wireshark keeps the conversations of each interface apart; 4.4 and newer know how.
+    """
+    return {
+        f"{profile.name}/{name}": render(
+            f"profile/{name}.j2", profile=profile, version=__version__, deinterlace=deinterlace
+        )
+        for profile in profiles
+        for name, part in PROFILE_FILES.items()
+        if getattr(profile, part)
+    }
 
 
 def generated() -> dict[str, str]:
@@ -147,24 +186,33 @@ def generated() -> dict[str, str]:
     from pywnv import drops, topology
 
     texts = {"lua/wnv.lua": plugin_lua()}
-    texts["docs/fields.md"] = render("fields.md.j2", fields=fields.FIELDS, said=ENGINE_COLUMNS, version=__version__)
+    texts["docs/fields.md"] = render("fields.md.j2", fields=fields.FIELDS, version=__version__)
     texts["docs/drops.md"] = render("drops.md.j2", table=drops.table(), sections=drops.sections(), version=__version__)
     texts["docs/topology.schema.json"] = topology.schema()
-    for profile in PROFILES:
-        for name in PROFILE_FILES:
-            text = render(f"profile/{name}.j2", profile=profile, version=__version__)
-            texts[f"profiles/{profile.name}/{name}"] = text
-    return texts
+    return texts | {f"profiles/{name}": text for name, text in profile_texts().items()}
 
 
-def write_all(folder: Path) -> list[Path]:
-    """Writes every generated file below a folder; returns their paths.
+def generated_for(topology: Topology, name: str) -> dict[str, str]:
+    """A plugin and profiles that know a host: their paths below a folder, and their texts.
+
+    Args:
+        topology: what the user knows of the host.
+        name: of the host, in any letters.
+    """
+    safe = re.sub(r"[^A-Za-z0-9]+", "_", name).strip("_")[:LONGEST_NAME] or "host"  # Wireshark loads no a.b.lua
+    texts = {f"lua/wnv_{safe}.lua": plugin_lua(topology)}
+    profiles = [replace(profile, name=f"{profile.name} {safe}") for profile in PROFILES]
+    return texts | {f"profiles/{name}": text for name, text in profile_texts(profiles).items()}
+
+
+def write(texts: dict[str, str], folder: Path) -> list[Path]:
+    """Writes generated files below a folder; returns their paths.
 
     Raises:
         OutputError: one cannot be written.
     """
     written = []
-    for name, text in generated().items():
+    for name, text in texts.items():
         path = folder / name
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -175,9 +223,15 @@ def write_all(folder: Path) -> list[Path]:
     return written
 
 
+def stale(texts: dict[str, str], folder: Path) -> list[Path]:
+    """Those of some generated files that are missing below a folder, or differ."""
+    wanted = {folder / name: text.encode() for name, text in texts.items()}
+    return [path for path, text in wanted.items() if not path.is_file() or path.read_bytes() != text]
+
+
 def differing(folder: Path) -> list[Path]:
     """The generated files below a folder that are missing, differ, or should not be there."""
-    wanted = {folder / name: text.encode() for name, text in generated().items()}
-    stale = [path for path, text in wanted.items() if not path.is_file() or path.read_bytes() != text]
+    texts = generated()
+    wanted = {folder / name for name in texts}
     found = (path for room in ("lua", "profiles") for path in sorted((folder / room).rglob("*")) if path.is_file())
-    return stale + [path for path in found if path not in wanted]
+    return stale(texts, folder) + [path for path in found if path not in wanted]

@@ -11,11 +11,14 @@ import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from functools import cache
 from pathlib import Path
-from typing import NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
 from pywnv.capture.source import STDIN
 from pywnv.errors import CaptureError, WiresharkError
 from pywnv.generate import plugin_lua
+
+if TYPE_CHECKING:
+    from pywnv.topology import Topology
 
 OLDEST = (4, 0)
 
@@ -89,6 +92,7 @@ def field_lines(
     fields: Sequence[str],
     *,
     window: float | None,
+    topology: Topology | None,
     display_filter: str | None,
     warn: Callable[[str], None],
 ) -> Iterator[list[bytes]]:
@@ -99,6 +103,7 @@ def field_lines(
         fields: names of fields, frame.number first; their first values come back, empty where there is none.
         window: longest time between two sightings of one packet, in whole microseconds, as seconds; None for the
             plugin's own.
+        topology: what the user knows of the host, or None.
         display_filter: which frames to show; all are looked at.
         warn: is told where the capture breaks off.
 
@@ -112,7 +117,7 @@ def field_lines(
     tshark = find_tshark()
     with tempfile.TemporaryDirectory(prefix="pywnv-") as folder, tempfile.TemporaryFile() as errors:
         plugin = Path(folder) / "wnv.lua"
-        plugin.write_text(plugin_lua(), "utf-8", newline="\n")
+        plugin.write_text(plugin_lua(topology), "utf-8", newline="\n")
         command = [tshark, "-n", "-r", str(capture), "-X", f"lua_script:{plugin}", "-o", "wnv.enabled:TRUE"]
         if window is not None:
             command += ["-o", f"wnv.window_us:{round(window * 10**6)}"]

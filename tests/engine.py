@@ -105,7 +105,7 @@ class Engine:
         )
 
     def undo(self) -> None:
-        self._undo()
+        self._undo(self._number)
         self._number -= 1
 
 

@@ -13,7 +13,12 @@ from pywnv.generate import lua_literal, template_text
 
 CODES = {
     name: {word: code for code, word in enumerate(words)}
-    for name, words in (("role", fields.ROLES), ("event", fields.EVENTS))
+    for name, words in (
+        ("role", fields.ROLES),
+        ("event", fields.EVENTS),
+        ("direction", fields.DIRECTIONS),
+        ("verdict", fields.VERDICTS),
+    )
 }
 NEEDS = {
     "text": (),
@@ -21,6 +26,9 @@ NEEDS = {
     "note": ("text",),
     "drop": ("drops", "text"),
     "event": ("codes", "text", "drop"),
+    "record": ("codes", "event", "text", "drop"),
+    "facts": ("drop",),
+    "direction": ("codes",),
 }
 # As a NIC or a VM may be called by whoever wants to harm the reader of a capture.
 HOSTILE = [

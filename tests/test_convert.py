@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import struct
 import subprocess
 import sys
@@ -18,8 +19,9 @@ from command import run
 from conftest import PROJECT, run_wireshark
 from modules import RUNTIMES, module, plain
 
+from pywnv.capture.etl import is_trace
 from pywnv.capture.pcapng import options
-from pywnv.convert import Converted, as_pcapng, convert, is_trace
+from pywnv.convert import Converted, as_pcapng, convert
 from pywnv.errors import CaptureError
 
 PUBLIC = PROJECT.parent / "shared" / "public"
@@ -444,3 +446,48 @@ def test_a_trace_without_packets(trace: Callable[..., Made]) -> None:
     with pytest.raises(CaptureError, match="holds no packets and no events"):
         trace(stack())
     assert trace([w.Record(w.SWITCH, 1, b"")]).warnings[0].endswith("holds events, but no packets")
+
+
+def test_other_commands_take_a_trace_as_it_is(tmp_path: Path) -> None:
+    path = tmp_path / "host.etl"
+    path.write_bytes(
+        w.etl(
+            [
+                *stack(),
+                *w.switch_descriptions(),
+                w.packet(1, 5, FRAME, direction=5),
+                w.switch_event(5, 56, *GUEST_NAMES, *SWITCH_NAMES),
+                w.packet(20, 2, FRAME, edge=1, direction=4),
+                w.packet(30, 2, FRAME, edge=2, direction=4),
+                w.packet(40, 1, FRAME, direction=4),
+                w.packet(60, 5, OTHER, id=170, drop=(9, 0xE0002004), direction=5),
+            ]
+        )
+    )
+    rows = [json.loads(line) for line in run("annotate", path, "--format", "jsonl").stdout.splitlines()]
+    assert [(row["packet"], row["verdict"], row["hop"], row["direction"]) for row in rows] == [
+        (1, "original", "vmNIC F00D--C0DE", None),
+        (None, "event", None, None),
+        (1, "duplicate", "filter pacer.sys Upper on 以太网 2", None),
+        (1, "duplicate", "filter pacer.sys Lower on 以太网 2", None),
+        (1, "duplicate", "pNIC 以太网 2", "outbound"),
+        (6, "original", "vmNIC F00D--C0DE", None),
+    ]
+    assert (rows[1]["event"], rows[1]["event_nic"], rows[1]["event_switch"]) == ("received", "Contoso-Gst", "wireless")
+    last = rows[-1]
+    assert (last["drop"], last["drop_reason"], last["drop_reason_text"]) == (True, 9, "Filtered VLAN")
+    assert (last["drop_location"], last["vlan"]) == (0xE0002004, 7)
+    assert rows[-1]["drop_advice"]
+    report = json.loads(run("inspect", path, "--json").stdout)
+    assert report["capture"] == str(path)
+    assert report["tool"]["name"] == "pywnv"
+    assert b"vmNIC F00D--C0DE" in run("explain", path, 1).stdout
+
+
+def test_events_are_read_by_their_data_where_their_text_is_in_another_language(tmp_path: Path) -> None:
+    path = tmp_path / "zh.etl"
+    described = w.description(w.SWITCH, w.SWITCH_PROVIDER, 55, "已丢弃 %2 %4", [("a", 8, -1, ""), ("b", 1, 0, "")])
+    event = w.switch_event(5, 55, *GUEST_NAMES, *SWITCH_NAMES, tail=struct.pack("<I", 9))
+    path.write_bytes(w.etl([described, event]))
+    (row,) = (json.loads(line) for line in run("annotate", path, "--format", "jsonl").stdout.splitlines())
+    assert (row["event"], row["event_nic"], row["drop_reason"]) == ("dropped", "Contoso-Gst", 9)

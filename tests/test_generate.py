@@ -13,7 +13,7 @@ from conftest import PROJECT
 
 from pywnv import fields
 from pywnv.batch import lua_runtime
-from pywnv.generate import differing, generated, quote_lua, write_all
+from pywnv.generate import differing, generated, quote_lua, write
 
 RUNTIMES = ["lua52", "lua54", "luajit21"]
 
@@ -23,7 +23,7 @@ def test_generated_files_are_up_to_date() -> None:
 
 
 def test_check_finds_each_difference(tmp_path: Path) -> None:
-    write_all(tmp_path)
+    write(generated(), tmp_path)
     assert differing(tmp_path) == []
     changed, extra, missing = (
         tmp_path / name for name in ("lua/wnv.lua", "profiles/WNV/notes.txt", "profiles/WNV/colorfilters")

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pcapng_blocks as ng
 import pytest
+from command import run
 from conftest import CAPTURES, PROJECT
 from rich.console import Console
 from test_fingerprint import SNAP, TICK, VM_PORT, etl, program
@@ -322,3 +323,16 @@ def test_public_captures(name: str, tool_name: str | None, packets: int, share: 
     report = inspect(PUBLIC / name)
     assert (report.tool.name, report.packets, report.duplicate_share) == (tool_name, packets, share)
     assert shown(report)
+
+
+def test_the_command() -> None:
+    capture = CAPTURES / "deep-dive" / "acl-drop-pspkt.pcapng"
+    done = run("inspect", capture)
+    assert (done.returncode, done.stderr) == (0, b"")
+    assert "12 Failed security policy" in done.stdout.decode()
+    done = run("inspect", "--json", capture, "--topology", CAPTURES / "deep-dive" / "contoso01.toml")
+    assert (done.returncode, done.stderr) == (0, b"")
+    assert json.loads(done.stdout)["drops"][0]["reason"] == 12
+    done = run("inspect", "none.pcapng")
+    assert (done.returncode, done.stdout) == (2, b"")
+    assert done.stderr == b"pywnv: none.pcapng: No such file or directory\n"

@@ -13,11 +13,10 @@ from conftest import PROJECT, run_wireshark
 from pcapng_blocks import ethernet, interface, journal, packet, section
 
 from pywnv import fields
-from pywnv.generate import ENGINE_COLUMNS
 
 pytestmark = pytest.mark.wireshark
 
-MARKS = ["frame.number", *(fields.BY_COLUMN[column].abbreviation for column in ENGINE_COLUMNS)]
+MARKS = ["frame.number", *(field.abbreviation for field in fields.FIELDS)]
 
 Tshark = Callable[..., list[list[str]]]
 Unpack = Callable[[str], Path]

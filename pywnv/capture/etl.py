@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, NamedTuple
 
-from pywnv.capture.source import open_file
+from pywnv.capture.source import STDIN, open_file
 from pywnv.capture.xpress import decompress
 from pywnv.errors import CaptureError, MissingExtraError, UnknownFormatError
 
@@ -123,6 +123,17 @@ def looks_like_etl(head: bytes) -> bool:
         return False
     size, _, kind, marked, _, hook = struct.unpack_from("<I68xHBBHH", head)
     return marked == MARKED and kind in (1, 2) and hook == 0 and size > BUFFER_HEADER
+
+
+def is_trace(path: Path) -> bool:
+    """Whether a file is a Windows trace, whatever its name; false where it cannot be read or is a pipe."""
+    if path == STDIN or not path.is_file():
+        return False
+    try:
+        with path.open("rb") as file:
+            return looks_like_etl(file.read(BUFFER_HEADER + 8))
+    except OSError:
+        return False
 
 
 def utf16(data: bytes, at: int = 0) -> tuple[str, int]:

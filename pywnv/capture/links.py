@@ -10,7 +10,7 @@ UNKNOWN = "unknown"
 ETHERNET, RAW, WIFI = 1, 101, 105  # LINKTYPE_*
 USER0 = 147  # for what has no number
 
-# kind, as templates/engine/link.lua names it: (LINKTYPE_* in files, WTAP_ENCAP_* in frame.encap_type)
+# kind, as the engine names it: (LINKTYPE_* in files, WTAP_ENCAP_* in frame.encap_type)
 LINKS: dict[str, tuple[tuple[int, ...], tuple[int, ...]]] = {
     "ethernet": ((1,), (1,)),
     "raw": ((12, 14, 101, 228, 229), (7, 129, 130)),
@@ -19,6 +19,9 @@ LINKS: dict[str, tuple[tuple[int, ...], tuple[int, ...]]] = {
     "sll": ((113,), (25,)),
     "sll2": ((276,), (210,)),
     "null": ((0, 108), (15, 174)),
+    # Events, which engine/record.lua reads.
+    "etw": ((290,), (212,)),
+    "netevent": ((), (187,)),
 }
 
 KIND_OF_LINKTYPE = {number: kind for kind, (numbers, _) in LINKS.items() for number in numbers}

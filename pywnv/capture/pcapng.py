@@ -24,6 +24,7 @@ BIG_ENDIAN_MAGIC = b"\x1a\x2b\x3c\x4d"
 
 OPT_END = 0
 IF_NAME = 2
+IF_DESCRIPTION = 3
 IF_TSRESOL = 9
 IF_TSOFFSET = 14
 
@@ -40,6 +41,7 @@ class Interface:
         linktype: LINKTYPE_* of its frames.
         snap: most bytes captured of a frame; 0 for all.
         name: if_name, as bytes of the file; None where it has none.
+        description: if_description, likewise.
         units: of timestamps, per second.
         offset: seconds to add to timestamps.
     """
@@ -47,6 +49,7 @@ class Interface:
     linktype: int
     snap: int
     name: bytes | None
+    description: bytes | None
     units: int
     offset: int
 
@@ -75,17 +78,19 @@ def read_interface(body: bytes, order: str) -> Interface:
     if len(body) < 8:
         raise CaptureError("an interface description that is too short")
     linktype, _, snap = struct.unpack_from(order + "HHI", body)
-    name, units, offset = None, 10**6, 0
+    name, description, units, offset = None, None, 10**6, 0
     for code, value in options(body[8:], order):
         if code == IF_NAME and name is None:
             name = value.partition(b"\0")[0]
+        elif code == IF_DESCRIPTION and description is None:
+            description = value.partition(b"\0")[0]
         elif code == IF_TSRESOL and len(value) == 1:
             units = 2 ** (value[0] & 0x7F) if value[0] & 0x80 else 10 ** value[0]
         elif code == IF_TSOFFSET and len(value) == 8:
             (offset,) = struct.unpack(order + "q", value)
     if units > MOST_UNITS:
         raise CaptureError(f"an interface whose timestamps count {units:.0e} units a second")
-    return Interface(linktype, snap, name, units, offset)
+    return Interface(linktype, snap, name, description, units, offset)
 
 
 def journal_time(body: bytes) -> tuple[int, int] | None:

@@ -28,7 +28,7 @@ DROP_VERDICT = b"\2" + struct.pack("<Q", 1)  # as etl2pcapng marks a drop: Linux
 HUNDRED_NANOSECONDS = 7  # if_tsresol: ten to the minus seventh
 
 LONGEST_OPTION = 65_532  # bytes
-BLANKS = {code: " " for code in (*range(32), 127)}  # what control characters become
+BLANKS = dict.fromkeys((*range(32), 127), " ")  # what control characters become
 
 Option = tuple[int, bytes]
 

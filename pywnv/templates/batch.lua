@@ -10,7 +10,9 @@ local byte, floor, format = string.byte, math.floor, string.format
 
 local SECTION, SIMPLE_PACKET, OLD_PACKET, PACKET = 0x0a0d0d0a, 3, 2, 6
 local LITTLE, BIG = 0x1a2b3c4d, 0x4d3c2b1a -- the byte-order magic, read as little-endian
-local OPT_END, OPT_PACKET_ID = 0, 5
+local JOURNAL = 9
+local OPT_END, OPT_COMMENT, OPT_FLAGS, OPT_PACKET_ID, OPT_VERDICT = 0, 1, 2, 5, 7
+local XDP_DROP = { [false] = "\2\1\0\0\0\0\0\0\0", [true] = "\2\0\0\0\0\0\0\0\1" } -- by whether it is big-endian
 local LARGEST_BLOCK = 16 * 1024 * 1024 -- as Wireshark
 local NANO = 1000000000
 
@@ -36,7 +38,7 @@ local function big16(buf, at)
   return b + a * 256
 end
 
-local read32, read16 = little32, little16
+local read32, read16, dropped = little32, little16, XDP_DROP[false]
 local interfaces = {}
 local running = nil
 local number = 0
@@ -47,8 +49,9 @@ local first_seconds, first_nanos
 local count = 0
 local numbers, seconds_of, nanos_of, interfaces_of, nodes = {}, {}, {}, {}, {}
 local packets, previous, verdicts, evidence, rewritten, deltas, elapsed = {}, {}, {}, {}, {}, {}, {}
-local wholes = {}
-local rows, said = {}, {}
+local wholes, facts, events, nears = {}, {}, {}, {}
+local rows, said, event_said = {}, {}, {}
+local carried = { count = 0 }
 
 if jit then
   jit.opt.start("maxtrace=8000", "maxmcode=16384") -- the engine has many ways through
@@ -63,22 +66,25 @@ end
 
 --- Starts a section: its interfaces are counted from 0 again.
 function M.section(is_big)
-  read32, read16 = is_big and big32 or little32, is_big and big16 or little16
+  is_big = is_big and true or false
+  read32, read16, dropped = is_big and big32 or little32, is_big and big16 or little16, XDP_DROP[is_big]
   interfaces = {}
 end
 
 --- Adds an interface to the section.
 -- @param kind   of its link header
--- @param name   string or nil
+-- @param name, description  strings or nil
 -- @param units  of its timestamps, per second; at most 2^40
 -- @param offset seconds to add to its timestamps
 -- @param snap   the most bytes it captures of a frame; 0: all
 -- @param numbered whether the file numbers its interfaces
-function M.interface(kind, name, units, offset, snap, numbered)
+function M.interface(kind, name, description, units, offset, snap, numbered)
   local id = #interfaces
   interfaces[id + 1] = {
     id = numbered and id or nil,
-    place = engine.hop(kind, numbered and id or nil, name),
+    kind = kind,
+    name = name,
+    description = description,
     units = units,
     scale = NANO % units == 0 and NANO / units or nil, -- from units to nanoseconds, where that is exact
     offset = offset,
@@ -112,37 +118,48 @@ local function nanoseconds(rest, units)
   return nanos
 end
 
-local function note(interface, seconds, nanos, node)
+local function note(interface, seconds, nanos, node, said_of_event, near)
   count = count + 1
   numbers[count], seconds_of[count], nanos_of[count] = number, seconds or false, nanos or 0
   interfaces_of[count], nodes[count] = interface and interface.id or false, node or false
+  events[count], nears[count] = said_of_event or false, near or false
 end
 
-local function frame(interface, seconds, nanos, buf, at, stop, length, tag)
-  number = number + 1
-  local time
+-- The time of a frame as Wireshark's Lua gives it, so that both bodies get the same double.
+local function relative(seconds, nanos)
   if seconds and not first_seconds then
     first_seconds, first_nanos = seconds, nanos
   end
-  if seconds and (seconds ~= 0 or nanos ~= 0) then -- in Wireshark's Lua, 0 is no time at all
-    -- As Wireshark does it, so that both bodies get the same double.
-    local whole, part = seconds - first_seconds, nanos - first_nanos
-    if whole > 0 and part < 0 then
-      whole, part = whole - 1, part + NANO
-    elseif whole < 0 and part > 0 then
-      whole, part = whole + 1, part - NANO
-    end
-    time = whole + part / NANO
+  if not seconds or seconds == 0 and nanos == 0 then -- there, 0 is no time at all
+    return nil
   end
-  note(interface, seconds, nanos, running.frame(number, time, interface.place, buf, at, stop, length, tag))
+  local whole, part = seconds - first_seconds, nanos - first_nanos
+  if whole > 0 and part < 0 then
+    whole, part = whole - 1, part + NANO
+  elseif whole < 0 and part > 0 then
+    whole, part = whole + 1, part - NANO
+  end
+  return whole + part / NANO
+end
+
+local function frame(interface, seconds, nanos, buf, at, stop, length, tag, notes)
+  number = number + 1
+  local place = interface.place
+  if not place then
+    place = running.place(number, interface.kind, interface.id, interface.name, interface.description)
+    interface.place = place
+  end
+  local time = relative(seconds, nanos)
+  local node, said_of_event, near = running.frame(number, time, place, buf, at, stop, length, tag, notes)
+  note(interface, seconds, nanos, node, said_of_event, near)
   local found = running.found
   packets[count], previous[count] = found.packet, found.previous or false
   verdicts[count], evidence[count], rewritten[count] = found.verdict, found.evidence, found.rewritten
   deltas[count], elapsed[count] = found.delta or false, found.elapsed or false
-  wholes[count] = found.segment_of or false
+  wholes[count], facts[count] = found.segment_of or false, found.facts or false
 end
 
-local function timed_frame(interface, high, low, buf, at, captured, length, tag)
+local function timed_frame(interface, high, low, buf, at, captured, length, tag, notes)
   if interface.high ~= high then
     upper_half(interface, high)
   end
@@ -152,22 +169,43 @@ local function timed_frame(interface, high, low, buf, at, captured, length, tag)
   rest = rest - more * units
   local seconds = interface.high_seconds + more + interface.offset
   local nanos = interface.scale and rest * interface.scale or nanoseconds(rest, units)
-  frame(interface, seconds, nanos, buf, at, at + captured - 1, length, tag)
+  frame(interface, seconds, nanos, buf, at, at + captured - 1, length, tag, notes)
 end
 
--- The packet id among the options of a packet block.
+local function text_of(buf, at, stop)
+  local zero = buf:find("\0", at, true)
+  return buf:sub(at, zero and zero <= stop and zero - 1 or stop)
+end
+
+-- What capture tools write among the options of a packet block.
 -- @param at, stop  indices of the first and the last byte of the options
-local function packet_id(buf, at, stop)
+-- @param wants     as `engine.wants` gave it
+-- @return the packet id; what else is there, as the engine's `frame` takes it; each nil where there is none
+local function read_options(buf, at, stop, wants)
+  local tag, flags, verdict
+  local comments = 0
   while at + 3 <= stop do
     local code, size = read16(buf, at), read16(buf, at + 2)
-    if code == OPT_END or at + 3 + size > stop then
-      return nil
-    elseif code == OPT_PACKET_ID and size == 8 then
-      return buf:sub(at + 4, at + 11)
+    local last = at + 3 + size
+    if code == OPT_END or last > stop then
+      break
+    elseif code == OPT_COMMENT and wants.comment then
+      comments = comments + 1
+      carried[comments] = text_of(buf, at + 4, last)
+    elseif code == OPT_FLAGS and size == 4 and wants.flags then
+      flags = flags or read32(buf, at + 4)
+    elseif code == OPT_PACKET_ID and size == 8 and wants.id then
+      tag = tag or buf:sub(at + 4, last)
+    elseif code == OPT_VERDICT and wants.verdict then
+      verdict = verdict or buf:sub(at + 4, last) == dropped
     end
-    at = at + 4 + size + -size % 4
+    at = last + 1 + -size % 4
   end
-  return nil
+  if comments == 0 and not flags and not verdict then
+    return tag
+  end
+  carried.count, carried.flags, carried.dropped = comments, flags and flags % 4, verdict or nil
+  return tag, carried
 end
 
 local function take()
@@ -175,12 +213,15 @@ local function take()
     local node = nodes[at]
     if node then
       local earlier, delta, since_first = previous[at] or nil, deltas[at] or nil, elapsed[at] or nil
-      local whole = wholes[at] or nil
       engine.describe(
-        said, node, packets[at], earlier, verdicts[at], evidence[at], rewritten[at], delta, since_first, whole
+        said, node, packets[at], earlier, verdicts[at], evidence[at], rewritten[at], delta, since_first,
+        wholes[at] or nil, facts[at] or nil
       )
+    elseif events[at] then
+      engine.describe_event(event_said, events[at], nears[at] or nil)
     end
-    rows[at] = row(numbers[at], seconds_of[at], nanos_of[at], interfaces_of[at], node and said)
+    local shown = node and said or events[at] and event_said
+    rows[at] = row(numbers[at], seconds_of[at], nanos_of[at], interfaces_of[at], shown)
   end
   local text = table.concat(rows, "", 1, count)
   count = 0
@@ -231,11 +272,11 @@ function M.pcapng(buf)
         break
       end
       local high, low, original = read32(buf, at + 12), read32(buf, at + 16), read32(buf, at + 24)
-      local options, tag = at + 28 + captured + -captured % 4, nil
+      local options, tag, notes = at + 28 + captured + -captured % 4, nil, nil
       if options + 7 < at + length then -- most have none
-        tag = packet_id(buf, options, at + length - 5)
+        tag, notes = read_options(buf, options, at + length - 5, running.wants(number + 1))
       end
-      timed_frame(interface, high, low, buf, at + 28, captured, original, tag)
+      timed_frame(interface, high, low, buf, at + 28, captured, original, tag, notes)
     elseif kind == SIMPLE_PACKET then
       local interface = interfaces[1]
       if not interface or length < 16 then
@@ -250,13 +291,16 @@ function M.pcapng(buf)
       frame(interface, nil, nil, buf, at + 12, at + 11 + captured, original)
     else
       -- Python: is it a record of its own (true), and when was it made?
-      local record, seconds, nanos = on_block(kind, buf:sub(at + 8, at + length - 5))
+      local body = buf:sub(at + 8, at + length - 5)
+      local record, seconds, nanos = on_block(kind, body)
       if record then
         number = number + 1
-        if seconds and not first_seconds then
-          first_seconds, first_nanos = seconds, nanos
+        local time = relative(seconds, nanos)
+        if kind == JOURNAL then
+          note(nil, seconds, nanos, nil, running.journal(time, body))
+        else
+          note(nil, seconds, nanos, nil)
         end
-        note(nil, seconds, nanos, nil)
       elseif record == nil then
         problem = seconds
         break

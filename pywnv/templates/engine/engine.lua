@@ -2,12 +2,15 @@
 --
 -- It makes no Wireshark call. Its bodies are the plugin inside Wireshark and tshark, and `batch` under lupa.
 
-local codes, key, hop, packets = ...
+local codes, key, hop, packets, note, record, facts, direction, topology = ...
 
-local floor, sub = math.floor, string.sub
+local readers = record.readers
+local abs, floor, next, sub = math.abs, math.floor, next, string.sub
 
 local WINDOW = 0.05 -- seconds
 local NANO = 1e9
+local NEAR = 1e-3 + 1e-10 -- seconds, and room for what a double cannot hold
+local LEARN = 1000 -- a capture whose first frames carry no note of a kind has none: to look for it costs
 
 local M = { WINDOW = WINDOW, hop = hop.new }
 
@@ -27,48 +30,196 @@ for what = 1, 2 ^ #codes.rewritten_names - 1 do
   rewritten_text[what] = rewritten_names(what)
 end
 
+-- What etl2pcapng and etwdump write as direction.
+local DIRECTION_OF_FLAGS = { codes.direction.inbound, codes.direction.outbound }
+
+-- The first comment that a known tool wrote.
+local function read_comments(carried)
+  for at = 1, carried.count do
+    local read = note.read(carried[at])
+    if read then
+      return read
+    end
+  end
+  return nil
+end
+
+-- The direction that a tool noted, where it can be believed: that of a NIC in a trace of netsh or NetEvent. In one of
+-- pktmon, all packets have the same; at a vmSwitch's port it is the way through the switch, not through the host.
+-- `pywnv convert` writes true ones: at the NICs that lead out of the host they are the host's.
+local function noted_direction(place, read, flags, tag)
+  if place.component_id then
+    return (direction.is_outer(place) or place.driver == "netvsc.sys") and DIRECTION_OF_FLAGS[flags] or nil
+  elseif place.nic_type or place.driver or read and read.nic_type then
+    return nil
+  elseif read and read.pid or place.ifindex and not tag then
+    return DIRECTION_OF_FLAGS[flags]
+  end
+  return nil
+end
+
 --- A fresh engine for one capture.
 -- @param window longest time between two sightings of one packet, in seconds; nil: WINDOW
--- @return table: frame, undo, found, learned
+-- @return table: place, wants, frame, journal, undo, found, learned
 function M.new(window)
   local grouping = packets.new(window or WINDOW)
-  local engine = { found = grouping.found, undo = grouping.undo, learned = grouping.learned }
+  local found = grouping.found
+  local places = hop.registry(topology)
+  local ways = direction.new(function(mac)
+    return places:owner(mac)
+  end)
+  local facts_of = facts.new()
+  local all = { comment = true, id = true, flags = true, verdict = true }
+  local seen = { comment = false, id = false, flags = false, verdict = false }
+  local has_owners = next(topology.mac or {}) ~= nil
+  local is_directed = has_owners -- whether a place or a MAC is known that can tell a direction
+  local has_skipped = false -- whether packets came before one was
+  local last_number, last_time -- of the last packet
+
+  -- For undo: the numbers of the frames that made a place, were grouped, and had their direction looked for.
+  local made_at, grouped_at, directed_at
+  local undo_directed, undo_number, undo_time, undo_skipped
+
+  local engine = { found = found, learned = grouping.learned }
+
+  local function keep_places(number)
+    if made_at ~= number then
+      places:keep()
+      made_at, undo_directed = number, is_directed
+    end
+  end
+
+  --- The place of an interface. Ask for it at the first frame there, in file order: then every body gives it the same
+  -- name.
+  -- @param number of that frame
+  -- @param kind, id, name, description as `hop.new` takes them
+  function engine.place(number, kind, id, name, description)
+    keep_places(number)
+    local place = places:place(kind, id, name, description)
+    place.facts = facts.of_place(place)
+    is_directed = is_directed or direction.side(place) ~= nil
+    return place
+  end
+
+  --- What of the things that `frame` takes as `carried`, and of packet ids, is worth looking for at a frame.
+  -- @return table: comment, id, flags, verdict: true or false
+  function engine.wants(number)
+    return number <= LEARN and all or seen
+  end
+
+  local function note_carried(carried)
+    local has_comment = carried.count > 0
+    seen.comment = seen.comment or has_comment
+    seen.flags = seen.flags or carried.flags ~= nil
+    -- A trace of pktmon has flags at each packet and comments at none, and drops may come late.
+    seen.verdict = seen.verdict or carried.dropped or carried.flags ~= nil and not has_comment
+  end
+
+  local function near(time)
+    return time and last_time and abs(time - last_time) <= NEAR and last_number or nil
+  end
 
   --- Takes the next frame.
   -- @param number  its number, counting up from 1
   -- @param time    seconds since any fixed moment; nil where the capture tells none
-  -- @param place   as `hop.new` made it
+  -- @param place   as `engine.place` made it
   -- @param buf     a string that holds the frame
   -- @param at      index of its first byte
   -- @param stop    index of its last captured byte
   -- @param length  its length on the wire, in bytes
   -- @param tag     nil, or the packet id that the capture tool wrote: equal for equal packets
-  -- @return the node of its path (see `path`); what else was found stands in `found` until the next frame
-  function engine.frame(number, time, place, buf, at, stop, length, tag)
+  -- @param carried nil, or what else the tool wrote, a table: count and [1], [2] ... its comments, flags (1 or 2: the
+  --   direction, of epb_flags) or nil, dropped (true: its verdict says so) or nil
+  -- @return for a packet the node of its path (see `path`), and what else was found stands in `found` until the next
+  --   frame; for an event as `journal`, behind nil
+  function engine.frame(number, time, place, buf, at, stop, length, tag, carried)
+    local read_record = readers[place.kind]
+    if read_record then
+      local said = read_record(buf, at, stop)
+      return nil, said, said and near(time)
+    end
+    local read, noted
+    if tag then
+      seen.id = true
+    end
+    if carried then
+      note_carried(carried)
+      read = read_comments(carried)
+      if read then
+        keep_places(number)
+        place = places:noted(place, read)
+        is_directed = is_directed or direction.side(place) ~= nil
+      end
+      noted = carried.flags and noted_direction(place, read, carried.flags, tag)
+    end
+    undo_number, undo_time, undo_skipped = last_number, last_time, has_skipped
+    grouped_at, last_number, last_time = number, number, time
+    local node, macs
     if not time then
-      return grouping.alone(number, place)
+      node = grouping.alone(number, place)
+    else
+      local span = grouping.span
+      local packet_key, content, soft, room, cut, l3, transport, form =
+        key.read(place.kind, buf, at, stop, length, span)
+      if cut and room < span then
+        grouping.shorten(math.max(room, 0))
+        packet_key, content = key.read(place.kind, buf, at, stop, length, grouping.span)
+      end
+      local header = l3 and sub(buf, at, l3 - 1) or ""
+      node = grouping.step(number, time, place, packet_key, content, soft, cut, header, transport, form, tag)
+      if is_directed and place.kind == "ethernet" and form ~= "wifi" and at + 11 <= stop then
+        macs = sub(buf, at, at + 11)
+      end
     end
-    local span = grouping.span
-    local packet_key, content, soft, room, cut, l3, transport, form = key.read(place.kind, buf, at, stop, length, span)
-    if cut and room < span then
-      grouping.shorten(math.max(room, 0))
-      packet_key, content = key.read(place.kind, buf, at, stop, length, grouping.span)
+    local way
+    if noted or is_directed then
+      directed_at = number
+      way = ways.step(time, node, found.elapsed, noted, macs, not has_skipped)
     end
-    local header = l3 and sub(buf, at, l3 - 1) or ""
-    return grouping.step(number, time, place, packet_key, content, soft, cut, header, transport, form, tag)
+    has_skipped = has_skipped or not is_directed
+    local is_dropped = carried and carried.dropped
+    found.facts = (read or way or is_dropped) and facts_of(place, read, way, is_dropped) or nil
+    return node
+  end
+
+  --- Takes a journal entry, which is a frame of its own.
+  -- @param time as `frame` takes it
+  -- @param body string
+  -- @return what it says, to be shown by `describe_event`, and the number of the packet just before it; nil where it is
+  --   no event of the vmSwitch
+  function engine.journal(time, body)
+    local said = record.journal(body)
+    return said, said and near(time)
+  end
+
+  --- Takes back a frame, if it was the last: Wireshark's read filter dissects a frame before it counts.
+  function engine.undo(number)
+    if made_at == number then
+      places:undo()
+      is_directed, made_at = undo_directed, nil
+    end
+    if directed_at == number then
+      ways.undo()
+      directed_at = nil
+    end
+    if grouped_at == number then
+      grouping.undo()
+      last_number, last_time, has_skipped, grouped_at = undo_number, undo_time, undo_skipped, nil
+    end
   end
 
   return engine
 end
 
 --- Fills a table, keyed like the columns of the table of fields, with what was decided for a frame.
--- @param into      the table; what does not apply becomes nil
+-- @param into      the table, always used for packets; what does not apply becomes nil
 -- @param node      of its path
 -- @param packet, previous  frame numbers; previous is nil for a first appearance
 -- @param verdict, evidence, rewritten  codes
 -- @param delta, elapsed    seconds, or nil
 -- @param segment_of        a frame number, or nil
-function M.describe(into, node, packet, previous, verdict, evidence, rewritten, delta, elapsed, segment_of)
+-- @param known     the frame's facts as `found` had them, or nil
+function M.describe(into, node, packet, previous, verdict, evidence, rewritten, delta, elapsed, segment_of, known)
   into.packet, into.appearance, into.duplicate = packet, node.depth, previous ~= nil
   into.duplicate_of, into.previous = previous and packet, previous
   into.verdict = verdict
@@ -77,6 +228,25 @@ function M.describe(into, node, packet, previous, verdict, evidence, rewritten, 
   into.hop, into.hop_role, into.path = node.hop.name, node.hop.name and node.hop.role, node.text
   into.hop_delta = delta and floor(delta * NANO + 0.5) / NANO
   into.hop_elapsed = elapsed and floor(elapsed * NANO + 0.5) / NANO
+  known = known or node.hop.facts or facts.NONE
+  if into.facts ~= known then
+    into.facts = known
+    into.direction, into.vlan, into.port, into.nic = known.direction, known.vlan, known.port, known.nic
+    into.nic_type, into.pid = known.nic_type, known.pid
+    into.drop, into.drop_reason, into.drop_reason_text = known.drop, known.drop_reason, known.drop_reason_text
+    into.drop_location, into.drop_advice = known.drop_location, known.drop_advice
+  end
+end
+
+--- Fills a table with what an event says, as `describe` does for a packet.
+-- @param into the table, always used for events
+-- @param said, near as `journal` returned them
+function M.describe_event(into, said, near_packet)
+  into.verdict, into.event_near = said.verdict, near_packet
+  into.event, into.event_nic, into.event_destination_nic = said.event, said.event_nic, said.event_destination_nic
+  into.event_switch, into.drop, into.drop_reason = said.event_switch, said.drop, said.drop_reason
+  into.drop_reason_text, into.drop_advice = said.drop_reason_text, said.drop_advice
+  into.protocol, into.info = said.protocol, said.info
 end
 
 return M

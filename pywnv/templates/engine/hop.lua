@@ -235,8 +235,35 @@ function M.registry(topology)
       return char(tonumber(pair, 16))
     end)] = topology.entries[at]
   end
-  local registry = { topology = topology, owners = owners, taken = {}, noted_places = {}, noted_count = 0 }
+  local registry = { topology = topology, owners = owners, taken = {}, noted_places = {}, noted_count = 0, made = {} }
   return setmetatable(registry, Registry)
+end
+
+-- Sets what a frame may take back.
+local function set(self, into, key, value)
+  if into[key] == nil then
+    self.made[#self.made + 1] = { into, key }
+  end
+  into[key] = value
+end
+
+--- Keeps the places made so far.
+function Registry:keep()
+  if self.made[1] then
+    self.made = {}
+  end
+end
+
+--- Forgets the places made since the last `keep`: the frame that showed them does not count.
+function Registry:undo()
+  for at = 1, #self.made do
+    local into, key = self.made[at][1], self.made[at][2]
+    into[key] = nil
+    if into == self.noted_places then
+      self.noted_count = self.noted_count - 1
+    end
+  end
+  self.made = {}
 end
 
 -- What the topology says under a key of one of its indexes; nil where nothing.
@@ -258,7 +285,8 @@ local function settle(self, place, entry, number_of)
     if self.taken[name] and self.taken[name] ~= number_of then
       name = format("%s (%s)", name, number_of)
     end
-    self.taken[name], place.name = number_of, name
+    set(self, self.taken, name, number_of)
+    place.name = name
   end
   return place
 end
@@ -332,7 +360,7 @@ function Registry:noted(place, note)
     known.port = note.port
     settle(self, known, self:entry("port_id", note.port), format("port %d", note.port))
   end
-  self.noted_places[key] = known
+  set(self, self.noted_places, key, known)
   return known
 end
 

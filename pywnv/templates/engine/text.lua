@@ -54,12 +54,14 @@ function M.trim(text)
 end
 
 --- A name from a capture as it may be shown: valid UTF-8, on one line, no control characters, not endless.
-function M.clean(name)
-  if #name <= LONGEST_NAME and not find(name, "[^\32-\126]") then
+-- @param longest most bytes; nil: as many as a name may have
+function M.clean(name, longest)
+  longest = longest or LONGEST_NAME
+  if #name <= longest and not find(name, "[^\32-\126]") then
     return M.trim(name)
   end
   local parts, at, size = {}, 1, 0
-  while at <= #name and size < LONGEST_NAME do
+  while at <= #name and size < longest do
     local wide, point = character(name, at)
     local part
     if not wide then

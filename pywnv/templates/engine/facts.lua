@@ -1,0 +1,66 @@
+--- What is known of a frame besides its packet: what the capture tool noted, which way it goes, and whether it was
+-- dropped. Frames of which the same is known share a table; its keys are columns of the table of fields.
+
+local drop = ...
+
+local MOST = 4096 -- only a capture made to defeat us knows more of its frames
+
+local M = { NONE = {} }
+
+local function new(place, note, way, is_dropped)
+  local facts = {
+    direction = way,
+    vlan = note.vlan or place.vlan,
+    port = note.port or place.port,
+    nic = note.nic,
+    nic_type = note.nic_type or place.nic_type,
+    pid = note.pid,
+  }
+  if note.drop or is_dropped then
+    facts.drop = true
+    facts.drop_reason, facts.drop_location = note.drop_reason, note.drop_location
+    facts.drop_reason_text = drop.texts[note.drop_reason]
+    facts.drop_advice = drop.advice(note.drop_reason, note.drop_location)
+  end
+  return facts
+end
+
+--- What a place says of all its frames.
+function M.of_place(place)
+  local facts = new(place, {}, nil, false)
+  return next(facts) and facts or M.NONE
+end
+
+--- A function that gives the facts of a frame.
+function M.new()
+  local known, count = {}, 0
+
+  --- @param place as `hop` made it
+  -- @param note  as `note.read` gave it, or nil
+  -- @param way   a code of `direction`, or nil
+  -- @param is_dropped whether the capture marks the frame as dropped
+  return function(place, note, way, is_dropped)
+    if count >= MOST then
+      known, count = {}, 0
+    end
+    local by_note = known[place]
+    if not by_note then
+      by_note = {}
+      known[place] = by_note
+    end
+    local by_way = by_note[note or false]
+    if not by_way then
+      by_way = {}
+      by_note[note or false] = by_way
+    end
+    local key = (way or 0) * 2 + (is_dropped and 1 or 0)
+    local facts = by_way[key]
+    if not facts then
+      facts = new(place, note or M.NONE, way, is_dropped)
+      by_way[key], count = facts, count + 1
+    end
+    return facts
+  end
+end
+
+return M
