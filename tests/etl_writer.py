@@ -70,7 +70,7 @@ def buffer(records: bytes, *, cpu: int = 0, kind: int = 0, size: int | None = No
     size = filled + -filled % 1024 if size is None else size
     head = struct.pack("<IIII", size, filled, 0, 0) + struct.pack("<QqQHHI", 0, 0, 0, cpu, 0, 3)
     head += struct.pack("<IHH16x", filled, flags, kind)
-    return (head + records).ljust(min(size, 2**20), b"\xff")
+    return (head + records).ljust(min(size, filled + 2**20), b"\xff")
 
 
 def head(*, build: int = 20348, lost: int = 0, frequency: int = SECOND, clock: int = 1, megahertz: int = 2600) -> bytes:

@@ -13,6 +13,7 @@ import struct
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from operator import attrgetter
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, NamedTuple
 
@@ -27,6 +28,8 @@ BUFFER_HEADER = 72  # bytes
 LARGEST_BUFFER = 64 * 1024 * 1024  # bytes; Windows makes none over 16 MB
 MOST_EXPANDED = 256  # times the size of the file; traces of small, equal packets come to 20
 ALWAYS_ALLOWED = 4 * LARGEST_BUFFER  # bytes to decompress, however small the file
+
+MOST_AT_ONCE = 5000  # events in memory
 
 SYSTEM_RECORDS = (1, 2, 3, 4)
 CLASSIC_RECORDS = (0x0A, 0x14)
@@ -94,6 +97,9 @@ class Session:
     file: str
     lost: int
     wide: bool
+
+
+BY_TIME = attrgetter("time")
 
 
 class _Clock:
@@ -236,7 +242,7 @@ class Trace:
                 self._warn(buffer.offset, f"a record that cannot be read, {at} bytes into the buffer")
 
     def buffers(self, progress: Callable[[int], None] = lambda _: None) -> Iterator[list[Event]]:
-        """The events of each buffer, sorted by time; tells `progress` the bytes of the file read so far.
+        """The events in pieces, each of one buffer and by time; `progress` is told the bytes of the file read.
 
         Raises:
             CaptureError: nothing of it can be read, or it decompresses to more than any trace does.
@@ -253,9 +259,15 @@ class Trace:
             except Exception:
                 self._warn(offset, f"a buffer that cannot be read; what follows, {self._size - offset} bytes, is lost")
                 return
-            events = [event for record in self._records(buffer, data) if (event := self._event(*record))]
-            events.sort(key=lambda event: event.time)
-            yield events
+            events: list[Event] = []
+            for record in self._records(buffer, data):
+                event = self._event(*record)
+                if event:
+                    events.append(event)
+                if len(events) == MOST_AT_ONCE:
+                    yield sorted(events, key=BY_TIME)
+                    events = []
+            yield sorted(events, key=BY_TIME)
             offset += size
             progress(min(offset, self._size))
         if offset < self._size:

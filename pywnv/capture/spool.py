@@ -1,5 +1,6 @@
 """Events on their way from one pass to the next: kept on disk, given back in the order of their time.
 
+They are of the kind that has an id: classic ones only describe.
 A trace holds a stream of buffers for each processor. Each buffer is in order; the whole is not.
 """
 
@@ -14,7 +15,7 @@ from typing import Self
 
 from pywnv.capture.etl import Event
 
-RECORD = struct.Struct("<IqHBHQIIH??16s")  # length of the data, and all else of an event
+RECORD = struct.Struct("<IqHBHQIIH?16s")  # length of the data, and all else of an event
 MEMORY = 64 * 1024 * 1024  # bytes to read ahead, in all buffers together
 LARGEST_PIECE, SMALLEST_PIECE = 256 * 1024, 4096
 
@@ -44,7 +45,6 @@ class Spool:
             return
         start = self._file.tell()
         for event in events:
-            provider = event.provider or bytes(16)
             head = RECORD.pack(
                 len(event.data),
                 event.time,
@@ -56,8 +56,7 @@ class Spool:
                 event.tid,
                 event.cpu,
                 event.wide,
-                event.classic,
-                provider,
+                event.provider,
             )
             self._file.write(head + event.data)
         self._runs.append((events[0].time, start, self._file.tell()))
@@ -74,12 +73,10 @@ class Spool:
                 more = self._file.read(min(piece, stop - at))
                 at += len(more)
                 rest, offset = rest[offset:] + more, 0
-            size, time, id_, version, opcode, keywords, pid, tid, cpu, wide, classic, provider = RECORD.unpack_from(
-                rest, offset
-            )
+            size, time, id_, version, opcode, keywords, pid, tid, cpu, wide, provider = RECORD.unpack_from(rest, offset)
             offset += RECORD.size + size
             data = rest[offset - size : offset]
-            yield Event(time, provider, id_, version, opcode, keywords, pid, tid, cpu, data, wide, classic)
+            yield Event(time, provider, id_, version, opcode, keywords, pid, tid, cpu, data, wide)
 
     def events(self) -> Iterator[Event]:
         """All events, by time; of one time, in the order of the trace."""
