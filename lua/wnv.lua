@@ -770,6 +770,10 @@ local function read_ndis(name, description, place)
     return format("ifIndex %d over ifIndex %d", place.ifindex, over)
   end
   place.role = known[2]
+  -- What people call it; `pywnv convert` knows.
+  if description ~= "" and not find(description, "VlanID=", 1, true) then
+    return description
+  end
   return format("%s (ifIndex %d)", known[1], place.ifindex)
 end
 
@@ -806,6 +810,23 @@ local function read_ras(name)
   return user and "RAS " .. clean(user)
 end
 
+-- An edge of a component of pktmon, as `pywnv convert` writes it: QoS Upper on Ethernet 2 [filter, pacer.sys, component
+-- 9, edge 1]. The driver is not always known.
+local function read_edge(name, description, place)
+  local title, words, component, edge = match(name, "^(.*) %[(.*), component (%d+), edge (%d+)%]$")
+  if not title then
+    return nil
+  end
+  local role, driver = match(words, "^([^,]*), (.*)$")
+  place.component_id, place.edge = number(component), number(edge)
+  place.driver = driver and lower(clean(driver))
+  place.role = codes.role[role or words]
+  if not place.role or place.role == UNKNOWN then
+    place.role = role_of_adapter(description) or ROLE_OF_DRIVER[place.driver]
+  end
+  return clean(title)
+end
+
 -- A component of pktmon: the name of a driver, and what it calls this component.
 local function read_component(name, description, place)
   local driver = #name <= 64 and lower(clean(name)) or ""
@@ -831,7 +852,7 @@ local function read_plain(name, description, place)
   return name
 end
 
-local READERS = { read_ndis, read_port, read_ras, read_component, read_plain }
+local READERS = { read_edge, read_ndis, read_port, read_ras, read_component, read_plain }
 
 local function show(place)
   local title = place.title
@@ -869,7 +890,7 @@ end
 -- @param description string or nil: the interface's description in the capture
 -- @return table: kind, id, role, name (as shown; nil where there is no interface), title (the name without the role);
 --   and where the name says it: vlan, port, port_name, nic_type, ifindex, over (ifIndex of the NIC below a filter),
---   driver, description
+--   driver, description, component_id, edge
 function M.new(kind, id, name, description)
   local place = read(kind, id, name, description)
   show(place)
@@ -959,8 +980,11 @@ function Registry:place(kind, id, name, description)
     or self:entry("port_id", place.port)
     or self:entry("port_name", place.port_name)
     or self:entry("description", place.description)
+    or self:entry("component_id", place.component_id)
     or self:entry("ifindex", adapter(place))
-  return settle(self, place, entry, format("interface %d", id or 0))
+  -- Frames of several link headers have several interfaces, and one hop.
+  local number_of = place.component_id and "component %d" or "interface %d"
+  return settle(self, place, entry, format(number_of, place.component_id or id or 0))
 end
 
 -- A component that pspkt names in a comment.
@@ -984,6 +1008,9 @@ local MOST_NOTED = 4096 -- only a capture made to defeat us notes more component
 -- @param place as `place` gave it
 -- @param note  as `note.read` gave it
 function Registry:noted(place, note)
+  if place.component_id then -- its interface has said it
+    return place
+  end
   local key
   if note.component_id then
     key = format("%s\n%s\n%d\n%s", place.kind, note.component or "", note.component_id, note.edge or "")
@@ -1026,12 +1053,14 @@ end)(modules.codes, modules.text)
 modules.note = (function(...)
 --- What capture tools leave in the comment of a frame.
 --
--- Sources: microsoft/etl2pcapng src/main.c since 1.3.0, Wireshark extcap/etw_ndiscap.c, JamesKehr/pspkt class/pspkt.cs.
+-- Sources: microsoft/etl2pcapng src/main.c since 1.3.0, Wireshark extcap/etw_ndiscap.c, JamesKehr/pspkt class/pspkt.cs,
+-- pywnv/capture/frames.py.
 
 local text = ...
 
 local clean, number, trim = text.clean, text.number, text.trim
-local find, gmatch, match, sub = string.find, string.gmatch, string.match, string.sub
+local char, find, gmatch = string.char, string.find, string.gmatch
+local gsub, match, sub = string.gsub, string.match, string.sub
 
 local LONGEST = 4096 -- bytes; the tools write some hundreds at most
 
@@ -1153,8 +1182,46 @@ local function read_pspkt(comment, into)
   return true
 end
 
--- By how a comment begins. Room for more: our own will be read here too.
+-- pywnv's own, of `pywnv convert`: wnv: pid=4 tid=8 cpu=1 component=59 ...; in values %20 stands for a blank.
+local function unescaped(value)
+  return (gsub(value, "%%(%x%x)", function(digits)
+    return char(tonumber(digits, 16))
+  end))
+end
+
+local NUMBERS = {
+  pid = "pid",
+  tid = "tid",
+  cpu = "cpu",
+  component = "component_id",
+  port = "port",
+  destinations = "destinations",
+  drop = "drop_reason",
+}
+local TEXTS = { edge = true, direction = true, nic = true, nic_type = true, port_name = true }
+
+local function read_own(comment, into)
+  if sub(comment, 5, 5) ~= " " then
+    return false
+  end
+  for key, value in gmatch(comment, " ([%l_]+)=(%S*)") do
+    if NUMBERS[key] then
+      into[NUMBERS[key]] = number(value)
+    elseif TEXTS[key] then
+      into[key] = nonempty(unescaped(value))
+    elseif key == "vlan" then
+      into.vlan = text.vlan(value)
+    elseif key == "location" then
+      into.drop_location = hexadecimal(match(value, "^0x(%x+)$"))
+    end
+  end
+  into.drop = into.drop_reason and true or nil
+  return true
+end
+
+-- By how a comment begins.
 local READERS = {
+  ["wnv:"] = read_own,
   ["PID="] = read_etl,
   ["Grou"] = read_pspkt,
 }
@@ -1563,10 +1630,11 @@ modules.record = (function(...)
 local codes, event, text, drop = ...
 
 local byte, char, find, format = string.byte, string.char, string.find, string.format
-local gsub, sub = string.gsub, string.sub
+local gsub, match, sub = string.gsub, string.match, string.sub
 
 local LONGEST_INFO = 500 -- bytes
 local LONGEST_MESSAGE = 16384 -- bytes of UTF-16
+local LONGEST_DATA = 16384 -- digits of an event's data
 local MOST_EXTENDED = 64 -- items of extended data before an event's own
 local MOST_KNOWN = 1000
 
@@ -1653,6 +1721,11 @@ local function of_message(message)
   return columns or nil
 end
 
+local function of_data(id, data, message)
+  local said = event.user_data(id, data)
+  return said and row(said, message)
+end
+
 --- Reads a journal entry.
 -- @param body string
 -- @return nil where it is no event of the vmSwitch that tells of a packet; else what it says, keyed like the columns of
@@ -1663,12 +1736,21 @@ function M.journal(body)
     return nil
   end
   local fields = event.journal(body)
-  return fields.MESSAGE and event.is_switch(fields._COMM) and of_message(fields.MESSAGE) or nil
-end
-
-local function of_data(id, data)
-  local said = event.user_data(id, data)
-  return said and row(said)
+  if not event.is_switch(fields._COMM) then
+    return nil
+  end
+  -- What `pywnv convert` leaves beside the text is in no language.
+  local id, digits = match(fields.ETW_EVENT or "", "^(%d+)"), fields.ETW_DATA
+  if id and digits and #digits <= LONGEST_DATA then
+    local data = gsub(digits, "%x%x", function(pair)
+      return char(tonumber(pair, 16))
+    end)
+    local columns = of_data(tonumber(id), data, fields.MESSAGE ~= "" and fields.MESSAGE or nil)
+    if columns then
+      return columns
+    end
+  end
+  return fields.MESSAGE and of_message(fields.MESSAGE) or nil
 end
 
 local function is_ours(buf, at, stop, header)
@@ -1826,6 +1908,11 @@ local M = {}
 -- A vmSwitch's port is named for the source of what is seen there: what comes from External comes from outside.
 function M.side(place)
   return SIDE_OF_ROLE[place.role] or place.nic_type == "External" and OUTER or nil
+end
+
+--- Whether a place leads out of the host.
+function M.is_outer(place)
+  return M.side(place) == OUTER
 end
 
 -- What the hops of a path tell. One that comes back to the side where it began tells nothing.
@@ -4073,8 +4160,11 @@ end
 
 -- The direction that a tool noted, where it can be believed: that of a NIC in a trace of netsh or NetEvent. In one of
 -- pktmon, all packets have the same; at a vmSwitch's port it is the way through the switch, not through the host.
+-- `pywnv convert` writes true ones: at the NICs that lead out of the host they are the host's.
 local function noted_direction(place, read, flags, tag)
-  if place.nic_type or place.driver or read and read.nic_type then
+  if place.component_id then
+    return (direction.is_outer(place) or place.driver == "netvsc.sys") and DIRECTION_OF_FLAGS[flags] or nil
+  elseif place.nic_type or place.driver or read and read.nic_type then
     return nil
   elseif read and read.pid or place.ifindex and not tag then
     return DIRECTION_OF_FLAGS[flags]

@@ -6,6 +6,7 @@ import signal
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -83,10 +84,24 @@ def _load(topology_file: Path | None) -> Topology | None:
     return load(topology_file)
 
 
+@contextmanager
+def _opened(capture: Path, progress: Callable[[int], None]) -> Iterator[Path]:
+    """A capture as all commands read it: of a Windows trace, the pcapng."""
+    from pywnv.capture.etl import is_trace
+
+    if not is_trace(capture):
+        yield capture
+        return
+    from pywnv.convert import as_pcapng
+
+    with as_pcapng(capture, progress=progress, warn=_warn) as path:
+        yield path
+
+
 @app.command()
 def annotate(
     capture: Annotated[
-        Path, typer.Argument(help="pcapng or pcap, also gzipped; any format with --engine tshark; - is stdin.")
+        Path, typer.Argument(help="pcapng, pcap, also gzipped, or .etl; any format with --engine tshark; - is stdin.")
     ],
     output: Annotated[Path, typer.Option("-o", "--output", help="File to write; - is stdout.")] = STDOUT,
     output_format: Annotated[
@@ -115,9 +130,12 @@ def annotate(
         raise UsageError(f"--window {window:g}: must be from 0 to {LONGEST_WINDOW} seconds")
     if output_format is None:
         output_format = Format.JSONL if output.suffix in JSON_SUFFIXES else Format.CSV
-    with _progress(capture, wanted=output != STDOUT or not (sys.stdout and sys.stdout.isatty())) as progress:
+    with (
+        _progress(capture, wanted=output != STDOUT or not (sys.stdout and sys.stdout.isatty())) as progress,
+        _opened(capture, progress) as opened,
+    ):
         pieces = rows(
-            capture,
+            opened,
             output_format=output_format,
             engine=engine,
             window=window,
@@ -146,8 +164,9 @@ def inspect(
 
     from pywnv import inspect as inspection
 
-    with _progress(capture, wanted=True) as progress:
-        report = inspection.inspect(capture, engine=engine, topology=_load(topology_file), progress=progress)
+    with _progress(capture, wanted=True) as progress, _opened(capture, progress) as opened:
+        report = inspection.inspect(opened, engine=engine, topology=_load(topology_file), progress=progress)
+    report = replace(report, capture=str(capture))
     if as_json:
         typer.echo(inspection.as_json(report), nl=False)
     else:
@@ -156,7 +175,7 @@ def inspect(
 
 @app.command()
 def explain(
-    capture: Annotated[Path, typer.Argument(help="pcapng or pcap, also gzipped.")],
+    capture: Annotated[Path, typer.Argument(help="pcapng, pcap, also gzipped, or .etl.")],
     frames: Annotated[list[int], typer.Argument(min=1, metavar="FRAME [FRAME]", help="One frame, or two to compare.")],
     topology_file: TopologyFile = None,
 ) -> None:
@@ -168,8 +187,32 @@ def explain(
 
     if len(frames) > 2 or len(set(frames)) != len(frames):
         raise UsageError(f"explain: takes one frame or two different ones, not {' '.join(map(str, frames))}")
-    for line in lines_of(capture, tuple(frames), _warn, topology=_load(topology_file)):
-        typer.echo(line)
+    with _opened(capture, lambda _: None) as opened:
+        for line in lines_of(opened, tuple(frames), _warn, topology=_load(topology_file)):
+            typer.echo(line)
+
+
+@app.command()
+def convert(
+    trace: Annotated[
+        Path, typer.Argument(help="A Windows trace (.etl) of pktmon, netsh trace or NetEvent; - is stdin.")
+    ],
+    output: Annotated[Path, typer.Option("-o", "--output", help="pcapng to write; - is stdout.")],
+    force: Annotated[bool, typer.Option("--force", help="Replace an existing output.")] = False,
+) -> None:
+    """Write a Windows trace as pcapng, with its hops, drops and events; needs pywnv[etl].
+
+    Example: pywnv convert pktmon.etl -o pktmon.pcapng
+    """
+    from pywnv.convert import convert as write_pcapng
+
+    with (
+        _progress(trace, wanted=True) as progress,
+        whole_file(output, force=force, source=trace) as file,
+    ):
+        done = write_pcapng(trace, file, progress=progress, warn=_warn)
+    words = f"{done.packets} packets, {done.drops} of them dropped, {done.events} events"
+    typer.echo(f"{words}; {done.skipped} events without an id left out" if done.skipped else words, err=True)
 
 
 @app.command()

@@ -158,7 +158,7 @@ def test_one_interface(tmp_path: Path) -> None:
     assert looked(tmp_path, ng.pcap([(5, 5, ng.ethernet())])) == ["other places in the host"]
     report = inspect(DEEP_DIVE / "lbfo-psping-etl2pcap.pcapng")
     assert whats(report) == ["hops, drops and packet ids"]
-    assert report.findings[0].commands == (missing.PKTMON_CONVERT,)
+    assert report.findings[0].commands == (missing.PYWNV_CONVERT,)
 
 
 def test_no_ports(tmp_path: Path) -> None:
