@@ -2235,9 +2235,13 @@ function M.network_size(key)
   return high * 256 + low + (is_v4 and 0 or 40)
 end
 
--- The same from the transport header on.
-local function rest_size(key, transport)
-  return M.network_size(key) - transport - 2 + (byte(key, 1) == 4 and 0 or 4)
+--- The same from the transport header on.
+function M.rest_size(key, transport)
+  local first, _, _, v4_high, v4_low, _, v6_high, v6_low = byte(key, 1, 8)
+  if first == 4 then
+    return v4_high * 256 + v4_low - transport - 2
+  end
+  return v6_high * 256 + v6_low + 42 - transport
 end
 
 --- Bytes of content, as `key.read` gives it, before the data of a TCP segment.
@@ -2251,7 +2255,7 @@ function M.tcp_size(key, transport)
   if not offset then
     return 0
   end
-  local size = rest_size(key, transport) - floor(offset / 16) * 4
+  local size = M.rest_size(key, transport) - floor(offset / 16) * 4
   return size > 0 and size or 0
 end
 
@@ -2264,7 +2268,7 @@ local function pseudo_sums(key, transport)
     local high, low = byte(key, at, at + 1)
     sum = sum + high * 256 + low
   end
-  local with = sum + rest_size(key, transport)
+  local with = sum + M.rest_size(key, transport)
   while with >= CHECKSUM do
     with = with % CHECKSUM + floor(with / CHECKSUM)
   end
@@ -2300,7 +2304,7 @@ local MOST_PACKETS = 16384
 local MOST_BYTES = 8 * 1024 * 1024
 local SLOTS = 2 * MOST_PACKETS
 
-local M = {}
+local M = { SLOTS = SLOTS }
 
 --- A memory for one capture.
 -- @param window longest time between two sightings of one packet, in seconds
@@ -2607,9 +2611,16 @@ function M.new()
   --- A packet that cannot repeat was not seen an n-th time at a hop.
   -- @param weight how many packets this one stands for
   function tally.miss(class, hop, n, weight)
-    for _, holder in ipairs({ class, class.sender, everybody(hop) }) do
-      local known = at(holder, hop)
-      count(known.misses, known.hits, n, weight)
+    local own, sender, all = at(class, hop), at(class.sender, hop), at(everybody(hop), hop)
+    count(own.misses, own.hits, n, weight)
+    count(sender.misses, sender.hits, n, weight)
+    count(all.misses, all.hits, n, weight)
+  end
+
+  --- Gives up a class: one packet of it came on and on, as in a loop of the network, or a flood.
+  function tally.distrust(class)
+    if not class.is_storm then
+      class.is_storm, class.at, class.sender.at = true, {}, {}
     end
   end
 
@@ -2719,7 +2730,7 @@ modules.again = (function(...)
 
 local codes, link, proof = ...
 
-local abs, byte, floor, sub = math.abs, string.byte, math.floor, string.sub
+local abs, byte, floor, min, sub = math.abs, string.byte, math.floor, math.min, string.sub
 
 local MOMENT = 1e-3 -- seconds in which a packet that cannot repeat is another sighting
 local TTL = 4294967296 -- of `soft` of `key`
@@ -2730,7 +2741,7 @@ local MOST_UNKNOWN = 20 -- sightings of one packet at a hop, where none has been
 local TCP = 6
 local EVIDENCE = codes.evidence
 
-local M = {}
+local M = { MOMENT = MOMENT }
 
 -- What stands around a packet: copies in another link header, or with another VLAN tag, are no repeats.
 local function shape_of(kind, form, header)
@@ -2782,21 +2793,19 @@ end
 -- @param slots  of packets: see `packets`
 -- @param tally  what is learned of this capture
 -- @param flows  its TCP flows
--- @return table: judge, note, undo
+-- @return table: judge, note_coarse_clock, undo
 function M.new(slots, tally, flows)
   local nodes, last_time, softs = slots.nodes, slots.last_time, slots.softs
   local headers, forms = slots.headers, slots.forms
   local classes, shapes, keys = slots.classes, slots.shapes, slots.keys
-  local clock_time, clock_key, coarse = nil, nil, 0
+  local coarse = 0
+  local last_key, last_content, last_class, last_unique -- what `proof.is_unique` said last
   local undo_seen, undo_shape -- what `judge` noted of this frame
   local again = {}
 
-  --- Watches the clock of the capture: to be told of every frame, before `judge`.
-  function again.note(time, key)
-    if time == clock_time and key ~= clock_key and coarse < COARSE then
-      coarse = coarse + 1
-    end
-    clock_time, clock_key, undo_seen = time, key, nil
+  --- To be told of every two frames in a row with one timestamp and other bytes, before `judge`.
+  function again.note_coarse_clock()
+    coarse = min(coarse + 1, COARSE)
   end
 
   -- Whether the packet has not been seen in this shape yet, but in another.
@@ -2828,8 +2837,13 @@ function M.new(slots, tally, flows)
   -- @return the code of the evidence, or nil where this is another packet or nothing tells
   -- @return whether the packet cannot repeat, so that the frame teaches, whatever it is taken for
   function again.judge(slot, time, hop, key, content, soft, transport, form, header)
+    undo_seen = nil
     local node, class = nodes[slot], classes[slot]
-    local earlier, gap = headers[slot], time - last_time[slot]
+    local earlier, gap = headers[slot], abs(time - last_time[slot])
+    local is_same_ttl = floor(soft / TTL) == floor(softs[slot] / TTL)
+    if is_same_ttl and gap > MOMENT then
+      return nil
+    end
     local is_ethernet = hop.kind == "ethernet" and not form and not forms[slot]
     local has_moved = not form and has_changed_addresses(hop.kind, header, earlier)
     if is_ethernet and has_moved and is_returned(header, earlier) then
@@ -2838,18 +2852,18 @@ function M.new(slots, tally, flows)
       return nil
     end
     local ident = proof.ident(key)
-    local unique = proof.is_unique(key, content, transport, tally.is_steady(class, ident))
+    if key ~= last_key or content ~= last_content or class ~= last_class then -- in a burst they are the same each time
+      last_key, last_content, last_class = key, content, class
+      last_unique = proof.is_unique(key, content, transport, tally.is_steady(class, ident))
+    end
+    local unique = last_unique
     if unique and not ident and byte(key, 2) == TCP and flows.is_asked_for(key, transport, last_time[slot]) then
       return nil
     end
-    if floor(soft / TTL) ~= floor(softs[slot] / TTL) then -- it fell, else the frame had not come here
+    if not is_same_ttl then -- it fell, else the frame had not come here
       -- A router changes the addresses too; what counts down without is a ladder of probes.
-      local is_routed = has_moved or not is_ethernet and unique and abs(gap) <= MOMENT
+      local is_routed = has_moved or not is_ethernet and unique and gap <= MOMENT
       return is_routed and EVIDENCE.rewritten or nil
-    end
-    gap = abs(gap)
-    if gap > MOMENT then
-      return nil
     end
     if form == "tunnel" and forms[slot] == "tunnel" and sub(header, 15) ~= sub(earlier, 15) then
       return nil -- one packet in several tunnels, as floods are
@@ -2980,15 +2994,6 @@ local function minus(a, b)
   return (a - b + HALF) % WRAP - HALF
 end
 
-local function is_set(flags, flag)
-  return floor(flags / flag) % 2 == 1
-end
-
-local function number(text, at)
-  local a, b, c, d = byte(text, at, at + 3)
-  return a * 16777216 + b * 65536 + c * 256 + d
-end
-
 --- The flows of one capture.
 -- @return table: read, see, is_asked_for, undo
 function M.new()
@@ -3031,15 +3036,16 @@ function M.new()
   --- Reads the TCP header in a key, into `flows`: flow, seq, ack, flags, window, size (bytes of data on the wire).
   -- @return whether it is there
   function flows.read(key, transport)
-    if #key < transport + 15 then
+    local s4, s3, s2, s1, a4, a3, a2, a1, offset, flags, window2, window1 = byte(key, transport + 4, transport + 15)
+    if not window1 then
       return false
     end
     flows.flow = flow_of(key, transport)
-    flows.seq, flows.ack = number(key, transport + 4), number(key, transport + 8)
-    flows.flags = byte(key, transport + 13)
-    local high, low = byte(key, transport + 14, transport + 15)
-    flows.window = high * 256 + low
-    flows.size = proof.tcp_size(key, transport)
+    flows.seq = ((s4 * 256 + s3) * 256 + s2) * 256 + s1
+    flows.ack = ((a4 * 256 + a3) * 256 + a2) * 256 + a1
+    flows.flags, flows.window = flags, window2 * 256 + window1
+    local size = proof.rest_size(key, transport) - floor(offset / 16) * 4
+    flows.size = size > 0 and size or 0
     return true
   end
 
@@ -3090,15 +3096,15 @@ function M.new()
 
   -- Sequence numbers, for a segment with data, SYN or FIN.
   local function advance(seen, flow, time, seq, flags, size)
-    local has_syn = is_set(flags, SYN)
-    local after = seq + size + (has_syn and 1 or 0) + (is_set(flags, FIN) and 1 or 0)
+    local has_syn = flags % 4 >= SYN
+    local after = seq + size + (has_syn and 1 or 0) + (flags % 2 == FIN and 1 or 0)
     after = after % WRAP
     local ahead = seen.next and minus(seq, seen.next)
     if not ahead or has_syn and seq ~= seen.start then -- the first segment, or a new connection
       seen.start, seen.next, seen.time, seen.holes = seq, after, time, {}
       return false
     end
-    local is_probe = ahead == -1 and size <= 1 and not has_syn and not is_set(flags, FIN)
+    local is_probe = ahead == -1 and size <= 1 and not has_syn and flags % 2 ~= FIN
     if is_probe then
       return false -- a keep-alive, or what looks whether a window has opened
     end
@@ -3120,7 +3126,7 @@ function M.new()
     elseif not occupies and flow.window == window then
       flow.dups = flow.dups + 1
     end
-    if not flow.round_trip and syn_time and flow.back.syn_time and not is_set(flows.flags, SYN) then
+    if not flow.round_trip and syn_time and flow.back.syn_time and flows.flags % 4 < SYN then
       flow.round_trip = time - min(syn_time, flow.back.syn_time)
       flow.back.round_trip = flow.round_trip
     end
@@ -3138,15 +3144,15 @@ function M.new()
     end
     undo_flow, undo_ack, undo_ack_time, undo_dups, undo_window = flow, flow.ack, flow.ack_time, flow.dups, flow.window
     undo_seen, undo_start, undo_next, undo_time, undo_holes = seen, seen.start, seen.next, seen.time, seen.holes
-    if is_set(flags, RST) then
+    if flags % 8 >= RST then
       return false
     end
     local occupies = size > 0 or flags % 4 > 0
-    if is_set(flags, ACK) then
+    if flags % 32 >= ACK then
       acknowledge(flow, time, occupies)
     end
     flow.window = flows.window
-    if is_set(flags, SYN) then
+    if flags % 4 >= SYN then
       flow.syn_time = time
     end
     return occupies and advance(seen, flow, time, flows.seq, flags, size)
@@ -3503,16 +3509,22 @@ local LOOSE, LEAST_LOOSE, NEW_LOOSE = 3, 60e-6, 250e-6
 local TIGHT, LEAST_TIGHT, NEW_TIGHT = 1.5, 15e-6, 60e-6
 local MOST_SKIPS = 256 -- packets of a queue that a frame may rule out for its hop at once
 
+local MOMENT = again_of.MOMENT
 local SETTLED = 3e-3 -- seconds after which a hop shows a packet no more
 local DUE = 30e-6 -- seconds within which a hop mostly shows a packet again
-local MOST_AGAIN = 32 -- packets with the same bytes that a frame at their hop may show again
+local MOST_AGAIN, MOST_JUDGED = 32, 16 -- packets with one key that a frame at their hop may show again; with its bytes
 local MOST_SIGHTINGS = 32 -- at one hop that are counted
 
+local SLOTS = memory_of.SLOTS
 local TTL = 4294967296 -- of `soft` of `key`
 local TCP = 6
 local VERDICT, EVIDENCE, REWRITTEN = codes.verdict, codes.evidence, codes.rewritten
 
 local M = {}
+
+local function has_other_ttl(soft, earlier)
+  return soft ~= earlier and floor(soft / TTL) ~= floor(earlier / TTL)
+end
 
 --- A grouping of the frames of one capture.
 -- @param window longest time between two sightings of one packet, in seconds
@@ -3528,12 +3540,14 @@ function M.new(window)
   local flows, ids = tcp.new(), ids_of.new(slots, slot_of)
   local again = again_of.new(slots, tally, flows)
   local segments, translations = cut_of.new(slots, window, slot_of), nat_of.new(slots, slot_of)
-  local settled = 0 -- the last packet that has taught, or could have
+  local clock_time, clock_key = -math.huge, nil -- of the last frame
+  local settled, next_settles = 0, -math.huge -- the last packet that has taught, or could have; when the next one came
 
   -- The last step, so that it can be undone: Wireshark's read filter dissects a frame before it counts.
   local undo_slot, undo_joined, undo_frame, undo_time, undo_node, undo_header, undo_form, undo_soft, undo_peak
   local undo_queue, undo_hop, undo_taken, undo_class, undo_ident, undo_hit, undo_sighting, undo_hit_hop
   local undo_ids, undo_flows, undo_segments -- whether they took part in it
+  local judged = 0 -- packets that the last frame was compared with by `again`
 
   -- What the last step found: the caller reads it before the next one.
   local found = {}
@@ -3576,7 +3590,7 @@ function M.new(window)
     local index = max(queue.first, (queue.taken[hop] or 0) + 1)
     local furthest = min(queue.last, index + MOST_SKIPS)
     while index <= furthest do
-      local slot = slot_of(queue[index])
+      local slot = queue[index] % SLOTS + 1
       if time - last_time[slot] <= window and not nodes[slot].counts[hop] then
         break
       end
@@ -3585,7 +3599,7 @@ function M.new(window)
     queue.taken[hop] = index - 1 -- this hop's next sightings are of later packets
     local first
     for try = index, min(index + MOST_TRIES, queue.last) do
-      local slot = slot_of(queue[try])
+      local slot = queue[try] % SLOTS + 1
       if not nodes[slot].counts[hop] and fits(slot, number, time, content, cut, soft) then
         local step = nodes[slot].next[hop]
         local peak = step and step.peak
@@ -3608,20 +3622,60 @@ function M.new(window)
       and tally.expects(classes[slot], hop, node.counts[hop] + 1, abs(time - last_time[slot]))
   end
 
+  local function judge(slot, number, time, hop, key, content, soft, cut, header, transport, form)
+    if judged >= MOST_JUDGED or not classes[slot] or not fits(slot, number, time, content, cut, soft) then
+      return nil
+    end
+    judged = judged + 1
+    return again.judge(slot, time, hop, key, content, soft, transport, form, header)
+  end
+
+  -- The same for a queue and a hop that has recorded its packets: first those whose next sighting is due, then those
+  -- that wait longer, or were routed between.
+  local function search_again(queue, number, time, hop, key, content, soft, cut, header, transport, form)
+    memory.prune(queue)
+    local first, waits, lesson = max(queue.first, queue.last - MOST_AGAIN + 1), nil, nil
+    for at = first, queue.last do
+      local slot = queue[at] % SLOTS + 1
+      local gap = abs(time - last_time[slot])
+      if nodes[slot].counts[hop] and (gap <= MOMENT or has_other_ttl(soft, softs[slot])) then
+        if gap <= DUE and not has_other_ttl(soft, softs[slot]) then
+          local evidence, teaches = judge(slot, number, time, hop, key, content, soft, cut, header, transport, form)
+          lesson = teaches and slot
+          if evidence then
+            return slot, evidence, lesson
+          end
+        else
+          waits = waits or at
+        end
+      end
+    end
+    for at = waits or 1, waits and queue.last or 0 do
+      local slot = queue[at] % SLOTS + 1
+      local is_due = abs(time - last_time[slot]) <= DUE and not has_other_ttl(soft, softs[slot])
+      if nodes[slot].counts[hop] and not is_due then
+        local evidence, teaches = judge(slot, number, time, hop, key, content, soft, cut, header, transport, form)
+        lesson = teaches and slot
+        if evidence then
+          return slot, evidence, lesson
+        end
+      end
+    end
+    return nil, nil, lesson
+  end
+
   -- The slot of the packet that a frame shows again; the evidence where its hop has recorded it already; the slot of
   -- the packet that teaches by it, there also where the frame is not taken for it; whether no other could be meant.
   local function match(entry, number, time, hop, key, content, soft, cut, header, transport, form)
     if type(entry) == "number" then
       local slot = slot_of(entry)
-      if not slot or not fits(slot, number, time, content, cut, soft) then
+      if not slot then
         return nil
-      elseif not nodes[slot].counts[hop] then
-        return slot, nil, nil, true
-      elseif classes[slot] then
-        local evidence, teaches = again.judge(slot, time, hop, key, content, soft, transport, form, header)
+      elseif nodes[slot].counts[hop] then
+        local evidence, teaches = judge(slot, number, time, hop, key, content, soft, cut, header, transport, form)
         return evidence and slot, evidence, teaches and slot
       end
-      return nil
+      return fits(slot, number, time, content, cut, soft) and slot or nil, nil, nil, true
     end
     undo_queue, undo_hop, undo_taken = entry, hop, entry.taken[hop]
     local current = slot_of(entry[entry.taken[hop] or 0] or 0)
@@ -3631,27 +3685,7 @@ function M.new(window)
       entry.taken[hop] = index
       return slot_of(entry[index]), nil, nil, index == entry.last
     end
-    memory.prune(entry)
-    local first, lesson = max(entry.first, entry.last - MOST_AGAIN + 1), nil
-    for pass = 1, 2 do -- first those whose next sighting is due, then those that wait
-      for at = first, entry.last do
-        local slot = slot_of(entry[at])
-        local is_due = abs(time - last_time[slot]) <= DUE and floor(soft / TTL) == floor(softs[slot] / TTL)
-        if
-          is_due == (pass == 1)
-          and nodes[slot].counts[hop]
-          and classes[slot]
-          and fits(slot, number, time, content, cut, soft)
-        then
-          local evidence, teaches = again.judge(slot, time, hop, key, content, soft, transport, form, header)
-          lesson = teaches and slot
-          if evidence then
-            return slot, evidence, lesson
-          end
-        end
-      end
-    end
-    return nil, nil, lesson
+    return search_again(entry, number, time, hop, key, content, soft, cut, header, transport, form)
   end
 
   local function join(slot, number, time, hop, header, form, soft, evidence, alone)
@@ -3705,28 +3739,37 @@ function M.new(window)
       and (node.depth > node.counts[hop] or classes[slot] and tally.once(classes[slot], hop))
   end
 
-  -- Lets the packets that a hop shows no more teach how often it did.
-  local function settle(before)
-    local first = max(settled + 1, memory.oldest)
-    for id = first, memory.newest do
-      local slot = slot_of(id)
-      if first_time[slot] >= before then
-        return
-      end
-      settled = id
-      local class = classes[slot]
-      local weight = class and not silent[slot] and tally.weight(class) or 0
-      if weight > 0 then
-        local key = keys[slot]
-        if proof.is_unique(key, contents[slot], transports[slot], tally.is_steady(class, proof.ident(key))) then
-          for hop, count in pairs(nodes[slot].counts) do
-            if count < MOST_SIGHTINGS then
-              tally.miss(class, hop, count + 1, weight)
-            end
+  -- What a packet that hops show no more teaches: how often each did.
+  local function teach(slot, class)
+    local weight = tally.weight(class)
+    if weight > 0 then
+      local key = keys[slot]
+      if proof.is_unique(key, contents[slot], transports[slot], tally.is_steady(class, proof.ident(key))) then
+        for hop, count in pairs(nodes[slot].counts) do
+          if count < MOST_SIGHTINGS then
+            tally.miss(class, hop, count + 1, weight)
           end
         end
       end
     end
+  end
+
+  -- Lets the packets first seen before a time teach; notes when there will be more of them.
+  local function settle(before)
+    for id = max(settled + 1, memory.oldest), memory.newest do
+      local slot = id % SLOTS + 1
+      local since = first_time[slot]
+      if since >= before then
+        next_settles = since
+        return
+      end
+      settled = id
+      local class = classes[slot]
+      if class and not silent[slot] then
+        teach(slot, class)
+      end
+    end
+    next_settles = before
   end
 
   local function make_room(time, size)
@@ -3814,8 +3857,15 @@ function M.new(window)
   -- @return the node of its path; what else was found stands in `found` until the next step
   function grouping.step(number, time, hop, key, content, soft, cut, header, transport, form, tag)
     undo_queue, undo_class, undo_hit = nil, nil, nil
-    settle(max(time, memory.latest) - SETTLED - 2 * memory.disorder)
-    again.note(time, key)
+    judged = 0
+    local before = time - SETTLED - 2 * memory.disorder
+    if before > next_settles then
+      settle(before)
+    end
+    if time == clock_time and key ~= clock_key then
+      again.note_coarse_clock()
+    end
+    clock_time, clock_key = time, key
     local entry = find(key)
     local slot, evidence, lesson, alone, is_equal
     if tag then
@@ -3893,7 +3943,9 @@ function M.new(window)
     if not slot then
       return
     end
-    again.undo()
+    if judged > 0 then
+      again.undo()
+    end
     if undo_ids then
       ids.undo()
     end

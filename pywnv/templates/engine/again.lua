@@ -5,7 +5,7 @@
 
 local codes, link, proof = ...
 
-local abs, byte, floor, sub = math.abs, string.byte, math.floor, string.sub
+local abs, byte, floor, min, sub = math.abs, string.byte, math.floor, math.min, string.sub
 
 local MOMENT = 1e-3 -- seconds in which a packet that cannot repeat is another sighting
 local TTL = 4294967296 -- of `soft` of `key`
@@ -16,7 +16,7 @@ local MOST_UNKNOWN = 20 -- sightings of one packet at a hop, where none has been
 local TCP = 6
 local EVIDENCE = codes.evidence
 
-local M = {}
+local M = { MOMENT = MOMENT }
 
 -- What stands around a packet: copies in another link header, or with another VLAN tag, are no repeats.
 local function shape_of(kind, form, header)
@@ -68,21 +68,19 @@ end
 -- @param slots  of packets: see `packets`
 -- @param tally  what is learned of this capture
 -- @param flows  its TCP flows
--- @return table: judge, note, undo
+-- @return table: judge, note_coarse_clock, undo
 function M.new(slots, tally, flows)
   local nodes, last_time, softs = slots.nodes, slots.last_time, slots.softs
   local headers, forms = slots.headers, slots.forms
   local classes, shapes, keys = slots.classes, slots.shapes, slots.keys
-  local clock_time, clock_key, coarse = nil, nil, 0
+  local coarse = 0
+  local last_key, last_content, last_class, last_unique -- what `proof.is_unique` said last
   local undo_seen, undo_shape -- what `judge` noted of this frame
   local again = {}
 
-  --- Watches the clock of the capture: to be told of every frame, before `judge`.
-  function again.note(time, key)
-    if time == clock_time and key ~= clock_key and coarse < COARSE then
-      coarse = coarse + 1
-    end
-    clock_time, clock_key, undo_seen = time, key, nil
+  --- To be told of every two frames in a row with one timestamp and other bytes, before `judge`.
+  function again.note_coarse_clock()
+    coarse = min(coarse + 1, COARSE)
   end
 
   -- Whether the packet has not been seen in this shape yet, but in another.
@@ -114,8 +112,13 @@ function M.new(slots, tally, flows)
   -- @return the code of the evidence, or nil where this is another packet or nothing tells
   -- @return whether the packet cannot repeat, so that the frame teaches, whatever it is taken for
   function again.judge(slot, time, hop, key, content, soft, transport, form, header)
+    undo_seen = nil
     local node, class = nodes[slot], classes[slot]
-    local earlier, gap = headers[slot], time - last_time[slot]
+    local earlier, gap = headers[slot], abs(time - last_time[slot])
+    local is_same_ttl = floor(soft / TTL) == floor(softs[slot] / TTL)
+    if is_same_ttl and gap > MOMENT then
+      return nil
+    end
     local is_ethernet = hop.kind == "ethernet" and not form and not forms[slot]
     local has_moved = not form and has_changed_addresses(hop.kind, header, earlier)
     if is_ethernet and has_moved and is_returned(header, earlier) then
@@ -124,18 +127,18 @@ function M.new(slots, tally, flows)
       return nil
     end
     local ident = proof.ident(key)
-    local unique = proof.is_unique(key, content, transport, tally.is_steady(class, ident))
+    if key ~= last_key or content ~= last_content or class ~= last_class then -- in a burst they are the same each time
+      last_key, last_content, last_class = key, content, class
+      last_unique = proof.is_unique(key, content, transport, tally.is_steady(class, ident))
+    end
+    local unique = last_unique
     if unique and not ident and byte(key, 2) == TCP and flows.is_asked_for(key, transport, last_time[slot]) then
       return nil
     end
-    if floor(soft / TTL) ~= floor(softs[slot] / TTL) then -- it fell, else the frame had not come here
+    if not is_same_ttl then -- it fell, else the frame had not come here
       -- A router changes the addresses too; what counts down without is a ladder of probes.
-      local is_routed = has_moved or not is_ethernet and unique and abs(gap) <= MOMENT
+      local is_routed = has_moved or not is_ethernet and unique and gap <= MOMENT
       return is_routed and EVIDENCE.rewritten or nil
-    end
-    gap = abs(gap)
-    if gap > MOMENT then
-      return nil
     end
     if form == "tunnel" and forms[slot] == "tunnel" and sub(header, 15) ~= sub(earlier, 15) then
       return nil -- one packet in several tunnels, as floods are

@@ -9,7 +9,7 @@ local MOST_PACKETS = 16384
 local MOST_BYTES = 8 * 1024 * 1024
 local SLOTS = 2 * MOST_PACKETS
 
-local M = {}
+local M = { SLOTS = SLOTS }
 
 --- A memory for one capture.
 -- @param window longest time between two sightings of one packet, in seconds

@@ -18,16 +18,22 @@ local LOOSE, LEAST_LOOSE, NEW_LOOSE = 3, 60e-6, 250e-6
 local TIGHT, LEAST_TIGHT, NEW_TIGHT = 1.5, 15e-6, 60e-6
 local MOST_SKIPS = 256 -- packets of a queue that a frame may rule out for its hop at once
 
+local MOMENT = again_of.MOMENT
 local SETTLED = 3e-3 -- seconds after which a hop shows a packet no more
 local DUE = 30e-6 -- seconds within which a hop mostly shows a packet again
-local MOST_AGAIN = 32 -- packets with the same bytes that a frame at their hop may show again
+local MOST_AGAIN, MOST_JUDGED = 32, 16 -- packets with one key that a frame at their hop may show again; with its bytes
 local MOST_SIGHTINGS = 32 -- at one hop that are counted
 
+local SLOTS = memory_of.SLOTS
 local TTL = 4294967296 -- of `soft` of `key`
 local TCP = 6
 local VERDICT, EVIDENCE, REWRITTEN = codes.verdict, codes.evidence, codes.rewritten
 
 local M = {}
+
+local function has_other_ttl(soft, earlier)
+  return soft ~= earlier and floor(soft / TTL) ~= floor(earlier / TTL)
+end
 
 --- A grouping of the frames of one capture.
 -- @param window longest time between two sightings of one packet, in seconds
@@ -43,12 +49,14 @@ function M.new(window)
   local flows, ids = tcp.new(), ids_of.new(slots, slot_of)
   local again = again_of.new(slots, tally, flows)
   local segments, translations = cut_of.new(slots, window, slot_of), nat_of.new(slots, slot_of)
-  local settled = 0 -- the last packet that has taught, or could have
+  local clock_time, clock_key = -math.huge, nil -- of the last frame
+  local settled, next_settles = 0, -math.huge -- the last packet that has taught, or could have; when the next one came
 
   -- The last step, so that it can be undone: Wireshark's read filter dissects a frame before it counts.
   local undo_slot, undo_joined, undo_frame, undo_time, undo_node, undo_header, undo_form, undo_soft, undo_peak
   local undo_queue, undo_hop, undo_taken, undo_class, undo_ident, undo_hit, undo_sighting, undo_hit_hop
   local undo_ids, undo_flows, undo_segments -- whether they took part in it
+  local judged = 0 -- packets that the last frame was compared with by `again`
 
   -- What the last step found: the caller reads it before the next one.
   local found = {}
@@ -91,7 +99,7 @@ function M.new(window)
     local index = max(queue.first, (queue.taken[hop] or 0) + 1)
     local furthest = min(queue.last, index + MOST_SKIPS)
     while index <= furthest do
-      local slot = slot_of(queue[index])
+      local slot = queue[index] % SLOTS + 1
       if time - last_time[slot] <= window and not nodes[slot].counts[hop] then
         break
       end
@@ -100,7 +108,7 @@ function M.new(window)
     queue.taken[hop] = index - 1 -- this hop's next sightings are of later packets
     local first
     for try = index, min(index + MOST_TRIES, queue.last) do
-      local slot = slot_of(queue[try])
+      local slot = queue[try] % SLOTS + 1
       if not nodes[slot].counts[hop] and fits(slot, number, time, content, cut, soft) then
         local step = nodes[slot].next[hop]
         local peak = step and step.peak
@@ -123,20 +131,60 @@ function M.new(window)
       and tally.expects(classes[slot], hop, node.counts[hop] + 1, abs(time - last_time[slot]))
   end
 
+  local function judge(slot, number, time, hop, key, content, soft, cut, header, transport, form)
+    if judged >= MOST_JUDGED or not classes[slot] or not fits(slot, number, time, content, cut, soft) then
+      return nil
+    end
+    judged = judged + 1
+    return again.judge(slot, time, hop, key, content, soft, transport, form, header)
+  end
+
+  -- The same for a queue and a hop that has recorded its packets: first those whose next sighting is due, then those
+  -- that wait longer, or were routed between.
+  local function search_again(queue, number, time, hop, key, content, soft, cut, header, transport, form)
+    memory.prune(queue)
+    local first, waits, lesson = max(queue.first, queue.last - MOST_AGAIN + 1), nil, nil
+    for at = first, queue.last do
+      local slot = queue[at] % SLOTS + 1
+      local gap = abs(time - last_time[slot])
+      if nodes[slot].counts[hop] and (gap <= MOMENT or has_other_ttl(soft, softs[slot])) then
+        if gap <= DUE and not has_other_ttl(soft, softs[slot]) then
+          local evidence, teaches = judge(slot, number, time, hop, key, content, soft, cut, header, transport, form)
+          lesson = teaches and slot
+          if evidence then
+            return slot, evidence, lesson
+          end
+        else
+          waits = waits or at
+        end
+      end
+    end
+    for at = waits or 1, waits and queue.last or 0 do
+      local slot = queue[at] % SLOTS + 1
+      local is_due = abs(time - last_time[slot]) <= DUE and not has_other_ttl(soft, softs[slot])
+      if nodes[slot].counts[hop] and not is_due then
+        local evidence, teaches = judge(slot, number, time, hop, key, content, soft, cut, header, transport, form)
+        lesson = teaches and slot
+        if evidence then
+          return slot, evidence, lesson
+        end
+      end
+    end
+    return nil, nil, lesson
+  end
+
   -- The slot of the packet that a frame shows again; the evidence where its hop has recorded it already; the slot of
   -- the packet that teaches by it, there also where the frame is not taken for it; whether no other could be meant.
   local function match(entry, number, time, hop, key, content, soft, cut, header, transport, form)
     if type(entry) == "number" then
       local slot = slot_of(entry)
-      if not slot or not fits(slot, number, time, content, cut, soft) then
+      if not slot then
         return nil
-      elseif not nodes[slot].counts[hop] then
-        return slot, nil, nil, true
-      elseif classes[slot] then
-        local evidence, teaches = again.judge(slot, time, hop, key, content, soft, transport, form, header)
+      elseif nodes[slot].counts[hop] then
+        local evidence, teaches = judge(slot, number, time, hop, key, content, soft, cut, header, transport, form)
         return evidence and slot, evidence, teaches and slot
       end
-      return nil
+      return fits(slot, number, time, content, cut, soft) and slot or nil, nil, nil, true
     end
     undo_queue, undo_hop, undo_taken = entry, hop, entry.taken[hop]
     local current = slot_of(entry[entry.taken[hop] or 0] or 0)
@@ -146,27 +194,7 @@ function M.new(window)
       entry.taken[hop] = index
       return slot_of(entry[index]), nil, nil, index == entry.last
     end
-    memory.prune(entry)
-    local first, lesson = max(entry.first, entry.last - MOST_AGAIN + 1), nil
-    for pass = 1, 2 do -- first those whose next sighting is due, then those that wait
-      for at = first, entry.last do
-        local slot = slot_of(entry[at])
-        local is_due = abs(time - last_time[slot]) <= DUE and floor(soft / TTL) == floor(softs[slot] / TTL)
-        if
-          is_due == (pass == 1)
-          and nodes[slot].counts[hop]
-          and classes[slot]
-          and fits(slot, number, time, content, cut, soft)
-        then
-          local evidence, teaches = again.judge(slot, time, hop, key, content, soft, transport, form, header)
-          lesson = teaches and slot
-          if evidence then
-            return slot, evidence, lesson
-          end
-        end
-      end
-    end
-    return nil, nil, lesson
+    return search_again(entry, number, time, hop, key, content, soft, cut, header, transport, form)
   end
 
   local function join(slot, number, time, hop, header, form, soft, evidence, alone)
@@ -220,28 +248,37 @@ function M.new(window)
       and (node.depth > node.counts[hop] or classes[slot] and tally.once(classes[slot], hop))
   end
 
-  -- Lets the packets that a hop shows no more teach how often it did.
-  local function settle(before)
-    local first = max(settled + 1, memory.oldest)
-    for id = first, memory.newest do
-      local slot = slot_of(id)
-      if first_time[slot] >= before then
-        return
-      end
-      settled = id
-      local class = classes[slot]
-      local weight = class and not silent[slot] and tally.weight(class) or 0
-      if weight > 0 then
-        local key = keys[slot]
-        if proof.is_unique(key, contents[slot], transports[slot], tally.is_steady(class, proof.ident(key))) then
-          for hop, count in pairs(nodes[slot].counts) do
-            if count < MOST_SIGHTINGS then
-              tally.miss(class, hop, count + 1, weight)
-            end
+  -- What a packet that hops show no more teaches: how often each did.
+  local function teach(slot, class)
+    local weight = tally.weight(class)
+    if weight > 0 then
+      local key = keys[slot]
+      if proof.is_unique(key, contents[slot], transports[slot], tally.is_steady(class, proof.ident(key))) then
+        for hop, count in pairs(nodes[slot].counts) do
+          if count < MOST_SIGHTINGS then
+            tally.miss(class, hop, count + 1, weight)
           end
         end
       end
     end
+  end
+
+  -- Lets the packets first seen before a time teach; notes when there will be more of them.
+  local function settle(before)
+    for id = max(settled + 1, memory.oldest), memory.newest do
+      local slot = id % SLOTS + 1
+      local since = first_time[slot]
+      if since >= before then
+        next_settles = since
+        return
+      end
+      settled = id
+      local class = classes[slot]
+      if class and not silent[slot] then
+        teach(slot, class)
+      end
+    end
+    next_settles = before
   end
 
   local function make_room(time, size)
@@ -329,8 +366,15 @@ function M.new(window)
   -- @return the node of its path; what else was found stands in `found` until the next step
   function grouping.step(number, time, hop, key, content, soft, cut, header, transport, form, tag)
     undo_queue, undo_class, undo_hit = nil, nil, nil
-    settle(max(time, memory.latest) - SETTLED - 2 * memory.disorder)
-    again.note(time, key)
+    judged = 0
+    local before = time - SETTLED - 2 * memory.disorder
+    if before > next_settles then
+      settle(before)
+    end
+    if time == clock_time and key ~= clock_key then
+      again.note_coarse_clock()
+    end
+    clock_time, clock_key = time, key
     local entry = find(key)
     local slot, evidence, lesson, alone, is_equal
     if tag then
@@ -408,7 +452,9 @@ function M.new(window)
     if not slot then
       return
     end
-    again.undo()
+    if judged > 0 then
+      again.undo()
+    end
     if undo_ids then
       ids.undo()
     end

@@ -92,9 +92,13 @@ function M.network_size(key)
   return high * 256 + low + (is_v4 and 0 or 40)
 end
 
--- The same from the transport header on.
-local function rest_size(key, transport)
-  return M.network_size(key) - transport - 2 + (byte(key, 1) == 4 and 0 or 4)
+--- The same from the transport header on.
+function M.rest_size(key, transport)
+  local first, _, _, v4_high, v4_low, _, v6_high, v6_low = byte(key, 1, 8)
+  if first == 4 then
+    return v4_high * 256 + v4_low - transport - 2
+  end
+  return v6_high * 256 + v6_low + 42 - transport
 end
 
 --- Bytes of content, as `key.read` gives it, before the data of a TCP segment.
@@ -108,7 +112,7 @@ function M.tcp_size(key, transport)
   if not offset then
     return 0
   end
-  local size = rest_size(key, transport) - floor(offset / 16) * 4
+  local size = M.rest_size(key, transport) - floor(offset / 16) * 4
   return size > 0 and size or 0
 end
 
@@ -121,7 +125,7 @@ local function pseudo_sums(key, transport)
     local high, low = byte(key, at, at + 1)
     sum = sum + high * 256 + low
   end
-  local with = sum + rest_size(key, transport)
+  local with = sum + M.rest_size(key, transport)
   while with >= CHECKSUM do
     with = with % CHECKSUM + floor(with / CHECKSUM)
   end

@@ -136,10 +136,10 @@ function M.new()
   --- A packet that cannot repeat was not seen an n-th time at a hop.
   -- @param weight how many packets this one stands for
   function tally.miss(class, hop, n, weight)
-    for _, holder in ipairs({ class, class.sender, everybody(hop) }) do
-      local known = at(holder, hop)
-      count(known.misses, known.hits, n, weight)
-    end
+    local own, sender, all = at(class, hop), at(class.sender, hop), at(everybody(hop), hop)
+    count(own.misses, own.hits, n, weight)
+    count(sender.misses, sender.hits, n, weight)
+    count(all.misses, all.hits, n, weight)
   end
 
   --- Gives up a class: one packet of it came on and on, as in a loop of the network, or a flood.

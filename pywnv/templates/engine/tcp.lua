@@ -22,15 +22,6 @@ local function minus(a, b)
   return (a - b + HALF) % WRAP - HALF
 end
 
-local function is_set(flags, flag)
-  return floor(flags / flag) % 2 == 1
-end
-
-local function number(text, at)
-  local a, b, c, d = byte(text, at, at + 3)
-  return a * 16777216 + b * 65536 + c * 256 + d
-end
-
 --- The flows of one capture.
 -- @return table: read, see, is_asked_for, undo
 function M.new()
@@ -73,15 +64,16 @@ function M.new()
   --- Reads the TCP header in a key, into `flows`: flow, seq, ack, flags, window, size (bytes of data on the wire).
   -- @return whether it is there
   function flows.read(key, transport)
-    if #key < transport + 15 then
+    local s4, s3, s2, s1, a4, a3, a2, a1, offset, flags, window2, window1 = byte(key, transport + 4, transport + 15)
+    if not window1 then
       return false
     end
     flows.flow = flow_of(key, transport)
-    flows.seq, flows.ack = number(key, transport + 4), number(key, transport + 8)
-    flows.flags = byte(key, transport + 13)
-    local high, low = byte(key, transport + 14, transport + 15)
-    flows.window = high * 256 + low
-    flows.size = proof.tcp_size(key, transport)
+    flows.seq = ((s4 * 256 + s3) * 256 + s2) * 256 + s1
+    flows.ack = ((a4 * 256 + a3) * 256 + a2) * 256 + a1
+    flows.flags, flows.window = flags, window2 * 256 + window1
+    local size = proof.rest_size(key, transport) - floor(offset / 16) * 4
+    flows.size = size > 0 and size or 0
     return true
   end
 
@@ -132,15 +124,15 @@ function M.new()
 
   -- Sequence numbers, for a segment with data, SYN or FIN.
   local function advance(seen, flow, time, seq, flags, size)
-    local has_syn = is_set(flags, SYN)
-    local after = seq + size + (has_syn and 1 or 0) + (is_set(flags, FIN) and 1 or 0)
+    local has_syn = flags % 4 >= SYN
+    local after = seq + size + (has_syn and 1 or 0) + (flags % 2 == FIN and 1 or 0)
     after = after % WRAP
     local ahead = seen.next and minus(seq, seen.next)
     if not ahead or has_syn and seq ~= seen.start then -- the first segment, or a new connection
       seen.start, seen.next, seen.time, seen.holes = seq, after, time, {}
       return false
     end
-    local is_probe = ahead == -1 and size <= 1 and not has_syn and not is_set(flags, FIN)
+    local is_probe = ahead == -1 and size <= 1 and not has_syn and flags % 2 ~= FIN
     if is_probe then
       return false -- a keep-alive, or what looks whether a window has opened
     end
@@ -162,7 +154,7 @@ function M.new()
     elseif not occupies and flow.window == window then
       flow.dups = flow.dups + 1
     end
-    if not flow.round_trip and syn_time and flow.back.syn_time and not is_set(flows.flags, SYN) then
+    if not flow.round_trip and syn_time and flow.back.syn_time and flows.flags % 4 < SYN then
       flow.round_trip = time - min(syn_time, flow.back.syn_time)
       flow.back.round_trip = flow.round_trip
     end
@@ -180,15 +172,15 @@ function M.new()
     end
     undo_flow, undo_ack, undo_ack_time, undo_dups, undo_window = flow, flow.ack, flow.ack_time, flow.dups, flow.window
     undo_seen, undo_start, undo_next, undo_time, undo_holes = seen, seen.start, seen.next, seen.time, seen.holes
-    if is_set(flags, RST) then
+    if flags % 8 >= RST then
       return false
     end
     local occupies = size > 0 or flags % 4 > 0
-    if is_set(flags, ACK) then
+    if flags % 32 >= ACK then
       acknowledge(flow, time, occupies)
     end
     flow.window = flows.window
-    if is_set(flags, SYN) then
+    if flags % 4 >= SYN then
       flow.syn_time = time
     end
     return occupies and advance(seen, flow, time, flows.seq, flags, size)
