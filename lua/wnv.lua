@@ -2624,13 +2624,6 @@ function M.new()
     end
   end
 
-  --- Gives up a class: one packet of it came on and on, as in a loop of the network, or a flood.
-  function tally.distrust(class)
-    if not class.is_storm then
-      class.is_storm, class.at, class.sender.at = true, {}, {}
-    end
-  end
-
   --- For how many packets of a class the next one stands: enough have taught after a while.
   function tally.weight(class)
     if class.is_storm then
