@@ -12,16 +12,21 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from pywnv import __version__
-from pywnv.annotate import Engine, Format, rows
 from pywnv.errors import Exit, ReaderGoneError, UsageError, WnvError
 from pywnv.generate import differing, generated, generated_for, stale, write
 from pywnv.output import STDOUT, whole_file
+from pywnv.rows import Engine, Format, rows
 
 if TYPE_CHECKING:
     from pywnv.topology import Topology
 
 LONGEST_WINDOW = 3600  # seconds
-JSON_SUFFIXES = {".jsonl", ".ndjson", ".json"}
+FORMAT_OF_SUFFIX = {
+    ".jsonl": Format.JSONL,
+    ".ndjson": Format.JSONL,
+    ".json": Format.JSONL,
+    ".pcapng": Format.PCAPNG,
+}
 
 app = typer.Typer(
     help="Says which frames of a Windows capture are the same packet, and which way it went through the host.",
@@ -113,7 +118,7 @@ def annotate(
     if window is not None and not 0 <= window <= LONGEST_WINDOW:
         raise UsageError(f"--window {window:g}: must be from 0 to {LONGEST_WINDOW} seconds")
     if output_format is None:
-        output_format = Format.JSONL if output.suffix in JSON_SUFFIXES else Format.CSV
+        output_format = FORMAT_OF_SUFFIX.get(output.suffix, Format.CSV)
     with _progress(capture, wanted=output != STDOUT or not (sys.stdout and sys.stdout.isatty())) as progress:
         pieces = rows(
             capture,

@@ -108,13 +108,14 @@ def compare(capture: Path, first: int, second: int, warn: Callable[[str], None] 
 
 def _walk(capture: Path, last: int, warn: Callable[[str], None], watch: Watch | None = None) -> Iterator[Row]:
     """The rows of a capture, up to a frame."""
+    from pywnv import sinks
     from pywnv.batch import annotate
     from pywnv.capture.source import STDIN, open_capture
 
     if capture == STDIN:
         raise UsageError("explain: reads the capture twice, so it takes a file, not stdin")
     with open_capture(capture) as opened:
-        for piece in annotate(opened, json=True, window=None, progress=lambda _: None, warn=warn, watch=watch):
+        for piece in annotate(opened, sink=sinks.jsonl, window=None, progress=lambda _: None, warn=warn, watch=watch):
             for line in piece.splitlines():
                 row: Row = json.loads(line)
                 yield row

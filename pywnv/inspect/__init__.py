@@ -7,7 +7,6 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from pywnv.annotate import Engine, Format, rows
 from pywnv.capture.source import STDIN
 from pywnv.errors import UsageError
 from pywnv.inspect import fingerprint
@@ -15,6 +14,7 @@ from pywnv.inspect.fingerprint import Tool
 from pywnv.inspect.missing import Finding, findings
 from pywnv.inspect.show import render
 from pywnv.inspect.tally import Drop, Hop, Tally
+from pywnv.rows import Engine, Format, rows
 
 __all__ = ["Drop", "Finding", "Hop", "Report", "Tool", "as_json", "inspect", "render"]
 
@@ -61,7 +61,7 @@ def inspect(
     """Looks through a capture.
 
     Args:
-        capture: a file that `annotate.rows` takes, but not stdin: it is read twice.
+        capture: a file that `rows.rows` takes, but not stdin: it is read twice.
         engine: which body of the engine decides.
         progress: is told how many bytes of the file have been read.
 

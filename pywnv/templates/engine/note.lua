@@ -9,7 +9,8 @@ local find, gmatch, match, sub = string.find, string.gmatch, string.match, strin
 
 local LONGEST = 4096 -- bytes; the tools write some hundreds at most
 
-local M = {}
+-- How pywnv's own comment begins, and how it ends where the packet id beside it is the capture tool's.
+local M = { OWN = "wnv ", KEPT = " packet_id=kept" }
 
 -- A 32-bit number that C printed as signed.
 local function unsigned(digits)
@@ -127,7 +128,13 @@ local function read_pspkt(comment, into)
   return true
 end
 
--- By how a comment begins. Room for more: our own will be read here too.
+--- Whether pywnv wrote a comment; and whether it gave the frame its packet id, too.
+function M.is_own(comment)
+  local is_own = sub(comment, 1, #M.OWN) == M.OWN
+  return is_own, is_own and sub(comment, -#M.KEPT) ~= M.KEPT
+end
+
+-- By how a comment begins.
 local READERS = {
   ["PID="] = read_etl,
   ["Grou"] = read_pspkt,
