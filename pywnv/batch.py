@@ -58,9 +58,9 @@ class _Walker:
     ) -> None:
         self._lua = lua_runtime(runtime)
         modules = self._lua.execute((engine_lua(topology) + "return modules").encode())
-        engine = watch(self._lua, modules) if watch else modules[b"engine"]
         bytes_lua = self._lua.execute(template_text("bytes.lua").encode())
         self._sink = sink(Lua(self._lua, modules, bytes_lua))
+        engine = watch(self._lua, modules) if watch else modules[b"engine"]
         batch = template_text("batch.lua").encode()
         self._batch = self._lua.execute(batch, engine, bytes_lua, self._sink, self._block)
         self._batch[b"start"](window)
