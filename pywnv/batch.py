@@ -120,6 +120,8 @@ class _Walker:
             rest = data[taken:]
         if rest or capture.broken:
             warn(f"{capture.path}: breaks off at byte {done + len(rest)}, inside what follows frame {frames}")
+        if total := self._sink[b"total"]:
+            yield total()
         if (warning := self._sink[b"warning"]) and (words := warning()):
             warn(f"{capture.path}: {words.decode()}")
 

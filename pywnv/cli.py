@@ -25,6 +25,7 @@ FORMAT_OF_SUFFIX = {
     ".jsonl": Format.JSONL,
     ".ndjson": Format.JSONL,
     ".json": Format.JSONL,
+    ".parquet": Format.PARQUET,
     ".pcapng": Format.PCAPNG,
 }
 

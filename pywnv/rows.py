@@ -30,10 +30,12 @@ class Format(StrEnum):
 
     CSV = "csv"
     JSONL = "jsonl"
+    PARQUET = "parquet"
     PCAPNG = "pcapng"
+    SUMMARY = "summary"
 
 
-BY_LUPA_ONLY = frozenset({Format.PCAPNG})
+BY_LUPA_ONLY = frozenset({Format.PCAPNG, Format.SUMMARY})
 
 
 def rows(
@@ -51,7 +53,8 @@ def rows(
 
     Args:
         capture: pcapng or pcap, plain or gzipped; with the tshark engine any file that tshark opens.
-        output_format: rows of CSV or JSONL, or PCAPNG, by LUPA only: the capture again, with comments.
+        output_format: rows of CSV, JSONL or PARQUET; and by LUPA only PCAPNG, the capture again, with comments, and
+            SUMMARY, some lines for people.
         engine: LUPA reads the file itself, fast; TSHARK drives the user's tshark; None: LUPA where it can.
         window: longest time between two sightings of one packet, in seconds; None for the engine's own.
         topology: what the user knows of the host, as `topology.load` reads it; None for nothing.
@@ -63,7 +66,7 @@ def rows(
         The output in pieces, of whole rows where it has rows, as they are decided; for CSV the header comes first.
 
     Raises:
-        UsageError: this format cannot be written by tshark, or of a filter.
+        UsageError: this format cannot be written by tshark, of a filter, or without pyarrow.
         CaptureError: the capture is missing, of another kind, or broken.
         WiresharkError: there is no tshark, or it loads no plugin.
     """
@@ -73,6 +76,22 @@ def rows(
 
     if window is not None:
         window = round(window * 10**6) / 10**6  # as Wireshark's preference holds it
+    if output_format is Format.PARQUET:
+        from pywnv import arrow
+
+        arrow.need()
+        yield from arrow.parquet(
+            rows(
+                capture,
+                engine=engine,
+                window=window,
+                topology=topology,
+                display_filter=display_filter,
+                progress=progress,
+                warn=warn,
+            )
+        )
+        return
     by_lupa_only = output_format in BY_LUPA_ONLY
     if by_lupa_only and (engine is Engine.TSHARK or display_filter):
         raise UsageError(f"--format {output_format}: is written of whole files by the lupa engine, without a filter")

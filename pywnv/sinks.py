@@ -53,6 +53,11 @@ def _pcapng(lua: Lua) -> Any:
     return lua.load("annotated.lua", lua.bytes, splice, lua.modules[b"note"], comment)
 
 
+def _summary(lua: Lua) -> Any:
+    names = {code: name.encode() for code, name in enumerate(fields.VERDICTS)}
+    return lua.load("summary.lua", lua.runtime.table_from(names))
+
+
 csv: Sink = partial(_row, json=False)
 jsonl: Sink = partial(_row, json=True)
-BY_NAME: dict[str, Sink] = {"csv": csv, "jsonl": jsonl, "pcapng": _pcapng}
+BY_NAME: dict[str, Sink] = {"csv": csv, "jsonl": jsonl, "pcapng": _pcapng, "summary": _summary}
