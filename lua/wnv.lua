@@ -35,7 +35,7 @@ return { ["texts"] = { [0] = "Unspecified", [1] = "Invalid Data", [2] = "Invalid
 end)()
 -- In a function of its own: one can hold so many constants only.
 modules.topology = (function()
-return { ["entries"] = {  }, ["interface"] = {  }, ["ifindex"] = {  }, ["mac"] = {  }, ["port_id"] = {  }, ["port_name"] = {  }, ["component_id"] = {  }, ["description"] = {  } }
+return {}
 end)()
 
 modules.link = (function()
@@ -770,6 +770,10 @@ local function read_ndis(name, description, place)
     return format("ifIndex %d over ifIndex %d", place.ifindex, over)
   end
   place.role = known[2]
+  -- What people call it; `pywnv convert` knows.
+  if description ~= "" and not find(description, "VlanID=", 1, true) then
+    return description
+  end
   return format("%s (ifIndex %d)", known[1], place.ifindex)
 end
 
@@ -806,6 +810,23 @@ local function read_ras(name)
   return user and "RAS " .. clean(user)
 end
 
+-- An edge of a component of pktmon, as `pywnv convert` writes it: QoS Upper on Ethernet 2 [filter, pacer.sys, component
+-- 9, edge 1]. The driver is not always known.
+local function read_edge(name, description, place)
+  local title, words, component, edge = match(name, "^(.*) %[(.*), component (%d+), edge (%d+)%]$")
+  if not title then
+    return nil
+  end
+  local role, driver = match(words, "^([^,]*), (.*)$")
+  place.component_id, place.edge = number(component), number(edge)
+  place.driver = driver and lower(clean(driver))
+  place.role = codes.role[role or words]
+  if not place.role or place.role == UNKNOWN then
+    place.role = role_of_adapter(description) or ROLE_OF_DRIVER[place.driver]
+  end
+  return clean(title)
+end
+
 -- A component of pktmon: the name of a driver, and what it calls this component.
 local function read_component(name, description, place)
   local driver = #name <= 64 and lower(clean(name)) or ""
@@ -831,7 +852,7 @@ local function read_plain(name, description, place)
   return name
 end
 
-local READERS = { read_ndis, read_port, read_ras, read_component, read_plain }
+local READERS = { read_edge, read_ndis, read_port, read_ras, read_component, read_plain }
 
 local function show(place)
   local title = place.title
@@ -869,7 +890,7 @@ end
 -- @param description string or nil: the interface's description in the capture
 -- @return table: kind, id, role, name (as shown; nil where there is no interface), title (the name without the role);
 --   and where the name says it: vlan, port, port_name, nic_type, ifindex, over (ifIndex of the NIC below a filter),
---   driver, description
+--   driver, description, component_id, edge
 function M.new(kind, id, name, description)
   local place = read(kind, id, name, description)
   show(place)
@@ -959,8 +980,11 @@ function Registry:place(kind, id, name, description)
     or self:entry("port_id", place.port)
     or self:entry("port_name", place.port_name)
     or self:entry("description", place.description)
+    or self:entry("component_id", place.component_id)
     or self:entry("ifindex", adapter(place))
-  return settle(self, place, entry, format("interface %d", id or 0))
+  -- Frames of several link headers have several interfaces, and one hop.
+  local number_of = place.component_id and "component %d" or "interface %d"
+  return settle(self, place, entry, format(number_of, place.component_id or id or 0))
 end
 
 -- A component that pspkt names in a comment.
@@ -984,6 +1008,9 @@ local MOST_NOTED = 4096 -- only a capture made to defeat us notes more component
 -- @param place as `place` gave it
 -- @param note  as `note.read` gave it
 function Registry:noted(place, note)
+  if place.component_id then -- its interface has said it
+    return place
+  end
   local key
   if note.component_id then
     key = format("%s\n%s\n%d\n%s", place.kind, note.component or "", note.component_id, note.edge or "")
@@ -1026,12 +1053,14 @@ end)(modules.codes, modules.text)
 modules.note = (function(...)
 --- What capture tools leave in the comment of a frame.
 --
--- Sources: microsoft/etl2pcapng src/main.c since 1.3.0, Wireshark extcap/etw_ndiscap.c, JamesKehr/pspkt class/pspkt.cs.
+-- Sources: microsoft/etl2pcapng src/main.c since 1.3.0, Wireshark extcap/etw_ndiscap.c, JamesKehr/pspkt class/pspkt.cs,
+-- pywnv/capture/frames.py.
 
 local text = ...
 
 local clean, number, trim = text.clean, text.number, text.trim
-local find, gmatch, match, sub = string.find, string.gmatch, string.match, string.sub
+local char, find, gmatch = string.char, string.find, string.gmatch
+local gsub, match, sub = string.gsub, string.match, string.sub
 
 local LONGEST = 4096 -- bytes; the tools write some hundreds at most
 
@@ -1154,14 +1183,52 @@ local function read_pspkt(comment, into)
   return true
 end
 
---- Whether pywnv wrote a comment; and whether it gave the frame its packet id, too.
+--- Whether pywnv's `annotate` wrote a comment; and whether it gave the frame its packet id, too.
 function M.is_own(comment)
   local is_own = sub(comment, 1, #M.OWN) == M.OWN
   return is_own, is_own and sub(comment, -#M.KEPT) ~= M.KEPT
 end
 
+-- pywnv's own, of `pywnv convert`: wnv: pid=4 tid=8 cpu=1 component=59 ...; in values %20 stands for a blank.
+local function unescaped(value)
+  return (gsub(value, "%%(%x%x)", function(digits)
+    return char(tonumber(digits, 16))
+  end))
+end
+
+local NUMBERS = {
+  pid = "pid",
+  tid = "tid",
+  cpu = "cpu",
+  component = "component_id",
+  port = "port",
+  destinations = "destinations",
+  drop = "drop_reason",
+}
+local TEXTS = { edge = true, direction = true, nic = true, nic_type = true, port_name = true }
+
+local function read_own(comment, into)
+  if sub(comment, 5, 5) ~= " " then
+    return false
+  end
+  for key, value in gmatch(comment, " ([%l_]+)=(%S*)") do
+    if NUMBERS[key] then
+      into[NUMBERS[key]] = number(value)
+    elseif TEXTS[key] then
+      into[key] = nonempty(unescaped(value))
+    elseif key == "vlan" then
+      into.vlan = text.vlan(value)
+    elseif key == "location" then
+      into.drop_location = hexadecimal(match(value, "^0x(%x+)$"))
+    end
+  end
+  into.drop = into.drop_reason and true or nil
+  return true
+end
+
 -- By how a comment begins.
 local READERS = {
+  ["wnv:"] = read_own,
   ["PID="] = read_etl,
   ["Grou"] = read_pspkt,
 }
@@ -1570,10 +1637,11 @@ modules.record = (function(...)
 local codes, event, text, drop = ...
 
 local byte, char, find, format = string.byte, string.char, string.find, string.format
-local gsub, sub = string.gsub, string.sub
+local gsub, match, sub = string.gsub, string.match, string.sub
 
 local LONGEST_INFO = 500 -- bytes
 local LONGEST_MESSAGE = 16384 -- bytes of UTF-16
+local LONGEST_DATA = 16384 -- digits of an event's data
 local MOST_EXTENDED = 64 -- items of extended data before an event's own
 local MOST_KNOWN = 1000
 
@@ -1660,6 +1728,11 @@ local function of_message(message)
   return columns or nil
 end
 
+local function of_data(id, data, message)
+  local said = event.user_data(id, data)
+  return said and row(said, message)
+end
+
 --- Reads a journal entry.
 -- @param body string
 -- @return nil where it is no event of the vmSwitch that tells of a packet; else what it says, keyed like the columns of
@@ -1670,12 +1743,21 @@ function M.journal(body)
     return nil
   end
   local fields = event.journal(body)
-  return fields.MESSAGE and event.is_switch(fields._COMM) and of_message(fields.MESSAGE) or nil
-end
-
-local function of_data(id, data)
-  local said = event.user_data(id, data)
-  return said and row(said)
+  if not event.is_switch(fields._COMM) then
+    return nil
+  end
+  -- What `pywnv convert` leaves beside the text is in no language.
+  local id, digits = match(fields.ETW_EVENT or "", "^(%d+)"), fields.ETW_DATA
+  if id and digits and #digits <= LONGEST_DATA then
+    local data = gsub(digits, "%x%x", function(pair)
+      return char(tonumber(pair, 16))
+    end)
+    local columns = of_data(tonumber(id), data, fields.MESSAGE ~= "" and fields.MESSAGE or nil)
+    if columns then
+      return columns
+    end
+  end
+  return fields.MESSAGE and of_message(fields.MESSAGE) or nil
 end
 
 local function is_ours(buf, at, stop, header)
@@ -1833,6 +1915,11 @@ local M = {}
 -- A vmSwitch's port is named for the source of what is seen there: what comes from External comes from outside.
 function M.side(place)
   return SIDE_OF_ROLE[place.role] or place.nic_type == "External" and OUTER or nil
+end
+
+--- Whether a place leads out of the host.
+function M.is_outer(place)
+  return M.side(place) == OUTER
 end
 
 -- What the hops of a path tell. One that comes back to the side where it began tells nothing.
@@ -2904,6 +2991,205 @@ end
 return M
 end)(modules.codes, modules.link, modules.proof)
 
+modules.match = (function(...)
+--- Finds the packet of the last moments that a frame shows again, among those with its key.
+--
+-- At another hop, the same content soon after is the same packet. Each packet takes each hop's next sighting in order,
+-- so a burst of packets with the same bytes is never merged. At the same hop, `again` judges.
+
+local proof, memory_of, again_of = ...
+
+local abs, floor, max, min, sub = math.abs, math.floor, math.max, math.min, string.sub
+
+local MOST_DISTANCE = 2 ^ 20 -- in frames, so that a body can remember two distances in one number
+local MOST_TRIES = 64 -- candidates looked at for one frame
+
+-- How long a step may take, as a multiple of the longest known lately, or in seconds (NEW_: a step never taken yet).
+-- Up to LOOSE it is believed; only within TIGHT may a packet overtake one that waits beyond LOOSE and so seems lost.
+local LOOSE, LEAST_LOOSE, NEW_LOOSE = 3, 60e-6, 250e-6
+local TIGHT, LEAST_TIGHT, NEW_TIGHT = 1.5, 15e-6, 60e-6
+local MOST_SKIPS = 256 -- packets of a queue that a frame may rule out for its hop at once
+
+local MOMENT = again_of.MOMENT
+local DUE = 30e-6 -- seconds within which a hop mostly shows a packet again
+local MOST_AGAIN, MOST_JUDGED = 32, 16 -- packets with one key that a frame at their hop may show again; with its bytes
+
+local SLOTS = memory_of.SLOTS
+local TTL = 4294967296 -- of `soft` of `key`
+
+local M = { MOST_DISTANCE = MOST_DISTANCE }
+
+local function has_other_ttl(soft, earlier)
+  return soft ~= earlier and floor(soft / TTL) ~= floor(earlier / TTL)
+end
+
+--- A matching for one capture.
+-- @param memory, tally, again  of the capture
+-- @param window longest time between two sightings of one packet, in seconds
+-- @return table: find, undo
+function M.new(memory, tally, again, window)
+  local slots, slot_of = memory.slots, memory.slot_of
+  local first_frame, last_time, keys, contents = slots.first_frame, slots.last_time, slots.keys, slots.contents
+  local softs, transports, cuts, nodes, classes = slots.softs, slots.transports, slots.cuts, slots.nodes, slots.classes
+  local judged = 0 -- packets that the last frame was compared with by `again`
+  local undo_queue, undo_hop, undo_taken
+  local matching = {}
+
+  -- Whether a frame's bytes and time are those of a packet's next sighting.
+  local function fits(slot, number, time, content, cut, soft)
+    local known_content = contents[slot]
+    local known_soft = softs[slot]
+    if known_content ~= content then
+      local have, had = #content, #known_content
+      if have < had then
+        if not cut or sub(known_content, 1, have) ~= content then
+          return false
+        end
+      elseif had == have or not cuts[slot] or sub(content, 1, had) ~= known_content then
+        return false
+      end
+    end
+    local gap = time - last_time[slot]
+    if gap > window or -gap > window or number - first_frame[slot] >= MOST_DISTANCE then
+      return false
+    end
+    if soft ~= known_soft then
+      local ttl, known_ttl = floor(soft / TTL), floor(known_soft / TTL)
+      if ttl ~= known_ttl and (ttl > known_ttl) == (gap >= 0) then
+        return false -- a TTL never rises on the way
+      end
+      if cut and proof.differs_behind(keys[slot], transports[slot], soft, known_soft) then
+        return false
+      end
+    end
+    return true
+  end
+
+  -- The packet of a queue that a frame shows at a hop that is new to it: the first that waits, unless that seems lost.
+  local function search(queue, number, time, hop, content, cut, soft)
+    memory.prune(queue)
+    local index = max(queue.first, (queue.taken[hop] or 0) + 1)
+    local furthest = min(queue.last, index + MOST_SKIPS)
+    while index <= furthest do
+      local slot = queue[index] % SLOTS + 1
+      if time - last_time[slot] <= window and not nodes[slot].counts[hop] then
+        break
+      end
+      index = index + 1
+    end
+    queue.taken[hop] = index - 1 -- this hop's next sightings are of later packets
+    local first
+    for try = index, min(index + MOST_TRIES, queue.last) do
+      local slot = queue[try] % SLOTS + 1
+      if not nodes[slot].counts[hop] and fits(slot, number, time, content, cut, soft) then
+        local step = nodes[slot].next[hop]
+        local peak = step and step.peak
+        local took = abs(time - last_time[slot])
+        if took <= (peak and max(LOOSE * peak, LEAST_LOOSE) or NEW_LOOSE) then
+          local overtakes = first and took <= (peak and max(TIGHT * peak, LEAST_TIGHT) or NEW_TIGHT)
+          return overtakes and try or first or try
+        end
+        first = first or try
+      end
+    end
+    return first -- all wait long: the way has become slower
+  end
+
+  -- Whether the packet that last took a hop is to be seen there once more, before the next one is.
+  local function is_unfinished(slot, time, hop)
+    local node = nodes[slot]
+    return node.hop == hop
+      and classes[slot]
+      and tally.expects(classes[slot], hop, node.counts[hop] + 1, abs(time - last_time[slot]))
+  end
+
+  local function judge(slot, number, time, hop, key, content, soft, cut, header, transport, form)
+    if judged >= MOST_JUDGED or not classes[slot] or not fits(slot, number, time, content, cut, soft) then
+      return nil
+    end
+    judged = judged + 1
+    return again.judge(slot, time, hop, key, content, soft, transport, form, header)
+  end
+
+  -- The same for a queue and a hop that has recorded its packets: first those whose next sighting is due, then those
+  -- that wait longer, or were routed between.
+  local function search_again(queue, number, time, hop, key, content, soft, cut, header, transport, form)
+    memory.prune(queue)
+    local first, waits, lesson = max(queue.first, queue.last - MOST_AGAIN + 1), nil, nil
+    for at = first, queue.last do
+      local slot = queue[at] % SLOTS + 1
+      local gap = abs(time - last_time[slot])
+      if nodes[slot].counts[hop] and (gap <= MOMENT or has_other_ttl(soft, softs[slot])) then
+        if gap <= DUE and not has_other_ttl(soft, softs[slot]) then
+          local evidence, teaches = judge(slot, number, time, hop, key, content, soft, cut, header, transport, form)
+          lesson = teaches and slot
+          if evidence then
+            return slot, evidence, lesson
+          end
+        else
+          waits = waits or at
+        end
+      end
+    end
+    for at = waits or 1, waits and queue.last or 0 do
+      local slot = queue[at] % SLOTS + 1
+      local is_due = abs(time - last_time[slot]) <= DUE and not has_other_ttl(soft, softs[slot])
+      if nodes[slot].counts[hop] and not is_due then
+        local evidence, teaches = judge(slot, number, time, hop, key, content, soft, cut, header, transport, form)
+        lesson = teaches and slot
+        if evidence then
+          return slot, evidence, lesson
+        end
+      end
+    end
+    return nil, nil, lesson
+  end
+
+  --- Finds the packet that a frame shows again.
+  -- @param entry what `memory` knows by the frame's key
+  -- @param number, time, hop  of the frame
+  -- @param key, content, soft, cut, header, transport, form  as `key.read` gives them
+  -- @return its slot, or nil; the code of the evidence where its hop has recorded it already; the slot of the packet
+  --   that teaches by it, there also where the frame is not taken for it; whether no other packet could be meant
+  function matching.find(entry, number, time, hop, key, content, soft, cut, header, transport, form)
+    judged, undo_queue = 0, nil
+    if type(entry) == "number" then
+      local slot = slot_of(entry)
+      if not slot then
+        return nil
+      elseif nodes[slot].counts[hop] then
+        local evidence, teaches = judge(slot, number, time, hop, key, content, soft, cut, header, transport, form)
+        return evidence and slot, evidence, teaches and slot
+      end
+      return fits(slot, number, time, content, cut, soft) and slot or nil, nil, nil, true
+    end
+    undo_queue, undo_hop, undo_taken = entry, hop, entry.taken[hop]
+    local current = slot_of(entry[entry.taken[hop] or 0] or 0)
+    local unfinished = current and is_unfinished(current, time, hop)
+    local index = not unfinished and search(entry, number, time, hop, content, cut, soft)
+    if index then
+      entry.taken[hop] = index
+      return slot_of(entry[index]), nil, nil, index == entry.last
+    end
+    return search_again(entry, number, time, hop, key, content, soft, cut, header, transport, form)
+  end
+
+  --- Takes back what the last `find` noted.
+  function matching.undo()
+    if judged > 0 then
+      again.undo()
+    end
+    if undo_queue then
+      undo_queue.taken[undo_hop] = undo_taken
+    end
+  end
+
+  return matching
+end
+
+return M
+end)(modules.proof, modules.memory, modules.again)
+
 modules.ids = (function()
 --- Packet ids that the capture tool wrote: proof where they repeat, and nothing where each is seen once.
 --
@@ -3489,42 +3775,22 @@ return M
 end)(modules.changes, modules.proof)
 
 modules.packets = (function(...)
---- Groups frames into packets: finds the packet of the last moments that a frame shows again.
---
--- At another hop, the same key and content soon after are the same packet. Each packet takes each hop's next
--- sighting in order, so a burst of packets with the same bytes is never merged. At the same hop, `again` judges.
+--- Groups frames into packets: each frame shows one of the last moments again, comes of one, or is a new one.
 
-local codes, path, changes, proof, memory_of, tally_of, again_of, ids_of, tcp, cut_of, nat_of = ...
+local codes, path, changes, proof, memory_of, tally_of, again_of, match_of, ids_of, tcp, cut_of, nat_of = ...
 
-local abs, byte, floor, max, min, pairs = math.abs, string.byte, math.floor, math.max, math.min, pairs
-local learn, mark_of, sub = path.learn, nat_of.mark, string.sub
+local abs, byte, max, pairs = math.abs, string.byte, math.max, pairs
+local learn, mark_of = path.learn, nat_of.mark
 
-local MOST_DISTANCE = 2 ^ 20 -- in frames, so that a body can remember two distances in one number
-local MOST_TRIES = 64 -- candidates looked at for one frame
 local SPAN = 16 -- bytes of content in a key; fewer once the capture turns out to be cut shorter
-
--- How long a step may take, as a multiple of the longest known lately, or in seconds (NEW_: a step never taken yet).
--- Up to LOOSE it is believed; only within TIGHT may a packet overtake one that waits beyond LOOSE and so seems lost.
-local LOOSE, LEAST_LOOSE, NEW_LOOSE = 3, 60e-6, 250e-6
-local TIGHT, LEAST_TIGHT, NEW_TIGHT = 1.5, 15e-6, 60e-6
-local MOST_SKIPS = 256 -- packets of a queue that a frame may rule out for its hop at once
-
-local MOMENT = again_of.MOMENT
 local SETTLED = 3e-3 -- seconds after which a hop shows a packet no more
-local DUE = 30e-6 -- seconds within which a hop mostly shows a packet again
-local MOST_AGAIN, MOST_JUDGED = 32, 16 -- packets with one key that a frame at their hop may show again; with its bytes
 local MOST_SIGHTINGS = 32 -- at one hop that are counted
 
-local SLOTS = memory_of.SLOTS
-local TTL = 4294967296 -- of `soft` of `key`
+local MOST_DISTANCE, SLOTS = match_of.MOST_DISTANCE, memory_of.SLOTS
 local TCP = 6
 local VERDICT, EVIDENCE, REWRITTEN = codes.verdict, codes.evidence, codes.rewritten
 
 local M = {}
-
-local function has_other_ttl(soft, earlier)
-  return soft ~= earlier and floor(soft / TTL) ~= floor(earlier / TTL)
-end
 
 --- A grouping of the frames of one capture.
 -- @param window longest time between two sightings of one packet, in seconds
@@ -3534,159 +3800,25 @@ function M.new(window)
   local slots, slot_of, find = memory.slots, memory.slot_of, memory.find
   local first_frame, first_time, last_frame = slots.first_frame, slots.first_time, slots.last_frame
   local last_time, keys, contents, softs = slots.last_time, slots.keys, slots.contents, slots.softs
-  local transports, cuts, headers, forms = slots.transports, slots.cuts, slots.headers, slots.forms
+  local transports, headers, forms = slots.transports, slots.headers, slots.forms
   local nodes, first_softs, classes, wholes = slots.nodes, slots.first_softs, slots.classes, slots.wholes
   local silent = slots.silent
   local flows, ids = tcp.new(), ids_of.new(slots, slot_of)
   local again = again_of.new(slots, tally, flows)
+  local matching = match_of.new(memory, tally, again, window)
   local segments, translations = cut_of.new(slots, window, slot_of), nat_of.new(slots, slot_of)
   local clock_time, clock_key = -math.huge, nil -- of the last frame
   local settled, next_settles = 0, -math.huge -- the last packet that has taught, or could have; when the next one came
 
   -- The last step, so that it can be undone: Wireshark's read filter dissects a frame before it counts.
   local undo_slot, undo_joined, undo_frame, undo_time, undo_node, undo_header, undo_form, undo_soft, undo_peak
-  local undo_queue, undo_hop, undo_taken, undo_class, undo_ident, undo_hit, undo_sighting, undo_hit_hop
-  local undo_ids, undo_flows, undo_segments -- whether they took part in it
-  local judged = 0 -- packets that the last frame was compared with by `again`
+  local undo_class, undo_ident, undo_hit, undo_sighting, undo_hit_hop
+  local undo_match, undo_ids, undo_flows, undo_segments -- whether they took part in it
 
   -- What the last step found: the caller reads it before the next one.
   local found = {}
   -- span: how many bytes of content a key must hold now.
   local grouping = { found = found, span = SPAN }
-
-  -- Whether a frame's bytes and time are those of a packet's next sighting.
-  local function fits(slot, number, time, content, cut, soft)
-    local known_content = contents[slot]
-    local known_soft = softs[slot]
-    if known_content ~= content then
-      local have, had = #content, #known_content
-      if have < had then
-        if not cut or sub(known_content, 1, have) ~= content then
-          return false
-        end
-      elseif had == have or not cuts[slot] or sub(content, 1, had) ~= known_content then
-        return false
-      end
-    end
-    local gap = time - last_time[slot]
-    if gap > window or -gap > window or number - first_frame[slot] >= MOST_DISTANCE then
-      return false
-    end
-    if soft ~= known_soft then
-      local ttl, known_ttl = floor(soft / TTL), floor(known_soft / TTL)
-      if ttl ~= known_ttl and (ttl > known_ttl) == (gap >= 0) then
-        return false -- a TTL never rises on the way
-      end
-      if cut and proof.differs_behind(keys[slot], transports[slot], soft, known_soft) then
-        return false
-      end
-    end
-    return true
-  end
-
-  -- The packet of a queue that a frame shows at a hop that is new to it: the first that waits, unless that seems lost.
-  local function search(queue, number, time, hop, content, cut, soft)
-    memory.prune(queue)
-    local index = max(queue.first, (queue.taken[hop] or 0) + 1)
-    local furthest = min(queue.last, index + MOST_SKIPS)
-    while index <= furthest do
-      local slot = queue[index] % SLOTS + 1
-      if time - last_time[slot] <= window and not nodes[slot].counts[hop] then
-        break
-      end
-      index = index + 1
-    end
-    queue.taken[hop] = index - 1 -- this hop's next sightings are of later packets
-    local first
-    for try = index, min(index + MOST_TRIES, queue.last) do
-      local slot = queue[try] % SLOTS + 1
-      if not nodes[slot].counts[hop] and fits(slot, number, time, content, cut, soft) then
-        local step = nodes[slot].next[hop]
-        local peak = step and step.peak
-        local took = abs(time - last_time[slot])
-        if took <= (peak and max(LOOSE * peak, LEAST_LOOSE) or NEW_LOOSE) then
-          local overtakes = first and took <= (peak and max(TIGHT * peak, LEAST_TIGHT) or NEW_TIGHT)
-          return overtakes and try or first or try
-        end
-        first = first or try
-      end
-    end
-    return first -- all wait long: the way has become slower
-  end
-
-  -- Whether the packet that last took a hop is to be seen there once more, before the next one is.
-  local function is_unfinished(slot, time, hop)
-    local node = nodes[slot]
-    return node.hop == hop
-      and classes[slot]
-      and tally.expects(classes[slot], hop, node.counts[hop] + 1, abs(time - last_time[slot]))
-  end
-
-  local function judge(slot, number, time, hop, key, content, soft, cut, header, transport, form)
-    if judged >= MOST_JUDGED or not classes[slot] or not fits(slot, number, time, content, cut, soft) then
-      return nil
-    end
-    judged = judged + 1
-    return again.judge(slot, time, hop, key, content, soft, transport, form, header)
-  end
-
-  -- The same for a queue and a hop that has recorded its packets: first those whose next sighting is due, then those
-  -- that wait longer, or were routed between.
-  local function search_again(queue, number, time, hop, key, content, soft, cut, header, transport, form)
-    memory.prune(queue)
-    local first, waits, lesson = max(queue.first, queue.last - MOST_AGAIN + 1), nil, nil
-    for at = first, queue.last do
-      local slot = queue[at] % SLOTS + 1
-      local gap = abs(time - last_time[slot])
-      if nodes[slot].counts[hop] and (gap <= MOMENT or has_other_ttl(soft, softs[slot])) then
-        if gap <= DUE and not has_other_ttl(soft, softs[slot]) then
-          local evidence, teaches = judge(slot, number, time, hop, key, content, soft, cut, header, transport, form)
-          lesson = teaches and slot
-          if evidence then
-            return slot, evidence, lesson
-          end
-        else
-          waits = waits or at
-        end
-      end
-    end
-    for at = waits or 1, waits and queue.last or 0 do
-      local slot = queue[at] % SLOTS + 1
-      local is_due = abs(time - last_time[slot]) <= DUE and not has_other_ttl(soft, softs[slot])
-      if nodes[slot].counts[hop] and not is_due then
-        local evidence, teaches = judge(slot, number, time, hop, key, content, soft, cut, header, transport, form)
-        lesson = teaches and slot
-        if evidence then
-          return slot, evidence, lesson
-        end
-      end
-    end
-    return nil, nil, lesson
-  end
-
-  -- The slot of the packet that a frame shows again; the evidence where its hop has recorded it already; the slot of
-  -- the packet that teaches by it, there also where the frame is not taken for it; whether no other could be meant.
-  local function match(entry, number, time, hop, key, content, soft, cut, header, transport, form)
-    if type(entry) == "number" then
-      local slot = slot_of(entry)
-      if not slot then
-        return nil
-      elseif nodes[slot].counts[hop] then
-        local evidence, teaches = judge(slot, number, time, hop, key, content, soft, cut, header, transport, form)
-        return evidence and slot, evidence, teaches and slot
-      end
-      return fits(slot, number, time, content, cut, soft) and slot or nil, nil, nil, true
-    end
-    undo_queue, undo_hop, undo_taken = entry, hop, entry.taken[hop]
-    local current = slot_of(entry[entry.taken[hop] or 0] or 0)
-    local unfinished = current and is_unfinished(current, time, hop)
-    local index = not unfinished and search(entry, number, time, hop, content, cut, soft)
-    if index then
-      entry.taken[hop] = index
-      return slot_of(entry[index]), nil, nil, index == entry.last
-    end
-    return search_again(entry, number, time, hop, key, content, soft, cut, header, transport, form)
-  end
 
   local function join(slot, number, time, hop, header, form, soft, evidence, alone)
     local earlier = nodes[slot]
@@ -3856,8 +3988,7 @@ function M.new(window)
   -- @param tag     nil, or what the capture tool calls the packet: equal for equal packets
   -- @return the node of its path; what else was found stands in `found` until the next step
   function grouping.step(number, time, hop, key, content, soft, cut, header, transport, form, tag)
-    undo_queue, undo_class, undo_hit = nil, nil, nil
-    judged = 0
+    undo_match, undo_class, undo_hit = false, nil, nil
     local before = time - SETTLED - 2 * memory.disorder
     if before > next_settles then
       settle(before)
@@ -3873,8 +4004,9 @@ function M.new(window)
       evidence = slot and EVIDENCE["packet-id"]
     end
     if entry and not slot and not (tag and ids.are_believed()) then
+      undo_match = true
       slot, evidence, lesson, alone =
-        match(entry, number, time, hop, key, content, soft, cut, header, transport, form)
+        matching.find(entry, number, time, hop, key, content, soft, cut, header, transport, form)
       is_equal = true
       if lesson then
         count_sighting(lesson, hop, slot and abs(time - last_time[slot]))
@@ -3926,7 +4058,7 @@ function M.new(window)
 
   --- Takes a frame that cannot be grouped, for want of a time.
   function grouping.alone(number, hop)
-    undo_slot, undo_queue = nil, nil
+    undo_slot = nil
     found.verdict, found.evidence, found.rewritten = VERDICT.original, EVIDENCE.none, 0
     found.packet, found.previous, found.delta, found.elapsed, found.segment_of = number, nil, nil, nil, nil
     return paths:step(nil, hop)
@@ -3943,8 +4075,8 @@ function M.new(window)
     if not slot then
       return
     end
-    if judged > 0 then
-      again.undo()
+    if undo_match then
+      matching.undo()
     end
     if undo_ids then
       ids.undo()
@@ -3968,10 +4100,7 @@ function M.new(window)
     if undo_hit then
       tally.unhit(undo_hit, undo_hit_hop, undo_sighting)
     end
-    if undo_queue then
-      undo_queue.taken[undo_hop] = undo_taken
-    end
-    undo_slot, undo_queue = nil, nil
+    undo_slot = nil
   end
 
   --- Makes keys hold no more than `to` bytes of content, those of the packets known so far too: copies that were cut at
@@ -3987,7 +4116,7 @@ function M.new(window)
 end
 
 return M
-end)(modules.codes, modules.path, modules.changes, modules.proof, modules.memory, modules.tally, modules.again, modules.ids, modules.tcp, modules.cut, modules.nat)
+end)(modules.codes, modules.path, modules.changes, modules.proof, modules.memory, modules.tally, modules.again, modules.match, modules.ids, modules.tcp, modules.cut, modules.nat)
 
 modules.engine = (function(...)
 --- The engine: takes the frames of a capture one by one and says what each one is.
@@ -4030,8 +4159,11 @@ local NO_INTERFACE = "no interface (from a pcap file)"
 
 -- The direction that a tool noted, where it can be believed: that of a NIC in a trace of netsh or NetEvent. In one of
 -- pktmon, all packets have the same; at a vmSwitch's port it is the way through the switch, not through the host.
+-- `pywnv convert` writes true ones: at the NICs that lead out of the host they are the host's.
 local function noted_direction(place, read, flags, tag)
-  if place.nic_type or place.driver or read and read.nic_type then
+  if place.component_id then
+    return (direction.is_outer(place) or place.driver == "netvsc.sys") and DIRECTION_OF_FLAGS[flags] or nil
+  elseif place.nic_type or place.driver or read and read.nic_type then
     return nil
   elseif read and read.pid or place.ifindex and not tag then
     return DIRECTION_OF_FLAGS[flags]

@@ -6,6 +6,7 @@ import signal
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from pywnv.topology import Topology
 
 LONGEST_WINDOW = 3600  # seconds
+FILE_WIDTH = 100  # columns of text that goes to no terminal
 FORMAT_OF_SUFFIX = {
     ".jsonl": Format.JSONL,
     ".ndjson": Format.JSONL,
@@ -108,10 +110,24 @@ def _load(topology_file: Path | None) -> Topology | None:
     return load(topology_file)
 
 
+@contextmanager
+def _opened(capture: Path, progress: Callable[[int], None]) -> Iterator[Path]:
+    """A capture as all commands read it: of a Windows trace, the pcapng."""
+    from pywnv.capture.etl import is_trace
+
+    if not is_trace(capture):
+        yield capture
+        return
+    from pywnv.convert import as_pcapng
+
+    with as_pcapng(capture, progress=progress, warn=_warn) as path:
+        yield path
+
+
 @app.command()
 def annotate(
     capture: Annotated[
-        Path, typer.Argument(help="pcapng or pcap, also gzipped; any format with --engine tshark; - is stdin.")
+        Path, typer.Argument(help="pcapng, pcap, also gzipped, or .etl; any format with --engine tshark; - is stdin.")
     ],
     output: Annotated[Path, typer.Option("-o", "--output", help="File to write; - is stdout.")] = STDOUT,
     output_format: Annotated[
@@ -136,9 +152,9 @@ def annotate(
     if output_format is None:
         output_format = FORMAT_OF_SUFFIX.get(output.suffix, Format.CSV)
     window = _checked(window)
-    with _progress(capture, wanted=_is_quiet(output)) as progress:
+    with _progress(capture, wanted=_is_quiet(output)) as progress, _opened(capture, progress) as opened:
         pieces = rows(
-            capture,
+            opened,
             output_format=output_format,
             engine=engine,
             window=window,
@@ -152,7 +168,7 @@ def annotate(
 
 @app.command()
 def dedup(
-    capture: Annotated[Path, typer.Argument(help="pcapng or pcap, also gzipped.")],
+    capture: Annotated[Path, typer.Argument(help="pcapng, pcap, also gzipped, or .etl.")],
     output: Annotated[Path, typer.Option("-o", "--output", help="pcapng to write; - is stdout.")],
     keep: Annotated[
         str,
@@ -168,8 +184,8 @@ def dedup(
     """
     from pywnv.dedup import Dedup
 
-    once = Dedup(capture, keep=keep, window=_checked(window), topology=_load(topology_file), warn=_warn)
-    with _progress(capture, wanted=_is_quiet(output), passes=2) as progress:
+    with _progress(capture, wanted=_is_quiet(output), passes=2) as progress, _opened(capture, progress) as opened:
+        once = Dedup(opened, keep=keep, window=_checked(window), topology=_load(topology_file), warn=_warn)
         _write(once.pieces(progress), output, force=force, source=capture)
     left = sum(once.left_out.values())
     kinds = ", ".join(f"{count} {name}" for name, count in sorted(once.left_out.items()))
@@ -177,9 +193,34 @@ def dedup(
 
 
 @app.command()
+def inspect(
+    capture: Annotated[Path, typer.Argument(help="A capture, in any format that annotate takes.")],
+    as_json: Annotated[bool, typer.Option("--json", help="For programs.")] = False,
+    engine: Annotated[Engine | None, typer.Option(help="As for annotate.")] = None,
+    topology_file: TopologyFile = None,
+) -> None:
+    """Show which tool wrote a capture, its hops and drops, what is missing, and how to capture it better.
+
+    Example: pywnv inspect host.pcapng
+    """
+    from rich.console import Console
+
+    from pywnv import inspect as inspection
+
+    with _progress(capture, wanted=True) as progress, _opened(capture, progress) as opened:
+        report = inspection.inspect(opened, engine=engine, topology=_load(topology_file), progress=progress)
+    report = replace(report, capture=str(capture))
+    if as_json:
+        typer.echo(inspection.as_json(report), nl=False)
+    else:
+        inspection.render(report, Console(width=None if sys.stdout.isatty() else FILE_WIDTH))
+
+
+@app.command()
 def explain(
-    capture: Annotated[Path, typer.Argument(help="pcapng or pcap, also gzipped.")],
+    capture: Annotated[Path, typer.Argument(help="pcapng, pcap, also gzipped, or .etl.")],
     frames: Annotated[list[int], typer.Argument(min=1, metavar="FRAME [FRAME]", help="One frame, or two to compare.")],
+    topology_file: TopologyFile = None,
 ) -> None:
     """Show the path of a frame's packet; for two frames, why they are or are not the same packet.
 
@@ -189,8 +230,32 @@ def explain(
 
     if len(frames) > 2 or len(set(frames)) != len(frames):
         raise UsageError(f"explain: takes one frame or two different ones, not {' '.join(map(str, frames))}")
-    for line in lines_of(capture, tuple(frames), _warn):
-        typer.echo(line)
+    with _opened(capture, lambda _: None) as opened:
+        for line in lines_of(opened, tuple(frames), _warn, topology=_load(topology_file)):
+            typer.echo(line)
+
+
+@app.command()
+def convert(
+    trace: Annotated[
+        Path, typer.Argument(help="A Windows trace (.etl) of pktmon, netsh trace or NetEvent; - is stdin.")
+    ],
+    output: Annotated[Path, typer.Option("-o", "--output", help="pcapng to write; - is stdout.")],
+    force: Annotated[bool, typer.Option("--force", help="Replace an existing output.")] = False,
+) -> None:
+    """Write a Windows trace as pcapng, with its hops, drops and events; needs pywnv[etl].
+
+    Example: pywnv convert pktmon.etl -o pktmon.pcapng
+    """
+    from pywnv.convert import convert as write_pcapng
+
+    with (
+        _progress(trace, wanted=True) as progress,
+        whole_file(output, force=force, source=trace) as file,
+    ):
+        done = write_pcapng(trace, file, progress=progress, warn=_warn)
+    words = f"{done.packets} packets, {done.drops} of them dropped, {done.events} events"
+    typer.echo(f"{words}; {done.skipped} events without an id left out" if done.skipped else words, err=True)
 
 
 @app.command()
@@ -212,6 +277,121 @@ def generate(
         raise typer.Exit(Exit.DIFFERENT if old else Exit.OK)
     for path in write(generated_for(topology, host) if topology else generated(), folder):
         typer.echo(path)
+
+
+TsharkOption = Annotated[
+    str | None, typer.Option("--tshark", help="The tshark beside the Wireshark that is meant. Default: that in PATH.")
+]
+
+
+@app.command()
+def install(
+    tshark: TsharkOption = None,
+    topology_file: TopologyFile = None,
+    deinterlace: Annotated[
+        bool | None,
+        typer.Option(help="Profiles keep the TCP of each interface apart; costs CPU. Default: from Wireshark 4.4 on."),
+    ] = None,
+    force: Annotated[bool, typer.Option("--force", help="Replace files of the same names, whoever made them.")] = False,
+) -> None:
+    """Put the plugin and the profiles where Wireshark finds them, and check that they load.
+
+    Example: pywnv install
+    """
+    from pywnv import install as installing
+    from pywnv.folders import find_folders
+    from pywnv.probe import tell_version
+    from pywnv.wireshark import find_tshark
+
+    tshark = tshark or find_tshark()
+    outcome = installing.install(
+        tshark,
+        tell_version(tshark),
+        find_folders(tshark),
+        topology=_load(topology_file),
+        deinterlace=deinterlace,
+        force=force,
+    )
+    for path in outcome.done:
+        typer.echo(path)
+    for path in outcome.kept:
+        _warn(f"{path}: left as you changed it; --force replaces it")
+    for path in outcome.others:
+        _warn(f"{path}: the plugin is here too, and only one of them counts: delete this one")
+    typer.echo("Start Wireshark anew and choose the profile WNV at the lower right.", err=True)
+
+
+@app.command()
+def uninstall(tshark: TsharkOption = None) -> None:
+    """Remove exactly what install has put; what you changed since stays.
+
+    Example: pywnv uninstall
+    """
+    from pywnv import install as installing
+    from pywnv.errors import WiresharkError
+    from pywnv.folders import find_folders, usual_folders
+    from pywnv.wireshark import find_tshark
+
+    try:
+        folders = find_folders(tshark or find_tshark())
+    except WiresharkError:
+        if tshark:
+            raise
+        folders = usual_folders()  # Wireshark went first
+    outcome = installing.uninstall(folders)
+    if outcome is None:
+        typer.echo(f"{folders.config}: pywnv has installed nothing here", err=True)
+        return
+    for path in outcome.done:
+        typer.echo(path)
+    for path in outcome.kept:
+        _warn(f"{path}: left, as you changed it")
+
+
+@app.command()
+def doctor(tshark: TsharkOption = None) -> None:
+    """Say what is wrong with Wireshark, plugin and profiles, and what to type; exit 1 where something is.
+
+    Example: pywnv doctor
+    """
+    from pywnv.doctor import Finding, examine
+    from pywnv.errors import WiresharkError
+    from pywnv.probe import GET_WIRESHARK
+    from pywnv.wireshark import find_tshark
+
+    wrong = False
+    try:
+        findings = examine(tshark or find_tshark())
+    except WiresharkError as error:
+        findings = iter([Finding(str(error).partition(";")[0], GET_WIRESHARK)])
+    for finding in findings:
+        typer.echo(f"{'wrong' if finding.remedy else 'ok':<6} {finding.words}")
+        if finding.remedy:
+            wrong = True
+            typer.echo(f"       do: {finding.remedy}")
+    raise typer.Exit(Exit.DIFFERENT if wrong else Exit.OK)
+
+
+profile_app = typer.Typer(help="Wireshark profiles as files.", no_args_is_help=True)
+app.add_typer(profile_app, name="profile")
+
+
+@profile_app.command()
+def export(
+    output: Annotated[Path, typer.Argument(metavar="OUT.zip", help="File to write; - is stdout.")],
+    deinterlace: Annotated[
+        bool, typer.Option("--deinterlace", help="Keep the TCP of each interface apart: for Wireshark 4.4 and newer.")
+    ] = False,
+    force: Annotated[bool, typer.Option("--force", help="Replace an existing output.")] = False,
+) -> None:
+    """Write the profiles as a zip for Edit > Configuration Profiles > Import.
+
+    Example: pywnv profile export wnv-profiles.zip
+    """
+    from pywnv.export import profiles_zip
+
+    with whole_file(output, force=force) as file:
+        file.write(profiles_zip(deinterlace=deinterlace))
 
 
 def _end(number: int, _: object) -> None:

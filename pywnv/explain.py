@@ -13,9 +13,11 @@ from pywnv.generate import template_text
 
 if TYPE_CHECKING:
     from pywnv.batch import Watch
+    from pywnv.topology import Topology
 
 REACH = 2**20  # frames: the engine joins nothing over more
 MOMENT = 1e-3  # seconds in which a hop shows a packet again; templates/engine/again.lua
+Warn = Callable[[str], None]  # is told what the user should know of the capture, in one line
 Row = dict[str, Any]  # of `annotate --format jsonl`
 
 EVIDENCE = {
@@ -64,7 +66,7 @@ class Pair:
     learned: tuple[tuple[float, float], ...]
 
 
-def sightings(capture: Path, frame: int, warn: Callable[[str], None] = lambda _: None) -> list[Row]:
+def sightings(capture: Path, frame: int, warn: Warn = lambda _: None, *, topology: Topology | None = None) -> list[Row]:
     """The rows of all frames that show the packet of a frame, in file order.
 
     Raises:
@@ -72,13 +74,16 @@ def sightings(capture: Path, frame: int, warn: Callable[[str], None] = lambda _:
         UsageError: there is no such frame.
     """
     # Twice through the file, rather than all its rows in memory.
-    (row,) = _rows(capture, {frame}, warn)
+    (row,) = _rows(capture, {frame}, warn, topology)
     if row["packet"] is None:
         return [row]
-    return [found for found in _walk(capture, frame + REACH, warn) if found["packet"] == row["packet"]]
+    rows = _walk(capture, frame + REACH, warn, topology)
+    return [found for found in rows if found["packet"] == row["packet"]]
 
 
-def compare(capture: Path, first: int, second: int, warn: Callable[[str], None] = lambda _: None) -> Pair:
+def compare(
+    capture: Path, first: int, second: int, warn: Warn = lambda _: None, *, topology: Topology | None = None
+) -> Pair:
     """Compares two frames.
 
     Raises:
@@ -93,7 +98,7 @@ def compare(capture: Path, first: int, second: int, warn: Callable[[str], None] 
         return eyes[0][b"engine"]
 
     first, second = sorted((first, second))
-    one, other = _rows(capture, {first, second}, warn, watch)
+    one, other = _rows(capture, {first, second}, warn, topology, watch)
     for row in (one, other):
         if row["packet"] is None:
             raise UsageError(f"{capture}: frame {row['frame']} is no packet")
@@ -106,7 +111,7 @@ def compare(capture: Path, first: int, second: int, warn: Callable[[str], None] 
     return Pair((one, other), eyes[0][b"gap"](first, second), difference, eyes[0][b"window"], learned)
 
 
-def _walk(capture: Path, last: int, warn: Callable[[str], None], watch: Watch | None = None) -> Iterator[Row]:
+def _walk(capture: Path, last: int, warn: Warn, topology: Topology | None, watch: Watch | None = None) -> Iterator[Row]:
     """The rows of a capture, up to a frame."""
     from pywnv import sinks
     from pywnv.batch import annotate
@@ -115,7 +120,10 @@ def _walk(capture: Path, last: int, warn: Callable[[str], None], watch: Watch | 
     if capture == STDIN:
         raise UsageError("explain: reads the capture twice, so it takes a file, not stdin")
     with open_capture(capture) as opened:
-        for piece in annotate(opened, sink=sinks.jsonl, window=None, progress=lambda _: None, warn=warn, watch=watch):
+        pieces = annotate(
+            opened, sink=sinks.jsonl, window=None, progress=lambda _: None, warn=warn, topology=topology, watch=watch
+        )
+        for piece in pieces:
             for line in piece.splitlines():
                 row: Row = json.loads(line)
                 yield row
@@ -123,10 +131,12 @@ def _walk(capture: Path, last: int, warn: Callable[[str], None], watch: Watch | 
                     return
 
 
-def _rows(capture: Path, frames: set[int], warn: Callable[[str], None], watch: Watch | None = None) -> list[Row]:
+def _rows(
+    capture: Path, frames: set[int], warn: Warn, topology: Topology | None, watch: Watch | None = None
+) -> list[Row]:
     """The rows of some frames."""
     number, found = 0, []
-    for row in _walk(capture, max(frames), warn, watch):
+    for row in _walk(capture, max(frames), warn, topology, watch):
         number = row["frame"]
         if number in frames:
             found.append(row)
@@ -203,7 +213,7 @@ def _one_hop(pair: Pair, *, joined: bool, gap: float) -> list[str]:
     return lines
 
 
-def explain(capture: Path, frames: tuple[int, ...], warn: Callable[[str], None]) -> Iterator[str]:
+def explain(capture: Path, frames: tuple[int, ...], warn: Warn, *, topology: Topology | None = None) -> Iterator[str]:
     """Explains one frame or two, for people.
 
     Yields:
@@ -214,10 +224,10 @@ def explain(capture: Path, frames: tuple[int, ...], warn: Callable[[str], None])
         UsageError: there is no such frame.
     """
     if len(frames) == 2:
-        yield from reasons(compare(capture, *frames, warn=warn))
+        yield from reasons(compare(capture, *frames, warn, topology=topology))
     shown: set[int] = set()
     for frame in frames:
-        rows = sightings(capture, frame, warn)
+        rows = sightings(capture, frame, warn, topology=topology)
         packet = rows[0]["packet"]
         if packet is None:
             yield f"Frame {frame} is no packet."

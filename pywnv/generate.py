@@ -15,6 +15,7 @@ from pywnv.errors import OutputError
 from pywnv.profile import PROFILES, Profile
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from importlib.resources.abc import Traversable
 
     from jinja2 import Environment
@@ -25,7 +26,17 @@ TITLE = "Windows Network Virtualization"
 
 LONGEST_NAME = 60  # of a host, in names of files
 
-PROFILE_FILES = ("preferences", "recent", "colorfilters", "dfilter_buttons")
+# The files of a profile, each with the part of a profile that it shows: without that, it is not there.
+PROFILE_FILES = {
+    "preferences": "columns",
+    "recent": "columns",
+    "colorfilters": "rules",
+    "dfilter_buttons": "buttons",
+    "dfilter_macros": "macros",
+    "dmacros": "macros",
+    "io_graphs": "graphs",
+    "profile_settings": "switch",
+}
 
 # By a field's type; the others are whole numbers.
 PYTHON_TYPES = {"bool": "bool", "string": "str", "relative_time": "float"}
@@ -49,11 +60,12 @@ ENGINE = (
     ("memory", ()),
     ("tally", ()),
     ("again", ("codes", "link", "proof")),
+    ("match", ("proof", "memory", "again")),
     ("ids", ()),
     ("tcp", ("proof",)),
     ("cut", ("proof",)),
     ("nat", ("changes", "proof")),
-    ("packets", ("codes", "path", "changes", "proof", "memory", "tally", "again", "ids", "tcp", "cut", "nat")),
+    ("packets", ("codes", "path", "changes", "proof", "memory", "tally", "again", "match", "ids", "tcp", "cut", "nat")),
     ("engine", ("codes", "key", "hop", "packets", "note", "record", "facts", "direction", "topology")),
 )
 
@@ -122,9 +134,12 @@ def engine_lua(topology: Topology | None = None) -> str:
         topology: what the user knows of the host, or None.
     """
     from pywnv import drops
-    from pywnv.topology import Topology
-    from pywnv.topology import lua as topology_lua
 
+    known = "{}"
+    if topology:
+        from pywnv.topology import lua as topology_lua  # needs pydantic, which takes its time
+
+        known = topology_lua(topology)
     codes = {
         "verdict": fields.VERDICTS,
         "evidence": fields.EVIDENCE,
@@ -133,7 +148,7 @@ def engine_lua(topology: Topology | None = None) -> str:
         "direction": fields.DIRECTIONS,
         "event": fields.EVENTS,
     }
-    tables = {"drops": drops.lua(), "topology": topology_lua(topology or Topology())}
+    tables = {"drops": drops.lua(), "topology": known}
     modules = [(name, needs, template_text(f"engine/{name}.lua")) for name, needs in ENGINE]
     return render("engine.lua.j2", codes=codes, tables=tables, modules=modules)
 
@@ -155,10 +170,20 @@ def plugin_lua(topology: Topology | None = None) -> str:
     )
 
 
-def _profile(profile: Profile) -> dict[str, str]:
+def profile_texts(profiles: Iterable[Profile] = PROFILES, *, deinterlace: bool = False) -> dict[str, str]:
+    """The files of the profiles: their paths below the folder of profiles, and their texts.
+
+    Args:
+        profiles: which ones.
+        deinterlace: whether Wireshark keeps the conversations of each interface apart; 4.4 and newer know how.
+    """
     return {
-        f"profiles/{profile.name}/{name}": render(f"profile/{name}.j2", profile=profile, version=__version__)
-        for name in PROFILE_FILES
+        f"{profile.name}/{name}": render(
+            f"profile/{name}.j2", profile=profile, version=__version__, deinterlace=deinterlace
+        )
+        for profile in profiles
+        for name, part in PROFILE_FILES.items()
+        if getattr(profile, part)
     }
 
 
@@ -171,9 +196,7 @@ def generated() -> dict[str, str]:
     texts["docs/drops.md"] = render("drops.md.j2", table=drops.table(), sections=drops.sections(), version=__version__)
     texts["docs/topology.schema.json"] = topology.schema()
     texts["pywnv/annotation.py"] = render("annotation.py.j2", fields=fields.FIELDS, types=PYTHON_TYPES)
-    for profile in PROFILES:
-        texts |= _profile(profile)
-    return texts
+    return texts | {f"profiles/{name}": text for name, text in profile_texts().items()}
 
 
 def generated_for(topology: Topology, name: str) -> dict[str, str]:
@@ -185,9 +208,8 @@ def generated_for(topology: Topology, name: str) -> dict[str, str]:
     """
     safe = re.sub(r"[^A-Za-z0-9]+", "_", name).strip("_")[:LONGEST_NAME] or "host"  # Wireshark loads no a.b.lua
     texts = {f"lua/wnv_{safe}.lua": plugin_lua(topology)}
-    for profile in PROFILES:
-        texts |= _profile(replace(profile, name=f"{profile.name} {safe}"))
-    return texts
+    profiles = [replace(profile, name=f"{profile.name} {safe}") for profile in PROFILES]
+    return texts | {f"profiles/{name}": text for name, text in profile_texts(profiles).items()}
 
 
 def write(texts: dict[str, str], folder: Path) -> list[Path]:

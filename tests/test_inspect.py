@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pcapng_blocks as ng
 import pytest
+from command import run
 from conftest import CAPTURES, PROJECT
 from rich.console import Console
 from test_fingerprint import SNAP, TICK, VM_PORT, etl, program
@@ -157,7 +158,7 @@ def test_one_interface(tmp_path: Path) -> None:
     assert looked(tmp_path, ng.pcap([(5, 5, ng.ethernet())])) == ["other places in the host"]
     report = inspect(DEEP_DIVE / "lbfo-psping-etl2pcap.pcapng")
     assert whats(report) == ["hops, drops and packet ids"]
-    assert report.findings[0].commands == (missing.PKTMON_CONVERT,)
+    assert report.findings[0].commands == (missing.PYWNV_CONVERT,)
 
 
 def test_no_ports(tmp_path: Path) -> None:
@@ -202,7 +203,7 @@ def test_no_packets(tmp_path: Path) -> None:
     path.write_bytes(ng.section())
     (finding,) = inspect(path).findings
     assert "before 1.12" in finding.what
-    assert finding.commands == (missing.PKTMON_CONVERT,)
+    assert finding.commands == (missing.PYWNV_CONVERT,)
     assert looked(tmp_path, program("Dumpcap (Wireshark) 4.4.1") + ng.interface("eth0")) == ["packets"]
 
 
@@ -322,3 +323,16 @@ def test_public_captures(name: str, tool_name: str | None, packets: int, share: 
     report = inspect(PUBLIC / name)
     assert (report.tool.name, report.packets, report.duplicate_share) == (tool_name, packets, share)
     assert shown(report)
+
+
+def test_the_command() -> None:
+    capture = CAPTURES / "deep-dive" / "acl-drop-pspkt.pcapng"
+    done = run("inspect", capture)
+    assert (done.returncode, done.stderr) == (0, b"")
+    assert "12 Failed security policy" in done.stdout.decode()
+    done = run("inspect", "--json", capture, "--topology", CAPTURES / "deep-dive" / "contoso01.toml")
+    assert (done.returncode, done.stderr) == (0, b"")
+    assert json.loads(done.stdout)["drops"][0]["reason"] == 12
+    done = run("inspect", "none.pcapng")
+    assert (done.returncode, done.stdout) == (2, b"")
+    assert done.stderr == b"pywnv: none.pcapng: No such file or directory\n"

@@ -6,6 +6,7 @@ import json
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from pywnv.capture.source import STDIN
 from pywnv.errors import UsageError
@@ -15,6 +16,9 @@ from pywnv.inspect.missing import Finding, findings
 from pywnv.inspect.show import render
 from pywnv.inspect.tally import Drop, Hop, Tally
 from pywnv.rows import Engine, Format, rows
+
+if TYPE_CHECKING:
+    from pywnv.topology import Topology
 
 __all__ = ["Drop", "Finding", "Hop", "Report", "Tool", "as_json", "inspect", "render"]
 
@@ -56,6 +60,7 @@ def inspect(
     capture: Path,
     *,
     engine: Engine | None = None,
+    topology: Topology | None = None,
     progress: Callable[[int], None] = lambda _: None,
 ) -> Report:
     """Looks through a capture.
@@ -63,6 +68,7 @@ def inspect(
     Args:
         capture: a file that `rows.rows` takes, but not stdin: it is read twice.
         engine: which body of the engine decides.
+        topology: what the user knows of the host.
         progress: is told how many bytes of the file have been read.
 
     Raises:
@@ -78,7 +84,8 @@ def inspect(
     def warn(words: str) -> None:
         warnings.append(words.removeprefix(f"{capture}: "))
 
-    for piece in rows(capture, output_format=Format.JSONL, engine=engine, progress=progress, warn=warn):
+    pieces = rows(capture, output_format=Format.JSONL, engine=engine, topology=topology, progress=progress, warn=warn)
+    for piece in pieces:
         for row in json.loads(b"[" + piece.rstrip().replace(b"\n", b",") + b"]"):  # faster than line by line
             tally.add(row)
     traits = fingerprint.scan(capture)

@@ -10,13 +10,14 @@ local engine, bytes, sink, on_block = ...
 
 local row, finish = sink.row, sink.finish
 
-local floor, format = math.floor, string.format
+local byte, floor, format = string.byte, math.floor, string.format
 local little32, big32, little16, big16 = bytes.little32, bytes.big32, bytes.little16, bytes.big16
 
 local SECTION, SIMPLE_PACKET, OLD_PACKET, PACKET = 0x0a0d0d0a, 3, 2, 6
 local LITTLE, BIG = 0x1a2b3c4d, 0x4d3c2b1a -- the byte-order magic, read as little-endian
 local JOURNAL = 9
 local OPT_END, OPT_COMMENT, OPT_FLAGS, OPT_PACKET_ID, OPT_VERDICT = 0, 1, 2, 5, 7
+local XDP = 2 -- what kind of verdict it is
 local XDP_DROP = { [false] = "\2\1\0\0\0\0\0\0\0", [true] = "\2\0\0\0\0\0\0\0\1" } -- by whether it is big-endian
 local LARGEST_BLOCK = 16 * 1024 * 1024 -- as Wireshark
 local NANO = 1000000000
@@ -111,7 +112,9 @@ local function note(block, interface, seconds, nanos, node, said_of_event, near)
   blocks[count] = block * order
   numbers[count], seconds_of[count], nanos_of[count] = number, seconds or false, nanos or 0
   interfaces_of[count], nodes[count] = interface and interface.id or false, node or false
-  events[count], nears[count] = said_of_event or false, near or false
+  if not node then
+    events[count], nears[count] = said_of_event or false, near or false
+  end
 end
 
 -- The time of a frame as Wireshark's Lua gives it, so that both bodies get the same double.
@@ -185,8 +188,8 @@ local function read_options(buf, at, stop, wants)
       flags = flags or read32(buf, at + 4)
     elseif code == OPT_PACKET_ID and size == 8 and wants.id then
       tag = tag or buf:sub(at + 4, last)
-    elseif code == OPT_VERDICT and wants.verdict then
-      verdict = verdict or buf:sub(at + 4, last) == dropped
+    elseif code == OPT_VERDICT and size == 9 and byte(buf, at + 4) == XDP and verdict == nil and wants.verdict then
+      verdict = buf:sub(at + 4, last) == dropped
     end
     at = last + 1 + -size % 4
   end

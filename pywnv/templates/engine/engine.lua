@@ -38,8 +38,11 @@ local NO_INTERFACE = "no interface (from a pcap file)"
 
 -- The direction that a tool noted, where it can be believed: that of a NIC in a trace of netsh or NetEvent. In one of
 -- pktmon, all packets have the same; at a vmSwitch's port it is the way through the switch, not through the host.
+-- `pywnv convert` writes true ones: at the NICs that lead out of the host they are the host's.
 local function noted_direction(place, read, flags, tag)
-  if place.nic_type or place.driver or read and read.nic_type then
+  if place.component_id then
+    return (direction.is_outer(place) or place.driver == "netvsc.sys") and DIRECTION_OF_FLAGS[flags] or nil
+  elseif place.nic_type or place.driver or read and read.nic_type then
     return nil
   elseif read and read.pid or place.ifindex and not tag then
     return DIRECTION_OF_FLAGS[flags]

@@ -1,39 +1,19 @@
---- Groups frames into packets: finds the packet of the last moments that a frame shows again.
---
--- At another hop, the same key and content soon after are the same packet. Each packet takes each hop's next
--- sighting in order, so a burst of packets with the same bytes is never merged. At the same hop, `again` judges.
+--- Groups frames into packets: each frame shows one of the last moments again, comes of one, or is a new one.
 
-local codes, path, changes, proof, memory_of, tally_of, again_of, ids_of, tcp, cut_of, nat_of = ...
+local codes, path, changes, proof, memory_of, tally_of, again_of, match_of, ids_of, tcp, cut_of, nat_of = ...
 
-local abs, byte, floor, max, min, pairs = math.abs, string.byte, math.floor, math.max, math.min, pairs
-local learn, mark_of, sub = path.learn, nat_of.mark, string.sub
+local abs, byte, max, pairs = math.abs, string.byte, math.max, pairs
+local learn, mark_of = path.learn, nat_of.mark
 
-local MOST_DISTANCE = 2 ^ 20 -- in frames, so that a body can remember two distances in one number
-local MOST_TRIES = 64 -- candidates looked at for one frame
 local SPAN = 16 -- bytes of content in a key; fewer once the capture turns out to be cut shorter
-
--- How long a step may take, as a multiple of the longest known lately, or in seconds (NEW_: a step never taken yet).
--- Up to LOOSE it is believed; only within TIGHT may a packet overtake one that waits beyond LOOSE and so seems lost.
-local LOOSE, LEAST_LOOSE, NEW_LOOSE = 3, 60e-6, 250e-6
-local TIGHT, LEAST_TIGHT, NEW_TIGHT = 1.5, 15e-6, 60e-6
-local MOST_SKIPS = 256 -- packets of a queue that a frame may rule out for its hop at once
-
-local MOMENT = again_of.MOMENT
 local SETTLED = 3e-3 -- seconds after which a hop shows a packet no more
-local DUE = 30e-6 -- seconds within which a hop mostly shows a packet again
-local MOST_AGAIN, MOST_JUDGED = 32, 16 -- packets with one key that a frame at their hop may show again; with its bytes
 local MOST_SIGHTINGS = 32 -- at one hop that are counted
 
-local SLOTS = memory_of.SLOTS
-local TTL = 4294967296 -- of `soft` of `key`
+local MOST_DISTANCE, SLOTS = match_of.MOST_DISTANCE, memory_of.SLOTS
 local TCP = 6
 local VERDICT, EVIDENCE, REWRITTEN = codes.verdict, codes.evidence, codes.rewritten
 
 local M = {}
-
-local function has_other_ttl(soft, earlier)
-  return soft ~= earlier and floor(soft / TTL) ~= floor(earlier / TTL)
-end
 
 --- A grouping of the frames of one capture.
 -- @param window longest time between two sightings of one packet, in seconds
@@ -43,159 +23,25 @@ function M.new(window)
   local slots, slot_of, find = memory.slots, memory.slot_of, memory.find
   local first_frame, first_time, last_frame = slots.first_frame, slots.first_time, slots.last_frame
   local last_time, keys, contents, softs = slots.last_time, slots.keys, slots.contents, slots.softs
-  local transports, cuts, headers, forms = slots.transports, slots.cuts, slots.headers, slots.forms
+  local transports, headers, forms = slots.transports, slots.headers, slots.forms
   local nodes, first_softs, classes, wholes = slots.nodes, slots.first_softs, slots.classes, slots.wholes
   local silent = slots.silent
   local flows, ids = tcp.new(), ids_of.new(slots, slot_of)
   local again = again_of.new(slots, tally, flows)
+  local matching = match_of.new(memory, tally, again, window)
   local segments, translations = cut_of.new(slots, window, slot_of), nat_of.new(slots, slot_of)
   local clock_time, clock_key = -math.huge, nil -- of the last frame
   local settled, next_settles = 0, -math.huge -- the last packet that has taught, or could have; when the next one came
 
   -- The last step, so that it can be undone: Wireshark's read filter dissects a frame before it counts.
   local undo_slot, undo_joined, undo_frame, undo_time, undo_node, undo_header, undo_form, undo_soft, undo_peak
-  local undo_queue, undo_hop, undo_taken, undo_class, undo_ident, undo_hit, undo_sighting, undo_hit_hop
-  local undo_ids, undo_flows, undo_segments -- whether they took part in it
-  local judged = 0 -- packets that the last frame was compared with by `again`
+  local undo_class, undo_ident, undo_hit, undo_sighting, undo_hit_hop
+  local undo_match, undo_ids, undo_flows, undo_segments -- whether they took part in it
 
   -- What the last step found: the caller reads it before the next one.
   local found = {}
   -- span: how many bytes of content a key must hold now.
   local grouping = { found = found, span = SPAN }
-
-  -- Whether a frame's bytes and time are those of a packet's next sighting.
-  local function fits(slot, number, time, content, cut, soft)
-    local known_content = contents[slot]
-    local known_soft = softs[slot]
-    if known_content ~= content then
-      local have, had = #content, #known_content
-      if have < had then
-        if not cut or sub(known_content, 1, have) ~= content then
-          return false
-        end
-      elseif had == have or not cuts[slot] or sub(content, 1, had) ~= known_content then
-        return false
-      end
-    end
-    local gap = time - last_time[slot]
-    if gap > window or -gap > window or number - first_frame[slot] >= MOST_DISTANCE then
-      return false
-    end
-    if soft ~= known_soft then
-      local ttl, known_ttl = floor(soft / TTL), floor(known_soft / TTL)
-      if ttl ~= known_ttl and (ttl > known_ttl) == (gap >= 0) then
-        return false -- a TTL never rises on the way
-      end
-      if cut and proof.differs_behind(keys[slot], transports[slot], soft, known_soft) then
-        return false
-      end
-    end
-    return true
-  end
-
-  -- The packet of a queue that a frame shows at a hop that is new to it: the first that waits, unless that seems lost.
-  local function search(queue, number, time, hop, content, cut, soft)
-    memory.prune(queue)
-    local index = max(queue.first, (queue.taken[hop] or 0) + 1)
-    local furthest = min(queue.last, index + MOST_SKIPS)
-    while index <= furthest do
-      local slot = queue[index] % SLOTS + 1
-      if time - last_time[slot] <= window and not nodes[slot].counts[hop] then
-        break
-      end
-      index = index + 1
-    end
-    queue.taken[hop] = index - 1 -- this hop's next sightings are of later packets
-    local first
-    for try = index, min(index + MOST_TRIES, queue.last) do
-      local slot = queue[try] % SLOTS + 1
-      if not nodes[slot].counts[hop] and fits(slot, number, time, content, cut, soft) then
-        local step = nodes[slot].next[hop]
-        local peak = step and step.peak
-        local took = abs(time - last_time[slot])
-        if took <= (peak and max(LOOSE * peak, LEAST_LOOSE) or NEW_LOOSE) then
-          local overtakes = first and took <= (peak and max(TIGHT * peak, LEAST_TIGHT) or NEW_TIGHT)
-          return overtakes and try or first or try
-        end
-        first = first or try
-      end
-    end
-    return first -- all wait long: the way has become slower
-  end
-
-  -- Whether the packet that last took a hop is to be seen there once more, before the next one is.
-  local function is_unfinished(slot, time, hop)
-    local node = nodes[slot]
-    return node.hop == hop
-      and classes[slot]
-      and tally.expects(classes[slot], hop, node.counts[hop] + 1, abs(time - last_time[slot]))
-  end
-
-  local function judge(slot, number, time, hop, key, content, soft, cut, header, transport, form)
-    if judged >= MOST_JUDGED or not classes[slot] or not fits(slot, number, time, content, cut, soft) then
-      return nil
-    end
-    judged = judged + 1
-    return again.judge(slot, time, hop, key, content, soft, transport, form, header)
-  end
-
-  -- The same for a queue and a hop that has recorded its packets: first those whose next sighting is due, then those
-  -- that wait longer, or were routed between.
-  local function search_again(queue, number, time, hop, key, content, soft, cut, header, transport, form)
-    memory.prune(queue)
-    local first, waits, lesson = max(queue.first, queue.last - MOST_AGAIN + 1), nil, nil
-    for at = first, queue.last do
-      local slot = queue[at] % SLOTS + 1
-      local gap = abs(time - last_time[slot])
-      if nodes[slot].counts[hop] and (gap <= MOMENT or has_other_ttl(soft, softs[slot])) then
-        if gap <= DUE and not has_other_ttl(soft, softs[slot]) then
-          local evidence, teaches = judge(slot, number, time, hop, key, content, soft, cut, header, transport, form)
-          lesson = teaches and slot
-          if evidence then
-            return slot, evidence, lesson
-          end
-        else
-          waits = waits or at
-        end
-      end
-    end
-    for at = waits or 1, waits and queue.last or 0 do
-      local slot = queue[at] % SLOTS + 1
-      local is_due = abs(time - last_time[slot]) <= DUE and not has_other_ttl(soft, softs[slot])
-      if nodes[slot].counts[hop] and not is_due then
-        local evidence, teaches = judge(slot, number, time, hop, key, content, soft, cut, header, transport, form)
-        lesson = teaches and slot
-        if evidence then
-          return slot, evidence, lesson
-        end
-      end
-    end
-    return nil, nil, lesson
-  end
-
-  -- The slot of the packet that a frame shows again; the evidence where its hop has recorded it already; the slot of
-  -- the packet that teaches by it, there also where the frame is not taken for it; whether no other could be meant.
-  local function match(entry, number, time, hop, key, content, soft, cut, header, transport, form)
-    if type(entry) == "number" then
-      local slot = slot_of(entry)
-      if not slot then
-        return nil
-      elseif nodes[slot].counts[hop] then
-        local evidence, teaches = judge(slot, number, time, hop, key, content, soft, cut, header, transport, form)
-        return evidence and slot, evidence, teaches and slot
-      end
-      return fits(slot, number, time, content, cut, soft) and slot or nil, nil, nil, true
-    end
-    undo_queue, undo_hop, undo_taken = entry, hop, entry.taken[hop]
-    local current = slot_of(entry[entry.taken[hop] or 0] or 0)
-    local unfinished = current and is_unfinished(current, time, hop)
-    local index = not unfinished and search(entry, number, time, hop, content, cut, soft)
-    if index then
-      entry.taken[hop] = index
-      return slot_of(entry[index]), nil, nil, index == entry.last
-    end
-    return search_again(entry, number, time, hop, key, content, soft, cut, header, transport, form)
-  end
 
   local function join(slot, number, time, hop, header, form, soft, evidence, alone)
     local earlier = nodes[slot]
@@ -365,8 +211,7 @@ function M.new(window)
   -- @param tag     nil, or what the capture tool calls the packet: equal for equal packets
   -- @return the node of its path; what else was found stands in `found` until the next step
   function grouping.step(number, time, hop, key, content, soft, cut, header, transport, form, tag)
-    undo_queue, undo_class, undo_hit = nil, nil, nil
-    judged = 0
+    undo_match, undo_class, undo_hit = false, nil, nil
     local before = time - SETTLED - 2 * memory.disorder
     if before > next_settles then
       settle(before)
@@ -382,8 +227,9 @@ function M.new(window)
       evidence = slot and EVIDENCE["packet-id"]
     end
     if entry and not slot and not (tag and ids.are_believed()) then
+      undo_match = true
       slot, evidence, lesson, alone =
-        match(entry, number, time, hop, key, content, soft, cut, header, transport, form)
+        matching.find(entry, number, time, hop, key, content, soft, cut, header, transport, form)
       is_equal = true
       if lesson then
         count_sighting(lesson, hop, slot and abs(time - last_time[slot]))
@@ -435,7 +281,7 @@ function M.new(window)
 
   --- Takes a frame that cannot be grouped, for want of a time.
   function grouping.alone(number, hop)
-    undo_slot, undo_queue = nil, nil
+    undo_slot = nil
     found.verdict, found.evidence, found.rewritten = VERDICT.original, EVIDENCE.none, 0
     found.packet, found.previous, found.delta, found.elapsed, found.segment_of = number, nil, nil, nil, nil
     return paths:step(nil, hop)
@@ -452,8 +298,8 @@ function M.new(window)
     if not slot then
       return
     end
-    if judged > 0 then
-      again.undo()
+    if undo_match then
+      matching.undo()
     end
     if undo_ids then
       ids.undo()
@@ -477,10 +323,7 @@ function M.new(window)
     if undo_hit then
       tally.unhit(undo_hit, undo_hit_hop, undo_sighting)
     end
-    if undo_queue then
-      undo_queue.taken[undo_hop] = undo_taken
-    end
-    undo_slot, undo_queue = nil, nil
+    undo_slot = nil
   end
 
   --- Makes keys hold no more than `to` bytes of content, those of the packets known so far too: copies that were cut at
