@@ -11,7 +11,7 @@ from pywnv.errors import WnvError
 from pywnv.folders import Folders, find_folders
 from pywnv.install import PLUGIN
 from pywnv.manifest import RECENT, Manifest
-from pywnv.probe import Version, find_plugins, skips_root, tell_version, try_plugin, unfit
+from pywnv.probe import AS_ROOT, Version, find_plugins, tell_version, try_plugin, unfit, why_not_loaded
 from pywnv.profile import PROFILES
 
 INSTALL = "pywnv install"
@@ -100,12 +100,10 @@ def _unchanged(manifest: Manifest | None, path: Path) -> bool:
 
 def _loads(tshark: str, version: Version, folders: Folders) -> Iterator[Finding]:
     loaded, words = try_plugin(tshark, folders)
-    if not loaded and skips_root(version):
-        yield Finding("run as root, this Wireshark loads no Lua plugin", "run Wireshark and pywnv as an ordinary user")
-        return
     if not loaded:
-        said = " ".join(words) or "it does not say why"
-        yield Finding(f"the plugin does not load: {said}", f"{INSTALL} --force")
+        why = why_not_loaded(version, words)
+        remedy = "run Wireshark and pywnv as an ordinary user" if why == AS_ROOT else f"{INSTALL} --force"
+        yield Finding(f"{tshark} {version}: {why}", remedy)
         return
     yield Finding("the plugin loads and marks packets")
     for profile in PROFILES:

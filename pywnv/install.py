@@ -11,7 +11,7 @@ from pywnv.errors import OutputError, WiresharkError
 from pywnv.folders import Folders
 from pywnv.manifest import MANIFEST, RECENT, Manifest, fingerprints, says_nothing
 from pywnv.placing import PART, Placing
-from pywnv.probe import Version, find_plugins, skips_root, try_plugin, unfit
+from pywnv.probe import AS_ROOT, Version, find_plugins, try_plugin, unfit, why_not_loaded
 
 if TYPE_CHECKING:
     from pywnv.topology import Topology
@@ -135,11 +135,9 @@ def _check(tshark: str, version: Version, folders: Folders) -> None:
     loaded, words = try_plugin(tshark, folders)
     if loaded:
         return
-    if skips_root(version):
-        why = "run as root it loads no Lua plugin; run `pywnv install` as the user who runs Wireshark"
-    else:
-        why = f"did not load the plugin: {' '.join(words) or 'it does not say why'}"
-    raise WiresharkError(f"{tshark} {version}: {why}; nothing was installed")
+    why = why_not_loaded(version, words)
+    remedy = "run `pywnv install` as the user who runs Wireshark; " if why == AS_ROOT else ""
+    raise WiresharkError(f"{tshark} {version}: {why}; {remedy}nothing was installed")
 
 
 def _ours(path: Path, manifest: Manifest) -> bool:

@@ -14,6 +14,7 @@ from pywnv.folders import Folders
 from pywnv.wireshark import LUA_SKIPS_ROOT, OLDEST
 
 GET_WIRESHARK = "install Wireshark 4.0 or newer from https://www.wireshark.org/download.html"
+AS_ROOT = "run as root, it loads no Lua plugin"
 PATIENCE = 120  # seconds: the first start after an update may take long
 
 ENOUGH = 4096  # bytes of a Lua file: whose it is stands at its beginning
@@ -66,9 +67,12 @@ def unfit(tshark: str, version: Version | None) -> tuple[str, str] | None:
     return None
 
 
-def skips_root(version: Version) -> bool:
-    """Whether we are root, for whom this Wireshark loads no Lua unless it is told to."""
-    return version.number >= LUA_SKIPS_ROOT and hasattr(os, "geteuid") and os.geteuid() == 0
+def why_not_loaded(version: Version, words: Sequence[str]) -> str:
+    """Why the plugin did not load, from what tshark said."""
+    root = hasattr(os, "geteuid") and os.geteuid() == 0
+    if root and version.number >= LUA_SKIPS_ROOT and not any("Lua" in line for line in words):
+        return AS_ROOT
+    return f"does not load the plugin: {' '.join(words) or 'it does not say why'}"
 
 
 def tiny_capture() -> bytes:

@@ -203,7 +203,7 @@ def test_no_packets(tmp_path: Path) -> None:
     path.write_bytes(ng.section())
     (finding,) = inspect(path).findings
     assert "before 1.12" in finding.what
-    assert finding.commands == (missing.PYWNV_CONVERT,)
+    assert finding.commands == (missing.PKTMON_CONVERT,)
     assert looked(tmp_path, program("Dumpcap (Wireshark) 4.4.1") + ng.interface("eth0")) == ["packets"]
 
 

@@ -160,9 +160,9 @@ def test_ended_half_way(home: Home, tmp_path: Path, number: signal.Signals) -> N
 def test_a_failed_upgrade_leaves_the_old(home: Home, tmp_path: Path) -> None:
     home.run("install")
     before = home.tree()
-    fake(tmp_path / "bin", 'case "$*" in *"-r -"*) echo no >&2; exit 1;; esac; exec "$tshark" "$@"')
+    fake(tmp_path / "bin", 'case "$*" in *"-r -"*) echo Lua: no >&2; exit 1;; esac; exec "$tshark" "$@"')
     home.path_first(tmp_path / "bin")
-    assert "did not load the plugin: no; nothing was installed" in home.refuses("install")
+    assert "does not load the plugin: Lua: no; nothing was installed" in home.refuses("install")
     assert home.tree() == before
 
 
@@ -224,7 +224,7 @@ def test_root_on_a_newer_wireshark(home: Home) -> None:
     done = run("install", environment=home.environment)
     if done.returncode == 0:
         pytest.skip("this tshark loads Lua plugins here")
-    assert b"run as root it loads no Lua plugin; run `pywnv install` as the user who runs Wireshark" in done.stderr
+    assert b"run as root, it loads no Lua plugin; run `pywnv install` as the user who runs Wireshark" in done.stderr
     assert home.tree() == {}
 
 

@@ -133,9 +133,9 @@ def looks_like_etl(head: bytes) -> bool:
 
 def is_trace(path: Path) -> bool:
     """Whether a file is a Windows trace, whatever its name; false where it cannot be read or is a pipe."""
-    if path == STDIN or not path.is_file():
-        return False
     try:
+        if path == STDIN or not path.is_file():
+            return False
         with path.open("rb") as file:
             return looks_like_etl(file.read(BUFFER_HEADER + 8))
     except OSError:
