@@ -13,17 +13,23 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from pywnv import __version__
-from pywnv.annotate import Engine, Format, rows
 from pywnv.errors import Exit, ReaderGoneError, UsageError, WnvError
 from pywnv.generate import differing, generated, generated_for, stale, write
 from pywnv.output import STDOUT, whole_file
+from pywnv.rows import Engine, Format, rows
 
 if TYPE_CHECKING:
     from pywnv.topology import Topology
 
 LONGEST_WINDOW = 3600  # seconds
 FILE_WIDTH = 100  # columns of text that goes to no terminal
-JSON_SUFFIXES = {".jsonl", ".ndjson", ".json"}
+FORMAT_OF_SUFFIX = {
+    ".jsonl": Format.JSONL,
+    ".ndjson": Format.JSONL,
+    ".json": Format.JSONL,
+    ".parquet": Format.PARQUET,
+    ".pcapng": Format.PCAPNG,
+}
 
 app = typer.Typer(
     help="Says which frames of a Windows capture are the same packet, and which way it went through the host.",
@@ -55,7 +61,7 @@ def _warn(words: str) -> None:
 
 
 @contextmanager
-def _progress(capture: Path, *, wanted: bool) -> Iterator[Callable[[int], None]]:
+def _progress(capture: Path, *, wanted: bool, passes: int = 1) -> Iterator[Callable[[int], None]]:
     """A bar on stderr that counts the bytes of a file, where somebody looks at it."""
     if not (wanted and sys.stderr and sys.stderr.isatty()):
         yield lambda _: None
@@ -65,7 +71,7 @@ def _progress(capture: Path, *, wanted: bool) -> Iterator[Callable[[int], None]]
 
     columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TimeRemainingColumn())
     with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
-        size = capture.stat().st_size if capture.exists() else None
+        size = passes * capture.stat().st_size if capture.exists() else None
         task = bar.add_task(capture.name, total=size)
         yield lambda done: bar.update(task, completed=done)
 
@@ -74,6 +80,26 @@ TopologyFile = Annotated[
     Path | None,
     typer.Option("--topology", help="What you know of the host: TOML, YAML, or what `pktmon list --json` printed."),
 ]
+
+
+Window = Annotated[float | None, typer.Option(help="Longest time between two sightings of a packet, in seconds.")]
+
+
+def _checked(window: float | None) -> float | None:
+    if window is not None and not 0 <= window <= LONGEST_WINDOW:
+        raise UsageError(f"--window {window:g}: must be from 0 to {LONGEST_WINDOW} seconds")
+    return window
+
+
+def _is_quiet(output: Path) -> bool:
+    """Whether results go elsewhere than to the terminal where progress is shown."""
+    return output != STDOUT or not (sys.stdout and sys.stdout.isatty())
+
+
+def _write(pieces: Iterator[bytes], output: Path, *, force: bool, source: Path) -> None:
+    with whole_file(output, force=force, source=source) as file:
+        for piece in pieces:
+            file.write(piece)
 
 
 def _load(topology_file: Path | None) -> Topology | None:
@@ -113,10 +139,7 @@ def annotate(
     display_filter: Annotated[
         str | None, typer.Option("-Y", "--filter", help="Display filter: which frames get a row (engine tshark).")
     ] = None,
-    window: Annotated[
-        float | None,
-        typer.Option(help="Longest time between two sightings of a packet, in seconds."),
-    ] = None,
+    window: Window = None,
     topology_file: TopologyFile = None,
     force: Annotated[bool, typer.Option("--force", help="Replace an existing output.")] = False,
 ) -> None:
@@ -126,14 +149,10 @@ def annotate(
     """
     if display_filter and engine is Engine.LUPA:
         raise UsageError("-Y: only tshark knows display filters; leave --engine away")
-    if window is not None and not 0 <= window <= LONGEST_WINDOW:
-        raise UsageError(f"--window {window:g}: must be from 0 to {LONGEST_WINDOW} seconds")
     if output_format is None:
-        output_format = Format.JSONL if output.suffix in JSON_SUFFIXES else Format.CSV
-    with (
-        _progress(capture, wanted=output != STDOUT or not (sys.stdout and sys.stdout.isatty())) as progress,
-        _opened(capture, progress) as opened,
-    ):
+        output_format = FORMAT_OF_SUFFIX.get(output.suffix, Format.CSV)
+    window = _checked(window)
+    with _progress(capture, wanted=_is_quiet(output)) as progress, _opened(capture, progress) as opened:
         pieces = rows(
             opened,
             output_format=output_format,
@@ -144,9 +163,33 @@ def annotate(
             progress=progress,
             warn=_warn,
         )
-        with whole_file(output, force=force, source=capture) as file:
-            for piece in pieces:
-                file.write(piece)
+        _write(pieces, output, force=force, source=capture)
+
+
+@app.command()
+def dedup(
+    capture: Annotated[Path, typer.Argument(help="pcapng, pcap, also gzipped, or .etl.")],
+    output: Annotated[Path, typer.Option("-o", "--output", help="pcapng to write; - is stdout.")],
+    keep: Annotated[
+        str,
+        typer.Option(help="first or last sighting, the one nearest the wire, or that at a hop's role: pNIC, vmNIC ..."),
+    ] = "first",
+    window: Window = None,
+    topology_file: TopologyFile = None,
+    force: Annotated[bool, typer.Option("--force", help="Replace an existing output.")] = False,
+) -> None:
+    """Write the capture with one frame a packet; all that is no packet stays.
+
+    Example: pywnv dedup host.pcapng -o once.pcapng --keep wire
+    """
+    from pywnv.dedup import Dedup
+
+    with _progress(capture, wanted=_is_quiet(output), passes=2) as progress, _opened(capture, progress) as opened:
+        once = Dedup(opened, keep=keep, window=_checked(window), topology=_load(topology_file), warn=_warn)
+        _write(once.pieces(progress), output, force=force, source=capture)
+    left = sum(once.left_out.values())
+    kinds = ", ".join(f"{count} {name}" for name, count in sorted(once.left_out.items()))
+    typer.echo(f"pywnv: {once.frames - left} of {once.frames} frames stay; left out: {kinds or 'none'}", err=True)
 
 
 @app.command()

@@ -38,6 +38,9 @@ PROFILE_FILES = {
     "profile_settings": "switch",
 }
 
+# By a field's type; the others are whole numbers.
+PYTHON_TYPES = {"bool": "bool", "string": "str", "relative_time": "float"}
+
 # The modules of the engine, in order, with the modules that each is given.
 ENGINE = (
     ("link", ()),
@@ -192,6 +195,7 @@ def generated() -> dict[str, str]:
     texts["docs/fields.md"] = render("fields.md.j2", fields=fields.FIELDS, version=__version__)
     texts["docs/drops.md"] = render("drops.md.j2", table=drops.table(), sections=drops.sections(), version=__version__)
     texts["docs/topology.schema.json"] = topology.schema()
+    texts["pywnv/annotation.py"] = render("annotation.py.j2", fields=fields.FIELDS, types=PYTHON_TYPES)
     return texts | {f"profiles/{name}": text for name, text in profile_texts().items()}
 
 

@@ -17,9 +17,6 @@ TCP_TROUBLE = (
 )
 SLOW = "wnv.hop.delta > 0.001"  # seconds: a step inside a host takes some microseconds
 
-# How the packet comments begin that `pywnv annotate --format pcapng` writes: this and the verdict.
-COMMENT = "wnv: "
-
 # The kinds of hop that share a tint.
 KINDS = {
     "pNIC": ("pNIC",),
@@ -239,7 +236,11 @@ DROPS_PROFILE = Profile(
 
 
 def _says(verdict: str) -> str:
-    return f'frame.comment contains "{COMMENT}{verdict}"'
+    """A filter for the packet comments that `pywnv annotate --format pcapng` writes."""
+    return f'frame.comment contains "verdict={verdict}"'
+
+
+SAYS_DROP = 'frame.comment contains "drop=true"'
 
 
 # For files that pywnv has annotated, opened where the plugin is not: rules on wnv.* would raise a dialog there.
@@ -251,7 +252,7 @@ ANNOTATED = Profile(
         *(Column.of("What pywnv says", "frame.comment", 320), INFO),
     ),
     rules=(
-        Rule("WNV drop", _says("dropped"), palette.DROP),
+        Rule("WNV drop", SAYS_DROP, palette.DROP),
         Rule("WNV repeat", _says("repeat"), palette.REPEAT),
         Rule("WNV retransmission", _says("retransmission"), palette.RETRANSMISSION),
         Rule("WNV segment", f"{_says('segment')} || {_says('coalesced')}", palette.SEGMENT),
@@ -262,7 +263,7 @@ ANNOTATED = Profile(
     buttons=(
         Button("One per packet", f"!({_says('duplicate')})", ONE_PER_PACKET.help),
         Button("This packet", "frame.packet_id == ${frame.packet_id}", THIS_PACKET.help),
-        Button("Drops", _says("dropped"), DROPS.help),
+        Button("Drops", SAYS_DROP, DROPS.help),
         Button("Events", _says("event"), EVENTS.help),
         ALL,
     ),

@@ -15,6 +15,7 @@ from conftest import PROJECT, run_wireshark
 from pywnv.fields import BY_COLUMN
 from pywnv.generate import profile_texts
 from pywnv.profile import PROFILES, TCP_TROUBLE, WNV, Profile
+from pywnv.rows import Format, rows
 
 Unpack = Callable[[str], Path]
 
@@ -127,12 +128,10 @@ def test_an_annotated_file_without_the_plugin(unpacked: Unpack, config: Path, tm
     """The comments alone give colours, and no rule is refused where `wnv` is unknown."""
     (config / "plugins/wnv.lua").unlink()
     capture = tmp_path / "annotated.pcapng"
-    comments = {1: "wnv: original, appearance 1 at vport1", 2: "wnv: duplicate of 1, appearance 2 at team0"}
-    notes = [part for frame, words in comments.items() for part in ("-a", f"{frame}:{words}")]
-    subprocess.run(["editcap", *notes, unpacked("mix"), capture], check=True)
+    capture.write_bytes(b"".join(rows(unpacked("mix"), output_format=Format.PCAPNG)))
     command = ["tshark", "-C", "WNV annotated", "--color", "-n", "-r", capture, "-c", "3"]
     text = run_wireshark([*command, "-T", "fields", "-e", "frame.coloring_rule.name"], config)
-    assert text.split("\n")[:3] == ["WNV first", "WNV copy", ""]
+    assert text.split("\n")[:3] == ["WNV first", "WNV copy", "WNV copy"]
 
 
 @pytest.mark.wireshark

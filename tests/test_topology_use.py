@@ -12,8 +12,8 @@ from command import run
 from conftest import run_wireshark
 from pcapng_blocks import interface, section
 
-from pywnv.annotate import Engine
 from pywnv.profile import PROFILES
+from pywnv.rows import Engine
 
 TOPOLOGY = f"""
 [[nics]]

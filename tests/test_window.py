@@ -15,6 +15,7 @@ from window import RECENT_COMMON, Window, desktop, missing_packages, wait_for, w
 from pywnv import palette
 from pywnv.generate import quote_lua
 from pywnv.profile import ALL, ANNOTATED, ONE_PER_PACKET, THIS_HOP, TROUBLE, WNV, Button, Profile
+from pywnv.rows import Format, rows
 
 WIDTH, HEIGHT = 1400, 700
 COPY = palette.duplicate("unknown").background.to_bytes(3, "big")
@@ -115,8 +116,7 @@ def test_annotated_without_the_plugin(home: Home, unpacked: Callable[[str], Path
     home.run("install")
     home.plugin.unlink()
     capture = tmp_path / "annotated.pcapng"
-    notes = [part for frame in range(2, 30) for part in ("-a", f"{frame}:wnv: duplicate of 1, appearance {frame}")]
-    subprocess.run(["editcap", *notes, unpacked("mix"), capture], check=True)
+    capture.write_bytes(b"".join(rows(unpacked("mix"), output_format=Format.PCAPNG)))
     with shown(home, capture, ANNOTATED) as window:
         wait_for("copies in their colour", lambda: window.look().share(COPY) > 0.1)
         window.still_picture()
