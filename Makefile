@@ -3,6 +3,7 @@
 VENV := .venv/bin
 SUITES := trixie sid
 NEXT := $(SUITES:%=test-next-%)
+WINDOW := wireshark xvfb=Xvfb openbox xdotool imagemagick=import
 
 .PHONY: help setup demo test test-next $(NEXT) lint generate bench screenshots clean
 .DELETE_ON_ERROR:
@@ -17,7 +18,7 @@ demo: setup ## show the main job on a capture
 	@$(VENV)/python scripts/demo.py
 
 test: lint ## run every check and every test
-	@scripts/need.sh tshark
+	@scripts/need.sh tshark $(WINDOW)
 	$(VENV)/pytest -n 2
 
 test-next: $(NEXT) ## run the Wireshark tests on the tshark of newer Debians
@@ -38,7 +39,7 @@ bench: setup ## measure speed and memory
 	$(VENV)/python benchmarks/run.py
 
 screenshots: setup ## take the pictures of the docs
-	@scripts/need.sh wireshark xvfb=Xvfb openbox xdotool imagemagick=import
+	@scripts/need.sh $(WINDOW)
 	$(VENV)/python scripts/screenshots.py
 
 clean: ## remove all that make has made
@@ -50,8 +51,9 @@ clean: ## remove all that make has made
 	@touch $@
 
 $(NEXT): test-next-%: setup .cache/next/%/.done
+	@scripts/need.sh tshark $(WINDOW)
 	PATH="$(CURDIR)/.cache/next/$*/bin:$$PATH" $(VENV)/pytest -n 2 -m wireshark
 
 .cache/next/%/.done: scripts/next.sh
 	@scripts/need.sh mmdebstrap
-	scripts/next.sh $* $(@D)
+	scripts/next.sh $* $(@D) $(if $(filter sid,$*),wireshark)

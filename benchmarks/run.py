@@ -20,6 +20,7 @@ from measure import Job, Jobs
 from rich.console import Console
 from rich.progress import track
 from tables import as_json, show
+from traces import trace
 
 import pywnv
 
@@ -27,6 +28,7 @@ ROOT = Path(__file__).resolve().parent.parent
 OUT = ROOT / "benchmarks/out"
 PLUGIN = ROOT / "lua/wnv.lua"
 ANNOTATE = "pywnv annotate"
+CONVERT = "pywnv convert"
 
 # Aims: CPU as a part of plain tshark's.
 ANNOTATE_AIM = 0.35
@@ -83,6 +85,15 @@ def annotate_job(capture: Capture, versions: list[str]) -> Job:
     return Job(ANNOTATE, capture, command, versions, dict.fromkeys(versions, ANNOTATE_AIM))
 
 
+def is_convert(job: Job) -> bool:
+    return job.name == CONVERT and job.measured
+
+
+def convert_job(events: int) -> Job:
+    command = [str(Path(sys.executable).with_name("pywnv")), "convert", str(trace(OUT, events).path), "--force"]
+    return Job(CONVERT, trace(OUT, events), [*command, "-o", str(OUT / "convert.pcapng")])
+
+
 def all_jobs(frames: int, tshark_frames: int, env: dict[str, str]) -> tuple[Jobs, list[Job]]:
     """What is measured, in the order of the tables, and the same command on captures of several sizes."""
     found = tsharks()
@@ -97,6 +108,7 @@ def all_jobs(frames: int, tshark_frames: int, env: dict[str, str]) -> tuple[Jobs
             command = ["editcap", *options.split(), str(capture.path), os.devnull]
             jobs.append(Job(f"editcap {options}", capture, command))
         jobs.append(annotate_job(capture, list(found)))
+    jobs.append(convert_job(tshark_frames))
     # No frames at all: what starting costs.
     sizes = [annotate_job(inputs.capture(OUT, size), []) for size in (0, frames // 100, frames // 10)]
     return jobs, [*sizes, *(job for job in jobs if job.name == ANNOTATE and job.capture == large)]
@@ -139,7 +151,8 @@ def main() -> None:
     for job in track(every * arguments.runs, "Measuring", console=Console(stderr=True), refresh_per_second=1):
         job.run(env)
     changed, after = code() != measured, os.getloadavg()
-    (OUT / "annotate.csv").unlink(missing_ok=True)
+    for made in ("annotate.csv", "convert.pcapng"):
+        (OUT / made).unlink(missing_ok=True)
 
     facts = {
         "pywnv": pywnv.__version__,
@@ -157,6 +170,7 @@ def main() -> None:
         jobs,
         sizes,
         f"CPU is user and system, the least of {arguments.runs} runs; beside it, how much more the worst took.",
+        *(f"{job.name}: {job.capture.frames / job.cpu:,.0f} events a second" for job in jobs if is_convert(job)),
         f"Load {before[0]:.1f} before, {after[0]:.1f} after, on {facts['cores']} cores of {facts['processor']}.",
         *(
             ["pywnv or the plugin was changed meanwhile, so these figures are of two versions: measure again."]

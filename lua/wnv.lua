@@ -770,6 +770,10 @@ local function read_ndis(name, description, place)
     return format("ifIndex %d over ifIndex %d", place.ifindex, over)
   end
   place.role = known[2]
+  -- What people call it; `pywnv convert` knows.
+  if description ~= "" and not find(description, "VlanID=", 1, true) then
+    return description
+  end
   return format("%s (ifIndex %d)", known[1], place.ifindex)
 end
 
@@ -806,6 +810,23 @@ local function read_ras(name)
   return user and "RAS " .. clean(user)
 end
 
+-- An edge of a component of pktmon, as `pywnv convert` writes it: QoS Upper on Ethernet 2 [filter, pacer.sys, component
+-- 9, edge 1]. The driver is not always known.
+local function read_edge(name, description, place)
+  local title, words, component, edge = match(name, "^(.*) %[(.*), component (%d+), edge (%d+)%]$")
+  if not title then
+    return nil
+  end
+  local role, driver = match(words, "^([^,]*), (.*)$")
+  place.component_id, place.edge = number(component), number(edge)
+  place.driver = driver and lower(clean(driver))
+  place.role = codes.role[role or words]
+  if not place.role or place.role == UNKNOWN then
+    place.role = role_of_adapter(description) or ROLE_OF_DRIVER[place.driver]
+  end
+  return clean(title)
+end
+
 -- A component of pktmon: the name of a driver, and what it calls this component.
 local function read_component(name, description, place)
   local driver = #name <= 64 and lower(clean(name)) or ""
@@ -831,7 +852,7 @@ local function read_plain(name, description, place)
   return name
 end
 
-local READERS = { read_ndis, read_port, read_ras, read_component, read_plain }
+local READERS = { read_edge, read_ndis, read_port, read_ras, read_component, read_plain }
 
 local function show(place)
   local title = place.title
@@ -869,7 +890,7 @@ end
 -- @param description string or nil: the interface's description in the capture
 -- @return table: kind, id, role, name (as shown; nil where there is no interface), title (the name without the role);
 --   and where the name says it: vlan, port, port_name, nic_type, ifindex, over (ifIndex of the NIC below a filter),
---   driver, description
+--   driver, description, component_id, edge
 function M.new(kind, id, name, description)
   local place = read(kind, id, name, description)
   show(place)
@@ -959,8 +980,11 @@ function Registry:place(kind, id, name, description)
     or self:entry("port_id", place.port)
     or self:entry("port_name", place.port_name)
     or self:entry("description", place.description)
+    or self:entry("component_id", place.component_id)
     or self:entry("ifindex", adapter(place))
-  return settle(self, place, entry, format("interface %d", id or 0))
+  -- Frames of several link headers have several interfaces, and one hop.
+  local number_of = place.component_id and "component %d" or "interface %d"
+  return settle(self, place, entry, format(number_of, place.component_id or id or 0))
 end
 
 -- A component that pspkt names in a comment.
@@ -984,6 +1008,9 @@ local MOST_NOTED = 4096 -- only a capture made to defeat us notes more component
 -- @param place as `place` gave it
 -- @param note  as `note.read` gave it
 function Registry:noted(place, note)
+  if place.component_id then -- its interface has said it
+    return place
+  end
   local key
   if note.component_id then
     key = format("%s\n%s\n%d\n%s", place.kind, note.component or "", note.component_id, note.edge or "")
@@ -1026,16 +1053,19 @@ end)(modules.codes, modules.text)
 modules.note = (function(...)
 --- What capture tools leave in the comment of a frame.
 --
--- Sources: microsoft/etl2pcapng src/main.c since 1.3.0, Wireshark extcap/etw_ndiscap.c, JamesKehr/pspkt class/pspkt.cs.
+-- Sources: microsoft/etl2pcapng src/main.c since 1.3.0, Wireshark extcap/etw_ndiscap.c, JamesKehr/pspkt class/pspkt.cs,
+-- pywnv/capture/frames.py.
 
 local text = ...
 
 local clean, number, trim = text.clean, text.number, text.trim
-local find, gmatch, match, sub = string.find, string.gmatch, string.match, string.sub
+local char, find, gmatch = string.char, string.find, string.gmatch
+local gsub, match, sub = string.gsub, string.match, string.sub
 
 local LONGEST = 4096 -- bytes; the tools write some hundreds at most
 
-local M = {}
+-- How pywnv's own comment begins, and how it ends where the packet id beside it is the capture tool's.
+local M = { OWN = "wnv ", KEPT = " packet_id=kept" }
 
 -- A 32-bit number that C printed as signed.
 local function unsigned(digits)
@@ -1153,8 +1183,52 @@ local function read_pspkt(comment, into)
   return true
 end
 
--- By how a comment begins. Room for more: our own will be read here too.
+--- Whether pywnv's `annotate` wrote a comment; and whether it gave the frame its packet id, too.
+function M.is_own(comment)
+  local is_own = sub(comment, 1, #M.OWN) == M.OWN
+  return is_own, is_own and sub(comment, -#M.KEPT) ~= M.KEPT
+end
+
+-- pywnv's own, of `pywnv convert`: wnv: pid=4 tid=8 cpu=1 component=59 ...; in values %20 stands for a blank.
+local function unescaped(value)
+  return (gsub(value, "%%(%x%x)", function(digits)
+    return char(tonumber(digits, 16))
+  end))
+end
+
+local NUMBERS = {
+  pid = "pid",
+  tid = "tid",
+  cpu = "cpu",
+  component = "component_id",
+  port = "port",
+  destinations = "destinations",
+  drop = "drop_reason",
+}
+local TEXTS = { edge = true, direction = true, nic = true, nic_type = true, port_name = true }
+
+local function read_own(comment, into)
+  if sub(comment, 5, 5) ~= " " then
+    return false
+  end
+  for key, value in gmatch(comment, " ([%l_]+)=(%S*)") do
+    if NUMBERS[key] then
+      into[NUMBERS[key]] = number(value)
+    elseif TEXTS[key] then
+      into[key] = nonempty(unescaped(value))
+    elseif key == "vlan" then
+      into.vlan = text.vlan(value)
+    elseif key == "location" then
+      into.drop_location = hexadecimal(match(value, "^0x(%x+)$"))
+    end
+  end
+  into.drop = into.drop_reason and true or nil
+  return true
+end
+
+-- By how a comment begins.
 local READERS = {
+  ["wnv:"] = read_own,
   ["PID="] = read_etl,
   ["Grou"] = read_pspkt,
 }
@@ -1563,10 +1637,11 @@ modules.record = (function(...)
 local codes, event, text, drop = ...
 
 local byte, char, find, format = string.byte, string.char, string.find, string.format
-local gsub, sub = string.gsub, string.sub
+local gsub, match, sub = string.gsub, string.match, string.sub
 
 local LONGEST_INFO = 500 -- bytes
 local LONGEST_MESSAGE = 16384 -- bytes of UTF-16
+local LONGEST_DATA = 16384 -- digits of an event's data
 local MOST_EXTENDED = 64 -- items of extended data before an event's own
 local MOST_KNOWN = 1000
 
@@ -1653,6 +1728,11 @@ local function of_message(message)
   return columns or nil
 end
 
+local function of_data(id, data, message)
+  local said = event.user_data(id, data)
+  return said and row(said, message)
+end
+
 --- Reads a journal entry.
 -- @param body string
 -- @return nil where it is no event of the vmSwitch that tells of a packet; else what it says, keyed like the columns of
@@ -1663,12 +1743,21 @@ function M.journal(body)
     return nil
   end
   local fields = event.journal(body)
-  return fields.MESSAGE and event.is_switch(fields._COMM) and of_message(fields.MESSAGE) or nil
-end
-
-local function of_data(id, data)
-  local said = event.user_data(id, data)
-  return said and row(said)
+  if not event.is_switch(fields._COMM) then
+    return nil
+  end
+  -- What `pywnv convert` leaves beside the text is in no language.
+  local id, digits = match(fields.ETW_EVENT or "", "^(%d+)"), fields.ETW_DATA
+  if id and digits and #digits <= LONGEST_DATA then
+    local data = gsub(digits, "%x%x", function(pair)
+      return char(tonumber(pair, 16))
+    end)
+    local columns = of_data(tonumber(id), data, fields.MESSAGE ~= "" and fields.MESSAGE or nil)
+    if columns then
+      return columns
+    end
+  end
+  return fields.MESSAGE and of_message(fields.MESSAGE) or nil
 end
 
 local function is_ours(buf, at, stop, header)
@@ -1826,6 +1915,11 @@ local M = {}
 -- A vmSwitch's port is named for the source of what is seen there: what comes from External comes from outside.
 function M.side(place)
   return SIDE_OF_ROLE[place.role] or place.nic_type == "External" and OUTER or nil
+end
+
+--- Whether a place leads out of the host.
+function M.is_outer(place)
+  return M.side(place) == OUTER
 end
 
 -- What the hops of a path tell. One that comes back to the side where it began tells nothing.
@@ -4060,21 +4154,16 @@ end
 -- What etl2pcapng and etwdump write as direction.
 local DIRECTION_OF_FLAGS = { codes.direction.inbound, codes.direction.outbound }
 
--- The first comment that a known tool wrote.
-local function read_comments(carried)
-  for at = 1, carried.count do
-    local read = note.read(carried[at])
-    if read then
-      return read
-    end
-  end
-  return nil
-end
+-- The name that `annotate --format pcapng` gives the interface of a classic pcap, which has none.
+local NO_INTERFACE = "no interface (from a pcap file)"
 
 -- The direction that a tool noted, where it can be believed: that of a NIC in a trace of netsh or NetEvent. In one of
 -- pktmon, all packets have the same; at a vmSwitch's port it is the way through the switch, not through the host.
+-- `pywnv convert` writes true ones: at the NICs that lead out of the host they are the host's.
 local function noted_direction(place, read, flags, tag)
-  if place.nic_type or place.driver or read and read.nic_type then
+  if place.component_id then
+    return (direction.is_outer(place) or place.driver == "netvsc.sys") and DIRECTION_OF_FLAGS[flags] or nil
+  elseif place.nic_type or place.driver or read and read.nic_type then
     return nil
   elseif read and read.pid or place.ifindex and not tag then
     return DIRECTION_OF_FLAGS[flags]
@@ -4093,6 +4182,7 @@ function M.new(window)
     return places:owner(mac)
   end)
   local facts_of = facts.new()
+  local has_comments = false -- by other tools
   local all = { comment = true, id = true, flags = true, verdict = true }
   local seen = { comment = false, id = false, flags = false, verdict = false }
   local has_owners = next(topology.mac or {}) ~= nil
@@ -4119,6 +4209,9 @@ function M.new(window)
   -- @param kind, id, name, description as `hop.new` takes them
   function engine.place(number, kind, id, name, description)
     keep_places(number)
+    if name == NO_INTERFACE then
+      id, name, description = nil, nil, nil
+    end
     local place = places:place(kind, id, name, description)
     place.facts = facts.of_place(place)
     is_directed = is_directed or direction.side(place) ~= nil
@@ -4131,12 +4224,25 @@ function M.new(window)
     return number <= LEARN and all or seen
   end
 
-  local function note_carried(carried)
-    local has_comment = carried.count > 0
+  -- Notes what else a tool wrote. A file that pywnv has annotated is decided anew, as if it had not been.
+  -- @return the first comment that a known tool wrote, as `note.read` gives it, or nil; whether the packet id is ours
+  local function read_carried(number, carried)
+    local read, has_comment, owns_id = nil, false, false
+    for at = 1, carried.count do
+      local is_own, is_own_id = note.is_own(carried[at])
+      if is_own then
+        seen.comment, owns_id = true, owns_id or is_own_id
+      elseif number <= LEARN or has_comments then
+        has_comment = true
+        read = read or note.read(carried[at])
+      end
+    end
+    has_comments = has_comments or has_comment
     seen.comment = seen.comment or has_comment
     seen.flags = seen.flags or carried.flags ~= nil
     -- A trace of pktmon has flags at each packet and comments at none, and drops may come late.
     seen.verdict = seen.verdict or carried.dropped or carried.flags ~= nil and not has_comment
+    return read, owns_id
   end
 
   local function near(time)
@@ -4162,13 +4268,16 @@ function M.new(window)
       local said = read_record(buf, at, stop)
       return nil, said, said and near(time)
     end
-    local read, noted
-    if tag then
+    local read, noted, owns_id
+    if carried then
+      read, owns_id = read_carried(number, carried)
+    end
+    if tag and (owns_id or not place.id) then
+      tag = nil -- no tool gave it
+    elseif tag then
       seen.id = true
     end
     if carried then
-      note_carried(carried)
-      read = read_comments(carried)
       if read then
         keep_places(number)
         place = places:noted(place, read)

@@ -2,4 +2,10 @@
 
 from __future__ import annotations
 
+from pywnv.annotation import Annotation
+from pywnv.api import annotate, annotate_table
+from pywnv.errors import WnvError
+
 __version__ = "0.1.0"
+
+__all__ = ["Annotation", "WnvError", "annotate", "annotate_table"]

@@ -6,12 +6,12 @@ from collections.abc import Callable, Iterator
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from pywnv import fields
 from pywnv.capture import pcapng
 from pywnv.capture.links import KIND_OF_LINKTYPE, UNKNOWN
 from pywnv.capture.source import PCAP_HEADER_SIZE
 from pywnv.errors import CaptureError
-from pywnv.generate import engine_lua, render, template_text
+from pywnv.generate import engine_lua, template_text
+from pywnv.sinks import Lua, Sink
 
 if TYPE_CHECKING:
     from pywnv.capture.source import Capture
@@ -44,23 +44,13 @@ def lua_runtime(name: str | None = None) -> Any:
     raise ImportError(f"lupa was built without {name or 'any Lua that the engine runs on'}")
 
 
-def _row_lua(*, json: bool) -> str:
-    def describe(name: str) -> dict[str, object]:
-        field = fields.BY_COLUMN.get(name)
-        return {"name": name, "type": field.type.value if field else "", "names": field.names if field else ()}
-
-    columns = [describe(name) for name in fields.columns()]
-    facts = fields.columns().index("direction")
-    return render("row.lua.j2", first=columns[:facts], last=columns[facts:], json=json)
-
-
 class _Walker:
     """Feeds one capture to batch.lua and answers its questions about blocks that are no packets."""
 
     def __init__(
         self,
         *,
-        json: bool,
+        sink: Sink,
         window: float | None,
         topology: Topology | None,
         runtime: str | None,
@@ -68,9 +58,11 @@ class _Walker:
     ) -> None:
         self._lua = lua_runtime(runtime)
         modules = self._lua.execute((engine_lua(topology) + "return modules").encode())
+        bytes_lua = self._lua.execute(template_text("bytes.lua").encode())
+        self._sink = sink(Lua(self._lua, modules, bytes_lua))
         engine = watch(self._lua, modules) if watch else modules[b"engine"]
-        row = self._lua.execute(_row_lua(json=json).encode())
-        self._batch = self._lua.execute(template_text("batch.lua").encode(), engine, row, self._block)
+        batch = template_text("batch.lua").encode()
+        self._batch = self._lua.execute(batch, engine, bytes_lua, self._sink, self._block)
         self._batch[b"start"](window)
         self._order = "<"
 
@@ -106,13 +98,17 @@ class _Walker:
         return (False,)
 
     def walk(self, capture: Capture, progress: Callable[[int], None], warn: Callable[[str], None]) -> Iterator[bytes]:
-        """The rows of a capture, some thousands at a time."""
+        """What the sink gives for a capture, some thousands of frames at a time."""
         feed, done = self._batch[b"pcapng"], 0
         if capture.pcap:
             feed, done = self._batch[b"pcap"], PCAP_HEADER_SIZE
             self._batch[b"section"](capture.pcap.order == ">")
             only = pcapng.Interface(capture.pcap.linktype, 0, None, None, capture.pcap.units, 0)
             self._add_interface(only, numbered=False)
+        if start := self._sink[b"start"]:
+            start(capture.pcap and capture.pcap.units)
+            if capture.pcap:
+                yield pcapng.beginning(capture.pcap)
         rest, frames = b"", 0
         for piece in capture.pieces(progress):
             data = rest + piece
@@ -124,12 +120,16 @@ class _Walker:
             rest = data[taken:]
         if rest or capture.broken:
             warn(f"{capture.path}: breaks off at byte {done + len(rest)}, inside what follows frame {frames}")
+        if total := self._sink[b"total"]:
+            yield total()
+        if (warning := self._sink[b"warning"]) and (words := warning()):
+            warn(f"{capture.path}: {words.decode()}")
 
 
 def annotate(
     capture: Capture,
     *,
-    json: bool,
+    sink: Sink,
     window: float | None,
     progress: Callable[[int], None],
     warn: Callable[[str], None],
@@ -137,11 +137,11 @@ def annotate(
     runtime: str | None = None,
     watch: Watch | None = None,
 ) -> Iterator[bytes]:
-    """The rows of a capture as CSV (without the header) or JSON lines.
+    """What a sink gives for the frames of a capture, piece by piece: rows of CSV (without the header), JSON lines ...
 
     Args:
         capture: open.
-        json: JSON lines, not CSV.
+        sink: what is written; one of `pywnv.sinks`.
         window: longest time between two sightings of one packet, in seconds; None for the engine's own.
         progress: is told how many bytes of the file have been read.
         warn: is told what the user should know of the capture, in one line.
@@ -150,7 +150,7 @@ def annotate(
         watch: makes an engine that stands between the walker and the engine's modules.
 
     Raises:
-        CaptureError: the capture is broken; rows before the break have been given.
+        CaptureError: the capture is broken; what comes before the break has been given.
     """
-    walker = _Walker(json=json, window=window, topology=topology, runtime=runtime, watch=watch)
+    walker = _Walker(sink=sink, window=window, topology=topology, runtime=runtime, watch=watch)
     yield from walker.walk(capture, progress, warn)

@@ -6,23 +6,30 @@ import signal
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from pywnv import __version__
-from pywnv.annotate import Engine, Format, rows
 from pywnv.errors import Exit, ReaderGoneError, UsageError, WnvError
 from pywnv.generate import differing, generated, generated_for, stale, write
 from pywnv.output import STDOUT, whole_file
+from pywnv.rows import Engine, Format, rows
 
 if TYPE_CHECKING:
     from pywnv.topology import Topology
 
 LONGEST_WINDOW = 3600  # seconds
 FILE_WIDTH = 100  # columns of text that goes to no terminal
-JSON_SUFFIXES = {".jsonl", ".ndjson", ".json"}
+FORMAT_OF_SUFFIX = {
+    ".jsonl": Format.JSONL,
+    ".ndjson": Format.JSONL,
+    ".json": Format.JSONL,
+    ".parquet": Format.PARQUET,
+    ".pcapng": Format.PCAPNG,
+}
 
 app = typer.Typer(
     help="Says which frames of a Windows capture are the same packet, and which way it went through the host.",
@@ -54,7 +61,7 @@ def _warn(words: str) -> None:
 
 
 @contextmanager
-def _progress(capture: Path, *, wanted: bool) -> Iterator[Callable[[int], None]]:
+def _progress(capture: Path, *, wanted: bool, passes: int = 1) -> Iterator[Callable[[int], None]]:
     """A bar on stderr that counts the bytes of a file, where somebody looks at it."""
     if not (wanted and sys.stderr and sys.stderr.isatty()):
         yield lambda _: None
@@ -64,7 +71,7 @@ def _progress(capture: Path, *, wanted: bool) -> Iterator[Callable[[int], None]]
 
     columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TimeRemainingColumn())
     with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
-        size = capture.stat().st_size if capture.exists() else None
+        size = passes * capture.stat().st_size if capture.exists() else None
         task = bar.add_task(capture.name, total=size)
         yield lambda done: bar.update(task, completed=done)
 
@@ -75,6 +82,26 @@ TopologyFile = Annotated[
 ]
 
 
+Window = Annotated[float | None, typer.Option(help="Longest time between two sightings of a packet, in seconds.")]
+
+
+def _checked(window: float | None) -> float | None:
+    if window is not None and not 0 <= window <= LONGEST_WINDOW:
+        raise UsageError(f"--window {window:g}: must be from 0 to {LONGEST_WINDOW} seconds")
+    return window
+
+
+def _is_quiet(output: Path) -> bool:
+    """Whether results go elsewhere than to the terminal where progress is shown."""
+    return output != STDOUT or not (sys.stdout and sys.stdout.isatty())
+
+
+def _write(pieces: Iterator[bytes], output: Path, *, force: bool, source: Path) -> None:
+    with whole_file(output, force=force, source=source) as file:
+        for piece in pieces:
+            file.write(piece)
+
+
 def _load(topology_file: Path | None) -> Topology | None:
     if topology_file is None:
         return None
@@ -83,10 +110,24 @@ def _load(topology_file: Path | None) -> Topology | None:
     return load(topology_file)
 
 
+@contextmanager
+def _opened(capture: Path, progress: Callable[[int], None]) -> Iterator[Path]:
+    """A capture as all commands read it: of a Windows trace, the pcapng."""
+    from pywnv.capture.etl import is_trace
+
+    if not is_trace(capture):
+        yield capture
+        return
+    from pywnv.convert import as_pcapng
+
+    with as_pcapng(capture, progress=progress, warn=_warn) as path:
+        yield path
+
+
 @app.command()
 def annotate(
     capture: Annotated[
-        Path, typer.Argument(help="pcapng or pcap, also gzipped; any format with --engine tshark; - is stdin.")
+        Path, typer.Argument(help="pcapng, pcap, also gzipped, or .etl; any format with --engine tshark; - is stdin.")
     ],
     output: Annotated[Path, typer.Option("-o", "--output", help="File to write; - is stdout.")] = STDOUT,
     output_format: Annotated[
@@ -98,10 +139,7 @@ def annotate(
     display_filter: Annotated[
         str | None, typer.Option("-Y", "--filter", help="Display filter: which frames get a row (engine tshark).")
     ] = None,
-    window: Annotated[
-        float | None,
-        typer.Option(help="Longest time between two sightings of a packet, in seconds."),
-    ] = None,
+    window: Window = None,
     topology_file: TopologyFile = None,
     force: Annotated[bool, typer.Option("--force", help="Replace an existing output.")] = False,
 ) -> None:
@@ -111,13 +149,12 @@ def annotate(
     """
     if display_filter and engine is Engine.LUPA:
         raise UsageError("-Y: only tshark knows display filters; leave --engine away")
-    if window is not None and not 0 <= window <= LONGEST_WINDOW:
-        raise UsageError(f"--window {window:g}: must be from 0 to {LONGEST_WINDOW} seconds")
     if output_format is None:
-        output_format = Format.JSONL if output.suffix in JSON_SUFFIXES else Format.CSV
-    with _progress(capture, wanted=output != STDOUT or not (sys.stdout and sys.stdout.isatty())) as progress:
+        output_format = FORMAT_OF_SUFFIX.get(output.suffix, Format.CSV)
+    window = _checked(window)
+    with _progress(capture, wanted=_is_quiet(output)) as progress, _opened(capture, progress) as opened:
         pieces = rows(
-            capture,
+            opened,
             output_format=output_format,
             engine=engine,
             window=window,
@@ -126,9 +163,33 @@ def annotate(
             progress=progress,
             warn=_warn,
         )
-        with whole_file(output, force=force, source=capture) as file:
-            for piece in pieces:
-                file.write(piece)
+        _write(pieces, output, force=force, source=capture)
+
+
+@app.command()
+def dedup(
+    capture: Annotated[Path, typer.Argument(help="pcapng, pcap, also gzipped, or .etl.")],
+    output: Annotated[Path, typer.Option("-o", "--output", help="pcapng to write; - is stdout.")],
+    keep: Annotated[
+        str,
+        typer.Option(help="first or last sighting, the one nearest the wire, or that at a hop's role: pNIC, vmNIC ..."),
+    ] = "first",
+    window: Window = None,
+    topology_file: TopologyFile = None,
+    force: Annotated[bool, typer.Option("--force", help="Replace an existing output.")] = False,
+) -> None:
+    """Write the capture with one frame a packet; all that is no packet stays.
+
+    Example: pywnv dedup host.pcapng -o once.pcapng --keep wire
+    """
+    from pywnv.dedup import Dedup
+
+    with _progress(capture, wanted=_is_quiet(output), passes=2) as progress, _opened(capture, progress) as opened:
+        once = Dedup(opened, keep=keep, window=_checked(window), topology=_load(topology_file), warn=_warn)
+        _write(once.pieces(progress), output, force=force, source=capture)
+    left = sum(once.left_out.values())
+    kinds = ", ".join(f"{count} {name}" for name, count in sorted(once.left_out.items()))
+    typer.echo(f"pywnv: {once.frames - left} of {once.frames} frames stay; left out: {kinds or 'none'}", err=True)
 
 
 @app.command()
@@ -146,8 +207,9 @@ def inspect(
 
     from pywnv import inspect as inspection
 
-    with _progress(capture, wanted=True) as progress:
-        report = inspection.inspect(capture, engine=engine, topology=_load(topology_file), progress=progress)
+    with _progress(capture, wanted=True) as progress, _opened(capture, progress) as opened:
+        report = inspection.inspect(opened, engine=engine, topology=_load(topology_file), progress=progress)
+    report = replace(report, capture=str(capture))
     if as_json:
         typer.echo(inspection.as_json(report), nl=False)
     else:
@@ -156,7 +218,7 @@ def inspect(
 
 @app.command()
 def explain(
-    capture: Annotated[Path, typer.Argument(help="pcapng or pcap, also gzipped.")],
+    capture: Annotated[Path, typer.Argument(help="pcapng, pcap, also gzipped, or .etl.")],
     frames: Annotated[list[int], typer.Argument(min=1, metavar="FRAME [FRAME]", help="One frame, or two to compare.")],
     topology_file: TopologyFile = None,
 ) -> None:
@@ -168,8 +230,32 @@ def explain(
 
     if len(frames) > 2 or len(set(frames)) != len(frames):
         raise UsageError(f"explain: takes one frame or two different ones, not {' '.join(map(str, frames))}")
-    for line in lines_of(capture, tuple(frames), _warn, topology=_load(topology_file)):
-        typer.echo(line)
+    with _opened(capture, lambda _: None) as opened:
+        for line in lines_of(opened, tuple(frames), _warn, topology=_load(topology_file)):
+            typer.echo(line)
+
+
+@app.command()
+def convert(
+    trace: Annotated[
+        Path, typer.Argument(help="A Windows trace (.etl) of pktmon, netsh trace or NetEvent; - is stdin.")
+    ],
+    output: Annotated[Path, typer.Option("-o", "--output", help="pcapng to write; - is stdout.")],
+    force: Annotated[bool, typer.Option("--force", help="Replace an existing output.")] = False,
+) -> None:
+    """Write a Windows trace as pcapng, with its hops, drops and events; needs pywnv[etl].
+
+    Example: pywnv convert pktmon.etl -o pktmon.pcapng
+    """
+    from pywnv.convert import convert as write_pcapng
+
+    with (
+        _progress(trace, wanted=True) as progress,
+        whole_file(output, force=force, source=trace) as file,
+    ):
+        done = write_pcapng(trace, file, progress=progress, warn=_warn)
+    words = f"{done.packets} packets, {done.drops} of them dropped, {done.events} events"
+    typer.echo(f"{words}; {done.skipped} events without an id left out" if done.skipped else words, err=True)
 
 
 @app.command()
@@ -191,6 +277,121 @@ def generate(
         raise typer.Exit(Exit.DIFFERENT if old else Exit.OK)
     for path in write(generated_for(topology, host) if topology else generated(), folder):
         typer.echo(path)
+
+
+TsharkOption = Annotated[
+    str | None, typer.Option("--tshark", help="The tshark beside the Wireshark that is meant. Default: that in PATH.")
+]
+
+
+@app.command()
+def install(
+    tshark: TsharkOption = None,
+    topology_file: TopologyFile = None,
+    deinterlace: Annotated[
+        bool | None,
+        typer.Option(help="Profiles keep the TCP of each interface apart; costs CPU. Default: from Wireshark 4.4 on."),
+    ] = None,
+    force: Annotated[bool, typer.Option("--force", help="Replace files of the same names, whoever made them.")] = False,
+) -> None:
+    """Put the plugin and the profiles where Wireshark finds them, and check that they load.
+
+    Example: pywnv install
+    """
+    from pywnv import install as installing
+    from pywnv.folders import find_folders
+    from pywnv.probe import tell_version
+    from pywnv.wireshark import find_tshark
+
+    tshark = tshark or find_tshark()
+    outcome = installing.install(
+        tshark,
+        tell_version(tshark),
+        find_folders(tshark),
+        topology=_load(topology_file),
+        deinterlace=deinterlace,
+        force=force,
+    )
+    for path in outcome.done:
+        typer.echo(path)
+    for path in outcome.kept:
+        _warn(f"{path}: left as you changed it; --force replaces it")
+    for path in outcome.others:
+        _warn(f"{path}: the plugin is here too, and only one of them counts: delete this one")
+    typer.echo("Start Wireshark anew and choose the profile WNV at the lower right.", err=True)
+
+
+@app.command()
+def uninstall(tshark: TsharkOption = None) -> None:
+    """Remove exactly what install has put; what you changed since stays.
+
+    Example: pywnv uninstall
+    """
+    from pywnv import install as installing
+    from pywnv.errors import WiresharkError
+    from pywnv.folders import find_folders, usual_folders
+    from pywnv.wireshark import find_tshark
+
+    try:
+        folders = find_folders(tshark or find_tshark())
+    except WiresharkError:
+        if tshark:
+            raise
+        folders = usual_folders()  # Wireshark went first
+    outcome = installing.uninstall(folders)
+    if outcome is None:
+        typer.echo(f"{folders.config}: pywnv has installed nothing here", err=True)
+        return
+    for path in outcome.done:
+        typer.echo(path)
+    for path in outcome.kept:
+        _warn(f"{path}: left, as you changed it")
+
+
+@app.command()
+def doctor(tshark: TsharkOption = None) -> None:
+    """Say what is wrong with Wireshark, plugin and profiles, and what to type; exit 1 where something is.
+
+    Example: pywnv doctor
+    """
+    from pywnv.doctor import Finding, examine
+    from pywnv.errors import WiresharkError
+    from pywnv.probe import GET_WIRESHARK
+    from pywnv.wireshark import find_tshark
+
+    wrong = False
+    try:
+        findings = examine(tshark or find_tshark())
+    except WiresharkError as error:
+        findings = iter([Finding(str(error).partition(";")[0], GET_WIRESHARK)])
+    for finding in findings:
+        typer.echo(f"{'wrong' if finding.remedy else 'ok':<6} {finding.words}")
+        if finding.remedy:
+            wrong = True
+            typer.echo(f"       do: {finding.remedy}")
+    raise typer.Exit(Exit.DIFFERENT if wrong else Exit.OK)
+
+
+profile_app = typer.Typer(help="Wireshark profiles as files.", no_args_is_help=True)
+app.add_typer(profile_app, name="profile")
+
+
+@profile_app.command()
+def export(
+    output: Annotated[Path, typer.Argument(metavar="OUT.zip", help="File to write; - is stdout.")],
+    deinterlace: Annotated[
+        bool, typer.Option("--deinterlace", help="Keep the TCP of each interface apart: for Wireshark 4.4 and newer.")
+    ] = False,
+    force: Annotated[bool, typer.Option("--force", help="Replace an existing output.")] = False,
+) -> None:
+    """Write the profiles as a zip for Edit > Configuration Profiles > Import.
+
+    Example: pywnv profile export wnv-profiles.zip
+    """
+    from pywnv.export import profiles_zip
+
+    with whole_file(output, force=force) as file:
+        file.write(profiles_zip(deinterlace=deinterlace))
 
 
 def _end(number: int, _: object) -> None:

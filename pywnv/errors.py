@@ -29,6 +29,10 @@ class UnknownFormatError(CaptureError):
     """A file that is neither pcapng nor pcap."""
 
 
+class MissingExtraError(WnvError):
+    """A part of pywnv that is installed on demand, and is not there."""
+
+
 class TopologyError(WnvError):
     """A topology file that cannot be read, or says what cannot be."""
 

@@ -113,6 +113,7 @@ def compare(
 
 def _walk(capture: Path, last: int, warn: Warn, topology: Topology | None, watch: Watch | None = None) -> Iterator[Row]:
     """The rows of a capture, up to a frame."""
+    from pywnv import sinks
     from pywnv.batch import annotate
     from pywnv.capture.source import STDIN, open_capture
 
@@ -120,7 +121,7 @@ def _walk(capture: Path, last: int, warn: Warn, topology: Topology | None, watch
         raise UsageError("explain: reads the capture twice, so it takes a file, not stdin")
     with open_capture(capture) as opened:
         pieces = annotate(
-            opened, json=True, window=None, progress=lambda _: None, warn=warn, topology=topology, watch=watch
+            opened, sink=sinks.jsonl, window=None, progress=lambda _: None, warn=warn, topology=topology, watch=watch
         )
         for piece in pieces:
             for line in piece.splitlines():

@@ -113,6 +113,23 @@ TREE = (
 )
 
 
+# What a packet comment says, by column, and what it is called there: what, where, how long, why.
+COMMENT = {
+    **{column: column for column in ("packet", "appearance", "verdict", "duplicate_of", "previous", "segment_of")},
+    **{column: column for column in ("event", "event_nic", "event_destination_nic", "event_switch", "event_near")},
+    "hop": "hop",
+    "path": "path",
+    "direction": "direction",
+    "hop_delta": "delta",
+    "hop_elapsed": "elapsed",
+    "evidence": "evidence",
+    "rewritten": "rewritten",
+    "drop": "drop",
+    "drop_reason": "drop_reason",
+    **{column: column for column in ("drop_reason_text", "drop_location", "drop_advice")},
+}
+
+
 @cache  # asked for with every row
 def columns() -> tuple[str, ...]:
     """The columns of CSV and JSONL, in order."""

@@ -15,6 +15,7 @@ from pywnv.errors import OutputError
 from pywnv.profile import PROFILES, Profile
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from importlib.resources.abc import Traversable
 
     from jinja2 import Environment
@@ -26,7 +27,20 @@ TITLE = "Windows Network Virtualization"
 ODD = re.compile(r"[^ !#-\[\]-~]")  # bytes that a Lua string literal of ours escapes
 LONGEST_NAME = 60  # of a host, in names of files
 
-PROFILE_FILES = ("preferences", "recent", "colorfilters", "dfilter_buttons")
+# The files of a profile, each with the part of a profile that it shows: without that, it is not there.
+PROFILE_FILES = {
+    "preferences": "columns",
+    "recent": "columns",
+    "colorfilters": "rules",
+    "dfilter_buttons": "buttons",
+    "dfilter_macros": "macros",
+    "dmacros": "macros",
+    "io_graphs": "graphs",
+    "profile_settings": "switch",
+}
+
+# By a field's type; the others are whole numbers.
+PYTHON_TYPES = {"bool": "bool", "string": "str", "relative_time": "float"}
 
 # The modules of the engine, in order, with the modules that each is given.
 ENGINE = (
@@ -151,10 +165,20 @@ def plugin_lua(topology: Topology | None = None) -> str:
     )
 
 
-def _profile(profile: Profile) -> dict[str, str]:
+def profile_texts(profiles: Iterable[Profile] = PROFILES, *, deinterlace: bool = False) -> dict[str, str]:
+    """The files of the profiles: their paths below the folder of profiles, and their texts.
+
+    Args:
+        profiles: which ones.
+        deinterlace: whether Wireshark keeps the conversations of each interface apart; 4.4 and newer know how.
+    """
     return {
-        f"profiles/{profile.name}/{name}": render(f"profile/{name}.j2", profile=profile, version=__version__)
-        for name in PROFILE_FILES
+        f"{profile.name}/{name}": render(
+            f"profile/{name}.j2", profile=profile, version=__version__, deinterlace=deinterlace
+        )
+        for profile in profiles
+        for name, part in PROFILE_FILES.items()
+        if getattr(profile, part)
     }
 
 
@@ -166,9 +190,8 @@ def generated() -> dict[str, str]:
     texts["docs/fields.md"] = render("fields.md.j2", fields=fields.FIELDS, version=__version__)
     texts["docs/drops.md"] = render("drops.md.j2", table=drops.table(), sections=drops.sections(), version=__version__)
     texts["docs/topology.schema.json"] = topology.schema()
-    for profile in PROFILES:
-        texts |= _profile(profile)
-    return texts
+    texts["pywnv/annotation.py"] = render("annotation.py.j2", fields=fields.FIELDS, types=PYTHON_TYPES)
+    return texts | {f"profiles/{name}": text for name, text in profile_texts().items()}
 
 
 def generated_for(topology: Topology, name: str) -> dict[str, str]:
@@ -180,9 +203,8 @@ def generated_for(topology: Topology, name: str) -> dict[str, str]:
     """
     safe = re.sub(r"[^A-Za-z0-9]+", "_", name).strip("_")[:LONGEST_NAME] or "host"  # Wireshark loads no a.b.lua
     texts = {f"lua/wnv_{safe}.lua": plugin_lua(topology)}
-    for profile in PROFILES:
-        texts |= _profile(replace(profile, name=f"{profile.name} {safe}"))
-    return texts
+    profiles = [replace(profile, name=f"{profile.name} {safe}") for profile in PROFILES]
+    return texts | {f"profiles/{name}": text for name, text in profile_texts(profiles).items()}
 
 
 def write(texts: dict[str, str], folder: Path) -> list[Path]:

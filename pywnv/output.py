@@ -15,13 +15,13 @@ STDOUT = Path("-")
 
 
 @contextmanager
-def whole_file(path: Path, *, force: bool, source: Path) -> Iterator[BinaryIO]:
+def whole_file(path: Path, *, force: bool, source: Path | None = None) -> Iterator[BinaryIO]:
     """A file to write, which gets its name once all is written; `-` is stdout.
 
     Args:
         path: its name. A pipe or a device is written to as it is.
         force: replace a file of that name.
-        source: what it is made from, and must not replace.
+        source: the file that it is made from, and must not replace.
 
     Raises:
         OutputError: it exists and is not to be replaced, or cannot be written.
@@ -46,12 +46,12 @@ def whole_file(path: Path, *, force: bool, source: Path) -> Iterator[BinaryIO]:
         raise OutputError(f"{name}: {error.strerror or error}") from error
 
 
-def _check(path: Path, *, force: bool, source: Path) -> None:
+def _check(path: Path, *, force: bool, source: Path | None) -> None:
     if path.is_dir():
         raise OutputError(f"{path}: Is a directory")
     if path.exists() and not force:
         raise OutputError(f"{path}: exists already; use --force to replace it")
-    if path.exists() and source.exists() and path.samefile(source):
+    if path.exists() and source and source.exists() and path.samefile(source):
         raise OutputError(f"{path}: is the capture itself; name another output")
 
 

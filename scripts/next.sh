@@ -1,7 +1,8 @@
 #!/bin/sh
-# next.sh SUITE DIR: unpacks the tshark of another Debian suite into DIR; the commands in DIR/bin run it beside the system's.
+# next.sh SUITE DIR [PACKAGE]: unpacks the tshark of another Debian suite into DIR, or what else PACKAGE has with it;
+# the commands in DIR/bin run it beside the system's.
 set -eu
-suite=$1 dir=$2
+suite=$1 dir=$2 package=${3:-tshark}
 
 mirror=$(cat /etc/apt/sources.list.d/debian.sources /etc/apt/sources.list 2>/dev/null | awk '
     $1 == "URIs:" { print $2; exit }
@@ -14,11 +15,11 @@ trap 'exit 1' HUP INT TERM
 
 # chrootless: extracting runs nothing of the suite, so it needs neither root nor mounts.
 # Check-Valid-Until: sid's index counts as expired after a week, and a test machine's mirror or clock may lag.
-mmdebstrap --mode=chrootless --variant=extract --include=tshark \
+mmdebstrap --mode=chrootless --variant=extract --include="tshark,$package" \
     --aptopt='Acquire::Check-Valid-Until "false"' "$suite" "$new" "${mirror:-http://deb.debian.org/debian}"
 
 mkdir "$new/bin" "$new/home"
-for tool in tshark sharkd capinfos editcap mergecap reordercap text2pcap; do
+for tool in wireshark tshark sharkd capinfos editcap mergecap reordercap text2pcap; do
     [ -x "$new/usr/bin/$tool" ] || continue
     cat >"$new/bin/$tool" <<'EOF'
 #!/bin/sh
@@ -28,7 +29,9 @@ loader=$(echo "$root"/usr/lib/*/ld-linux*)
 libraries=${loader%/*}
 export WIRESHARK_DATA_DIR="$root/usr/share/wireshark"
 export WIRESHARK_PLUGIN_DIR="${WIRESHARK_PLUGIN_DIR:-$libraries/wireshark/plugins}"
-set -- "$loader" --library-path "$libraries" "$root/usr/bin/${0##*/}" "$@"
+export QT_PLUGIN_PATH="$libraries/qt6/plugins" FONTCONFIG_PATH=/etc/fonts
+private="$libraries/pulseaudio:$libraries/libproxy:$libraries/blas:$libraries/lapack"
+set -- "$loader" --library-path "$libraries:$private" "$root/usr/bin/${0##*/}" "$@"
 if [ "$(id -u)" = 0 ] && [ -z "${PYWNV_KEEP_ROOT:-}" ]; then
     # As root, Wireshark 4.4 and later skip Lua scripts in silence: be nobody, who may still use root's private files.
     set -- setpriv --reuid=65534 --regid=65534 --clear-groups --inh-caps=+dac_override --ambient-caps=+dac_override "$@"

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from home import Home
 
 from pywnv.generate import plugin_lua
 
@@ -61,6 +62,14 @@ def config(tmp_path: Path) -> Path:
     (folder / "plugins" / "wnv.lua").write_text(plugin_lua(), "utf-8")
     shutil.copytree(PROJECT / "profiles", folder / "profiles")
     return folder
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Home:
+    """An empty home."""
+    path = tmp_path / "home"
+    path.mkdir()
+    return Home(path)
 
 
 def run_wireshark(command: list[str | Path], config: Path | None = None, *, stdin: str = "") -> str:

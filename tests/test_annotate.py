@@ -17,8 +17,8 @@ import pytest
 from command import CAPTURES, command, run
 
 from pywnv import fields, wireshark
-from pywnv.annotate import Engine, Format, rows
 from pywnv.errors import UnknownFormatError
+from pywnv.rows import Engine, Format, rows
 
 NAMES = sorted(path.name.removesuffix(".pcapng.gz") for path in CAPTURES.glob("*.pcapng.gz"))
 PUBLIC = Path(__file__).parents[2] / "shared" / "public"

@@ -16,9 +16,9 @@ import pcapng_blocks as ng
 import pytest
 from command import CAPTURES, TIMEOUT, command, run
 
-from pywnv.annotate import rows
 from pywnv.errors import OutputError
 from pywnv.output import whole_file
+from pywnv.rows import rows
 
 MIX = CAPTURES / "mix.pcapng.gz"
 BROKEN = ng.section() + ng.interface("a") + ng.packet(0, 0, b"frame") + ng.raw_block(6, bytes(20), length=13)

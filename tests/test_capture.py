@@ -18,10 +18,10 @@ import pcapng_blocks as ng
 import pytest
 from command import CAPTURES, TIMEOUT, command, run
 
-from pywnv import fields
-from pywnv.annotate import Engine, Format, rows
+from pywnv import fields, sinks
 from pywnv.batch import annotate
 from pywnv.capture.source import open_capture
+from pywnv.rows import Engine, Format, rows
 
 ODD = ng.odd_captures()
 T = ng.SECONDS
@@ -229,7 +229,7 @@ def test_pieces_of_a_real_capture(monkeypatch: pytest.MonkeyPatch, size: int) ->
 
 def by_runtime(path: Path, runtime: str) -> bytes:
     with open_capture(path) as opened:
-        settings = {"json": False, "window": None, "progress": lambda _: None, "warn": lambda _: None}
+        settings = {"sink": sinks.csv, "window": None, "progress": lambda _: None, "warn": lambda _: None}
         return b"".join(annotate(opened, runtime=runtime, **settings))
 
 

@@ -16,8 +16,8 @@ from modules import RUNTIMES, module, plain
 from pcapng_blocks import INTERFACE, JOURNAL, PACKET, blocks
 
 from pywnv import fields
-from pywnv.annotate import Engine, Format, rows
 from pywnv.capture import pcapng
+from pywnv.rows import Engine, Format, rows
 from pywnv.topology import load
 
 ARTICLE = Path(__file__).parents[2] / "shared" / "reference" / "wnv-deep-dive-part-4.txt"

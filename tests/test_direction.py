@@ -15,7 +15,7 @@ from modules import RUNTIMES, lua, module
 from pcapng_blocks import interface, section
 
 from pywnv import fields
-from pywnv.annotate import Engine, Format, rows
+from pywnv.rows import Engine, Format, rows
 from pywnv.topology import Topology
 
 Tshark = Callable[..., list[list[str]]]

@@ -16,8 +16,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from pywnv import fields
-from pywnv.annotate import Engine, rows
 from pywnv.errors import CaptureError
+from pywnv.rows import Engine, rows
 
 SMALL = ng.first_frames(gzip.decompress((CAPTURES / "mix.pcapng.gz").read_bytes()), 60)
 PACKED = gzip.compress(SMALL, mtime=0)

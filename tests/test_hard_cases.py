@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from hard_cases import CASES, to_pcapng, truth
 
-from pywnv import annotate
+from pywnv.rows import Engine, rows
 
 
 def pairs(groups: Iterable[object]) -> int:
@@ -33,13 +33,13 @@ def test_hard_case(name: str, tmp_path: Path) -> None:
     made = CASES[name]()
     capture = tmp_path / f"{name}.pcapng"
     capture.write_bytes(to_pcapng(made))
-    text = b"".join(annotate.rows(capture, engine=annotate.Engine.LUPA)).decode()
-    rows = list(csv.DictReader(text.splitlines()))
-    assert len(rows) == len(made.frames)
+    text = b"".join(rows(capture, engine=Engine.LUPA)).decode()
+    table = list(csv.DictReader(text.splitlines()))
+    assert len(table) == len(made.frames)
     if made.no_marks:
-        marked = [row["frame"] for row in rows if row["duplicate"] == "true" or row["segment_of"]]
-        assert len(marked) <= 0.005 * len(rows), f"{len(marked)} of {len(rows)} frames marked: {marked[:20]}"
+        marked = [row["frame"] for row in table if row["duplicate"] == "true" or row["segment_of"]]
+        assert len(marked) <= 0.005 * len(table), f"{len(marked)} of {len(table)} frames marked: {marked[:20]}"
         return
-    precision, recall = score([packet for _, packet, _, _ in truth(made)], rows)
+    precision, recall = score([packet for _, packet, _, _ in truth(made)], table)
     assert precision >= made.least_precision, f"precision {precision:.4f} recall {recall:.4f}"
     assert recall >= made.least_recall, f"precision {precision:.4f} recall {recall:.4f}"

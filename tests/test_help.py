@@ -13,7 +13,9 @@ from pywnv import __version__
 PYWNV = Path(sys.executable).with_name("pywnv")
 
 
-@pytest.mark.parametrize("arguments", [["--help"], ["annotate", "--help"], ["generate", "--help"]])
+@pytest.mark.parametrize(
+    "arguments", [["--help"], ["annotate", "--help"], ["generate", "--help"], ["install", "--help"]]
+)
 def test_help(arguments: list[str]) -> None:
     run = subprocess.run([PYWNV, *arguments], capture_output=True, text=True, check=True)
     assert "Usage: pywnv" in run.stdout

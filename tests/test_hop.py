@@ -68,6 +68,14 @@ CASES: list[tuple[str, str | None, str, dict[str, object]]] = [
     ("NdisImPlatform.sys", f"{MULTIPLEXOR} #2", f"tNIC {MULTIPLEXOR} #2", {}),
     ("e1i65x64.sys", "Intel(R) Ethernet Connection I219-LM", "Intel(R) Ethernet Connection I219-LM", {}),
     ("e1i65x64.sys", None, "e1i65x64.sys", {}),
+    # pywnv convert
+    ("Ethernet 3 [vmNIC, netvsc.sys, component 59, edge 1]", None, "vmNIC Ethernet 3", {"component_id": 59, "edge": 1}),
+    ("a [b] Upper on [c] [filter, component 2, edge 9]", None, "filter a [b] Upper on [c]", {"driver": None}),
+    ("x [unknown, pacer.sys, component 2, edge 9]", None, "filter x", {"driver": "pacer.sys"}),
+    ("x [unknown, vmswitch.sys, component 2, edge 9]", f"{EXTENSION} Adapter", "vSwitch x", {}),
+    ("x [unknown, a, b.sys, component 2, edge 9]", None, "x", {"driver": "a, b.sys"}),
+    ("x [filter, component 2]", None, "x [filter, component 2]", {"component_id": None}),
+    ("eth:12:0", "Ethernet 2", "Ethernet 2", {"ifindex": 12}),
     # dumpcap and others
     ("eth0", None, "eth0", {}),
     ("eth0", "Some NIC", "eth0", {}),

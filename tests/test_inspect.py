@@ -17,12 +17,12 @@ from rich.console import Console
 from test_fingerprint import SNAP, TICK, VM_PORT, etl, program
 
 from pywnv import fields
-from pywnv.annotate import Engine
 from pywnv.errors import CaptureError, UsageError
 from pywnv.inspect import Report, as_json, inspect, missing, render
 from pywnv.inspect import tally as tallies
 from pywnv.inspect.fingerprint import Tool
 from pywnv.inspect.tally import Drop, Hop, Tally
+from pywnv.rows import Engine
 
 DEEP_DIVE = CAPTURES / "deep-dive"
 SHARED = PROJECT.parent / "shared"
@@ -158,7 +158,7 @@ def test_one_interface(tmp_path: Path) -> None:
     assert looked(tmp_path, ng.pcap([(5, 5, ng.ethernet())])) == ["other places in the host"]
     report = inspect(DEEP_DIVE / "lbfo-psping-etl2pcap.pcapng")
     assert whats(report) == ["hops, drops and packet ids"]
-    assert report.findings[0].commands == (missing.PKTMON_CONVERT,)
+    assert report.findings[0].commands == (missing.PYWNV_CONVERT,)
 
 
 def test_no_ports(tmp_path: Path) -> None:

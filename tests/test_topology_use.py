@@ -12,7 +12,8 @@ from command import run
 from conftest import run_wireshark
 from pcapng_blocks import interface, section
 
-from pywnv.annotate import Engine
+from pywnv.profile import PROFILES
+from pywnv.rows import Engine
 
 TOPOLOGY = f"""
 [[nics]]
@@ -91,8 +92,9 @@ def test_generate(tmp_path: Path, topology: Path, stem: str, name: str) -> None:
     done = run("generate", "--topology", named, "--folder", folder)
     assert (done.returncode, done.stderr) == (0, b"")
     files = {str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file()}
-    profile = {f"profiles/WNV {name}/{file}" for file in ("preferences", "recent", "colorfilters", "dfilter_buttons")}
-    assert files == {f"lua/wnv_{name}.lua"} | profile
+    folders = {str(Path(file).parent) for file in files}
+    assert folders == {"lua", *(f"profiles/{profile.name} {name}" for profile in PROFILES)}
+    assert f"lua/wnv_{name}.lua" in files
     assert run("generate", "--topology", named, "--folder", folder, "--check").returncode == 0
     named.write_text(TOPOLOGY.replace("pNIC", "tNIC"))
     stale = run("generate", "--topology", named, "--folder", folder, "--check")

@@ -16,8 +16,8 @@ from modules import HOSTILE, RUNTIMES, module
 from pcapng_blocks import interface, journal, option, packet, section
 
 from pywnv import fields
-from pywnv.annotate import Engine, Format, rows
 from pywnv.generate import plugin_lua
+from pywnv.rows import Engine, Format, rows
 
 fuzz = settings(
     max_examples=150, deadline=None, derandomize=True, database=None, suppress_health_check=[HealthCheck.too_slow]

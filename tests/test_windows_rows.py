@@ -13,7 +13,7 @@ from conftest import run_wireshark
 from test_deep_dive import CONTOSO, capture
 
 from pywnv import fields
-from pywnv.annotate import Engine, Format, rows
+from pywnv.rows import Engine, Format, rows
 from pywnv.topology import Topology, load
 
 Row = dict[str, object]

@@ -7,6 +7,9 @@ from __future__ import annotations
 
 UNKNOWN = "unknown"
 
+ETHERNET, RAW, WIFI = 1, 101, 105  # LINKTYPE_*
+USER0 = 147  # for what has no number
+
 # kind, as the engine names it: (LINKTYPE_* in files, WTAP_ENCAP_* in frame.encap_type)
 LINKS: dict[str, tuple[tuple[int, ...], tuple[int, ...]]] = {
     "ethernet": ((1,), (1,)),

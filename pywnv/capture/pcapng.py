@@ -26,11 +26,34 @@ OPT_END = 0
 IF_NAME = 2
 IF_DESCRIPTION = 3
 IF_TSRESOL = 9
+IF_FCSLEN = 13
 IF_TSOFFSET = 14
+
+# What the interface of a classic pcap is called in a pcapng made from it; templates/engine/engine.lua knows it.
+NO_INTERFACE = b"no interface (from a pcap file)"
 
 JOURNAL_MICROSECONDS = re.compile(rb"\d{1,18}")  # as many as fit 64 bits
 
 MOST_UNITS = 2**40  # a second; finer than any clock, and what the engine can divide exactly
+
+
+@dataclass(frozen=True)
+class PcapHeader:
+    """The header of a classic pcap (draft-ietf-opsawg-pcap).
+
+    Attributes:
+        order: "<" or ">".
+        units: of timestamps, per second.
+        linktype: LINKTYPE_* of its frames.
+        snap: most bytes captured of a frame.
+        fcs: bits of the frame check sequence that ends each frame; None where the header does not say.
+    """
+
+    order: str
+    units: int
+    linktype: int
+    snap: int
+    fcs: int | None
 
 
 @dataclass(frozen=True)
@@ -91,6 +114,27 @@ def read_interface(body: bytes, order: str) -> Interface:
     if units > MOST_UNITS:
         raise CaptureError(f"an interface whose timestamps count {units:.0e} units a second")
     return Interface(linktype, snap, name, description, units, offset)
+
+
+def _block(kind: int, body: bytes, order: str) -> bytes:
+    length = struct.pack(order + "I", len(body) + 12)
+    return struct.pack(order + "I", kind) + length + body + length
+
+
+def _option(code: int, value: bytes, order: str) -> bytes:
+    return struct.pack(order + "HH", code, len(value)) + value + bytes(-len(value) % 4)
+
+
+def beginning(pcap: PcapHeader) -> bytes:
+    """The section and the interface with which a pcapng made from a classic pcap begins."""
+    order = pcap.order
+    options = _option(IF_NAME, NO_INTERFACE, order)
+    options += _option(IF_TSRESOL, bytes([len(str(pcap.units)) - 1]), order)
+    if pcap.fcs is not None:
+        options += _option(IF_FCSLEN, bytes([pcap.fcs]), order)
+    section = struct.pack(order + "IHHq", 0x1A2B3C4D, 1, 0, -1)
+    interface = struct.pack(order + "HHI", pcap.linktype, 0, pcap.snap) + options + bytes(4)
+    return _block(SECTION_HEADER, section, order) + _block(INTERFACE, interface, order)
 
 
 def journal_time(body: bytes) -> tuple[int, int] | None:

@@ -7,12 +7,12 @@ import struct
 import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from io import BufferedReader
 from pathlib import Path
 from typing import Protocol
 
 from pywnv.capture import pcapng
+from pywnv.capture.pcapng import PcapHeader
 from pywnv.errors import CaptureError, UnknownFormatError
 
 PIECE = 1024 * 1024
@@ -26,21 +26,13 @@ PCAP_MAGICS = {
     b"\xa1\xb2\x3c\x4d": (">", 10**9),
 }
 PCAP_HEADER_SIZE = 24
+HAS_FCS = 0x04000000
 
 
 class _Readable(Protocol):
     """A plain or a gzipped file."""
 
     def read1(self, size: int, /) -> bytes: ...
-
-
-@dataclass(frozen=True)
-class PcapHeader:
-    """The header of a classic pcap (draft-ietf-opsawg-pcap): byte order, timestamp units a second, LINKTYPE_*."""
-
-    order: str
-    units: int
-    linktype: int
 
 
 class Capture:
@@ -91,8 +83,9 @@ class Capture:
         if len(rest) < PCAP_HEADER_SIZE - len(self._head):
             raise CaptureError(f"{self.path}: breaks off in its file header, after {4 + len(rest)} bytes")
         self._head = b""
-        (linktype,) = struct.unpack_from(order + "I", rest, 16)
-        return PcapHeader(order, units, linktype & 0x03FFFFFF)
+        snap, network = struct.unpack_from(order + "II", rest, 12)
+        fcs = (network >> 28) * 16 if network & HAS_FCS else None
+        return PcapHeader(order, units, network & 0x03FFFFFF, snap, fcs)
 
     def pieces(self, progress: Callable[[int], None]) -> Iterator[bytes]:
         """The rest of the file in pieces of about a megabyte; tells `progress` the bytes read from disk so far."""

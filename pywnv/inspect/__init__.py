@@ -8,7 +8,6 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pywnv.annotate import Engine, Format, rows
 from pywnv.capture.source import STDIN
 from pywnv.errors import UsageError
 from pywnv.inspect import fingerprint
@@ -16,6 +15,7 @@ from pywnv.inspect.fingerprint import Tool
 from pywnv.inspect.missing import Finding, findings
 from pywnv.inspect.show import render
 from pywnv.inspect.tally import Drop, Hop, Tally
+from pywnv.rows import Engine, Format, rows
 
 if TYPE_CHECKING:
     from pywnv.topology import Topology
@@ -66,7 +66,7 @@ def inspect(
     """Looks through a capture.
 
     Args:
-        capture: a file that `annotate.rows` takes, but not stdin: it is read twice.
+        capture: a file that `rows.rows` takes, but not stdin: it is read twice.
         engine: which body of the engine decides.
         topology: what the user knows of the host.
         progress: is told how many bytes of the file have been read.

@@ -29,11 +29,13 @@ LOOKED_AT = 20_000  # packets whose options are read
 MOST_NAMES = 1000  # of interfaces
 
 ETL2PCAPNG, ETWDUMP, PKTMON, PSPKT = "etl2pcapng", "Wireshark's etwdump", "pktmon", "pspkt"
+PYWNV = "pywnv"
 PSPKT_COMMENT = "pspkt capture via Windows Packet Monitor"
 PKTMON_PROGRAM = "Packet Monitor"
 NETMON_MAGIC = b"GMBU"
 
 OLD_PORT = re.compile(r".*:(Synthetic|Emulated|Internal|External):\d+:-?\d+")
+EDGE = re.compile(r" \[.*, component \d+, edge \d+\]$")  # as `pywnv convert` names interfaces
 VERSION = re.compile(r"^(.*?)[ /]v?(\d+(?:\.\d+)+)")
 
 Version = tuple[int, int]
@@ -97,7 +99,7 @@ class Traits:
     @property
     def is_pktmon_trace(self) -> bool:
         """Whether the interfaces are components of pktmon."""
-        return any(name.lower().endswith(".sys") for name in self.names)
+        return any(name.lower().endswith(".sys") or EDGE.search(name) for name in self.names)
 
 
 def _blocks(capture: Capture) -> Iterator[tuple[int, bytes, str]]:
@@ -129,6 +131,8 @@ def _mark_comment(comment: str, marks: Counter[str]) -> None:
         for word in ("TID", "ProcessorNumber", "VlanId", "HashValue"):
             marks[word] += f" {word}=" in comment
         marks["VlanId without HashValue"] += " VlanId=" in comment and " HashValue=" not in comment
+    elif comment.startswith("wnv: "):
+        marks["wnv"] += 1
     elif comment.startswith("Group:") and "\nComponent:" in comment:
         marks["pspkt"] += 1
 
@@ -291,6 +295,9 @@ def tool(traits: Traits) -> Tool:
     if traits.form == "other":
         name = "Network Monitor or Message Analyzer" if traits.magic == NETMON_MAGIC else None
         return Tool(name, known_by=("the file's first bytes",) if name else ())
+    if traits.marks["wnv"]:
+        saved_by = None if traits.program and traits.program.startswith(f"{PYWNV} ") else traits.program
+        return Tool(PYWNV, saved_by=saved_by, system=traits.system, known_by=("comments that begin with wnv:",))
     if traits.program == PKTMON_PROGRAM:
         return Tool(PKTMON, system=traits.system, known_by=("the section's program",))
     found = _by_blocks(traits)

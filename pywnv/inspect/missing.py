@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from pywnv.inspect.fingerprint import ETL2PCAPNG, ETWDUMP, PKTMON, PSPKT, Tool, Traits
+from pywnv.inspect.fingerprint import ETL2PCAPNG, ETWDUMP, PKTMON, PSPKT, PYWNV, Tool, Traits
 from pywnv.inspect.tally import Drop, Hop, Tally
 
 NETSH = (
@@ -25,6 +25,7 @@ NET_EVENT = (
 )
 PKTMON_WHOLE = r"pktmon start --capture --pkt-size 0 --file-name C:\pktmon.etl"
 PKTMON_CONVERT = r"etl2pcapng C:\pktmon.etl C:\pktmon.pcapng"
+PYWNV_CONVERT = "pywnv convert pktmon.etl -o pktmon.pcapng"
 PKTMON_NAMES = r"pktmon list --json > C:\pktmon.json"
 ADAPTERS = "Get-NetAdapter | Format-Table ifIndex, Name, MacAddress"
 
@@ -79,12 +80,12 @@ def _ways(tool: Tool, traits: Traits, tally: Tally) -> Iterator[Finding]:
     if tool.name == PKTMON:
         yield Finding(
             "hops, drops and packet ids: pktmon writes all components into one interface.",
-            "Convert the .etl with etl2pcapng 1.12 or newer:",
-            (PKTMON_CONVERT,),
+            "Convert the .etl with pywnv:",
+            (PYWNV_CONVERT,),
         )
     elif tool.name == PSPKT or traits.is_pktmon_trace:
         return
-    elif tool.name in (ETL2PCAPNG, ETWDUMP):
+    elif tool.name in (ETL2PCAPNG, ETWDUMP, PYWNV):
         if not traits.has_ports:
             yield Finding(
                 "ports of a vmSwitch: only NICs were captured.", "If this host has a vmSwitch, capture both:", NETSH
@@ -124,7 +125,7 @@ def _cut(tool: Tool, traits: Traits) -> Iterator[Finding]:
     what = f"the ends of packets: {cut:,} of {traits.packets:,} are cut{where}. What is cut off cannot be compared."
     if tool.name in (PKTMON, PSPKT) or traits.is_pktmon_trace:
         yield Finding(what, "Capture whole packets:", (PKTMON_WHOLE,))
-    elif tool.name in (ETL2PCAPNG, ETWDUMP):
+    elif tool.name in (ETL2PCAPNG, ETWDUMP, PYWNV):
         yield Finding(what, "Leave out packettruncatebytes= of netsh trace, and -TruncationLength:", NETSH)
     else:
         yield Finding(what, "Set no limit to the length of packets (dumpcap -s 0).")
@@ -134,8 +135,8 @@ def _drops(tool: Tool, drops: tuple[Drop, ...]) -> Iterator[Finding]:
     if tool.name == ETL2PCAPNG and any(drop.reason is None and drop.text is None for drop in drops):
         yield Finding(
             "why packets were dropped: etl2pcapng leaves the reasons out.",
-            "Windows shows them as text; pspkt keeps them in the capture:",
-            (r"pktmon etl2txt C:\pktmon.etl",),
+            "pywnv keeps them:",
+            (PYWNV_CONVERT,),
         )
 
 

@@ -1,12 +1,17 @@
---- Walks the packet records of a capture, lets the engine decide each frame, and writes a row for it.
+--- Walks the packet records of a capture, lets the engine decide each frame, and hands it to a sink, which writes.
 --
 -- This body of the engine runs under lupa. Python reads the file, understands every block that is no packet and
--- says where rows go; one call here takes a whole chunk, so that nothing is done in Python for each frame.
+-- says where results go; one call here takes a whole chunk, so that nothing is done in Python for each frame.
+-- A sink has `row`, which gives the text for a frame, and may have `section`, which is told where one starts, and
+-- `finish`, which gives the text for the end of a chunk.
 -- Sources: draft-ietf-opsawg-pcapng (blocks), draft-ietf-opsawg-pcap (records).
 
-local engine, row, on_block = ...
+local engine, bytes, sink, on_block = ...
+
+local row, finish = sink.row, sink.finish
 
 local byte, floor, format = string.byte, math.floor, string.format
+local little32, big32, little16, big16 = bytes.little32, bytes.big32, bytes.little16, bytes.big16
 
 local SECTION, SIMPLE_PACKET, OLD_PACKET, PACKET = 0x0a0d0d0a, 3, 2, 6
 local LITTLE, BIG = 0x1a2b3c4d, 0x4d3c2b1a -- the byte-order magic, read as little-endian
@@ -19,27 +24,8 @@ local NANO = 1000000000
 
 local M = {}
 
-local function little32(buf, at)
-  local a, b, c, d = byte(buf, at, at + 3)
-  return a + b * 256 + c * 65536 + d * 16777216
-end
-
-local function big32(buf, at)
-  local a, b, c, d = byte(buf, at, at + 3)
-  return d + c * 256 + b * 65536 + a * 16777216
-end
-
-local function little16(buf, at)
-  local a, b = byte(buf, at, at + 1)
-  return a + b * 256
-end
-
-local function big16(buf, at)
-  local a, b = byte(buf, at, at + 1)
-  return b + a * 256
-end
-
 local read32, read16, dropped = little32, little16, XDP_DROP[false]
+local order = 1 -- of bytes; -1: big-endian
 local interfaces = {}
 local running = nil
 local number = 0
@@ -51,6 +37,7 @@ local count = 0
 local numbers, seconds_of, nanos_of, interfaces_of, nodes = {}, {}, {}, {}, {}
 local packets, previous, verdicts, evidence, rewritten, deltas, elapsed = {}, {}, {}, {}, {}, {}, {}
 local wholes, facts, events, nears = {}, {}, {}, {}
+local blocks = {} -- where its block, or its record of a pcap, starts in the chunk; negative: it is big-endian
 local rows, said, event_said = {}, {}, {}
 local carried = { count = 0 }
 
@@ -69,6 +56,7 @@ end
 function M.section(is_big)
   is_big = is_big and true or false
   read32, read16, dropped = is_big and big32 or little32, is_big and big16 or little16, XDP_DROP[is_big]
+  order = is_big and -1 or 1
   interfaces = {}
 end
 
@@ -119,8 +107,9 @@ local function nanoseconds(rest, units)
   return nanos
 end
 
-local function note(interface, seconds, nanos, node, said_of_event, near)
+local function note(block, interface, seconds, nanos, node, said_of_event, near)
   count = count + 1
+  blocks[count] = block * order
   numbers[count], seconds_of[count], nanos_of[count] = number, seconds or false, nanos or 0
   interfaces_of[count], nodes[count] = interface and interface.id or false, node or false
   if not node then
@@ -145,7 +134,7 @@ local function relative(seconds, nanos)
   return whole + part / NANO
 end
 
-local function frame(interface, seconds, nanos, buf, at, stop, length, tag, notes)
+local function frame(block, interface, seconds, nanos, buf, at, stop, length, tag, notes)
   number = number + 1
   local place = interface.place
   if not place then
@@ -154,7 +143,7 @@ local function frame(interface, seconds, nanos, buf, at, stop, length, tag, note
   end
   local time = relative(seconds, nanos)
   local node, said_of_event, near = running.frame(number, time, place, buf, at, stop, length, tag, notes)
-  note(interface, seconds, nanos, node, said_of_event, near)
+  note(block, interface, seconds, nanos, node, said_of_event, near)
   local found = running.found
   packets[count], previous[count] = found.packet, found.previous or false
   verdicts[count], evidence[count], rewritten[count] = found.verdict, found.evidence, found.rewritten
@@ -162,7 +151,7 @@ local function frame(interface, seconds, nanos, buf, at, stop, length, tag, note
   wholes[count], facts[count] = found.segment_of or false, found.facts or false
 end
 
-local function timed_frame(interface, high, low, buf, at, captured, length, tag, notes)
+local function timed_frame(block, interface, high, low, buf, at, captured, length, tag, notes)
   if interface.high ~= high then
     upper_half(interface, high)
   end
@@ -172,7 +161,7 @@ local function timed_frame(interface, high, low, buf, at, captured, length, tag,
   rest = rest - more * units
   local seconds = interface.high_seconds + more + interface.offset
   local nanos = interface.scale and rest * interface.scale or nanoseconds(rest, units)
-  frame(interface, seconds, nanos, buf, at, at + captured - 1, length, tag, notes)
+  frame(block, interface, seconds, nanos, buf, at, at + captured - 1, length, tag, notes)
 end
 
 local function text_of(buf, at, stop)
@@ -211,7 +200,8 @@ local function read_options(buf, at, stop, wants)
   return tag, carried
 end
 
-local function take()
+-- The sink's text for all frames of a chunk, and for what else it holds up to the byte `stop`.
+local function take(buf, stop)
   for at = 1, count do
     local node = nodes[at]
     if node then
@@ -224,16 +214,20 @@ local function take()
       engine.describe_event(event_said, events[at], nears[at] or nil)
     end
     local shown = node and said or events[at] and event_said
-    rows[at] = row(numbers[at], seconds_of[at], nanos_of[at], interfaces_of[at], shown)
+    rows[at] = row(numbers[at], seconds_of[at], nanos_of[at], interfaces_of[at], shown, buf, blocks[at])
   end
-  local text = table.concat(rows, "", 1, count)
+  local last = count
+  if finish then
+    last = last + 1
+    rows[last] = finish(buf, stop)
+  end
   count = 0
-  return text
+  return table.concat(rows, "", 1, last)
 end
 
 --- Walks the blocks of a pcapng.
 -- @param buf the next piece of the file, starting with a block
--- @return rows as text; how many bytes were taken; nil or what is wrong with the block behind them
+-- @return the sink's text; how many bytes were taken; nil or what is wrong with the block behind them
 function M.pcapng(buf)
   local at, size = 1, #buf
   local problem
@@ -259,6 +253,9 @@ function M.pcapng(buf)
       problem = format("a block of type 0x%08x with two different lengths", kind)
       break
     end
+    if kind == SECTION and sink.section then
+      sink.section(buf, at)
+    end
     if kind == PACKET or kind == OLD_PACKET then
       if length < 32 then
         problem = "a packet block that is too short"
@@ -279,7 +276,7 @@ function M.pcapng(buf)
       if options + 7 < at + length then -- most have none
         tag, notes = read_options(buf, options, at + length - 5, running.wants(number + 1))
       end
-      timed_frame(interface, high, low, buf, at + 28, captured, original, tag, notes)
+      timed_frame(at, interface, high, low, buf, at + 28, captured, original, tag, notes)
     elseif kind == SIMPLE_PACKET then
       local interface = interfaces[1]
       if not interface or length < 16 then
@@ -291,7 +288,7 @@ function M.pcapng(buf)
       if interface.snap > 0 then
         captured = math.min(captured, interface.snap)
       end
-      frame(interface, nil, nil, buf, at + 12, at + 11 + captured, original)
+      frame(at, interface, nil, nil, buf, at + 12, at + 11 + captured, original)
     else
       -- Python: is it a record of its own (true), and when was it made?
       local body = buf:sub(at + 8, at + length - 5)
@@ -300,9 +297,9 @@ function M.pcapng(buf)
         number = number + 1
         local time = relative(seconds, nanos)
         if kind == JOURNAL then
-          note(nil, seconds, nanos, nil, running.journal(time, body))
+          note(at, nil, seconds, nanos, nil, running.journal(time, body))
         else
-          note(nil, seconds, nanos, nil)
+          note(at, nil, seconds, nanos, nil)
         end
       elseif record == nil then
         problem = seconds
@@ -311,7 +308,7 @@ function M.pcapng(buf)
     end
     at = at + length
   end
-  return take(), at - 1, problem, number
+  return take(buf, at - 1), at - 1, problem, number
 end
 
 --- Walks the records of a classic pcap, whose only interface `section` and `interface` have made.
@@ -332,10 +329,10 @@ function M.pcap(buf)
     local fraction = read32(buf, at + 4)
     local more = floor(fraction / interface.units)
     local nanos = (fraction - more * interface.units) * interface.scale
-    frame(interface, read32(buf, at) + more, nanos, buf, at + 16, at + 15 + captured, read32(buf, at + 12))
+    frame(at, interface, read32(buf, at) + more, nanos, buf, at + 16, at + 15 + captured, read32(buf, at + 12))
     at = at + 16 + captured
   end
-  return take(), at - 1, problem, number
+  return take(buf, at - 1), at - 1, problem, number
 end
 
 return M

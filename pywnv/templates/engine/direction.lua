@@ -33,6 +33,11 @@ function M.side(place)
   return SIDE_OF_ROLE[place.role] or place.nic_type == "External" and OUTER or nil
 end
 
+--- Whether a place leads out of the host.
+function M.is_outer(place)
+  return M.side(place) == OUTER
+end
+
 -- What the hops of a path tell. One that comes back to the side where it began tells nothing.
 local function order(node)
   local sides, last = {}, nil

@@ -33,21 +33,16 @@ end
 -- What etl2pcapng and etwdump write as direction.
 local DIRECTION_OF_FLAGS = { codes.direction.inbound, codes.direction.outbound }
 
--- The first comment that a known tool wrote.
-local function read_comments(carried)
-  for at = 1, carried.count do
-    local read = note.read(carried[at])
-    if read then
-      return read
-    end
-  end
-  return nil
-end
+-- The name that `annotate --format pcapng` gives the interface of a classic pcap, which has none.
+local NO_INTERFACE = "no interface (from a pcap file)"
 
 -- The direction that a tool noted, where it can be believed: that of a NIC in a trace of netsh or NetEvent. In one of
 -- pktmon, all packets have the same; at a vmSwitch's port it is the way through the switch, not through the host.
+-- `pywnv convert` writes true ones: at the NICs that lead out of the host they are the host's.
 local function noted_direction(place, read, flags, tag)
-  if place.nic_type or place.driver or read and read.nic_type then
+  if place.component_id then
+    return (direction.is_outer(place) or place.driver == "netvsc.sys") and DIRECTION_OF_FLAGS[flags] or nil
+  elseif place.nic_type or place.driver or read and read.nic_type then
     return nil
   elseif read and read.pid or place.ifindex and not tag then
     return DIRECTION_OF_FLAGS[flags]
@@ -66,6 +61,7 @@ function M.new(window)
     return places:owner(mac)
   end)
   local facts_of = facts.new()
+  local has_comments = false -- by other tools
   local all = { comment = true, id = true, flags = true, verdict = true }
   local seen = { comment = false, id = false, flags = false, verdict = false }
   local has_owners = next(topology.mac or {}) ~= nil
@@ -92,6 +88,9 @@ function M.new(window)
   -- @param kind, id, name, description as `hop.new` takes them
   function engine.place(number, kind, id, name, description)
     keep_places(number)
+    if name == NO_INTERFACE then
+      id, name, description = nil, nil, nil
+    end
     local place = places:place(kind, id, name, description)
     place.facts = facts.of_place(place)
     is_directed = is_directed or direction.side(place) ~= nil
@@ -104,12 +103,25 @@ function M.new(window)
     return number <= LEARN and all or seen
   end
 
-  local function note_carried(carried)
-    local has_comment = carried.count > 0
+  -- Notes what else a tool wrote. A file that pywnv has annotated is decided anew, as if it had not been.
+  -- @return the first comment that a known tool wrote, as `note.read` gives it, or nil; whether the packet id is ours
+  local function read_carried(number, carried)
+    local read, has_comment, owns_id = nil, false, false
+    for at = 1, carried.count do
+      local is_own, is_own_id = note.is_own(carried[at])
+      if is_own then
+        seen.comment, owns_id = true, owns_id or is_own_id
+      elseif number <= LEARN or has_comments then
+        has_comment = true
+        read = read or note.read(carried[at])
+      end
+    end
+    has_comments = has_comments or has_comment
     seen.comment = seen.comment or has_comment
     seen.flags = seen.flags or carried.flags ~= nil
     -- A trace of pktmon has flags at each packet and comments at none, and drops may come late.
     seen.verdict = seen.verdict or carried.dropped or carried.flags ~= nil and not has_comment
+    return read, owns_id
   end
 
   local function near(time)
@@ -135,13 +147,16 @@ function M.new(window)
       local said = read_record(buf, at, stop)
       return nil, said, said and near(time)
     end
-    local read, noted
-    if tag then
+    local read, noted, owns_id
+    if carried then
+      read, owns_id = read_carried(number, carried)
+    end
+    if tag and (owns_id or not place.id) then
+      tag = nil -- no tool gave it
+    elseif tag then
       seen.id = true
     end
     if carried then
-      note_carried(carried)
-      read = read_comments(carried)
       if read then
         keep_places(number)
         place = places:noted(place, read)

@@ -93,6 +93,10 @@ local function read_ndis(name, description, place)
     return format("ifIndex %d over ifIndex %d", place.ifindex, over)
   end
   place.role = known[2]
+  -- What people call it; `pywnv convert` knows.
+  if description ~= "" and not find(description, "VlanID=", 1, true) then
+    return description
+  end
   return format("%s (ifIndex %d)", known[1], place.ifindex)
 end
 
@@ -129,6 +133,23 @@ local function read_ras(name)
   return user and "RAS " .. clean(user)
 end
 
+-- An edge of a component of pktmon, as `pywnv convert` writes it: QoS Upper on Ethernet 2 [filter, pacer.sys, component
+-- 9, edge 1]. The driver is not always known.
+local function read_edge(name, description, place)
+  local title, words, component, edge = match(name, "^(.*) %[(.*), component (%d+), edge (%d+)%]$")
+  if not title then
+    return nil
+  end
+  local role, driver = match(words, "^([^,]*), (.*)$")
+  place.component_id, place.edge = number(component), number(edge)
+  place.driver = driver and lower(clean(driver))
+  place.role = codes.role[role or words]
+  if not place.role or place.role == UNKNOWN then
+    place.role = role_of_adapter(description) or ROLE_OF_DRIVER[place.driver]
+  end
+  return clean(title)
+end
+
 -- A component of pktmon: the name of a driver, and what it calls this component.
 local function read_component(name, description, place)
   local driver = #name <= 64 and lower(clean(name)) or ""
@@ -154,7 +175,7 @@ local function read_plain(name, description, place)
   return name
 end
 
-local READERS = { read_ndis, read_port, read_ras, read_component, read_plain }
+local READERS = { read_edge, read_ndis, read_port, read_ras, read_component, read_plain }
 
 local function show(place)
   local title = place.title
@@ -192,7 +213,7 @@ end
 -- @param description string or nil: the interface's description in the capture
 -- @return table: kind, id, role, name (as shown; nil where there is no interface), title (the name without the role);
 --   and where the name says it: vlan, port, port_name, nic_type, ifindex, over (ifIndex of the NIC below a filter),
---   driver, description
+--   driver, description, component_id, edge
 function M.new(kind, id, name, description)
   local place = read(kind, id, name, description)
   show(place)
@@ -282,8 +303,11 @@ function Registry:place(kind, id, name, description)
     or self:entry("port_id", place.port)
     or self:entry("port_name", place.port_name)
     or self:entry("description", place.description)
+    or self:entry("component_id", place.component_id)
     or self:entry("ifindex", adapter(place))
-  return settle(self, place, entry, format("interface %d", id or 0))
+  -- Frames of several link headers have several interfaces, and one hop.
+  local number_of = place.component_id and "component %d" or "interface %d"
+  return settle(self, place, entry, format(number_of, place.component_id or id or 0))
 end
 
 -- A component that pspkt names in a comment.
@@ -307,6 +331,9 @@ local MOST_NOTED = 4096 -- only a capture made to defeat us notes more component
 -- @param place as `place` gave it
 -- @param note  as `note.read` gave it
 function Registry:noted(place, note)
+  if place.component_id then -- its interface has said it
+    return place
+  end
   local key
   if note.component_id then
     key = format("%s\n%s\n%d\n%s", place.kind, note.component or "", note.component_id, note.edge or "")

@@ -1,15 +1,18 @@
 --- What capture tools leave in the comment of a frame.
 --
--- Sources: microsoft/etl2pcapng src/main.c since 1.3.0, Wireshark extcap/etw_ndiscap.c, JamesKehr/pspkt class/pspkt.cs.
+-- Sources: microsoft/etl2pcapng src/main.c since 1.3.0, Wireshark extcap/etw_ndiscap.c, JamesKehr/pspkt class/pspkt.cs,
+-- pywnv/capture/frames.py.
 
 local text = ...
 
 local clean, number, trim = text.clean, text.number, text.trim
-local find, gmatch, match, sub = string.find, string.gmatch, string.match, string.sub
+local char, find, gmatch = string.char, string.find, string.gmatch
+local gsub, match, sub = string.gsub, string.match, string.sub
 
 local LONGEST = 4096 -- bytes; the tools write some hundreds at most
 
-local M = {}
+-- How pywnv's own comment begins, and how it ends where the packet id beside it is the capture tool's.
+local M = { OWN = "wnv ", KEPT = " packet_id=kept" }
 
 -- A 32-bit number that C printed as signed.
 local function unsigned(digits)
@@ -127,8 +130,52 @@ local function read_pspkt(comment, into)
   return true
 end
 
--- By how a comment begins. Room for more: our own will be read here too.
+--- Whether pywnv's `annotate` wrote a comment; and whether it gave the frame its packet id, too.
+function M.is_own(comment)
+  local is_own = sub(comment, 1, #M.OWN) == M.OWN
+  return is_own, is_own and sub(comment, -#M.KEPT) ~= M.KEPT
+end
+
+-- pywnv's own, of `pywnv convert`: wnv: pid=4 tid=8 cpu=1 component=59 ...; in values %20 stands for a blank.
+local function unescaped(value)
+  return (gsub(value, "%%(%x%x)", function(digits)
+    return char(tonumber(digits, 16))
+  end))
+end
+
+local NUMBERS = {
+  pid = "pid",
+  tid = "tid",
+  cpu = "cpu",
+  component = "component_id",
+  port = "port",
+  destinations = "destinations",
+  drop = "drop_reason",
+}
+local TEXTS = { edge = true, direction = true, nic = true, nic_type = true, port_name = true }
+
+local function read_own(comment, into)
+  if sub(comment, 5, 5) ~= " " then
+    return false
+  end
+  for key, value in gmatch(comment, " ([%l_]+)=(%S*)") do
+    if NUMBERS[key] then
+      into[NUMBERS[key]] = number(value)
+    elseif TEXTS[key] then
+      into[key] = nonempty(unescaped(value))
+    elseif key == "vlan" then
+      into.vlan = text.vlan(value)
+    elseif key == "location" then
+      into.drop_location = hexadecimal(match(value, "^0x(%x+)$"))
+    end
+  end
+  into.drop = into.drop_reason and true or nil
+  return true
+end
+
+-- By how a comment begins.
 local READERS = {
+  ["wnv:"] = read_own,
   ["PID="] = read_etl,
   ["Grou"] = read_pspkt,
 }

@@ -6,10 +6,11 @@
 local codes, event, text, drop = ...
 
 local byte, char, find, format = string.byte, string.char, string.find, string.format
-local gsub, sub = string.gsub, string.sub
+local gsub, match, sub = string.gsub, string.match, string.sub
 
 local LONGEST_INFO = 500 -- bytes
 local LONGEST_MESSAGE = 16384 -- bytes of UTF-16
+local LONGEST_DATA = 16384 -- digits of an event's data
 local MOST_EXTENDED = 64 -- items of extended data before an event's own
 local MOST_KNOWN = 1000
 
@@ -96,6 +97,11 @@ local function of_message(message)
   return columns or nil
 end
 
+local function of_data(id, data, message)
+  local said = event.user_data(id, data)
+  return said and row(said, message)
+end
+
 --- Reads a journal entry.
 -- @param body string
 -- @return nil where it is no event of the vmSwitch that tells of a packet; else what it says, keyed like the columns of
@@ -106,12 +112,21 @@ function M.journal(body)
     return nil
   end
   local fields = event.journal(body)
-  return fields.MESSAGE and event.is_switch(fields._COMM) and of_message(fields.MESSAGE) or nil
-end
-
-local function of_data(id, data)
-  local said = event.user_data(id, data)
-  return said and row(said)
+  if not event.is_switch(fields._COMM) then
+    return nil
+  end
+  -- What `pywnv convert` leaves beside the text is in no language.
+  local id, digits = match(fields.ETW_EVENT or "", "^(%d+)"), fields.ETW_DATA
+  if id and digits and #digits <= LONGEST_DATA then
+    local data = gsub(digits, "%x%x", function(pair)
+      return char(tonumber(pair, 16))
+    end)
+    local columns = of_data(tonumber(id), data, fields.MESSAGE ~= "" and fields.MESSAGE or nil)
+    if columns then
+      return columns
+    end
+  end
+  return fields.MESSAGE and of_message(fields.MESSAGE) or nil
 end
 
 local function is_ours(buf, at, stop, header)

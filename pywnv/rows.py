@@ -1,4 +1,4 @@
-"""The main job: a row for every frame of a capture, by either body of the engine."""
+"""The main job: a row, or a comment, for every frame of a capture, by either body of the engine."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pywnv import fields, wireshark
-from pywnv.errors import CaptureError, UnknownFormatError
+from pywnv.errors import CaptureError, UnknownFormatError, UsageError
 
 if TYPE_CHECKING:
     from pywnv.topology import Topology
@@ -30,6 +30,12 @@ class Format(StrEnum):
 
     CSV = "csv"
     JSONL = "jsonl"
+    PARQUET = "parquet"
+    PCAPNG = "pcapng"
+    SUMMARY = "summary"
+
+
+BY_LUPA_ONLY = frozenset({Format.PCAPNG, Format.SUMMARY})
 
 
 def rows(
@@ -47,7 +53,8 @@ def rows(
 
     Args:
         capture: pcapng or pcap, plain or gzipped; with the tshark engine any file that tshark opens.
-        output_format: of the rows.
+        output_format: rows of CSV, JSONL or PARQUET; and by LUPA only PCAPNG, the capture again, with comments, and
+            SUMMARY, some lines for people.
         engine: LUPA reads the file itself, fast; TSHARK drives the user's tshark; None: LUPA where it can.
         window: longest time between two sightings of one packet, in seconds; None for the engine's own.
         topology: what the user knows of the host, as `topology.load` reads it; None for nothing.
@@ -56,31 +63,55 @@ def rows(
         warn: is told what the user should know of the capture, in one line.
 
     Yields:
-        Text in UTF-8, in pieces of whole rows, as they are decided; for CSV the header comes first.
+        The output in pieces, of whole rows where it has rows, as they are decided; for CSV the header comes first.
 
     Raises:
+        UsageError: this format cannot be written by tshark, of a filter, or without pyarrow.
         CaptureError: the capture is missing, of another kind, or broken.
         WiresharkError: there is no tshark, or it loads no plugin.
     """
+    from pywnv import sinks
     from pywnv.batch import annotate
     from pywnv.capture.source import STDIN, open_capture, open_file
 
     if window is not None:
         window = round(window * 10**6) / 10**6  # as Wireshark's preference holds it
-    is_json = output_format is Format.JSONL
-    header = b"" if is_json else (",".join(fields.columns()) + "\n").encode()
+    if output_format is Format.PARQUET:
+        from pywnv import arrow
+
+        arrow.need()
+        yield from arrow.parquet(
+            rows(
+                capture,
+                engine=engine,
+                window=window,
+                topology=topology,
+                display_filter=display_filter,
+                progress=progress,
+                warn=warn,
+            )
+        )
+        return
+    by_lupa_only = output_format in BY_LUPA_ONLY
+    if by_lupa_only and (engine is Engine.TSHARK or display_filter):
+        raise UsageError(f"--format {output_format}: is written of whole files by the lupa engine, without a filter")
+    sink = sinks.BY_NAME[output_format]
+    header = (",".join(fields.columns()) + "\n").encode() if output_format is Format.CSV else b""
     if engine is not Engine.TSHARK and not (engine is None and display_filter):
         try:
             with open_capture(capture) as opened:
-                pieces = annotate(opened, json=is_json, window=window, topology=topology, progress=progress, warn=warn)
+                pieces = annotate(opened, sink=sink, window=window, topology=topology, progress=progress, warn=warn)
                 yield from _headed(header, pieces)
             return
         except UnknownFormatError:
+            if by_lupa_only:
+                raise CaptureError(f"{capture}: neither pcapng nor pcap; make it one with editcap first") from None
             if engine is Engine.LUPA or capture == STDIN:  # what was read from a pipe is gone
                 raise
     with open_file(capture) as file:  # tshark's own words for a missing file are longer, and for an empty one none
         if file.seekable() and not file.peek(1):
             raise CaptureError(f"{capture}: is empty")
+    is_json = output_format is Format.JSONL
     pieces = _tshark_rows(
         capture, is_json=is_json, window=window, topology=topology, display_filter=display_filter, warn=warn
     )

@@ -1,0 +1,99 @@
+"""Where a Wireshark keeps profiles and Lua plugins, as its tshark tells."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from pywnv.errors import WiresharkError
+
+CONFIG_VARIABLE = "WIRESHARK_CONFIG_DIR"
+
+
+@dataclass(frozen=True)
+class Folders:
+    """The folders of one user's Wireshark.
+
+    Attributes:
+        config: the personal configuration; profiles are below it.
+        plugins: where a Lua plugin of the user's goes.
+        searched: every folder whose Lua files this Wireshark loads.
+        moved: the folder that stands in WIRESHARK_CONFIG_DIR when this Wireshark runs; None: its usual one.
+    """
+
+    config: Path
+    plugins: Path
+    searched: tuple[Path, ...]
+    moved: Path | None = None
+
+    @property
+    def profiles(self) -> Path:
+        """Where profiles are, a folder each."""
+        return self.config / "profiles"
+
+    def environment(self) -> dict[str, str]:
+        """The environment in which its tshark finds these folders."""
+        return dict(os.environ) | ({CONFIG_VARIABLE: str(self.moved)} if self.moved else {})
+
+
+def portable_config(tshark: str) -> Path | None:
+    """The configuration folder of a Wireshark from PortableApps: its launcher names it, its tshark does not know."""
+    program = Path(tshark).absolute().parent
+    app = program.parent
+    return app.parent / "Data" if app.name == "App" and (app / "AppInfo").is_dir() else None
+
+
+def find_folders(tshark: str) -> Folders:
+    """The folders that a tshark names.
+
+    Raises:
+        WiresharkError: it does not name them.
+    """
+    set_here = os.environ.get(CONFIG_VARIABLE)
+    moved = Path(set_here).absolute() if set_here else portable_config(tshark)
+    environment = dict(os.environ) | ({CONFIG_VARIABLE: str(moved)} if moved else {})
+    try:
+        run = subprocess.run([tshark, "-G", "folders"], env=environment, capture_output=True, check=False)
+    except OSError as error:
+        raise WiresharkError(f"{tshark}: {error.strerror or error}") from error
+    named = parse(run.stdout.decode(errors="surrogateescape"))
+    config = named.get("personal configuration")
+    if not config:
+        raise WiresharkError(f"{tshark}: names no folders (`tshark -G folders`); install Wireshark 4.0 or newer")
+    return _folders(config, named.get("personal lua plugins"), named.get("global lua plugins"), moved)
+
+
+def usual_folders(system: str = sys.platform, environment: Mapping[str, str] = os.environ) -> Folders:
+    """The folders of a Wireshark that is no longer there to ask."""
+    home = Path(environment.get("USERPROFILE" if system == "win32" else "HOME") or Path.home())
+    moved = Path(environment[CONFIG_VARIABLE]).absolute() if environment.get(CONFIG_VARIABLE) else None
+    if system == "win32":
+        config = Path(environment.get("APPDATA") or home / "AppData/Roaming") / "Wireshark"
+        return _folders(moved or config, None, None, moved)
+    config = Path(environment.get("XDG_CONFIG_HOME") or home / ".config") / "wireshark"
+    old = home / ".wireshark"
+    if old.is_dir() and not config.is_dir():
+        config = old
+    return _folders(moved or config, home / ".local/lib/wireshark/plugins", None, moved)
+
+
+def parse(words: str) -> dict[str, Path]:
+    """What `tshark -G folders` says: folders by their names in small letters, the first of each."""
+    named: dict[str, Path] = {}
+    for line in words.splitlines():
+        name, colon, folder = line.partition(":")
+        if colon and folder.strip():
+            named.setdefault(name.strip().lower(), Path(folder.strip()).absolute())
+    return named
+
+
+def _folders(config: Path, personal: Path | None, shared: Path | None, moved: Path | None) -> Folders:
+    # Wireshark loads <configuration>/plugins everywhere; where the configuration was moved, the plugin moves with it.
+    beside = config / "plugins"
+    plugins = personal if personal and not moved else beside
+    searched = [folder for folder in (personal, beside, shared) if folder]
+    return Folders(config, plugins, tuple(dict.fromkeys(searched)), moved)

@@ -1,0 +1,71 @@
+"""Puts several files, all or none of them."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from types import TracebackType
+
+PART = ".pywnv-part"  # what a file is called until all of it is written
+
+
+class Placing:
+    """Puts and removes files; where its block ends by an error or a signal, all is as it was before."""
+
+    def __init__(self) -> None:
+        self._undo: list[Callable[[], object]] = []
+
+    def __enter__(self) -> Placing:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, _: object, __: TracebackType | None) -> None:
+        if kind is not None:
+            for undo in reversed(self._undo):
+                with contextlib.suppress(OSError):
+                    undo()
+
+    @staticmethod
+    def folders_to_make(paths: Iterable[Path]) -> list[Path]:
+        """The folders that are missing for these files, outer ones first."""
+        missing = {folder for path in paths for folder in path.parents if not folder.exists()}
+        return sorted(missing, key=lambda folder: len(folder.parts))
+
+    def put(self, path: Path, data: bytes) -> None:
+        """Puts a file; one that is there is replaced at once by the whole new one."""
+        for folder in self.folders_to_make([path]):
+            self._undo.append(folder.rmdir)
+            folder.mkdir()
+        part = path.with_name(path.name + PART)
+        restore = self._restore(path)
+        self._undo.append(lambda: part.unlink(missing_ok=True))
+        part.write_bytes(data)
+        self._undo.append(restore)
+        part.replace(path)
+
+    def remove(self, path: Path) -> None:
+        """Removes a file."""
+        self._undo.append(self._restore(path))
+        path.unlink()
+
+    @staticmethod
+    def _restore(path: Path) -> Callable[[], object]:
+        """What brings a path back to what it is now."""
+        if path.is_symlink():
+            target = path.readlink()
+
+            def relink() -> None:
+                path.unlink(missing_ok=True)
+                path.symlink_to(target)
+
+            return relink
+        if path.exists():
+            old = path.read_bytes()
+
+            def rewrite() -> None:
+                part = path.with_name(path.name + PART)
+                part.write_bytes(old)
+                part.replace(path)
+
+            return rewrite
+        return lambda: path.unlink(missing_ok=True)

@@ -1,0 +1,140 @@
+--- A sink that chooses the frame by which each packet stays. It writes a byte a frame: 1 where that stays, 0 where not.
+--
+-- A packet's frames come within REACH frames of its first one, so a choice is made, and written, when the frame that
+-- many later comes. A packet that was cut into segments stays as a whole or as all its segments, each by one frame. A
+-- frame built from several packets never stays: those do.
+
+local codes, keep = ...
+
+local REACH = 2 ^ 20 -- the engine joins nothing over more
+local RANK = 2 ^ 44 -- more than any frame's number
+local SEGMENT, COALESCED = codes.verdict.segment, codes.verdict.coalesced
+local OUTBOUND = codes.direction.outbound
+local GONE, STAYS = "\0", "\1"
+
+-- How near the wire a place is: what is not known is nearer than what is inside for sure.
+local NEARNESS =
+  { pNIC = 1, tNIC = 2, vSwitch = 3, unknown = 4, filter = 4, ["host vNIC"] = 5, vmNIC = 6, protocol = 7 }
+local nearness = {}
+for word, number in pairs(codes.role) do
+  nearness[number] = NEARNESS[word]
+end
+local UNKNOWN = NEARNESS.unknown
+local role = codes.role[keep]
+
+local M = {}
+
+-- Of the last REACH frames, frame `n` in place n % REACH. A packet as a whole goes by its first frame, a segment by the
+-- segment's first frame. `best` is the frame chosen for it; the lower its score, the better.
+local best, scores, segments = {}, {}, {} -- segments: of a packet, a list
+local units, verdicts, stays = {}, {}, {} -- units: what a frame shows: a packet or a segment
+local newest = 0
+local left = {} -- how many frames go, by verdict
+local has_copies, is_told = false, keep ~= "wire" -- is_told: something tells what is near the wire
+
+-- Of a sighting: the lower, the better.
+local function score_of(number, said)
+  if keep == "last" then
+    return -number
+  elseif keep == "wire" then
+    local rank = said.hop and nearness[said.hop_role] or UNKNOWN
+    is_told = is_told or rank ~= UNKNOWN or said.direction ~= nil
+    return rank * RANK + (said.direction == OUTBOUND and -number or number)
+  end
+  return (role and said.hop and said.hop_role == role and 0 or RANK) + number
+end
+
+local function unit_of(number, said)
+  local packet = said.packet
+  if said.verdict == SEGMENT then
+    local list = segments[packet % REACH]
+    if not list then
+      list = {}
+      segments[packet % REACH] = list
+    end
+    list[#list + 1] = number
+    return number
+  end
+  return said.previous and number - said.previous < REACH and units[said.previous % REACH] or packet
+end
+
+local function see(number, said)
+  local at = number % REACH
+  units[at], verdicts[at], stays[at], scores[at], segments[at] = nil, said and said.verdict, false, nil, nil
+  if not said or not said.packet then
+    stays[at] = true
+  elseif number - said.packet < REACH then -- else the choice is made already
+    has_copies = has_copies or said.packet ~= number
+    local unit = unit_of(number, said)
+    units[at] = unit
+    if said.verdict ~= COALESCED then
+      local score = score_of(number, said)
+      local known = scores[unit % REACH]
+      if not known or score < known then
+        best[unit % REACH], scores[unit % REACH] = number, score
+      end
+    end
+  end
+end
+
+-- Chooses the frames of a packet.
+local function choose(first)
+  local list = segments[first % REACH]
+  local is_whole = true
+  for at = 1, list and #list or 0 do
+    is_whole = is_whole and scores[first % REACH] < scores[list[at] % REACH]
+  end
+  if is_whole then
+    stays[best[first % REACH] % REACH] = true
+    return
+  end
+  for at = 1, #list do
+    stays[best[list[at] % REACH] % REACH] = true
+  end
+end
+
+local function settle(number)
+  local at = number % REACH
+  if units[at] == number and verdicts[at] ~= SEGMENT then
+    choose(number)
+  end
+  if stays[at] then
+    return STAYS
+  end
+  local verdict = verdicts[at]
+  left[verdict] = (left[verdict] or 0) + 1
+  return GONE
+end
+
+--- The byte of the frame whose choice is made by now, if there is one.
+function M.row(number, _, _, _, said)
+  local text = number > REACH and settle(number - REACH) or ""
+  see(number, said)
+  newest = number
+  return text
+end
+
+--- The bytes of the frames whose choice was not made yet.
+function M.rest()
+  local flags = {}
+  for number = math.max(newest - REACH + 1, 1), newest do
+    flags[#flags + 1] = settle(number)
+  end
+  return table.concat(flags)
+end
+
+--- How many frames go, by the code of their verdict.
+function M.left()
+  return left
+end
+
+--- What the user should know at the end, or nil.
+function M.warning()
+  if has_copies and not is_told then
+    return "no hop's role is known, so nothing tells which is nearest the wire: the first sighting of each packet stays"
+      .. " (--topology names hops)"
+  end
+  return nil
+end
+
+return M

@@ -1,0 +1,119 @@
+--- A sink that counts, and at the end says how many frames, packets, hops and drops there were.
+
+local verdict_names = ...
+
+local format, rep = string.format, string.rep
+
+local M = {}
+
+local frames, packets = 0, 0
+local first, first_nanos, last, last_nanos -- the earliest time, and the latest
+local verdicts = {}
+local hops, hop_list = {}, {} -- by name; in the order in which they come
+local drops, drop_list = {}, {}
+
+local function counter(of, list, name)
+  local found = of[name]
+  if not found then
+    found = { name = name, frames = 0, packets = 0, steps = 0, sum = 0, longest = 0 }
+    of[name], list[#list + 1] = found, found
+  end
+  return found
+end
+
+local function note_time(seconds, nanos)
+  if not first or seconds < first or seconds == first and nanos < first_nanos then
+    first, first_nanos = seconds, nanos
+  end
+  if not last or seconds > last or seconds == last and nanos > last_nanos then
+    last, last_nanos = seconds, nanos
+  end
+end
+
+--- Counts a frame; there is no text for it.
+function M.row(_, seconds, nanos, _, said)
+  frames = frames + 1
+  if seconds then
+    note_time(seconds, nanos)
+  end
+  if not said then
+    return ""
+  end
+  verdicts[said.verdict] = (verdicts[said.verdict] or 0) + 1
+  if said.packet then
+    local hop = counter(hops, hop_list, said.hop or "(no name)")
+    hop.frames = hop.frames + 1
+    if not said.previous then
+      packets, hop.packets = packets + 1, hop.packets + 1
+    elseif said.hop_delta then
+      hop.steps, hop.sum = hop.steps + 1, hop.sum + said.hop_delta
+      hop.longest = math.max(hop.longest, said.hop_delta)
+    end
+  end
+  if said.drop then
+    local drop = counter(drops, drop_list, said.drop_reason_text or "reason not known")
+    drop.frames = drop.frames + 1
+  end
+  return ""
+end
+
+local function line(lines, name, value)
+  lines[#lines + 1] = format("%-16s%s\n", name, value)
+end
+
+local function micros(seconds)
+  return format("%.1f", seconds * 1e6)
+end
+
+-- A table: names to the left, numbers to the right.
+local function add_table(lines, rows)
+  local widths = {}
+  for _, row in ipairs(rows) do
+    for at = 1, #row do
+      widths[at] = math.max(widths[at] or 0, #row[at])
+    end
+  end
+  for _, row in ipairs(rows) do
+    local cells = { row[1] .. rep(" ", widths[1] - #row[1]) }
+    for at = 2, #row do
+      cells[at] = rep(" ", widths[at] - #row[at]) .. row[at]
+    end
+    lines[#lines + 1] = table.concat(cells, "  ") .. "\n"
+  end
+end
+
+--- The text for the whole capture.
+function M.total()
+  local lines = {}
+  line(lines, "frames", format("%d", frames))
+  line(lines, "packets", format("%d", packets))
+  if first then
+    line(lines, "seconds", format("%.6f", last - first + (last_nanos - first_nanos) / 1e9))
+  end
+  for code = 0, #verdict_names do
+    if verdicts[code] then
+      line(lines, verdict_names[code], format("%d", verdicts[code]))
+    end
+  end
+  if hop_list[1] then
+    local rows = { { "hop", "frames", "first seen here", "mean step us", "longest us" } }
+    for _, hop in ipairs(hop_list) do
+      local mean = hop.steps > 0 and micros(hop.sum / hop.steps) or ""
+      local longest = hop.steps > 0 and micros(hop.longest) or ""
+      rows[#rows + 1] = { hop.name, format("%d", hop.frames), format("%d", hop.packets), mean, longest }
+    end
+    lines[#lines + 1] = "\n"
+    add_table(lines, rows)
+  end
+  if drop_list[1] then
+    local rows = { { "dropped", "frames" } }
+    for _, drop in ipairs(drop_list) do
+      rows[#rows + 1] = { drop.name, format("%d", drop.frames) }
+    end
+    lines[#lines + 1] = "\n"
+    add_table(lines, rows)
+  end
+  return table.concat(lines)
+end
+
+return M
