@@ -13,7 +13,7 @@ from pywnv.rows import Format, rows
 Golden = Callable[[str, bytes], None]
 
 
-@pytest.mark.parametrize("output_format", Format)
+@pytest.mark.parametrize("output_format", [Format.CSV, Format.JSONL])
 @pytest.mark.parametrize("name", ["udpsame", "mix-unsorted"])
 def test_rows(golden: Golden, name: str, output_format: Format) -> None:
     """Equal datagrams in bursts; ARP, VM to VM, rewritten checksums and times that run back: the first 200 rows."""
