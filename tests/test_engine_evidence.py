@@ -367,7 +367,7 @@ def test_not_cut_from_that(runtime: str) -> None:
 
 def tagged(runtime: str, frames: list[tuple[bytes, str | None]]) -> list[Said]:
     engine = Engine(runtime)
-    hop = engine.hop(name="A")
+    hop = engine.hop(name="A", id=0)
     return [engine.frame(1 + at * 300 * US, hop, frame, tag=tag) for at, (frame, tag) in enumerate(frames)]
 
 
