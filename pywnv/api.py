@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,8 +19,12 @@ def _silent(_: str) -> None:
     pass
 
 
+def _paths(capture: Path | str | Sequence[Path | str]) -> list[Path]:
+    return [Path(capture)] if isinstance(capture, Path | str) else [Path(one) for one in capture]
+
+
 def annotate(
-    capture: Path | str,
+    capture: Path | str | Sequence[Path | str],
     *,
     engine: Engine | None = None,
     window: float | None = None,
@@ -31,7 +35,8 @@ def annotate(
     """Annotates a capture, frame by frame, as they are decided.
 
     Args:
-        capture: pcapng or pcap, plain or gzipped; other formats by the user's tshark.
+        capture: pcapng or pcap, plain or gzipped; other formats by the user's tshark. Several go on from each other,
+            as the files of a ring buffer do.
         engine: which body of the engine reads it; None for the fastest that can.
         window: longest time between two sightings of one packet, in seconds; None for the engine's own.
         topology: what the user knows of the host, as `pywnv.topology.load` reads it.
@@ -49,7 +54,7 @@ def annotate(
     seconds = [at[field.column] for field in fields.FIELDS if field.type is fields.Type.SECONDS]
     time = at["time"]
     pieces = rows(
-        Path(capture),
+        _paths(capture),
         output_format=Format.JSONL,
         engine=engine,
         window=window,
@@ -69,7 +74,7 @@ def annotate(
 
 
 def annotate_table(
-    capture: Path | str,
+    capture: Path | str | Sequence[Path | str],
     *,
     engine: Engine | None = None,
     window: float | None = None,
@@ -96,5 +101,5 @@ def annotate_table(
     from pywnv.rows import rows
 
     return arrow.table(
-        rows(Path(capture), engine=engine, window=window, topology=topology, display_filter=display_filter, warn=warn)
+        rows(_paths(capture), engine=engine, window=window, topology=topology, display_filter=display_filter, warn=warn)
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
@@ -97,8 +97,28 @@ class _Walker:
             return None, b"a block that only Wireshark understands: try --engine tshark"
         return (False,)
 
-    def walk(self, capture: Capture, progress: Callable[[int], None], warn: Callable[[str], None]) -> Iterator[bytes]:
-        """What the sink gives for a capture, some thousands of frames at a time."""
+    def walk(
+        self, captures: Iterable[Capture], progress: Callable[[int], None], warn: Callable[[str], None]
+    ) -> Iterator[bytes]:
+        """What the sink gives for captures that go on from each other, some thousands of frames at a time."""
+        before = 0
+        for capture in captures:
+            read = 0
+
+            def count(done: int, before: int = before) -> None:
+                nonlocal read
+                read = done
+                progress(before + done)
+
+            yield from self._walk_one(capture, count, warn)
+            before += read
+            self._batch[b"go_on"]()
+        if total := self._sink[b"total"]:
+            yield total()
+
+    def _walk_one(
+        self, capture: Capture, progress: Callable[[int], None], warn: Callable[[str], None]
+    ) -> Iterator[bytes]:
         feed, done = self._batch[b"pcapng"], 0
         if capture.pcap:
             feed, done = self._batch[b"pcap"], PCAP_HEADER_SIZE
@@ -120,14 +140,12 @@ class _Walker:
             rest = data[taken:]
         if rest or capture.broken:
             warn(f"{capture.path}: breaks off at byte {done + len(rest)}, inside what follows frame {frames}")
-        if total := self._sink[b"total"]:
-            yield total()
         if (warning := self._sink[b"warning"]) and (words := warning()):
             warn(f"{capture.path}: {words.decode()}")
 
 
 def annotate(
-    capture: Capture,
+    captures: Iterable[Capture],
     *,
     sink: Sink,
     window: float | None,
@@ -137,10 +155,10 @@ def annotate(
     runtime: str | None = None,
     watch: Watch | None = None,
 ) -> Iterator[bytes]:
-    """What a sink gives for the frames of a capture, piece by piece: rows of CSV (without the header), JSON lines ...
+    """What a sink gives for the frames of captures, piece by piece: rows of CSV (without the header), JSON lines ...
 
     Args:
-        capture: open.
+        captures: open; where there are several, each goes on where the one before ends.
         sink: what is written; one of `pywnv.sinks`.
         window: longest time between two sightings of one packet, in seconds; None for the engine's own.
         progress: is told how many bytes of the file have been read.
@@ -150,7 +168,7 @@ def annotate(
         watch: makes an engine that stands between the walker and the engine's modules.
 
     Raises:
-        CaptureError: the capture is broken; what comes before the break has been given.
+        CaptureError: a capture is broken; what comes before the break has been given.
     """
     walker = _Walker(sink=sink, window=window, topology=topology, runtime=runtime, watch=watch)
-    yield from walker.walk(capture, progress, warn)
+    yield from walker.walk(captures, progress, warn)

@@ -2,34 +2,21 @@
 
 from __future__ import annotations
 
-import signal
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
-from pywnv import __version__
+from pywnv import __version__, cli_batch
+from pywnv.cli_shared import TopologyFile, load_topology, opened_capture, progress_bar, warn
 from pywnv.errors import Exit, ReaderGoneError, UsageError, WnvError
 from pywnv.generate import differing, generated, generated_for, stale, write
-from pywnv.output import STDOUT, whole_file
-from pywnv.rows import Engine, Format, rows
+from pywnv.output import tidy_on_signals, whole_file
+from pywnv.rows import Engine
 
-if TYPE_CHECKING:
-    from pywnv.topology import Topology
-
-LONGEST_WINDOW = 3600  # seconds
 FILE_WIDTH = 100  # columns of text that goes to no terminal
-FORMAT_OF_SUFFIX = {
-    ".jsonl": Format.JSONL,
-    ".ndjson": Format.JSONL,
-    ".json": Format.JSONL,
-    ".parquet": Format.PARQUET,
-    ".pcapng": Format.PCAPNG,
-}
 
 app = typer.Typer(
     help="Says which frames of a Windows capture are the same packet, and which way it went through the host.",
@@ -56,140 +43,8 @@ def _options(
     pass
 
 
-def _warn(words: str) -> None:
-    typer.echo(f"pywnv: warning: {words}", err=True)
-
-
-@contextmanager
-def _progress(capture: Path, *, wanted: bool, passes: int = 1) -> Iterator[Callable[[int], None]]:
-    """A bar on stderr that counts the bytes of a file, where somebody looks at it."""
-    if not (wanted and sys.stderr and sys.stderr.isatty()):
-        yield lambda _: None
-        return
-    from rich.console import Console
-    from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
-
-    columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
-        size = passes * capture.stat().st_size if capture.exists() else None
-        task = bar.add_task(capture.name, total=size)
-        yield lambda done: bar.update(task, completed=done)
-
-
-TopologyFile = Annotated[
-    Path | None,
-    typer.Option("--topology", help="What you know of the host: TOML, YAML, or what `pktmon list --json` printed."),
-]
-
-
-Window = Annotated[float | None, typer.Option(help="Longest time between two sightings of a packet, in seconds.")]
-
-
-def _checked(window: float | None) -> float | None:
-    if window is not None and not 0 <= window <= LONGEST_WINDOW:
-        raise UsageError(f"--window {window:g}: must be from 0 to {LONGEST_WINDOW} seconds")
-    return window
-
-
-def _is_quiet(output: Path) -> bool:
-    """Whether results go elsewhere than to the terminal where progress is shown."""
-    return output != STDOUT or not (sys.stdout and sys.stdout.isatty())
-
-
-def _write(pieces: Iterator[bytes], output: Path, *, force: bool, source: Path) -> None:
-    with whole_file(output, force=force, source=source) as file:
-        for piece in pieces:
-            file.write(piece)
-
-
-def _load(topology_file: Path | None) -> Topology | None:
-    if topology_file is None:
-        return None
-    from pywnv.topology import load
-
-    return load(topology_file)
-
-
-@contextmanager
-def _opened(capture: Path, progress: Callable[[int], None]) -> Iterator[Path]:
-    """A capture as all commands read it: of a Windows trace, the pcapng."""
-    from pywnv.capture.etl import is_trace
-
-    if not is_trace(capture):
-        yield capture
-        return
-    from pywnv.convert import as_pcapng
-
-    with as_pcapng(capture, progress=progress, warn=_warn) as path:
-        yield path
-
-
-@app.command()
-def annotate(
-    capture: Annotated[
-        Path, typer.Argument(help="pcapng, pcap, also gzipped, or .etl; any format with --engine tshark; - is stdin.")
-    ],
-    output: Annotated[Path, typer.Option("-o", "--output", help="File to write; - is stdout.")] = STDOUT,
-    output_format: Annotated[
-        Format | None, typer.Option("--format", help="Default: by the output's name, else csv.")
-    ] = None,
-    engine: Annotated[
-        Engine | None, typer.Option(help="lupa is fast; tshark reads every format and filters. Default: what fits.")
-    ] = None,
-    display_filter: Annotated[
-        str | None, typer.Option("-Y", "--filter", help="Display filter: which frames get a row (engine tshark).")
-    ] = None,
-    window: Window = None,
-    topology_file: TopologyFile = None,
-    force: Annotated[bool, typer.Option("--force", help="Replace an existing output.")] = False,
-) -> None:
-    """Write one row for every frame: its packet, hop, path and latency.
-
-    Example: pywnv annotate host.pcapng -o host.csv
-    """
-    if display_filter and engine is Engine.LUPA:
-        raise UsageError("-Y: only tshark knows display filters; leave --engine away")
-    if output_format is None:
-        output_format = FORMAT_OF_SUFFIX.get(output.suffix, Format.CSV)
-    window = _checked(window)
-    with _progress(capture, wanted=_is_quiet(output)) as progress, _opened(capture, progress) as opened:
-        pieces = rows(
-            opened,
-            output_format=output_format,
-            engine=engine,
-            window=window,
-            topology=_load(topology_file),
-            display_filter=display_filter,
-            progress=progress,
-            warn=_warn,
-        )
-        _write(pieces, output, force=force, source=capture)
-
-
-@app.command()
-def dedup(
-    capture: Annotated[Path, typer.Argument(help="pcapng, pcap, also gzipped, or .etl.")],
-    output: Annotated[Path, typer.Option("-o", "--output", help="pcapng to write; - is stdout.")],
-    keep: Annotated[
-        str,
-        typer.Option(help="first or last sighting, the one nearest the wire, or that at a hop's role: pNIC, vmNIC ..."),
-    ] = "first",
-    window: Window = None,
-    topology_file: TopologyFile = None,
-    force: Annotated[bool, typer.Option("--force", help="Replace an existing output.")] = False,
-) -> None:
-    """Write the capture with one frame a packet; all that is no packet stays.
-
-    Example: pywnv dedup host.pcapng -o once.pcapng --keep wire
-    """
-    from pywnv.dedup import Dedup
-
-    with _progress(capture, wanted=_is_quiet(output), passes=2) as progress, _opened(capture, progress) as opened:
-        once = Dedup(opened, keep=keep, window=_checked(window), topology=_load(topology_file), warn=_warn)
-        _write(once.pieces(progress), output, force=force, source=capture)
-    left = sum(once.left_out.values())
-    kinds = ", ".join(f"{count} {name}" for name, count in sorted(once.left_out.items()))
-    typer.echo(f"pywnv: {once.frames - left} of {once.frames} frames stay; left out: {kinds or 'none'}", err=True)
+app.command()(cli_batch.annotate)
+app.command()(cli_batch.dedup)
 
 
 @app.command()
@@ -207,8 +62,8 @@ def inspect(
 
     from pywnv import inspect as inspection
 
-    with _progress(capture, wanted=True) as progress, _opened(capture, progress) as opened:
-        report = inspection.inspect(opened, engine=engine, topology=_load(topology_file), progress=progress)
+    with progress_bar([capture], wanted=True) as progress, opened_capture(capture, progress) as opened:
+        report = inspection.inspect(opened, engine=engine, topology=load_topology(topology_file), progress=progress)
     report = replace(report, capture=str(capture))
     if as_json:
         typer.echo(inspection.as_json(report), nl=False)
@@ -230,8 +85,8 @@ def explain(
 
     if len(frames) > 2 or len(set(frames)) != len(frames):
         raise UsageError(f"explain: takes one frame or two different ones, not {' '.join(map(str, frames))}")
-    with _opened(capture, lambda _: None) as opened:
-        for line in lines_of(opened, tuple(frames), _warn, topology=_load(topology_file)):
+    with opened_capture(capture, lambda _: None) as opened:
+        for line in lines_of(opened, tuple(frames), warn, topology=load_topology(topology_file)):
             typer.echo(line)
 
 
@@ -250,10 +105,10 @@ def convert(
     from pywnv.convert import convert as write_pcapng
 
     with (
-        _progress(trace, wanted=True) as progress,
-        whole_file(output, force=force, source=trace) as file,
+        progress_bar([trace], wanted=True) as progress,
+        whole_file(output, force=force, sources=[trace]) as file,
     ):
-        done = write_pcapng(trace, file, progress=progress, warn=_warn)
+        done = write_pcapng(trace, file, progress=progress, warn=warn)
     words = f"{done.packets} packets, {done.drops} of them dropped, {done.events} events"
     typer.echo(f"{words}; {done.skipped} events without an id left out" if done.skipped else words, err=True)
 
@@ -268,7 +123,7 @@ def generate(
 
     Example: pywnv generate --topology host.toml
     """
-    topology = _load(topology_file)
+    topology = load_topology(topology_file)
     host = topology_file.stem if topology_file else ""
     if check:
         old = stale(generated_for(topology, host), folder) if topology else differing(folder)
@@ -308,16 +163,16 @@ def install(
         tshark,
         tell_version(tshark),
         find_folders(tshark),
-        topology=_load(topology_file),
+        topology=load_topology(topology_file),
         deinterlace=deinterlace,
         force=force,
     )
     for path in outcome.done:
         typer.echo(path)
     for path in outcome.kept:
-        _warn(f"{path}: left as you changed it; --force replaces it")
+        warn(f"{path}: left as you changed it; --force replaces it")
     for path in outcome.others:
-        _warn(f"{path}: the plugin is here too, and only one of them counts: delete this one")
+        warn(f"{path}: the plugin is here too, and only one of them counts: delete this one")
     typer.echo("Start Wireshark anew and choose the profile WNV at the lower right.", err=True)
 
 
@@ -345,7 +200,7 @@ def uninstall(tshark: TsharkOption = None) -> None:
     for path in outcome.done:
         typer.echo(path)
     for path in outcome.kept:
-        _warn(f"{path}: left, as you changed it")
+        warn(f"{path}: left, as you changed it")
 
 
 @app.command()
@@ -394,16 +249,9 @@ def export(
         file.write(profiles_zip(deinterlace=deinterlace))
 
 
-def _end(number: int, _: object) -> None:
-    """Ends as a signal would, but lets what is open tidy up."""
-    raise SystemExit(128 + number)
-
-
 def main() -> None:
     """Runs the command line: errors leave as one line and exit code 2."""
-    for name in ("SIGTERM", "SIGHUP"):
-        if hasattr(signal, name) and signal.getsignal(getattr(signal, name)) == signal.SIG_DFL:
-            signal.signal(getattr(signal, name), _end)
+    tidy_on_signals()
     try:
         app()
     except ReaderGoneError:

@@ -91,7 +91,7 @@ class Dedup:
         with open_capture(self._capture) as opened:
             size = self._capture.stat().st_size
             yield from annotate(
-                opened,
+                [opened],
                 sink=sink,
                 watch=lambda *_: kept[0][b"blind"],
                 window=None,
@@ -114,7 +114,7 @@ class Dedup:
         with open_capture(self._capture) as opened:
             flags = bytearray()
             for piece in annotate(
-                opened, sink=sink, window=self._window, topology=self._topology, progress=progress, warn=self._warn
+                [opened], sink=sink, window=self._window, topology=self._topology, progress=progress, warn=self._warn
             ):
                 flags += piece
         flags += chosen[0][b"rest"]()

@@ -121,7 +121,7 @@ def _walk(capture: Path, last: int, warn: Warn, topology: Topology | None, watch
         raise UsageError("explain: reads the capture twice, so it takes a file, not stdin")
     with open_capture(capture) as opened:
         pieces = annotate(
-            opened, sink=sinks.jsonl, window=None, progress=lambda _: None, warn=warn, topology=topology, watch=watch
+            [opened], sink=sinks.jsonl, window=None, progress=lambda _: None, warn=warn, topology=topology, watch=watch
         )
         for piece in pieces:
             for line in piece.splitlines():

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import secrets
-from collections.abc import Iterator
+import signal
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
@@ -14,14 +15,26 @@ from pywnv.errors import OutputError, ReaderGoneError
 STDOUT = Path("-")
 
 
+def _end(number: int, _: object) -> None:
+    """Ends as a signal would, but lets what is open tidy up."""
+    raise SystemExit(128 + number)
+
+
+def tidy_on_signals() -> None:
+    """From now on, what ends this process lets it take its unfinished outputs away first."""
+    for name in ("SIGTERM", "SIGHUP"):
+        if hasattr(signal, name) and signal.getsignal(getattr(signal, name)) == signal.SIG_DFL:
+            signal.signal(getattr(signal, name), _end)
+
+
 @contextmanager
-def whole_file(path: Path, *, force: bool, source: Path | None = None) -> Iterator[BinaryIO]:
+def whole_file(path: Path, *, force: bool, sources: Sequence[Path] = ()) -> Iterator[BinaryIO]:
     """A file to write, which gets its name once all is written; `-` is stdout.
 
     Args:
         path: its name. A pipe or a device is written to as it is.
         force: replace a file of that name.
-        source: the file that it is made from, and must not replace.
+        sources: the files that it is made from, and must not replace.
 
     Raises:
         OutputError: it exists and is not to be replaced, or cannot be written.
@@ -36,7 +49,7 @@ def whole_file(path: Path, *, force: bool, source: Path | None = None) -> Iterat
             with path.open("wb") as file:
                 yield file
         else:
-            _check(path, force=force, source=source)
+            _check(path, force=force, sources=sources)
             with _new_file(path, force=force) as file:
                 yield file
     except BrokenPipeError as error:
@@ -46,12 +59,12 @@ def whole_file(path: Path, *, force: bool, source: Path | None = None) -> Iterat
         raise OutputError(f"{name}: {error.strerror or error}") from error
 
 
-def _check(path: Path, *, force: bool, source: Path | None) -> None:
+def _check(path: Path, *, force: bool, sources: Sequence[Path]) -> None:
     if path.is_dir():
         raise OutputError(f"{path}: Is a directory")
     if path.exists() and not force:
         raise OutputError(f"{path}: exists already; use --force to replace it")
-    if path.exists() and source and source.exists() and path.samefile(source):
+    if path.exists() and any(source.exists() and path.samefile(source) for source in sources):
         raise OutputError(f"{path}: is the capture itself; name another output")
 
 

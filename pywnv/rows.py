@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator, Sequence
+from contextlib import ExitStack, closing
 from enum import StrEnum
 from functools import partial
 from pathlib import Path
@@ -13,6 +14,7 @@ from pywnv import fields, wireshark
 from pywnv.errors import CaptureError, UnknownFormatError, UsageError
 
 if TYPE_CHECKING:
+    from pywnv.capture.source import Capture
     from pywnv.topology import Topology
 
 ROWS_A_PIECE = 1000
@@ -39,7 +41,7 @@ BY_LUPA_ONLY = frozenset({Format.PCAPNG, Format.SUMMARY})
 
 
 def rows(
-    capture: Path,
+    capture: Path | Sequence[Path],
     *,
     output_format: Format = Format.CSV,
     engine: Engine | None = None,
@@ -52,7 +54,8 @@ def rows(
     """Annotates a capture.
 
     Args:
-        capture: pcapng or pcap, plain or gzipped; with the tshark engine any file that tshark opens.
+        capture: pcapng or pcap, plain or gzipped; with the tshark engine any file that tshark opens. Several go on
+            from each other, as the files of a ring buffer do; that takes LUPA.
         output_format: rows of CSV, JSONL or PARQUET; and by LUPA only PCAPNG, the capture again, with comments, and
             SUMMARY, some lines for people.
         engine: LUPA reads the file itself, fast; TSHARK drives the user's tshark; None: LUPA where it can.
@@ -72,7 +75,7 @@ def rows(
     """
     from pywnv import sinks
     from pywnv.batch import annotate
-    from pywnv.capture.source import STDIN, open_capture, open_file
+    from pywnv.capture.source import STDIN, open_file
 
     if window is not None:
         window = round(window * 10**6) / 10**6  # as Wireshark's preference holds it
@@ -92,22 +95,24 @@ def rows(
             )
         )
         return
-    by_lupa_only = output_format in BY_LUPA_ONLY
+    captures = [capture] if isinstance(capture, Path) else list(capture)
+    by_lupa_only = output_format in BY_LUPA_ONLY or len(captures) > 1
     if by_lupa_only and (engine is Engine.TSHARK or display_filter):
-        raise UsageError(f"--format {output_format}: is written of whole files by the lupa engine, without a filter")
+        what = f"--format {output_format}" if output_format in BY_LUPA_ONLY else "--series"
+        raise UsageError(f"{what}: is for the lupa engine, which knows no filters")
     sink = sinks.BY_NAME[output_format]
     header = (",".join(fields.columns()) + "\n").encode() if output_format is Format.CSV else b""
     if engine is not Engine.TSHARK and not (engine is None and display_filter):
         try:
-            with open_capture(capture) as opened:
-                pieces = annotate(opened, sink=sink, window=window, topology=topology, progress=progress, warn=warn)
+            opened = _opened(captures, of_any_format=not by_lupa_only)
+            pieces = annotate(opened, sink=sink, window=window, topology=topology, progress=progress, warn=warn)
+            with closing(opened):
                 yield from _headed(header, pieces)
             return
         except UnknownFormatError:
-            if by_lupa_only:
-                raise CaptureError(f"{capture}: neither pcapng nor pcap; make it one with editcap first") from None
-            if engine is Engine.LUPA or capture == STDIN:  # what was read from a pipe is gone
+            if engine is Engine.LUPA or captures == [STDIN]:  # what was read from a pipe is gone
                 raise
+    (capture,) = captures
     with open_file(capture) as file:  # tshark's own words for a missing file are longer, and for an empty one none
         if file.seekable() and not file.peek(1):
             raise CaptureError(f"{capture}: is empty")
@@ -116,6 +121,21 @@ def rows(
         capture, is_json=is_json, window=window, topology=topology, display_filter=display_filter, warn=warn
     )
     yield from _headed(header, pieces)
+
+
+def _opened(captures: list[Path], *, of_any_format: bool) -> Generator[Capture, None, None]:
+    from pywnv.capture.source import open_capture
+
+    with ExitStack() as stack:
+        for path in captures:
+            try:
+                opened = stack.enter_context(open_capture(path))
+            except UnknownFormatError:
+                if of_any_format:
+                    raise
+                raise CaptureError(f"{path}: neither pcapng nor pcap; make it one with editcap first") from None
+            yield opened
+            stack.close()
 
 
 def _headed(header: bytes, pieces: Iterator[bytes]) -> Iterator[bytes]:

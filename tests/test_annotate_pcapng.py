@@ -246,7 +246,7 @@ def test_every_lua_writes_the_same(tmp_path: Path, runtime: str) -> None:
             (tmp_path / "capture").write_bytes(data)
             with open_capture(tmp_path / "capture") as opened:
                 pieces = annotate(
-                    opened, sink=sinks.BY_NAME["pcapng"], window=None, progress=silent, warn=silent, runtime=runtime
+                    [opened], sink=sinks.BY_NAME["pcapng"], window=None, progress=silent, warn=silent, runtime=runtime
                 )
                 assert b"".join(pieces) == once
 
@@ -272,7 +272,7 @@ def test_a_full_disk(tmp_path: Path) -> None:
 
 
 def test_what_cannot_be(tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match="written of whole files"):
+    with pytest.raises(UsageError, match="--format pcapng: is for the lupa engine"):
         next(rows(CAPTURES / "mix.pcapng.gz", output_format=Format.PCAPNG, engine=Engine.TSHARK))
     (tmp_path / "text").write_bytes(b"no capture")
     with pytest.raises(CaptureError, match="neither pcapng nor pcap; make it one with editcap first"):

@@ -82,7 +82,7 @@ def test_no_folder_for_the_output(tmp_path: Path) -> None:
 def test_the_output_is_a_folder(tmp_path: Path, force: list[object]) -> None:
     (tmp_path / "folder").mkdir()
     # --force would not help, so it is not offered.
-    refuses(["annotate", MIX, "-o", tmp_path / "folder", *force], f"{tmp_path / 'folder'}: Is a directory", tmp_path)
+    refuses(["dedup", MIX, "-o", tmp_path / "folder", *force], f"{tmp_path / 'folder'}: Is a directory", tmp_path)
 
 
 def test_a_long_name_of_an_output(tmp_path: Path) -> None:
@@ -99,14 +99,14 @@ def test_a_file_system_without_hard_links(tmp_path: Path, monkeypatch: pytest.Mo
         raise PermissionError(errno.EPERM, os.strerror(errno.EPERM))
 
     monkeypatch.setattr(os, "link", refuse)
-    with whole_file(tmp_path / "out.csv", force=False, source=MIX) as file:
+    with whole_file(tmp_path / "out.csv", force=False, sources=[MIX]) as file:
         file.write(b"rows")
     assert tree(tmp_path) == {"out.csv": b"rows"}
 
 
 def test_an_output_that_appears_meanwhile_is_kept(tmp_path: Path) -> None:
     out = tmp_path / "out.csv"
-    with pytest.raises(OutputError, match="appeared while"), whole_file(out, force=False, source=MIX) as file:  # noqa: PT012  # leaving it raises
+    with pytest.raises(OutputError, match="appeared while"), whole_file(out, force=False, sources=[MIX]) as file:  # noqa: PT012  # leaving it raises
         file.write(b"rows")
         out.write_bytes(b"precious")
     assert tree(tmp_path) == {"out.csv": b"precious"}

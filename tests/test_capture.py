@@ -230,7 +230,7 @@ def test_pieces_of_a_real_capture(monkeypatch: pytest.MonkeyPatch, size: int) ->
 def by_runtime(path: Path, runtime: str) -> bytes:
     with open_capture(path) as opened:
         settings = {"sink": sinks.csv, "window": None, "progress": lambda _: None, "warn": lambda _: None}
-        return b"".join(annotate(opened, runtime=runtime, **settings))
+        return b"".join(annotate([opened], runtime=runtime, **settings))
 
 
 @pytest.mark.parametrize("runtime", ["lua52", "lua54", "luajit21"])

@@ -88,14 +88,19 @@ class Capture:
         return PcapHeader(order, units, network & 0x03FFFFFF, snap, fcs)
 
     def pieces(self, progress: Callable[[int], None]) -> Iterator[bytes]:
-        """The rest of the file in pieces of about a megabyte; tells `progress` the bytes read from disk so far."""
+        """The rest of the file in pieces of at most about a megabyte; of a pipe, what has come.
+
+        Args:
+            progress: is told how many bytes have been read from disk so far.
+        """
         seekable = self._raw.seekable()
-        piece = self._head + self._read(PIECE)
+        read = self._read if seekable else self._read_some
+        piece = self._head + read(PIECE)
         while piece:
             yield piece
             if seekable:
                 progress(self._raw.tell())
-            piece = self._read(PIECE)
+            piece = read(PIECE)
 
 
 @contextmanager

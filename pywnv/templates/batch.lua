@@ -27,6 +27,7 @@ local M = {}
 local read32, read16, dropped = little32, little16, XDP_DROP[false]
 local order = 1 -- of bytes; -1: big-endian
 local interfaces = {}
+local file_before = {} -- interfaces of the file before, in a series of files
 local running = nil
 local number = 0
 local first_seconds, first_nanos
@@ -52,6 +53,11 @@ function M.start(window)
   number, first_seconds, count = 0, nil, 0
 end
 
+--- Goes on with the next file of a series: there, interfaces of the same number and name are the same places.
+function M.go_on()
+  file_before = interfaces
+end
+
 --- Starts a section: its interfaces are counted from 0 again.
 function M.section(is_big)
   is_big = is_big and true or false
@@ -69,7 +75,10 @@ end
 -- @param numbered whether the file numbers its interfaces
 function M.interface(kind, name, description, units, offset, snap, numbered)
   local id = #interfaces
+  local old = file_before[id + 1]
+  local is_same = old and old.kind == kind and old.name == name and old.description == description
   interfaces[id + 1] = {
+    place = is_same and old.place or nil,
     id = numbered and id or nil,
     kind = kind,
     name = name,

@@ -1,0 +1,181 @@
+"""The commands that go over whole captures: annotate and dedup."""
+
+from __future__ import annotations
+
+from contextlib import ExitStack, suppress
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from pywnv.cli_shared import (
+    TopologyFile,
+    Window,
+    checked_window,
+    is_quiet,
+    load_topology,
+    opened_capture,
+    progress_bar,
+    warn,
+    write_whole,
+)
+from pywnv.errors import Exit, OutputError, UsageError
+from pywnv.output import STDOUT
+from pywnv.rows import Engine, Format, rows
+
+FORMAT_OF_SUFFIX = {
+    ".jsonl": Format.JSONL,
+    ".ndjson": Format.JSONL,
+    ".json": Format.JSONL,
+    ".parquet": Format.PARQUET,
+    ".pcapng": Format.PCAPNG,
+}
+
+
+def annotate(
+    captures: Annotated[
+        list[Path],
+        typer.Argument(
+            metavar="CAPTURE...",
+            help="pcapng, pcap, also gzipped, or .etl; any format with --engine tshark; - is stdin.",
+        ),
+    ],
+    output: Annotated[
+        Path, typer.Option("-o", "--output", help="File to write, of several captures a folder; - is stdout.")
+    ] = STDOUT,
+    output_format: Annotated[
+        Format | None, typer.Option("--format", help="Default: by the output's name, else csv.")
+    ] = None,
+    engine: Annotated[
+        Engine | None, typer.Option(help="lupa is fast; tshark reads every format and filters. Default: what fits.")
+    ] = None,
+    display_filter: Annotated[
+        str | None, typer.Option("-Y", "--filter", help="Display filter: which frames get a row (engine tshark).")
+    ] = None,
+    window: Window = None,
+    topology_file: TopologyFile = None,
+    series: Annotated[
+        bool, typer.Option("--series", help="The captures are one, as a ring buffer writes it: one output.")
+    ] = False,
+    jobs: Annotated[
+        int | None, typer.Option("-j", "--jobs", min=1, help="How many captures at a time. Default: one a core.")
+    ] = None,
+    force: Annotated[bool, typer.Option("--force", help="Replace an existing output.")] = False,
+) -> None:
+    """Write one row, or one packet comment, for every frame: its packet, hop, path and latency.
+
+    Example: pywnv annotate host.pcapng -o host.csv
+    """
+    if display_filter and engine is Engine.LUPA:
+        raise UsageError("-Y: only tshark knows display filters; leave --engine away")
+    window = checked_window(window)
+    is_many = (len(captures) > 1 and not series) or output.is_dir()
+    if output_format is None:
+        output_format = Format.CSV if is_many else FORMAT_OF_SUFFIX.get(output.suffix, Format.CSV)
+    if is_many:
+        if series:
+            raise UsageError(f"{output}: is a folder; the output of a series is one file")
+        _annotate_all(
+            captures,
+            output,
+            output_format=output_format,
+            engine=engine,
+            display_filter=display_filter,
+            window=window,
+            topology_file=topology_file,
+            jobs=jobs,
+            force=force,
+        )
+        return
+    if jobs and jobs > 1:
+        raise UsageError("--jobs: one capture is decided in order, by one process; several are done at a time")
+    with ExitStack() as stack:
+        progress = stack.enter_context(progress_bar(captures, wanted=is_quiet(output)))
+        opened = [stack.enter_context(opened_capture(capture, progress)) for capture in captures]
+        if len(opened) > 1:
+            from pywnv.capture.order import in_order
+
+            opened = in_order(opened)
+        pieces = rows(
+            opened,
+            output_format=output_format,
+            engine=engine,
+            window=window,
+            topology=load_topology(topology_file),
+            display_filter=display_filter,
+            progress=progress,
+            warn=warn,
+        )
+        write_whole(pieces, output, force=force, sources=captures)
+
+
+def _annotate_all(
+    captures: list[Path],
+    folder: Path,
+    *,
+    output_format: Format,
+    engine: Engine | None,
+    display_filter: str | None,
+    window: float | None,
+    topology_file: Path | None,
+    jobs: int | None,
+    force: bool,
+) -> None:
+    from functools import partial
+
+    from pywnv import many
+
+    if folder == STDOUT:
+        raise UsageError("several captures: name a folder with -o, or say --series where they are one")
+    topology = load_topology(topology_file)
+    wanted = [
+        many.Job(capture, output, output_format, engine, window, topology, display_filter, force)
+        for capture, output in many.outputs(captures, folder, output_format)
+    ]
+    made = not folder.exists()
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise OutputError(f"{folder}: {error.strerror or error}") from error
+    try:
+        with progress_bar(captures, wanted=True) as progress:
+            run = partial(many.run_all, processes=jobs)
+            done, errors = many.annotate_all(wanted, run, progress=progress, warn=warn)
+    finally:
+        if made:
+            with suppress(OSError):
+                folder.rmdir()  # where nothing was written
+    before = len(wanted) - done - len(errors)
+    typer.echo(f"pywnv: {done} written, {before} done before, {len(errors)} failed", err=True)
+    for words in errors:
+        typer.echo(f"pywnv: {words}", err=True)
+    if errors:
+        raise typer.Exit(Exit.DIFFERENT)
+
+
+def dedup(
+    capture: Annotated[Path, typer.Argument(help="pcapng, pcap, also gzipped, or .etl.")],
+    output: Annotated[Path, typer.Option("-o", "--output", help="pcapng to write; - is stdout.")],
+    keep: Annotated[
+        str,
+        typer.Option(help="first or last sighting, the one nearest the wire, or that at a hop's role: pNIC, vmNIC ..."),
+    ] = "first",
+    window: Window = None,
+    topology_file: TopologyFile = None,
+    force: Annotated[bool, typer.Option("--force", help="Replace an existing output.")] = False,
+) -> None:
+    """Write the capture with one frame a packet; all that is no packet stays.
+
+    Example: pywnv dedup host.pcapng -o once.pcapng --keep wire
+    """
+    from pywnv.dedup import Dedup
+
+    with (
+        progress_bar([capture], wanted=is_quiet(output), passes=2) as progress,
+        opened_capture(capture, progress) as opened,
+    ):
+        once = Dedup(opened, keep=keep, window=checked_window(window), topology=load_topology(topology_file), warn=warn)
+        write_whole(once.pieces(progress), output, force=force, sources=[capture])
+    left = sum(once.left_out.values())
+    kinds = ", ".join(f"{count} {name}" for name, count in sorted(once.left_out.items()))
+    typer.echo(f"pywnv: {once.frames - left} of {once.frames} frames stay; left out: {kinds or 'none'}", err=True)

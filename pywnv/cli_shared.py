@@ -1,0 +1,97 @@
+"""What the commands of the command line share: options, words, progress."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from pywnv.errors import UsageError
+from pywnv.output import STDOUT, whole_file
+
+if TYPE_CHECKING:
+    from pywnv.topology import Topology
+
+LONGEST_WINDOW = 3600  # seconds
+
+
+def warn(words: str) -> None:
+    """Tells the user, on stderr."""
+    typer.echo(f"pywnv: warning: {words}", err=True)
+
+
+@contextmanager
+def progress_bar(captures: list[Path], *, wanted: bool, passes: int = 1) -> Iterator[Callable[[int], None]]:
+    """A bar on stderr that counts the bytes of files, where somebody looks at it."""
+    if not (wanted and sys.stderr and sys.stderr.isatty()):
+        yield lambda _: None
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
+
+    columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+        size = passes * sum(capture.stat().st_size for capture in captures if capture.exists())
+        name = captures[0].name if len(captures) == 1 else f"{len(captures)} captures"
+        task = bar.add_task(name, total=size or None)
+        yield lambda done: bar.update(task, completed=done)
+
+
+TopologyFile = Annotated[
+    Path | None,
+    typer.Option("--topology", help="What you know of the host: TOML, YAML, or what `pktmon list --json` printed."),
+]
+
+
+Window = Annotated[float | None, typer.Option(help="Longest time between two sightings of a packet, in seconds.")]
+
+
+def checked_window(window: float | None) -> float | None:
+    """A window that makes sense.
+
+    Raises:
+        UsageError: it makes none.
+    """
+    if window is not None and not 0 <= window <= LONGEST_WINDOW:
+        raise UsageError(f"--window {window:g}: must be from 0 to {LONGEST_WINDOW} seconds")
+    return window
+
+
+def is_quiet(output: Path) -> bool:
+    """Whether results go elsewhere than to the terminal where progress is shown."""
+    return output != STDOUT or not (sys.stdout and sys.stdout.isatty())
+
+
+def write_whole(pieces: Iterator[bytes], output: Path, *, force: bool, sources: list[Path]) -> None:
+    """Writes an output, which appears whole or not at all; stdout gets each piece at once."""
+    with whole_file(output, force=force, sources=sources) as file:
+        for piece in pieces:
+            file.write(piece)
+            file.flush()
+
+
+def load_topology(topology_file: Path | None) -> Topology | None:
+    """What the user knows of the host, where there is a file of it."""
+    if topology_file is None:
+        return None
+    from pywnv.topology import load
+
+    return load(topology_file)
+
+
+@contextmanager
+def opened_capture(capture: Path, progress: Callable[[int], None]) -> Iterator[Path]:
+    """A capture as all commands read it: of a Windows trace, the pcapng."""
+    from pywnv.capture.etl import is_trace
+
+    if not is_trace(capture):
+        yield capture
+        return
+    from pywnv.convert import as_pcapng
+
+    with as_pcapng(capture, progress=progress, warn=warn) as path:
+        yield path

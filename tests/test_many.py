@@ -1,0 +1,273 @@
+"""Many captures, a series of files as one capture, and a capture that comes bit by bit."""
+
+from __future__ import annotations
+
+import csv
+import gzip
+import os
+import select
+import signal
+import subprocess
+import time
+from pathlib import Path
+
+import pcapng_blocks as ng
+import pytest
+from annotated_capture import ordered_blocks
+from command import CAPTURES, TIMEOUT, command, run
+from test_bad_output import LIMIT, refuses, tree, wait_for
+
+import pywnv
+from pywnv.capture.order import first_time, in_order
+from pywnv.many import output_name
+from pywnv.rows import Format, rows
+
+MIX, LOSS, SAME = (CAPTURES / f"{name}.pcapng.gz" for name in ("mix", "mix-loss", "single-udpsame"))
+FRAME = ng.ethernet()
+TICK = ng.SECONDS * 10**6
+BROKEN = ng.section() + ng.interface("a") + ng.packet(0, 0, b"frame") + ng.raw_block(6, bytes(20), length=13)
+
+
+def whole(path: Path, output_format: Format = Format.CSV) -> bytes:
+    return b"".join(rows(path, output_format=output_format))
+
+
+@pytest.mark.parametrize("jobs", [[], ["--jobs", "1"], ["-j", "3"]])
+def test_each_capture_has_its_output(tmp_path: Path, jobs: list[str]) -> None:
+    out = tmp_path / "made" / "out"
+    done = run("annotate", MIX, LOSS, SAME, "-o", out, *jobs)
+    assert (done.returncode, done.stdout) == (0, b"")
+    assert done.stderr == b"pywnv: 3 written, 0 done before, 0 failed\n"
+    assert tree(out) == {path.name.replace(".pcapng.gz", ".csv"): whole(path) for path in (MIX, LOSS, SAME)}
+
+
+@pytest.mark.parametrize("output_format", [Format.JSONL, Format.PCAPNG, Format.SUMMARY])
+def test_in_every_format(tmp_path: Path, output_format: Format) -> None:
+    tmp_path.joinpath("out").mkdir()
+    done = run("annotate", SAME, "-o", tmp_path / "out", "--format", output_format)
+    assert done.returncode == 0
+    suffix = ".txt" if output_format is Format.SUMMARY else f".{output_format}"
+    assert tree(tmp_path / "out") == {f"single-udpsame{suffix}": whole(SAME, output_format)}
+
+
+def test_names() -> None:
+    names = {"a.pcapng": "a.csv", "b.pcap.gz": "b.csv", "c.ETL": "c.csv", "d": "d.csv", ".pcapng": ".pcapng.csv"}
+    names |= {"host.1.pcapng": "host.1.csv", "x.log": "x.log.csv"}
+    assert {name: output_name(Path("in") / name, Format.CSV) for name in names} == names
+
+
+def test_a_broken_capture_fails_alone_and_a_rerun_does_the_rest(tmp_path: Path) -> None:
+    out, bad = tmp_path / "out", tmp_path / "bad.pcapng"
+    bad.write_bytes(BROKEN)
+    done = run("annotate", MIX, bad, tmp_path / "missing.pcapng", SAME, "-o", out)
+    assert done.returncode == 1
+    first, *others = done.stderr.decode().splitlines()
+    assert first == "pywnv: 2 written, 0 done before, 2 failed"
+    size = len(BROKEN) - 32
+    assert sorted(others) == [
+        f"pywnv: {bad}: broken at byte {size}, after frame 1:"
+        " a block of type 0x00000006 that claims to be 13 bytes long",
+        f"pywnv: {tmp_path / 'missing.pcapng'}: No such file or directory",
+    ]
+    made = {"mix.csv": whole(MIX), "single-udpsame.csv": whole(SAME)}
+    assert tree(out) == made
+    (out / "mix.csv").write_bytes(b"kept")
+    bad.write_bytes(ng.section())
+    done = run("annotate", MIX, bad, SAME, "-o", out)
+    assert (done.returncode, done.stderr) == (0, b"pywnv: 1 written, 2 done before, 0 failed\n")
+    assert tree(out) == made | {"mix.csv": b"kept", "bad.csv": whole(bad)}
+    done = run("annotate", MIX, bad, SAME, "-o", out, "--force")
+    assert done.stderr == b"pywnv: 3 written, 0 done before, 0 failed\n"
+    assert tree(out) == made | {"bad.csv": whole(bad)}
+
+
+def test_an_output_that_is_older_than_its_capture(tmp_path: Path) -> None:
+    out, capture = tmp_path / "out", tmp_path / "capture.pcapng"
+    capture.write_bytes(ng.section())
+    out.mkdir()
+    (out / "capture.csv").write_bytes(b"old")
+    os.utime(out / "capture.csv", (1, 1))
+    done = run("annotate", capture, "-o", out)
+    assert done.returncode == 1
+    assert done.stderr.decode().splitlines()[1:] == [
+        f"pywnv: {out / 'capture.csv'}: is older than its capture; use --force to replace it"
+    ]
+
+
+def test_what_cannot_be(tmp_path: Path) -> None:
+    words = "several captures: name a folder with -o, or say --series where they are one"
+    refuses(["annotate", MIX, SAME], words, tmp_path)
+    refuses(["annotate", MIX, "-", "-o", tmp_path / "out"], "-: stdin is annotated alone", tmp_path)
+    out = tmp_path / "out" / "mix.csv"
+    refuses(["annotate", MIX, MIX, "-o", tmp_path / "out"], f"{MIX} and {MIX}: both would become {out}", tmp_path)
+    (tmp_path / "file").write_bytes(b"precious")
+    refuses(["annotate", MIX, SAME, "-o", tmp_path / "file"], f"{tmp_path / 'file'}: File exists", tmp_path)
+    words = "--jobs: one capture is decided in order, by one process; several are done at a time"
+    refuses(["annotate", MIX, "--jobs", "2"], words, tmp_path)
+    words = f"{tmp_path}: is a folder; the output of a series is one file"
+    refuses(["annotate", MIX, SAME, "--series", "-o", tmp_path], words, tmp_path)
+    words = "--series: is for the lupa engine, which knows no filters"
+    refuses(["annotate", MIX, SAME, "--series", "-Y", "ip", "-o", tmp_path / "out"], words, tmp_path)
+    capture = tmp_path / "capture.pcapng"
+    capture.write_bytes(ng.section())
+    arguments = ["annotate", capture, "-o", tmp_path, "--format", "pcapng"]
+    refuses(arguments, f"{capture}: is the capture itself; name another folder", tmp_path)
+
+
+def test_a_full_disk_ends_it(tmp_path: Path) -> None:
+    done = run("annotate", MIX, LOSS, "-o", tmp_path / "out", "-j", "1", before=LIMIT)
+    assert done.returncode == 2
+    assert done.stderr.decode() == f"pywnv: {tmp_path / 'out' / 'mix.csv'}: File too large\n"
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_killed_half_way(tmp_path: Path, number: signal.Signals) -> None:
+    """One capture is a pipe from which no more comes; another is done, and stays."""
+    pipe, out = tmp_path / "pipe", tmp_path / "out"
+    os.mkfifo(pipe)
+    writer = os.open(pipe, os.O_RDWR)
+    os.write(writer, ng.section() + ng.interface("a"))
+    default = f"import signal; signal.signal({int(number)}, signal.SIG_DFL)"
+    arguments = command("annotate", SAME, pipe, "-o", out, "-j", "2", before=default)
+    try:
+        with subprocess.Popen(arguments, stderr=subprocess.PIPE, start_new_session=True) as process:
+            wait_for(lambda: (out / "single-udpsame.csv").exists() and len(list(out.iterdir())) == 2, process)
+            if number == signal.SIGINT:  # a terminal sends it to all
+                os.killpg(process.pid, number)
+            else:
+                process.send_signal(number)
+            _, words = process.communicate(timeout=TIMEOUT)
+    finally:
+        os.close(writer)
+    assert process.returncode not in (0, 1, 2)
+    assert b"Traceback" not in words
+    assert tree(out) == {"single-udpsame.csv": whole(SAME)}
+
+
+def test_a_process_that_dies_takes_no_other_along(tmp_path: Path) -> None:
+    pipe, out = tmp_path / "pipe", tmp_path / "out"
+    os.mkfifo(pipe)
+    writer = os.open(pipe, os.O_RDWR)
+    os.write(writer, ng.section() + ng.interface("a"))
+    try:
+        with subprocess.Popen(
+            command("annotate", pipe, SAME, MIX, "-o", out, "-j", "1"), stderr=subprocess.PIPE
+        ) as process:
+            wait_for(lambda: out.exists() and list(out.iterdir()), process)
+            time.sleep(0.1)
+            children = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
+            for child in children:
+                if b"spawn_main" in Path(f"/proc/{child}/cmdline").read_bytes():
+                    os.kill(int(child), signal.SIGKILL)
+            _, words = process.communicate(timeout=TIMEOUT)
+    finally:
+        os.close(writer)
+    assert process.returncode == 1
+    assert words.decode().splitlines() == [
+        "pywnv: 2 written, 0 done before, 1 failed",
+        f"pywnv: {pipe}: the process that annotated it died (exit code -9)",
+    ]
+
+
+def ring(folder: Path, capture: bytes, cuts: tuple[int, ...], order: str = "<") -> list[Path]:
+    """A capture as the files that a ring buffer would have, each with all interfaces."""
+    blocks = [block for _, kind, block in ordered_blocks(capture) if kind == ng.PACKET]
+    head = b"".join(block for _, kind, block in ordered_blocks(capture) if kind in (ng.SECTION, ng.INTERFACE))
+    paths = []
+    for number, (start, stop) in enumerate(zip((0, *cuts), (*cuts, len(blocks)), strict=True)):
+        paths.append(folder / f"ring_{number:05}.pcapng")
+        paths[-1].write_bytes(head + b"".join(blocks[start:stop]))
+    return paths
+
+
+@pytest.mark.parametrize("cuts", [(1,), (3, 5, 1200, 1201)])
+def test_a_series_is_one_capture(tmp_path: Path, cuts: tuple[int, ...]) -> None:
+    paths = ring(tmp_path, gzip.decompress(MIX.read_bytes()), cuts)
+    assert b"".join(rows(paths)) == whole(MIX)
+    done = run("annotate", "--series", *reversed(paths), "-o", tmp_path / "out.jsonl")
+    assert (done.returncode, done.stdout, done.stderr) == (0, b"", b"")
+    assert (tmp_path / "out.jsonl").read_bytes() == whole(MIX, Format.JSONL)
+    assert [one.packet for one in pywnv.annotate(paths)] == [one.packet for one in pywnv.annotate(MIX)]
+
+
+def test_a_series_of_pcaps(tmp_path: Path) -> None:
+    routed = bytes.fromhex("00155d0a000300155d0a00040800") + ng.udp(ttl=63)
+    records = [(1, 0, FRAME), (1, 5, ng.ethernet(ng.udp(b"other", 2))), (1, 9, routed)]
+    paths = [tmp_path / name for name in ("0", "1", "2")]
+    for path, record in zip(paths, records, strict=True):
+        path.write_bytes(ng.pcap([record]))
+    (tmp_path / "whole").write_bytes(ng.pcap(records))
+    assert b"".join(rows(paths)) == whole(tmp_path / "whole")
+    found = b"".join(rows(paths, output_format=Format.PCAPNG))
+    assert sum(kind == ng.PACKET for _, kind, _ in ordered_blocks(found)) == 3
+
+
+def test_the_order_of_a_series(tmp_path: Path) -> None:
+    def made(name: str, data: bytes) -> Path:
+        (tmp_path / name).write_bytes(data)
+        return tmp_path / name
+
+    start = ng.section() + ng.interface("a")
+    late = made("a", start + ng.journal(ng.JOURNAL_ENTRY) + ng.packet(0, TICK + 9, FRAME))
+    empty = made("b", start)
+    nano = made("c", ng.section(">") + ng.interface("a", ">", resolution=9) + ng.packet(0, TICK * 1000 + 5, FRAME, ">"))
+    classic = made("d", ng.pcap([(ng.SECONDS, 3, FRAME)]))
+    offset = made("e", ng.section() + ng.interface("a", offset=ng.SECONDS) + ng.old_packet(0, 7, FRAME))
+    assert in_order([late, empty, nano, classic, offset]) == [nano, classic, offset, late, empty]
+    assert first_time(empty) is None
+    assert in_order([classic]) == [classic]
+
+
+def read_line(process: subprocess.Popen[bytes]) -> bytes:
+    assert process.stdout is not None
+    line = b""
+    while not line.endswith(b"\n"):
+        assert select.select([process.stdout], [], [], TIMEOUT)[0], line
+        line += os.read(process.stdout.fileno(), 1)
+    return line
+
+
+@pytest.mark.parametrize("output_format", ["csv", "jsonl"])
+def test_rows_come_as_frames_come(output_format: str) -> None:
+    arguments = command("annotate", "-", "--format", output_format)
+    with subprocess.Popen(arguments, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+        assert process.stdin is not None
+        process.stdin.write(ng.section() + ng.interface("a"))
+        process.stdin.flush()
+        if output_format == "csv":
+            assert read_line(process).startswith(b"frame,")
+        for number in range(1, 6):
+            block = ng.packet(0, TICK + number, ng.ethernet(ng.udp(b"x", number)))
+            process.stdin.write(block[:30])  # half a block is no row yet
+            process.stdin.flush()
+            process.stdin.write(block[30:])
+            process.stdin.flush()
+            line = read_line(process)
+            assert line.startswith(b"%d," % number if output_format == "csv" else b'{"frame":%d,' % number)
+        process.stdin.close()
+        assert process.stdout is not None
+        assert process.stdout.read() == b""
+        assert process.wait(TIMEOUT) == 0
+
+
+def test_an_annotated_capture_comes_as_frames_come() -> None:
+    with subprocess.Popen(
+        command("annotate", "-", "--format", "pcapng"), stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    ) as process:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        process.stdin.write(ng.section() + ng.interface("a") + ng.packet(0, TICK, FRAME))
+        process.stdin.flush()
+        found = b""
+        while b"wnv packet=1" not in found:
+            assert select.select([process.stdout], [], [], TIMEOUT)[0]
+            found += os.read(process.stdout.fileno(), 65536)
+        process.stdin.close()
+        assert process.wait(TIMEOUT) == 0
+
+
+def test_a_gzipped_pipe(tmp_path: Path) -> None:
+    done = subprocess.run(command("annotate", "-"), input=MIX.read_bytes(), capture_output=True, timeout=TIMEOUT)
+    assert done.stdout == whole(MIX)
+    assert len(list(csv.reader(done.stdout.decode().splitlines()))) == 2423
