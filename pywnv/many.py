@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import signal
+import threading
 from collections.abc import Callable, Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from multiprocessing import connection, get_context
 from pathlib import Path
@@ -20,6 +22,7 @@ if TYPE_CHECKING:
     from pywnv.topology import Topology
 
 SUFFIX = {form: f".{form}" for form in Format} | {Format.SUMMARY: ".txt"}
+ATTEMPTS = 10  # to end a process by asking, a second each
 SUFFIXES_OF_CAPTURES = {".cap", ".etl", ".gz", ".pcap", ".pcapng"}
 
 
@@ -112,9 +115,22 @@ def run(job: Job) -> Result:
 def _serve(ours: Connection) -> None:
     """A process that does the jobs it is sent, until no more come."""
     tidy_on_signals()
-    with suppress(EOFError, KeyboardInterrupt, BrokenPipeError):
+    with suppress(EOFError, BrokenPipeError):
         while True:
             ours.send(run(ours.recv()))
+
+
+@contextmanager
+def _deaf_to_interrupts() -> Iterator[None]:
+    """Processes that are started here ignore SIGINT."""
+    if threading.current_thread() is not threading.main_thread():  # which alone may change it
+        yield
+        return
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 class _Worker:
@@ -124,7 +140,8 @@ class _Worker:
         context = get_context("spawn")  # a fork would copy the threads of a progress bar, half alive
         self.connection, theirs = context.Pipe()
         self.process = context.Process(target=_serve, args=(theirs,), daemon=True)
-        self.process.start()
+        with _deaf_to_interrupts():  # a terminal's Ctrl-C goes to all: this process ends the others
+            self.process.start()
         theirs.close()
         self.job: Job | None = None
 
@@ -146,8 +163,13 @@ class _Worker:
 
     def end(self) -> None:
         self.connection.close()
-        if self.job:
-            self.process.terminate()
+        for _ in range(ATTEMPTS):
+            if self.job:
+                self.process.terminate()  # Python may lose what a signal raises, as in a weak reference's callback
+            self.process.join(1)
+            if not self.process.is_alive():
+                return
+        self.process.kill()
         self.process.join()
 
 

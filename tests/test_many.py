@@ -8,7 +8,8 @@ import os
 import select
 import signal
 import subprocess
-import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pcapng_blocks as ng
@@ -121,25 +122,31 @@ def test_a_full_disk_ends_it(tmp_path: Path) -> None:
     assert not (tmp_path / "out").exists()
 
 
+@contextmanager
+def begun(pipe: Path) -> Iterator[None]:
+    """A capture in a pipe, from which no more comes, but its end."""
+    writer = os.open(pipe, os.O_RDWR)
+    os.write(writer, ng.section() + ng.interface("a"))
+    try:
+        yield
+    finally:
+        os.close(writer)
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_killed_half_way(tmp_path: Path, number: signal.Signals) -> None:
     """One capture is a pipe from which no more comes; another is done, and stays."""
     pipe, out = tmp_path / "pipe", tmp_path / "out"
     os.mkfifo(pipe)
-    writer = os.open(pipe, os.O_RDWR)
-    os.write(writer, ng.section() + ng.interface("a"))
     default = f"import signal; signal.signal({int(number)}, signal.SIG_DFL)"
     arguments = command("annotate", SAME, pipe, "-o", out, "-j", "2", before=default)
-    try:
-        with subprocess.Popen(arguments, stderr=subprocess.PIPE, start_new_session=True) as process:
-            wait_for(lambda: (out / "single-udpsame.csv").exists() and len(list(out.iterdir())) == 2, process)
-            if number == signal.SIGINT:  # a terminal sends it to all
-                os.killpg(process.pid, number)
-            else:
-                process.send_signal(number)
-            _, words = process.communicate(timeout=TIMEOUT)
-    finally:
-        os.close(writer)
+    with subprocess.Popen(arguments, stderr=subprocess.PIPE, start_new_session=True) as process, begun(pipe):
+        wait_for(lambda: (out / "single-udpsame.csv").exists() and len(list(out.iterdir())) == 2, process)
+        if number == signal.SIGINT:  # a terminal sends it to all
+            os.killpg(process.pid, number)
+        else:
+            process.send_signal(number)
+        _, words = process.communicate(timeout=TIMEOUT)
     assert process.returncode not in (0, 1, 2)
     assert b"Traceback" not in words
     assert tree(out) == {"single-udpsame.csv": whole(SAME)}
@@ -148,21 +155,14 @@ def test_killed_half_way(tmp_path: Path, number: signal.Signals) -> None:
 def test_a_process_that_dies_takes_no_other_along(tmp_path: Path) -> None:
     pipe, out = tmp_path / "pipe", tmp_path / "out"
     os.mkfifo(pipe)
-    writer = os.open(pipe, os.O_RDWR)
-    os.write(writer, ng.section() + ng.interface("a"))
-    try:
-        with subprocess.Popen(
-            command("annotate", pipe, SAME, MIX, "-o", out, "-j", "1"), stderr=subprocess.PIPE
-        ) as process:
-            wait_for(lambda: out.exists() and list(out.iterdir()), process)
-            time.sleep(0.1)
-            children = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
-            for child in children:
-                if b"spawn_main" in Path(f"/proc/{child}/cmdline").read_bytes():
-                    os.kill(int(child), signal.SIGKILL)
-            _, words = process.communicate(timeout=TIMEOUT)
-    finally:
-        os.close(writer)
+    arguments = command("annotate", pipe, SAME, MIX, "-o", out, "-j", "1")
+    with subprocess.Popen(arguments, stderr=subprocess.PIPE) as process, begun(pipe):
+        wait_for(lambda: out.exists() and list(out.iterdir()), process)
+        children = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
+        for child in children:
+            if b"spawn_main" in Path(f"/proc/{child}/cmdline").read_bytes():
+                os.kill(int(child), signal.SIGKILL)
+        _, words = process.communicate(timeout=TIMEOUT)
     assert process.returncode == 1
     assert words.decode().splitlines() == [
         "pywnv: 2 written, 0 done before, 1 failed",
