@@ -2877,7 +2877,7 @@ local function is_returned(header, earlier)
 end
 
 --- A judge for one capture.
--- @param slots  of packets: see `packets`
+-- @param slots  of packets: see `memory`
 -- @param tally  what is learned of this capture
 -- @param flows  its TCP flows
 -- @return table: judge, note_coarse_clock, undo
@@ -3111,8 +3111,8 @@ function M.new(memory, tally, again, window)
     return again.judge(slot, time, hop, key, content, soft, transport, form, header)
   end
 
-  -- The same for a queue and a hop that has recorded its packets: first those whose next sighting is due, then those
-  -- that wait longer, or were routed between.
+  -- The packet of a queue that a frame shows once more at a hop that has recorded it: first those whose next sighting
+  -- is due, then those that wait longer, or were routed between. Returns as `find`.
   local function search_again(queue, number, time, hop, key, content, soft, cut, header, transport, form)
     memory.prune(queue)
     local first, waits, lesson = max(queue.first, queue.last - MOST_AGAIN + 1), nil, nil
@@ -3722,7 +3722,7 @@ local function is_translated(key, earlier, transport)
     and sub(key, transport + 4) == sub(earlier, transport + 4)
 end
 
---- @param slots   of packets: see `packets`
+--- @param slots   of packets: see `memory`
 -- @param slot_of function: the slot of a packet that is still remembered, or nil
 -- @return table: note, find, forget
 function M.new(slots, slot_of)

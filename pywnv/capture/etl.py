@@ -256,7 +256,7 @@ class Trace:
                 raise CaptureError(f"{self.path}: {error}") from None
             except OSError as error:
                 raise CaptureError(f"{self.path}: cannot be read: {error}") from error
-            except Exception:
+            except Exception:  # dissect, again
                 self._warn(offset, f"a buffer that cannot be read; what follows, {self._size - offset} bytes, is lost")
                 return
             events: list[Event] = []

@@ -65,7 +65,7 @@ local function is_returned(header, earlier)
 end
 
 --- A judge for one capture.
--- @param slots  of packets: see `packets`
+-- @param slots  of packets: see `memory`
 -- @param tally  what is learned of this capture
 -- @param flows  its TCP flows
 -- @return table: judge, note_coarse_clock, undo

@@ -117,8 +117,8 @@ function M.new(memory, tally, again, window)
     return again.judge(slot, time, hop, key, content, soft, transport, form, header)
   end
 
-  -- The same for a queue and a hop that has recorded its packets: first those whose next sighting is due, then those
-  -- that wait longer, or were routed between.
+  -- The packet of a queue that a frame shows once more at a hop that has recorded it: first those whose next sighting
+  -- is due, then those that wait longer, or were routed between. Returns as `find`.
   local function search_again(queue, number, time, hop, key, content, soft, cut, header, transport, form)
     memory.prune(queue)
     local first, waits, lesson = max(queue.first, queue.last - MOST_AGAIN + 1), nil, nil

@@ -55,7 +55,7 @@ local function is_translated(key, earlier, transport)
     and sub(key, transport + 4) == sub(earlier, transport + 4)
 end
 
---- @param slots   of packets: see `packets`
+--- @param slots   of packets: see `memory`
 -- @param slot_of function: the slot of a packet that is still remembered, or nil
 -- @return table: note, find, forget
 function M.new(slots, slot_of)
