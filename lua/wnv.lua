@@ -354,32 +354,35 @@ local MOST_EXTENSIONS = 16
 
 local M = {}
 
+local function big16(buf, at)
+  local high, low = byte(buf, at, at + 1)
+  return high * 256 + low
+end
+
 local NOT_CAPTURED = 0.5 -- stands for a checksum that the capture cut off
 
--- Key and content of an IP packet. This runs for every frame: it makes no string that it does not need, and
--- for IPv4 none of over 40 bytes but the content, as Lua keeps shorter ones in a pool.
+-- Reads the key and the content of an IP packet. This runs for every frame: it makes no string that it does not need,
+-- and for IPv4 none of over 40 bytes but the content, as Lua keeps shorter ones in a pool.
 -- @param start     how the key starts
 -- @param head      the network header up to, and without, the hop limit
 -- @param rest      index from which on the network header counts again: its addresses
 -- @param transport index of the transport header
--- @param protocol  of the transport header; nil inside a fragment, where none stands
+-- @param protocol  of the transport header; false inside a fragment, where none stands
 -- @param last      index of the packet's last captured byte
-local function transport_key(buf, start, head, rest, transport, protocol, last, span)
+-- @return the transport checksum, as `soft` takes it
+local function read_transport(frame, start, head, rest, transport, protocol, last, span)
+  local buf = frame.buf
   local checksum_at = CHECKSUM_AT[protocol]
   local payload, sum_at, checksum = transport, transport, 0
   if checksum_at then
     sum_at = transport + checksum_at
-    payload = sum_at + 2
-    if protocol == SCTP then
-      payload = sum_at + 4
-    end
+    payload = sum_at + (protocol == SCTP and 4 or 2)
     if payload > last + 1 then
       checksum = NOT_CAPTURED
     else
-      local high, low, more_high, more_low = byte(buf, sum_at, payload - 1)
-      checksum = high * 256 + low
-      if more_low then
-        checksum = (checksum + more_high * 256 + more_low) % 65536
+      checksum = big16(buf, sum_at)
+      if protocol == SCTP then
+        checksum = (checksum + big16(buf, sum_at + 2)) % 65536
       end
     end
   end
@@ -387,10 +390,13 @@ local function transport_key(buf, start, head, rest, transport, protocol, last, 
     sum_at = last + 1
   end
   local content = sub(buf, payload, last)
+  frame.content = content
   if protocol == TCP then -- the sequence number tells enough
-    return start .. head .. sub(buf, rest, sum_at - 1), content, checksum, span
+    frame.key, frame.room = start .. head .. sub(buf, rest, sum_at - 1), span
+  else
+    frame.key, frame.room = start .. head .. sub(buf, rest, sum_at - 1) .. sub(content, 1, span), #content
   end
-  return start .. head .. sub(buf, rest, sum_at - 1) .. sub(content, 1, span), content, checksum, #content
+  return checksum
 end
 
 -- Both bytes of a length that large send offload has left 0 (LSOv2).
@@ -398,55 +404,64 @@ local function length_bytes(length)
   return char(floor(length / 256) % 256, length % 256)
 end
 
+-- Whether an IPv4 packet is no fragment.
+local function is_whole(buf, at)
+  return big16(buf, at + 6) % 8192 == 0
+end
+
+-- Reads an IPv4 packet.
+-- @param at   index of its header
+-- @param last index of the last captured byte that may be its own
 -- @param size bytes of the packet on the wire, as far as the frame's length tells
-local function ipv4(buf, at, stop, cut, span, size)
-  local first, _, length2, length1, _, _, fragment2, fragment1, ttl, protocol, checksum2, checksum1 =
-    byte(buf, at, at + 11)
-  if at + 19 > stop or first < 0x45 or first > 0x4f then
-    return nil
+-- @return whether it is one; of a packet inside: the index of its network header, its EtherType, its last byte
+local function ipv4(frame, at, last, span, size)
+  local buf = frame.buf
+  local first = byte(buf, at)
+  if at + 19 > last or first < 0x45 or first > 0x4f then
+    return false
   end
-  local header = first % 16 * 4
-  local length, last = length2 * 256 + length1, stop
-  local head = sub(buf, at + 1, at + 7)
-  if length >= header then
-    last = at + length - 1
-    cut = last > stop
-    if cut then
-      last = stop
-    end
-  elseif length == 0 then
+  local header, length, cut = first % 16 * 4, big16(buf, at + 2), frame.cut
+  local head
+  if length == 0 then
     head = sub(buf, at + 1, at + 1) .. length_bytes(size) .. sub(buf, at + 4, at + 7)
+  else
+    head = sub(buf, at + 1, at + 7)
   end
-  local whole = fragment2 % 32 == 0 and fragment1 == 0
+  if length >= header then
+    cut = at + length - 1 > last
+    last = min(at + length - 1, last)
+  end
+  local protocol, whole = byte(buf, at + 9), is_whole(buf, at)
   if TUNNELS[protocol] and whole then
     local l3, ethertype = tunnel.network(protocol, buf, at + header, last)
     if l3 then
-      return nil, l3, ethertype, last
+      return true, l3, ethertype, last
     end
   end
-  local key, content, checksum, room =
-    transport_key(buf, IPV4[protocol], head, at + 12, at + header, whole and protocol, last, span)
-  local soft = ttl * 4294967296 + (checksum2 * 256 + checksum1) * 65536 + checksum
-  return key, content, soft, room, cut, whole and HEAD + header - 12
+  local checksum =
+    read_transport(frame, IPV4[protocol], head, at + 12, at + header, whole and protocol, last, span)
+  frame.soft = byte(buf, at + 8) * 4294967296 + big16(buf, at + 10) * 65536 + checksum
+  frame.transport, frame.cut = whole and HEAD + header - 12, cut
+  return true
 end
 
-local function ipv6(buf, at, stop, cut, span, size)
-  local first, _, _, _, length2, length1, protocol, hop_limit = byte(buf, at, at + 7)
-  if at + 39 > stop or first < 0x60 or first > 0x6f then
-    return nil
+-- The same of IPv6.
+local function ipv6(frame, at, last, span, size)
+  local buf = frame.buf
+  local first = byte(buf, at)
+  if at + 39 > last or first < 0x60 or first > 0x6f then
+    return false
   end
-  local length, last = length2 * 256 + length1, stop
-  local head = sub(buf, at, at + 6)
+  local length, cut = big16(buf, at + 4), frame.cut
+  local head
   if length > 0 then
-    last = at + 39 + length
-    cut = last > stop
-    if cut then
-      last = stop
-    end
+    head = sub(buf, at, at + 6)
+    cut = at + 39 + length > last
+    last = min(at + 39 + length, last)
   else
     head = sub(buf, at, at + 3) .. length_bytes(size - 40) .. sub(buf, at + 6, at + 6)
   end
-  local transport, whole = at + 40, true
+  local protocol, transport, whole = byte(buf, at + 6), at + 40, true
   for _ = 1, MOST_EXTENSIONS do
     if not EXTENSION[protocol] or transport + 7 > last then
       break
@@ -465,12 +480,13 @@ local function ipv6(buf, at, stop, cut, span, size)
   if TUNNELS[protocol] and whole then
     local l3, ethertype = tunnel.network(protocol, buf, transport, last)
     if l3 then
-      return nil, l3, ethertype, last
+      return true, l3, ethertype, last
     end
   end
-  local key, content, checksum, room =
-    transport_key(buf, IPV6[protocol], head, at + 8, transport, whole and protocol, last, span)
-  return key, content, hop_limit * 4294967296 + checksum, room, cut, whole and HEAD + transport - at - 8
+  local checksum = read_transport(frame, IPV6[protocol], head, at + 8, transport, whole and protocol, last, span)
+  frame.soft = byte(buf, at + 7) * 4294967296 + checksum
+  frame.transport, frame.cut = whole and HEAD + transport - at - 8, cut
+  return true
 end
 
 local function without_padding(content)
@@ -485,51 +501,17 @@ local function number(value)
   return char(floor(value / 65536) % 256, floor(value / 256) % 256, value % 256)
 end
 
---- Reads a frame.
--- @param kind   its link header, as `link.network` takes it
--- @param buf    a string that holds the frame
--- @param at     the index of the frame's first byte in it
--- @param stop   the index of its last captured byte
--- @param length its length on the wire, in bytes
--- @param span   how many bytes of the content the key holds
--- @return key      string
--- @return content  string: everything behind the transport checksum, as far as captured
--- @return soft     number: TTL or hop limit * 2^32 + IP checksum * 2^16 + transport checksum; no whole number where
---   that checksum was not captured
--- @return room     how many bytes of content a key could hold
--- @return cut      whether content is missing from the capture
--- @return l3       index of the network header, or nil where the link header is not understood
--- @return transport index, in the key, of the transport header; nil or false where none is known to be there
--- @return form     what stands around the packet besides its link header: "tunnel", or "wifi" where an Ethernet
---   interface holds an 802.11 frame; nil: nothing
-function M.read(kind, buf, at, stop, length, span)
-  local l3, ethertype, form = link.network(kind, buf, at, stop)
-  local cut = stop - at + 1 < length
-  if not l3 then
-    local content = sub(buf, at, stop)
-    return UNKNOWN_LINK .. number(length) .. sub(content, 1, span), content, 0, #content, cut, nil
-  end
-  local last = stop
-  for _ = 1, MOST_TUNNELS do
-    local read = ethertype == link.IPV4 and ipv4 or ethertype == link.IPV6 and ipv6
-    if not read then
-      break
-    end
-    local key, content, soft, room, ip_cut, transport = read(buf, l3, last, cut, span, length - (l3 - at))
-    if key then
-      return key, content, soft, room, ip_cut, l3, transport, form
-    elseif not content then
-      break
-    end
-    l3, ethertype, last, form = content, soft, room, "tunnel" -- the packet inside
-  end
+-- Reads what is no IP packet, from its network header on.
+local function read_other(frame, l3, ethertype, last, span)
+  local buf, at, length = frame.buf, frame.at, frame.length
   if ethertype == link.ARP then
-    return ARP .. sub(buf, l3, min(l3 + 27, stop)), "", 0, span, false, l3, nil, form
+    frame.key, frame.content, frame.room = ARP .. sub(buf, l3, min(l3 + 27, frame.stop)), "", span
+    frame.cut = false
+    return
   end
   local size = ""
   if ethertype == link.LLC then
-    local high, low = byte(buf, l3 - 2, l3 - 1)
-    last = min(last, l3 + high * 256 + low - 1)
+    last = min(last, l3 + big16(buf, l3 - 2) - 1)
   end
   local content = sub(buf, l3, last)
   if length <= 64 then
@@ -537,9 +519,63 @@ function M.read(kind, buf, at, stop, length, span)
   else
     size = number(length - (l3 - at))
   end
-  local addresses = kind == "ethernet" and not form and sub(buf, at, at + 11) or ""
-  local head = OTHER .. number(ethertype) .. addresses .. size
-  return head .. sub(content, 1, span), content, 0, #content, cut, l3, nil, form
+  local addresses = frame.kind == "ethernet" and not frame.form and sub(buf, at, at + 11) or ""
+  frame.key = OTHER .. number(ethertype) .. addresses .. size .. sub(content, 1, span)
+  frame.content, frame.room = content, #content
+end
+
+-- Reads what stands behind the link header.
+local function read_network(frame, l3, ethertype, span)
+  local last = frame.stop
+  for _ = 1, MOST_TUNNELS do
+    local read_ip = ethertype == link.IPV4 and ipv4 or ethertype == link.IPV6 and ipv6
+    if not read_ip then
+      break
+    end
+    local is_ip, inner, inner_ethertype, inner_last =
+      read_ip(frame, l3, last, span, frame.length - (l3 - frame.at))
+    if not is_ip then
+      break
+    elseif not inner then
+      return l3
+    end
+    l3, ethertype, last, frame.form = inner, inner_ethertype, inner_last, "tunnel"
+  end
+  read_other(frame, l3, ethertype, last, span)
+  return l3
+end
+
+--- Reads a frame.
+--
+-- It is one table for all that look at it, not many values: a tracing compiler gives up where a way branches off with
+-- more at hand than it has registers.
+-- @param frame a table with kind, buf, at, stop and length as the engine takes them; gets
+--   key: string
+--   content: string, everything behind the transport checksum, as far as captured
+--   soft: TTL or hop limit * 2^32 + IP checksum * 2^16 + transport checksum; no whole number where that checksum was
+--     not captured
+--   room: how many bytes of content a key could hold
+--   cut: whether content is missing from the capture
+--   l3: index of the network header, or nil where the link header is not understood
+--   header: string, the bytes before that
+--   transport: index, in the key, of the transport header; nil or false where none is known to be there
+--   form: what stands around the packet besides its link header: "tunnel", or "wifi" where an Ethernet interface holds
+--     an 802.11 frame; nil: nothing
+--   span: as below
+-- @param span how many bytes of the content the key holds
+function M.read(frame, span)
+  local buf, at, stop = frame.buf, frame.at, frame.stop
+  local l3, ethertype, form = link.network(frame.kind, buf, at, stop)
+  frame.span, frame.form, frame.transport, frame.soft = span, form, nil, 0
+  frame.cut = stop - at + 1 < frame.length
+  if l3 then
+    l3 = read_network(frame, l3, ethertype, span)
+    frame.l3, frame.header = l3, sub(buf, at, l3 - 1)
+  else
+    local content = sub(buf, at, stop)
+    frame.l3, frame.header, frame.content, frame.room = nil, "", content, #content
+    frame.key = UNKNOWN_LINK .. number(frame.length) .. sub(content, 1, span)
+  end
 end
 
 return M
@@ -2331,11 +2367,7 @@ end
 
 --- The same from the transport header on.
 function M.rest_size(key, transport)
-  local first, _, _, v4_high, v4_low, _, v6_high, v6_low = byte(key, 1, 8)
-  if first == 4 then
-    return v4_high * 256 + v4_low - transport - 2
-  end
-  return v6_high * 256 + v6_low + 42 - transport
+  return M.network_size(key) - transport + (byte(key, 1) == 4 and -2 or 2)
 end
 
 --- Bytes of content, as `key.read` gives it, before the data of a TCP segment.
@@ -2510,15 +2542,19 @@ function M.new(window)
   end
 
   --- Adds a packet by its first sighting, or what a packet became on its way.
+  -- @param frame as `packets` takes it
+  -- @param node  of its path
   -- @return its slot
-  function memory.add(number, time, key, content, soft, transport, cut, header, form, node)
+  function memory.add(frame, node)
+    local key, content, header = frame.key, frame.content, frame.header
     local id = memory.newest + 1
     local slot = id % SLOTS + 1
     memory.newest = id
-    first_frame[slot], first_time[slot], last_frame[slot], last_time[slot] = number, time, number, time
-    keys[slot], contents[slot], softs[slot], transports[slot] = key, content, soft, transport
-    cuts[slot], headers[slot], forms[slot] = cut, header, form
-    nodes[slot], first_softs[slot], classes[slot] = node, soft, false
+    first_frame[slot], first_time[slot], last_frame[slot], last_time[slot] =
+      frame.number, frame.time, frame.number, frame.time
+    keys[slot], contents[slot], softs[slot], transports[slot] = key, content, frame.soft, frame.transport
+    cuts[slot], headers[slot], forms[slot] = frame.cut, header, frame.form
+    nodes[slot], first_softs[slot], classes[slot] = node, frame.soft, false
     shapes[slot], silent[slot], tags[slot], wholes[slot] = nil, nil, nil, nil
     bytes = bytes + #content + #key + #header
     undo_entry = young[key]
@@ -2918,12 +2954,12 @@ function M.new(slots, tally, flows)
 
   --- Judges a frame whose bytes are those of a packet, as far as hops leave them alone.
   -- @param slot of the packet
-  -- @param time seconds
-  -- @param hop  which has recorded the packet already
-  -- @param key, content, soft, transport, form, header  of the frame, as `key.read` gives them
+  -- @param frame as `packets` takes it; its hop has recorded the packet already
   -- @return the code of the evidence, or nil where this is another packet or nothing tells
   -- @return whether the packet cannot repeat, so that the frame teaches, whatever it is taken for
-  function again.judge(slot, time, hop, key, content, soft, transport, form, header)
+  function again.judge(slot, frame)
+    local time, hop, key, soft = frame.time, frame.hop, frame.key, frame.soft
+    local form, header = frame.form, frame.header
     undo_seen = nil
     local node, class = nodes[slot], classes[slot]
     local earlier, gap = headers[slot], abs(time - last_time[slot])
@@ -2939,12 +2975,13 @@ function M.new(slots, tally, flows)
       return nil
     end
     local ident = proof.ident(key)
+    local content = frame.content
     if key ~= last_key or content ~= last_content or class ~= last_class then -- in a burst they are the same each time
       last_key, last_content, last_class = key, content, class
-      last_unique = proof.is_unique(key, content, transport, tally.is_steady(class, ident))
+      last_unique = proof.is_unique(key, content, frame.transport, tally.is_steady(class, ident))
     end
     local unique = last_unique
-    if unique and not ident and byte(key, 2) == TCP and flows.is_asked_for(key, transport, last_time[slot]) then
+    if unique and not ident and byte(key, 2) == TCP and flows.is_asked_for(key, frame.transport, last_time[slot]) then
       return nil
     end
     if not is_same_ttl then -- it fell, else the frame had not come here
@@ -3036,21 +3073,21 @@ function M.new(memory, tally, again, window)
   local matching = {}
 
   -- Whether a frame's bytes and time are those of a packet's next sighting.
-  local function fits(slot, number, time, content, cut, soft)
-    local known_content = contents[slot]
-    local known_soft = softs[slot]
+  local function fits(slot, frame)
+    local content, known_content = frame.content, contents[slot]
+    local soft, known_soft = frame.soft, softs[slot]
     if known_content ~= content then
       local have, had = #content, #known_content
       if have < had then
-        if not cut or sub(known_content, 1, have) ~= content then
+        if not frame.cut or sub(known_content, 1, have) ~= content then
           return false
         end
       elseif had == have or not cuts[slot] or sub(content, 1, had) ~= known_content then
         return false
       end
     end
-    local gap = time - last_time[slot]
-    if gap > window or -gap > window or number - first_frame[slot] >= MOST_DISTANCE then
+    local gap = frame.time - last_time[slot]
+    if gap > window or -gap > window or frame.number - first_frame[slot] >= MOST_DISTANCE then
       return false
     end
     if soft ~= known_soft then
@@ -3058,7 +3095,7 @@ function M.new(memory, tally, again, window)
       if ttl ~= known_ttl and (ttl > known_ttl) == (gap >= 0) then
         return false -- a TTL never rises on the way
       end
-      if cut and proof.differs_behind(keys[slot], transports[slot], soft, known_soft) then
+      if frame.cut and proof.differs_behind(keys[slot], transports[slot], soft, known_soft) then
         return false
       end
     end
@@ -3066,8 +3103,9 @@ function M.new(memory, tally, again, window)
   end
 
   -- The packet of a queue that a frame shows at a hop that is new to it: the first that waits, unless that seems lost.
-  local function search(queue, number, time, hop, content, cut, soft)
+  local function search(queue, frame)
     memory.prune(queue)
+    local time, hop = frame.time, frame.hop
     local index = max(queue.first, (queue.taken[hop] or 0) + 1)
     local furthest = min(queue.last, index + MOST_SKIPS)
     while index <= furthest do
@@ -3081,7 +3119,7 @@ function M.new(memory, tally, again, window)
     local first
     for try = index, min(index + MOST_TRIES, queue.last) do
       local slot = queue[try] % SLOTS + 1
-      if not nodes[slot].counts[hop] and fits(slot, number, time, content, cut, soft) then
+      if not nodes[slot].counts[hop] and fits(slot, frame) then
         local step = nodes[slot].next[hop]
         local peak = step and step.peak
         local took = abs(time - last_time[slot])
@@ -3103,25 +3141,26 @@ function M.new(memory, tally, again, window)
       and tally.expects(classes[slot], hop, node.counts[hop] + 1, abs(time - last_time[slot]))
   end
 
-  local function judge(slot, number, time, hop, key, content, soft, cut, header, transport, form)
-    if judged >= MOST_JUDGED or not classes[slot] or not fits(slot, number, time, content, cut, soft) then
+  local function judge(slot, frame)
+    if judged >= MOST_JUDGED or not classes[slot] or not fits(slot, frame) then
       return nil
     end
     judged = judged + 1
-    return again.judge(slot, time, hop, key, content, soft, transport, form, header)
+    return again.judge(slot, frame)
   end
 
   -- The packet of a queue that a frame shows once more at a hop that has recorded it: first those whose next sighting
   -- is due, then those that wait longer, or were routed between. Returns as `find`.
-  local function search_again(queue, number, time, hop, key, content, soft, cut, header, transport, form)
+  local function search_again(queue, frame)
     memory.prune(queue)
+    local time, hop, soft = frame.time, frame.hop, frame.soft
     local first, waits, lesson = max(queue.first, queue.last - MOST_AGAIN + 1), nil, nil
     for at = first, queue.last do
       local slot = queue[at] % SLOTS + 1
       local gap = abs(time - last_time[slot])
       if nodes[slot].counts[hop] and (gap <= MOMENT or has_other_ttl(soft, softs[slot])) then
         if gap <= DUE and not has_other_ttl(soft, softs[slot]) then
-          local evidence, teaches = judge(slot, number, time, hop, key, content, soft, cut, header, transport, form)
+          local evidence, teaches = judge(slot, frame)
           lesson = teaches and slot
           if evidence then
             return slot, evidence, lesson
@@ -3135,7 +3174,7 @@ function M.new(memory, tally, again, window)
       local slot = queue[at] % SLOTS + 1
       local is_due = abs(time - last_time[slot]) <= DUE and not has_other_ttl(soft, softs[slot])
       if nodes[slot].counts[hop] and not is_due then
-        local evidence, teaches = judge(slot, number, time, hop, key, content, soft, cut, header, transport, form)
+        local evidence, teaches = judge(slot, frame)
         lesson = teaches and slot
         if evidence then
           return slot, evidence, lesson
@@ -3147,31 +3186,31 @@ function M.new(memory, tally, again, window)
 
   --- Finds the packet that a frame shows again.
   -- @param entry what `memory` knows by the frame's key
-  -- @param number, time, hop  of the frame
-  -- @param key, content, soft, cut, header, transport, form  as `key.read` gives them
+  -- @param frame as `packets` takes it
   -- @return its slot, or nil; the code of the evidence where its hop has recorded it already; the slot of the packet
   --   that teaches by it, there also where the frame is not taken for it; whether no other packet could be meant
-  function matching.find(entry, number, time, hop, key, content, soft, cut, header, transport, form)
+  function matching.find(entry, frame)
+    local hop = frame.hop
     judged, undo_queue = 0, nil
     if type(entry) == "number" then
       local slot = slot_of(entry)
       if not slot then
         return nil
       elseif nodes[slot].counts[hop] then
-        local evidence, teaches = judge(slot, number, time, hop, key, content, soft, cut, header, transport, form)
+        local evidence, teaches = judge(slot, frame)
         return evidence and slot, evidence, teaches and slot
       end
-      return fits(slot, number, time, content, cut, soft) and slot or nil, nil, nil, true
+      return fits(slot, frame) and slot or nil, nil, nil, true
     end
     undo_queue, undo_hop, undo_taken = entry, hop, entry.taken[hop]
     local current = slot_of(entry[entry.taken[hop] or 0] or 0)
-    local unfinished = current and is_unfinished(current, time, hop)
-    local index = not unfinished and search(entry, number, time, hop, content, cut, soft)
+    local unfinished = current and is_unfinished(current, frame.time, hop)
+    local index = not unfinished and search(entry, frame)
     if index then
       entry.taken[hop] = index
       return slot_of(entry[index]), nil, nil, index == entry.last
     end
-    return search_again(entry, number, time, hop, key, content, soft, cut, header, transport, form)
+    return search_again(entry, frame)
   end
 
   --- Takes back what the last `find` noted.
@@ -3263,7 +3302,7 @@ modules.tcp = (function(...)
 
 local proof = ...
 
-local byte, floor, min, sub = string.byte, math.floor, math.min, string.sub
+local byte, floor, max, min, sub = string.byte, math.floor, math.max, math.min, string.sub
 
 local WRAP, HALF = 2 ^ 32, 2 ^ 31
 local FIN, SYN, RST, ACK = 1, 2, 4, 16
@@ -3278,6 +3317,11 @@ local M = {}
 -- a - b of sequence numbers, from -2^31 up (RFC 9293 3.4).
 local function minus(a, b)
   return (a - b + HALF) % WRAP - HALF
+end
+
+local function number(text, at)
+  local a, b, c, d = byte(text, at, at + 3)
+  return ((a * 256 + b) * 256 + c) * 256 + d
 end
 
 --- The flows of one capture.
@@ -3322,16 +3366,14 @@ function M.new()
   --- Reads the TCP header in a key, into `flows`: flow, seq, ack, flags, window, size (bytes of data on the wire).
   -- @return whether it is there
   function flows.read(key, transport)
-    local s4, s3, s2, s1, a4, a3, a2, a1, offset, flags, window2, window1 = byte(key, transport + 4, transport + 15)
-    if not window1 then
+    local offset, flags, high, low = byte(key, transport + 12, transport + 15)
+    if not low then
       return false
     end
+    flows.flags, flows.window = flags, high * 256 + low
+    flows.size = max(proof.rest_size(key, transport) - floor(offset / 16) * 4, 0)
+    flows.seq, flows.ack = number(key, transport + 4), number(key, transport + 8)
     flows.flow = flow_of(key, transport)
-    flows.seq = ((s4 * 256 + s3) * 256 + s2) * 256 + s1
-    flows.ack = ((a4 * 256 + a3) * 256 + a2) * 256 + a1
-    flows.flags, flows.window = flags, window2 * 256 + window1
-    local size = proof.rest_size(key, transport) - floor(offset / 16) * 4
-    flows.size = size > 0 and size or 0
     return true
   end
 
@@ -3534,9 +3576,10 @@ function M.new(slots, window, slot_of)
   end
 
   -- Whether a segment holds what its place in the large frame holds, as far as both were captured.
-  local function same_data(slot, content, key, transport, offset)
-    local header = proof.tcp_header_rest(key, transport)
-    if header ~= proof.tcp_header_rest(keys[slot], transport) then
+  local function same_data(slot, frame, offset)
+    local content = frame.content
+    local header = proof.tcp_header_rest(frame.key, frame.transport)
+    if header ~= proof.tcp_header_rest(keys[slot], frame.transport) then
       return false
     end
     local inside = sub(contents[slot], header + offset + 1, header + offset + #content - header)
@@ -3544,8 +3587,8 @@ function M.new(slots, window, slot_of)
   end
 
   -- Whether a large frame's segment can be this one: at another hop, or cut and shown at the same one.
-  local function is_cut_from(entry, slot, time, hop, flows, ident, offset)
-    local gap = time - last_time[slot]
+  local function is_cut_from(entry, slot, frame, flows, ident, offset)
+    local hop, gap = frame.hop, frame.time - last_time[slot]
     local elsewhere = not nodes[slot].counts[hop]
     local soon = gap <= window and gap >= -window and (elsewhere or ident and gap >= 0 and gap <= SAME_HOP)
     local again = not ident and entry.cut[hop] and offset < entry.cut[hop]
@@ -3553,8 +3596,8 @@ function M.new(slots, window, slot_of)
   end
 
   -- The latest large frame of a list that holds a segment's data: its entry, its slot, and the offset.
-  -- @param time of the segment, where it must have been cut from that; nil: where it may have been sent again
-  local function find(list, flows, key, transport, content, time, hop, ident)
+  -- @param is_again whether it may have been sent again; else it must have been cut from that
+  local function find(list, flows, frame, ident, is_again)
     local size = flows.size
     for back = 1, MOST_LARGE do
       local entry = list[(list.last - back) % MOST_LARGE + 1]
@@ -3567,8 +3610,8 @@ function M.new(slots, window, slot_of)
         and keys[slot] == entry.key
         and size < entry.size
         and offset + size <= entry.size
-        and (not time or is_cut_from(entry, slot, time, hop, flows, ident, offset))
-        and same_data(slot, content, key, transport, offset)
+        and (is_again or is_cut_from(entry, slot, frame, flows, ident, offset))
+        and same_data(slot, frame, offset)
       then
         return entry, slot, offset
       end
@@ -3577,18 +3620,20 @@ function M.new(slots, window, slot_of)
   end
 
   --- The slot of the larger frame that a segment was cut from; nil where there is none.
-  function cuts.whole(time, hop, flows, key, transport, content)
+  -- @param frame as `packets` takes it
+  -- @param flows what `tcp` has read of it
+  function cuts.whole(frame, flows)
     undo_entry = nil
     local list, old_list = large[flows.flow.id], old_large[flows.flow.id]
     if not (list or old_list) then
       return nil
     end
-    local ident, entry, slot, offset = proof.ident(key), nil, nil, nil
+    local hop, ident, entry, slot, offset = frame.hop, proof.ident(frame.key), nil, nil, nil
     if list then
-      entry, slot, offset = find(list, flows, key, transport, content, time, hop, ident)
+      entry, slot, offset = find(list, flows, frame, ident)
     end
     if not entry and old_list then
-      entry, slot, offset = find(old_list, flows, key, transport, content, time, hop, ident)
+      entry, slot, offset = find(old_list, flows, frame, ident)
     end
     if entry then
       undo_entry, undo_hop, undo_cut, undo_each = entry, hop, entry.cut[hop], entry.each
@@ -3601,20 +3646,21 @@ function M.new(slots, window, slot_of)
   end
 
   --- The slot of the larger frame that a retransmission repeats a part of; nil where there is none.
-  function cuts.repeated(flows, key, transport, content)
+  function cuts.repeated(frame, flows)
     local list, old_list = large[flows.flow.id], old_large[flows.flow.id]
     local _, slot = nil, nil
     if list then
-      _, slot = find(list, flows, key, transport, content)
+      _, slot = find(list, flows, frame, nil, true)
     end
     if not slot and old_list then
-      _, slot = find(old_list, flows, key, transport, content)
+      _, slot = find(old_list, flows, frame, nil, true)
     end
     return slot
   end
 
   --- The slot of the first of the smaller frames that a larger one was built from; nil where they are not all known.
-  function cuts.parts(time, hop, flows, key, transport)
+  function cuts.parts(frame, flows)
+    local hop, key, transport = frame.hop, frame.key, frame.transport
     if not is_large(key) then
       return nil
     end
@@ -3626,7 +3672,7 @@ function M.new(slots, window, slot_of)
       if not slot then
         return nil
       end
-      local gap, part = time - last_time[slot], keys[slot]
+      local gap, part = frame.time - last_time[slot], keys[slot]
       if sub(part, 10, transport + 3) ~= sub(key, 10, transport + 3) then
         return nil -- one that was undone
       end
@@ -3738,12 +3784,14 @@ function M.new(slots, slot_of)
   end
 
   --- The slot of the packet that a frame shows translated; nil where there is none.
-  function nat.find(mark, time, hop, key, content, soft, transport, form, header)
+  -- @param frame as `packets` takes it
+  function nat.find(mark, frame)
+    local key, content, soft, form = frame.key, frame.content, frame.soft, frame.form
     local slot = slot_of(young[mark] or old[mark] or 0)
     if not slot or #content < LEAST_CONTENT and byte(key, 2) ~= TCP or forms[slot] ~= form then
       return nil
     end
-    local gap = time - last_time[slot]
+    local gap = frame.time - last_time[slot]
     local ttl, earlier_ttl = soft - soft % TTL, softs[slot] - softs[slot] % TTL
     if abs(gap) > MOMENT or ttl ~= earlier_ttl and (ttl > earlier_ttl) == (gap >= 0) then
       return nil
@@ -3752,11 +3800,12 @@ function M.new(slots, slot_of)
     if (is_icmp and sub(contents[slot], 3) or contents[slot]) ~= (is_icmp and sub(content, 3) or content) then
       return nil
     end
-    if not is_translated(key, keys[slot], transport) then
+    if not is_translated(key, keys[slot], frame.transport) then
       return nil
     end
-    if nodes[slot].counts[hop] then -- where both show at one interface, it is between other neighbours
-      if gap < 0 or changes.link(hop.kind, form, header, nodes[slot].hop.kind, forms[slot], headers[slot]) == 0 then
+    local hop, node = frame.hop, nodes[slot]
+    if node.counts[hop] then -- where both show at one interface, it is between other neighbours
+      if gap < 0 or changes.link(hop.kind, form, frame.header, node.hop.kind, forms[slot], headers[slot]) == 0 then
         return nil
       end
     end
@@ -3820,7 +3869,9 @@ function M.new(window)
   -- span: how many bytes of content a key must hold now.
   local grouping = { found = found, span = SPAN }
 
-  local function join(slot, number, time, hop, header, form, soft, evidence, alone)
+  local function join(slot, frame, evidence, alone)
+    local time, hop, soft = frame.time, frame.hop, frame.soft
+    local header, form = frame.header, frame.form
     local earlier = nodes[slot]
     local node = earlier.next[hop] or paths:step(earlier, hop)
     if not node then
@@ -3843,7 +3894,7 @@ function M.new(window)
     found.packet, found.previous = first_frame[slot], last_frame[slot]
     found.delta, found.elapsed, found.segment_of = time - before, time - first_time[slot], wholes[slot]
     nodes[slot], headers[slot], forms[slot], softs[slot] = node, header, form, soft
-    last_frame[slot], last_time[slot] = number, time
+    last_frame[slot], last_time[slot] = frame.number, time
     return node
   end
 
@@ -3858,16 +3909,17 @@ function M.new(window)
 
   -- The same bytes at the same hop within the window: sent twice, or doubled by the network. Only where the packet went
   -- on to another hop since, or others show it, is this capture known not to record each frame more than once.
-  local function repeats(entry, time, hop, content, soft)
+  local function repeats(entry, frame)
+    local hop, soft = frame.hop, frame.soft
     local slot = slot_of(type(entry) == "table" and entry[entry.last] or entry)
     if not slot then
       return false
     end
     local node = nodes[slot]
-    return contents[slot] == content
+    return contents[slot] == frame.content
       and node.counts[hop]
       and (softs[slot] == soft or first_softs[slot] == soft)
-      and abs(time - last_time[slot]) <= window
+      and abs(frame.time - last_time[slot]) <= window
       and (node.depth > node.counts[hop] or classes[slot] and tally.once(classes[slot], hop))
   end
 
@@ -3904,19 +3956,20 @@ function M.new(window)
     next_settles = before
   end
 
-  local function make_room(time, size)
-    if memory.make_room(time, size) then
+  local function make_room(frame)
+    if memory.make_room(frame.time, #frame.content + #frame.key + #frame.header) then
       ids.forget()
       segments.forget()
       translations.forget()
     end
   end
 
-  local function add(number, time, hop, key, content, soft, cut, header, transport, form, verdict)
-    local node = paths:step(nil, hop)
-    make_room(time, #content + #key + #header)
-    local slot = memory.add(number, time, key, content, soft, transport, cut, header, form, node)
-    local class = tally.class(header, form, key)
+  local function add(frame, verdict)
+    local key = frame.key
+    local node = paths:step(nil, frame.hop)
+    make_room(frame)
+    local slot = memory.add(frame, node)
+    local class = tally.class(frame.header, frame.form, key)
     classes[slot] = class
     undo_slot, undo_joined = slot, false
     local ident = proof.ident(key)
@@ -3925,21 +3978,22 @@ function M.new(window)
       tally.identify(class, ident, 1)
     end
     found.verdict, found.evidence, found.rewritten = verdict, EVIDENCE.none, 0
-    found.packet, found.previous, found.delta, found.elapsed, found.segment_of = number, nil, nil, nil, nil
+    found.packet, found.previous, found.delta, found.elapsed, found.segment_of = frame.number, nil, nil, nil, nil
     return node
   end
 
   -- Adds what a packet became on its way: a segment of it, what was built from it, its translation.
-  local function go_on(base, number, time, hop, key, content, soft, cut, header, transport, form, verdict, evidence)
+  local function go_on(base, frame, verdict, evidence)
+    local time, hop = frame.time, frame.hop
     local earlier = nodes[base]
     local node = paths:step(earlier, hop)
     if not node then
       return nil
     end
     local packet, since, previous, before = first_frame[base], first_time[base], last_frame[base], last_time[base]
-    local what = changes.link(hop.kind, form, header, earlier.hop.kind, forms[base], headers[base])
-    make_room(time, #content + #key + #header)
-    local slot = memory.add(number, time, key, content, soft, transport, cut, header, form, node)
+    local what = changes.link(hop.kind, frame.form, frame.header, earlier.hop.kind, forms[base], headers[base])
+    make_room(frame)
+    local slot = memory.add(frame, node)
     first_frame[slot], first_time[slot] = packet, since
     undo_slot, undo_joined = slot, false
     found.verdict, found.evidence, found.rewritten = verdict, evidence, what
@@ -3954,40 +4008,38 @@ function M.new(window)
 
   -- A frame that is no packet seen before, but may be a part of one, or made of some, or its translation.
   -- @return the node of its path, or nil
-  local function derive(is_tcp, mark, number, time, hop, key, content, soft, cut, header, transport, form)
+  local function derive(frame, is_tcp, mark)
     local base, verdict, evidence = nil, VERDICT.duplicate, EVIDENCE.rewritten
     if is_tcp and flows.size > 0 then
       undo_segments = true
       verdict, evidence = VERDICT.segment, EVIDENCE.segment
-      base = segments.whole(time, hop, flows, key, transport, content)
+      base = segments.whole(frame, flows)
       if not base then
-        base, verdict = segments.parts(time, hop, flows, key, transport), VERDICT.coalesced
+        base, verdict = segments.parts(frame, flows), VERDICT.coalesced
       end
     end
     local nat = 0
     if not base and mark then
-      base, verdict, evidence = translations.find(mark, time, hop, key, content, soft, transport, form, header),
-        VERDICT.duplicate, EVIDENCE.rewritten
-      nat = REWRITTEN.nat + (base and changes.soft(soft, softs[base]) or 0)
+      base, verdict, evidence = translations.find(mark, frame), VERDICT.duplicate, EVIDENCE.rewritten
+      nat = REWRITTEN.nat + (base and changes.soft(frame.soft, softs[base]) or 0)
     end
-    if not base or number - first_frame[base] >= MOST_DISTANCE then
+    if not base or frame.number - first_frame[base] >= MOST_DISTANCE then
       return nil
     end
-    local node =
-      go_on(base, number, time, hop, key, content, soft, cut, header, transport, form, verdict, evidence)
+    local node = go_on(base, frame, verdict, evidence)
     found.rewritten = found.rewritten + nat
     return node
   end
 
   --- Takes the next frame.
-  -- @param number  its number, counting up from 1
-  -- @param time    seconds since any fixed moment
-  -- @param hop     table: the place it was seen at, always the same table for the same place
-  -- @param key, content, soft, cut, transport, form  as `key.read` gives them
-  -- @param header  string: its link header
-  -- @param tag     nil, or what the capture tool calls the packet: equal for equal packets
+  -- @param frame a table with what `key.read` has read of it, and
+  --   number: its number, counting up from 1
+  --   time: seconds since any fixed moment
+  --   hop: table, the place it was seen at, always the same table for the same place
+  --   tag: nil, or what the capture tool calls the packet, equal for equal packets
   -- @return the node of its path; what else was found stands in `found` until the next step
-  function grouping.step(number, time, hop, key, content, soft, cut, header, transport, form, tag)
+  function grouping.step(frame)
+    local time, key, tag = frame.time, frame.key, frame.tag
     undo_match, undo_class, undo_hit = false, nil, nil
     local before = time - SETTLED - 2 * memory.disorder
     if before > next_settles then
@@ -4005,40 +4057,39 @@ function M.new(window)
     end
     if entry and not slot and not (tag and ids.are_believed()) then
       undo_match = true
-      slot, evidence, lesson, alone =
-        matching.find(entry, number, time, hop, key, content, soft, cut, header, transport, form)
+      slot, evidence, lesson, alone = matching.find(entry, frame)
       is_equal = true
       if lesson then
-        count_sighting(lesson, hop, slot and abs(time - last_time[slot]))
+        count_sighting(lesson, frame.hop, slot and abs(time - last_time[slot]))
       end
     end
     undo_ids, undo_flows, undo_segments = tag, false, false
-    local node = slot and is_equal and join(slot, number, time, hop, header, form, soft, evidence, alone)
+    local node = slot and is_equal and join(slot, frame, evidence, alone)
     if node then
       return node
     end
+    local transport = frame.transport
     local is_tcp = transport and byte(key, 2) == TCP and flows.read(key, transport)
-    local mark = mark_of(key, content, transport)
+    local mark = mark_of(key, frame.content, transport)
     if slot and not is_equal then
-      local duplicate = VERDICT.duplicate
-      node = go_on(slot, number, time, hop, key, content, soft, cut, header, transport, form, duplicate, evidence)
+      node = go_on(slot, frame, VERDICT.duplicate, evidence)
     else
-      node = derive(is_tcp, mark, number, time, hop, key, content, soft, cut, header, transport, form)
+      node = derive(frame, is_tcp, mark)
     end
     if not node then
       local verdict = VERDICT.original
       undo_flows = is_tcp
-      local is_sent_again = is_tcp and flows.see(hop, time)
+      local is_sent_again = is_tcp and flows.see(frame.hop, time)
       if is_sent_again then
         verdict = VERDICT.retransmission
-      elseif entry and repeats(entry, time, hop, content, soft) then
+      elseif entry and repeats(entry, frame) then
         verdict = VERDICT["repeat"]
       end
-      local larger = is_sent_again and flows.size > 0 and segments.repeated(flows, key, transport, content)
-      local frame = larger and first_frame[larger]
-      node = add(number, time, hop, key, content, soft, cut, header, transport, form, verdict)
-      if frame and number - frame < MOST_DISTANCE then
-        wholes[slot_of(memory.newest)], found.segment_of = frame, frame
+      local larger = is_sent_again and flows.size > 0 and segments.repeated(frame, flows)
+      local whole = larger and first_frame[larger]
+      node = add(frame, verdict)
+      if whole and frame.number - whole < MOST_DISTANCE then
+        wholes[slot_of(memory.newest)], found.segment_of = whole, whole
       end
     end
     if lesson then -- neither may say that it was not seen again
@@ -4249,23 +4300,33 @@ function M.new(window)
     return time and last_time and abs(time - last_time) <= NEAR and last_number or nil
   end
 
-  --- Takes the next frame.
-  -- @param number  its number, counting up from 1
-  -- @param time    seconds since any fixed moment; nil where the capture tells none
-  -- @param place   as `engine.place` made it
-  -- @param buf     a string that holds the frame
-  -- @param at      index of its first byte
-  -- @param stop    index of its last captured byte
-  -- @param length  its length on the wire, in bytes
-  -- @param tag     nil, or the packet id that the capture tool wrote: equal for equal packets
-  -- @param carried nil, or what else the tool wrote, a table: count and [1], [2] ... its comments, flags (1 or 2: the
-  --   direction, of epb_flags) or nil, dropped (true: its verdict says so) or nil
+  --- Reads a frame: the first step, which a body may do for some frames at once.
+  -- @param frame a table, which the engine goes on with:
+  --   kind: of its link header, as `engine.place` takes it
+  --   buf: a string that holds the frame
+  --   at, stop: indices of its first and of its last captured byte
+  --   length: its length on the wire, in bytes
+  function engine.read(frame)
+    if not readers[frame.kind] then
+      key.read(frame, grouping.span)
+    end
+  end
+
+  --- Takes the next frame, which has been read.
+  -- @param frame the table, in which there is now, too,
+  --   number: of the frame, counting up from 1
+  --   time: seconds since any fixed moment; nil where the capture tells none
+  --   hop: as `engine.place` made it
+  --   tag: nil, or the packet id that the capture tool wrote: equal for equal packets
+  --   carried: nil, or what else the tool wrote, a table: count and [1], [2] ... its comments, flags (1 or 2: the
+  --     direction, of epb_flags) or nil, dropped (true: its verdict says so) or nil
   -- @return for a packet the node of its path (see `path`), and what else was found stands in `found` until the next
   --   frame; for an event as `journal`, behind nil
-  function engine.frame(number, time, place, buf, at, stop, length, tag, carried)
+  function engine.frame(frame)
+    local number, time, place, tag, carried = frame.number, frame.time, frame.hop, frame.tag, frame.carried
     local read_record = readers[place.kind]
     if read_record then
-      local said = read_record(buf, at, stop)
+      local said = read_record(frame.buf, frame.at, frame.stop)
       return nil, said, said and near(time)
     end
     local read, noted, owns_id
@@ -4273,7 +4334,7 @@ function M.new(window)
       read, owns_id = read_carried(number, carried)
     end
     if tag and (owns_id or not place.id) then
-      tag = nil -- no tool gave it
+      frame.tag = nil -- no tool gave it
     elseif tag then
       seen.id = true
     end
@@ -4281,9 +4342,10 @@ function M.new(window)
       if read then
         keep_places(number)
         place = places:noted(place, read)
+        frame.hop = place
         is_directed = is_directed or direction.side(place) ~= nil
       end
-      noted = carried.flags and noted_direction(place, read, carried.flags, tag)
+      noted = carried.flags and noted_direction(place, read, carried.flags, frame.tag)
     end
     undo_number, undo_time, undo_skipped = last_number, last_time, has_skipped
     grouped_at, last_number, last_time = number, number, time
@@ -4291,17 +4353,15 @@ function M.new(window)
     if not time then
       node = grouping.alone(number, place)
     else
-      local span = grouping.span
-      local packet_key, content, soft, room, cut, l3, transport, form =
-        key.read(place.kind, buf, at, stop, length, span)
-      if cut and room < span then
-        grouping.shorten(math.max(room, 0))
-        packet_key, content = key.read(place.kind, buf, at, stop, length, grouping.span)
+      if frame.cut and frame.room < grouping.span then
+        grouping.shorten(math.max(frame.room, 0))
       end
-      local header = l3 and sub(buf, at, l3 - 1) or ""
-      node = grouping.step(number, time, place, packet_key, content, soft, cut, header, transport, form, tag)
-      if is_directed and place.kind == "ethernet" and form ~= "wifi" and at + 11 <= stop then
-        macs = sub(buf, at, at + 11)
+      if frame.span ~= grouping.span then
+        key.read(frame, grouping.span)
+      end
+      node = grouping.step(frame)
+      if is_directed and place.kind == "ethernet" and frame.form ~= "wifi" and frame.at + 11 <= frame.stop then
+        macs = sub(frame.buf, frame.at, frame.at + 11)
       end
     end
     local way
@@ -4560,6 +4620,8 @@ local function notes(number)
   return tag, carried
 end
 
+local frame = {} -- as the engine takes it
+
 local function decide(number, tvb, pinfo)
   local buf = tvb:raw()
   new_place = nil
@@ -4578,7 +4640,11 @@ local function decide(number, tvb, pinfo)
     end
     return
   end
-  local node, event, near = engine.frame(number, time, where, buf, 1, #buf, pinfo.len, notes(number))
+  frame.number, frame.time, frame.hop = number, time, where
+  frame.tag, frame.carried = notes(number)
+  frame.kind, frame.buf, frame.at, frame.stop, frame.length = where.kind, buf, 1, #buf, pinfo.len
+  engine.read(frame)
+  local node, event, near = engine.frame(frame)
   if not node then
     events[number], nears[number] = event, near
     return

@@ -41,7 +41,7 @@ def _row(lua: Lua, *, json: bool) -> Any:
     columns = [describe(name) for name in fields.columns()]
     facts = fields.columns().index("direction")
     text = render("row.lua.j2", first=columns[:facts], last=columns[facts:], json=json)
-    return lua.runtime.execute(text.encode())
+    return lua.runtime.execute(text.encode(), lua.load("buffer.lua"))
 
 
 def _pcapng(lua: Lua) -> Any:

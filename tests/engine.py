@@ -16,9 +16,28 @@ KINDS = ("ethernet", "sll", "sll2", "raw", "null", "wifi", "radiotap", "unknown"
 # The modules of the bundle, reached from Python with one call a frame.
 DRIVER = """
 local engine = modules.engine
-local M = { hop = engine.hop, network = modules.link.network, read = modules.key.read, new_engine = engine.new }
+local M = { hop = engine.hop, network = modules.link.network }
+local function fill(frame, number, time, hop, buf, at, stop, length, tag)
+  frame.number, frame.time, frame.hop, frame.tag, frame.kind = number, time, hop, tag, hop.kind
+  frame.buf, frame.at, frame.stop, frame.length = buf, at, stop, length
+  return frame
+end
+function M.read(kind, buf, at, stop, length, span)
+  local frame = fill({}, 1, 0, { kind = kind }, buf, at, stop, length)
+  modules.key.read(frame, span)
+  return frame.key, frame.content, frame.soft, frame.room, frame.cut, frame.l3, frame.transport, frame.form
+end
+function M.new_engine(window)
+  local running, frame = engine.new(window), {}
+  local take = running.frame
+  function running.frame(...)
+    running.read(fill(frame, ...))
+    return take(frame)
+  end
+  return running
+end
 function M.new(window)
-  local running, said = engine.new(window), {}
+  local running, said = M.new_engine(window), {}
   local function frame(number, time, place, buf, length, tag)
     local node = running.frame(number, time, place, buf, 1, #buf, length, tag)
     local found = running.found

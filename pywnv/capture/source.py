@@ -15,7 +15,7 @@ from pywnv.capture import pcapng
 from pywnv.capture.pcapng import PcapHeader
 from pywnv.errors import CaptureError, UnknownFormatError
 
-PIECE = 1024 * 1024
+PIECE = 256 * 1024
 
 STDIN = Path("-")
 

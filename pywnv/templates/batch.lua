@@ -16,34 +16,38 @@ local little32, big32, little16, big16 = bytes.little32, bytes.big32, bytes.litt
 local SECTION, SIMPLE_PACKET, OLD_PACKET, PACKET = 0x0a0d0d0a, 3, 2, 6
 local LITTLE, BIG = 0x1a2b3c4d, 0x4d3c2b1a -- the byte-order magic, read as little-endian
 local JOURNAL = 9
+local READ32, READ16 = { [1] = little32, [-1] = big32 }, { [1] = little16, [-1] = big16 } -- by `order`
 local OPT_END, OPT_COMMENT, OPT_FLAGS, OPT_PACKET_ID, OPT_VERDICT = 0, 1, 2, 5, 7
 local XDP = 2 -- what kind of verdict it is
-local XDP_DROP = { [false] = "\2\1\0\0\0\0\0\0\0", [true] = "\2\0\0\0\0\0\0\0\1" } -- by whether it is big-endian
+local XDP_DROP = { [1] = "\2\1\0\0\0\0\0\0\0", [-1] = "\2\0\0\0\0\0\0\0\1" } -- by `order`
 local LARGEST_BLOCK = 16 * 1024 * 1024 -- as Wireshark
 local NANO = 1000000000
 
 local M = {}
 
-local read32, read16, dropped = little32, little16, XDP_DROP[false]
+local read32, read16 = little32, little16
 local order = 1 -- of bytes; -1: big-endian
 local interfaces = {}
 local file_before = {} -- interfaces of the file before, in a series of files
 local running = nil
-local number = 0
+local number = 0 -- of the last frame that was decided
 local first_seconds, first_nanos
 
--- The frames of one chunk, to be written when all are decided: one loop that does all is too much for a
--- tracing compiler, which makes code for each way through it.
+-- The frames of one chunk. All are found, then all are read, then decided, then written: one loop that does all is too
+-- much for a tracing compiler, which makes code for each way from here to its end.
 local count = 0
-local numbers, seconds_of, nanos_of, interfaces_of, nodes = {}, {}, {}, {}, {}
-local packets, previous, verdicts, evidence, rewritten, deltas, elapsed = {}, {}, {}, {}, {}, {}, {}
-local wholes, facts, events, nears = {}, {}, {}, {}
+local frames = {} -- as the engine takes them
 local blocks = {} -- where its block, or its record of a pcap, starts in the chunk; negative: it is big-endian
+local interfaces_of, seconds_of, nanos_of = {}, {}, {} -- false where there is none
+local options_from, options_to = {}, {}
+local journals = {} -- the body of a journal entry; false: it is another record that is no packet
+local nodes, packets, previous, verdicts, evidence, rewritten = {}, {}, {}, {}, {}, {}
+local deltas, elapsed, wholes, facts, events, nears = {}, {}, {}, {}, {}, {}
 local rows, said, event_said = {}, {}, {}
 local carried = { count = 0 }
 
 if jit then
-  jit.opt.start("maxtrace=8000", "maxmcode=16384") -- the engine has many ways through
+  jit.opt.start("maxtrace=8000", "maxmcode=16384", "maxside=4000") -- the engine has many ways through
 end
 
 --- Starts a capture.
@@ -60,9 +64,8 @@ end
 
 --- Starts a section: its interfaces are counted from 0 again.
 function M.section(is_big)
-  is_big = is_big and true or false
-  read32, read16, dropped = is_big and big32 or little32, is_big and big16 or little16, XDP_DROP[is_big]
   order = is_big and -1 or 1
+  read32, read16 = READ32[order], READ16[order]
   interfaces = {}
 end
 
@@ -116,14 +119,36 @@ local function nanoseconds(rest, units)
   return nanos
 end
 
-local function note(block, interface, seconds, nanos, node, said_of_event, near)
+-- Notes a frame of the chunk.
+local function note(block, interface, seconds, nanos)
   count = count + 1
   blocks[count] = block * order
-  numbers[count], seconds_of[count], nanos_of[count] = number, seconds or false, nanos or 0
-  interfaces_of[count], nodes[count] = interface and interface.id or false, node or false
-  if not node then
-    events[count], nears[count] = said_of_event or false, near or false
+  interfaces_of[count], seconds_of[count], nanos_of[count] = interface or false, seconds or false, nanos or 0
+  options_from[count] = false
+end
+
+-- Notes one that is a packet.
+local function note_packet(block, interface, seconds, nanos, buf, at, captured, length)
+  note(block, interface, seconds, nanos)
+  local frame = frames[count]
+  if not frame then
+    frame = { kind = "", buf = buf, at = at, stop = at, length = length }
+    frames[count] = frame
   end
+  frame.kind, frame.buf, frame.at, frame.stop, frame.length = interface.kind, buf, at, at + captured - 1, length
+end
+
+-- The time of an interface's timestamp, in seconds and nanoseconds.
+local function time_of(interface, high, low)
+  if interface.high ~= high then
+    upper_half(interface, high)
+  end
+  local units = interface.units
+  local rest = interface.high_units + low
+  local more = floor(rest / units)
+  rest = rest - more * units
+  return interface.high_seconds + more + interface.offset,
+    interface.scale and rest * interface.scale or nanoseconds(rest, units)
 end
 
 -- The time of a frame as Wireshark's Lua gives it, so that both bodies get the same double.
@@ -143,36 +168,6 @@ local function relative(seconds, nanos)
   return whole + part / NANO
 end
 
-local function frame(block, interface, seconds, nanos, buf, at, stop, length, tag, notes)
-  number = number + 1
-  local place = interface.place
-  if not place then
-    place = running.place(number, interface.kind, interface.id, interface.name, interface.description)
-    interface.place = place
-  end
-  local time = relative(seconds, nanos)
-  local node, said_of_event, near = running.frame(number, time, place, buf, at, stop, length, tag, notes)
-  note(block, interface, seconds, nanos, node, said_of_event, near)
-  local found = running.found
-  packets[count], previous[count] = found.packet, found.previous or false
-  verdicts[count], evidence[count], rewritten[count] = found.verdict, found.evidence, found.rewritten
-  deltas[count], elapsed[count] = found.delta or false, found.elapsed or false
-  wholes[count], facts[count] = found.segment_of or false, found.facts or false
-end
-
-local function timed_frame(block, interface, high, low, buf, at, captured, length, tag, notes)
-  if interface.high ~= high then
-    upper_half(interface, high)
-  end
-  local units = interface.units
-  local rest = interface.high_units + low
-  local more = floor(rest / units)
-  rest = rest - more * units
-  local seconds = interface.high_seconds + more + interface.offset
-  local nanos = interface.scale and rest * interface.scale or nanoseconds(rest, units)
-  frame(block, interface, seconds, nanos, buf, at, at + captured - 1, length, tag, notes)
-end
-
 local function text_of(buf, at, stop)
   local zero = buf:find("\0", at, true)
   return buf:sub(at, zero and zero <= stop and zero - 1 or stop)
@@ -180,13 +175,15 @@ end
 
 -- What capture tools write among the options of a packet block.
 -- @param at, stop  indices of the first and the last byte of the options
+-- @param read_order of their bytes
 -- @param wants     as `engine.wants` gave it
 -- @return the packet id; what else is there, as the engine's `frame` takes it; each nil where there is none
-local function read_options(buf, at, stop, wants)
+local function read_options(buf, at, stop, read_order, wants)
+  local of32, of16 = READ32[read_order], READ16[read_order]
   local tag, flags, verdict
   local comments = 0
   while at + 3 <= stop do
-    local code, size = read16(buf, at), read16(buf, at + 2)
+    local code, size = of16(buf, at), of16(buf, at + 2)
     local last = at + 3 + size
     if code == OPT_END or last > stop then
       break
@@ -194,11 +191,11 @@ local function read_options(buf, at, stop, wants)
       comments = comments + 1
       carried[comments] = text_of(buf, at + 4, last)
     elseif code == OPT_FLAGS and size == 4 and wants.flags then
-      flags = flags or read32(buf, at + 4)
+      flags = flags or of32(buf, at + 4)
     elseif code == OPT_PACKET_ID and size == 8 and wants.id then
       tag = tag or buf:sub(at + 4, last)
     elseif code == OPT_VERDICT and size == 9 and byte(buf, at + 4) == XDP and verdict == nil and wants.verdict then
-      verdict = buf:sub(at + 4, last) == dropped
+      verdict = buf:sub(at + 4, last) == XDP_DROP[read_order]
     end
     at = last + 1 + -size % 4
   end
@@ -209,8 +206,58 @@ local function read_options(buf, at, stop, wants)
   return tag, carried
 end
 
+-- Has the engine decide a packet of the chunk.
+local function decide_packet(buf, at)
+  local interface, block, frame = interfaces_of[at], blocks[at], frames[at]
+  local place = interface.place
+  if not place then
+    place = running.place(number, interface.kind, interface.id, interface.name, interface.description)
+    interface.place = place
+  end
+  frame.number, frame.time, frame.hop = number, relative(seconds_of[at], nanos_of[at]), place
+  frame.tag, frame.carried = nil, nil
+  local from = options_from[at]
+  if from then
+    frame.tag, frame.carried =
+      read_options(buf, from, options_to[at], block < 0 and -1 or 1, running.wants(number))
+  end
+  local node, said_of_event, near = running.frame(frame)
+  if not node then
+    nodes[at], events[at], nears[at] = false, said_of_event or false, near or false
+    return
+  end
+  local found = running.found
+  nodes[at], packets[at], previous[at] = node, found.packet, found.previous or false
+  verdicts[at], evidence[at], rewritten[at] = found.verdict, found.evidence, found.rewritten
+  deltas[at], elapsed[at] = found.delta or false, found.elapsed or false
+  wholes[at], facts[at] = found.segment_of or false, found.facts or false
+end
+
+local function decide(buf)
+  for at = 1, count do
+    if interfaces_of[at] then
+      running.read(frames[at])
+    end
+  end
+  for at = 1, count do
+    number = number + 1
+    if interfaces_of[at] then
+      decide_packet(buf, at)
+    else
+      local body, said_of_event, near = journals[at], nil, nil
+      local time = relative(seconds_of[at], nanos_of[at])
+      if body then
+        said_of_event, near = running.journal(time, body)
+      end
+      nodes[at], events[at], nears[at] = false, said_of_event or false, near or false
+    end
+  end
+end
+
 -- The sink's text for all frames of a chunk, and for what else it holds up to the byte `stop`.
 local function take(buf, stop)
+  decide(buf)
+  local before = number - count
   for at = 1, count do
     local node = nodes[at]
     if node then
@@ -223,7 +270,8 @@ local function take(buf, stop)
       engine.describe_event(event_said, events[at], nears[at] or nil)
     end
     local shown = node and said or events[at] and event_said
-    rows[at] = row(numbers[at], seconds_of[at], nanos_of[at], interfaces_of[at], shown, buf, blocks[at])
+    local interface = interfaces_of[at]
+    rows[at] = row(before + at, seconds_of[at], nanos_of[at], interface and interface.id, shown, buf, blocks[at])
   end
   local last = count
   if finish then
@@ -280,12 +328,12 @@ function M.pcapng(buf)
         problem = format("a packet block that claims to hold %d bytes", captured)
         break
       end
-      local high, low, original = read32(buf, at + 12), read32(buf, at + 16), read32(buf, at + 24)
-      local options, tag, notes = at + 28 + captured + -captured % 4, nil, nil
+      local seconds, nanos = time_of(interface, read32(buf, at + 12), read32(buf, at + 16))
+      note_packet(at, interface, seconds, nanos, buf, at + 28, captured, read32(buf, at + 24))
+      local options = at + 28 + captured + -captured % 4
       if options + 7 < at + length then -- most have none
-        tag, notes = read_options(buf, options, at + length - 5, running.wants(number + 1))
+        options_from[count], options_to[count] = options, at + length - 5
       end
-      timed_frame(at, interface, high, low, buf, at + 28, captured, original, tag, notes)
     elseif kind == SIMPLE_PACKET then
       local interface = interfaces[1]
       if not interface or length < 16 then
@@ -297,19 +345,14 @@ function M.pcapng(buf)
       if interface.snap > 0 then
         captured = math.min(captured, interface.snap)
       end
-      frame(at, interface, nil, nil, buf, at + 12, at + 11 + captured, original)
+      note_packet(at, interface, nil, nil, buf, at + 12, captured, original)
     else
       -- Python: is it a record of its own (true), and when was it made?
       local body = buf:sub(at + 8, at + length - 5)
       local record, seconds, nanos = on_block(kind, body)
       if record then
-        number = number + 1
-        local time = relative(seconds, nanos)
-        if kind == JOURNAL then
-          note(at, nil, seconds, nanos, nil, running.journal(time, body))
-        else
-          note(at, nil, seconds, nanos, nil)
-        end
+        note(at, nil, seconds, nanos)
+        journals[count] = kind == JOURNAL and body
       elseif record == nil then
         problem = seconds
         break
@@ -338,7 +381,7 @@ function M.pcap(buf)
     local fraction = read32(buf, at + 4)
     local more = floor(fraction / interface.units)
     local nanos = (fraction - more * interface.units) * interface.scale
-    frame(at, interface, read32(buf, at) + more, nanos, buf, at + 16, at + 15 + captured, read32(buf, at + 12))
+    note_packet(at, interface, read32(buf, at) + more, nanos, buf, at + 16, captured, read32(buf, at + 12))
     at = at + 16 + captured
   end
   return take(buf, at - 1), at - 1, problem, number

@@ -165,15 +165,15 @@ function engine.new(window)
     watching[name] = value
   end
   M.window = window or modules.engine.WINDOW
-  function watching.frame(number, time, place, buf, at, stop, length, ...)
-    if wanted[number] then
-      local frame = { time = time, place = place, data = sub(buf, at, stop), length = length }
-      local read, _, _, _, _, l3, transport, form = key.read(place.kind, frame.data, 1, stop - at + 1, length, SPAN)
-      frame.key, frame.l3, frame.transport = read, l3, transport
-      frame.learned = running.learned(place, frame.key, l3 and sub(frame.data, 1, l3 - 1) or "", form)
-      M.frames[number] = frame
+  function watching.frame(frame)
+    if wanted[frame.number] then
+      local seen = { time = frame.time, hop = frame.hop, data = sub(frame.buf, frame.at, frame.stop) }
+      seen.kind, seen.buf, seen.at, seen.stop, seen.length = frame.kind, seen.data, 1, #seen.data, frame.length
+      key.read(seen, SPAN)
+      seen.learned = running.learned(seen.hop, seen.key, seen.header, seen.form)
+      M.frames[frame.number] = seen
     end
-    return running.frame(number, time, place, buf, at, stop, length, ...)
+    return running.frame(frame)
   end
   return watching
 end

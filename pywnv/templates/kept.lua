@@ -34,6 +34,8 @@ function running.wants()
   return NOTHING
 end
 
+function running.read() end
+
 function running.frame() end
 
 function running.journal() end

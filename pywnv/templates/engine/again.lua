@@ -106,12 +106,12 @@ function M.new(slots, tally, flows)
 
   --- Judges a frame whose bytes are those of a packet, as far as hops leave them alone.
   -- @param slot of the packet
-  -- @param time seconds
-  -- @param hop  which has recorded the packet already
-  -- @param key, content, soft, transport, form, header  of the frame, as `key.read` gives them
+  -- @param frame as `packets` takes it; its hop has recorded the packet already
   -- @return the code of the evidence, or nil where this is another packet or nothing tells
   -- @return whether the packet cannot repeat, so that the frame teaches, whatever it is taken for
-  function again.judge(slot, time, hop, key, content, soft, transport, form, header)
+  function again.judge(slot, frame)
+    local time, hop, key, soft = frame.time, frame.hop, frame.key, frame.soft
+    local form, header = frame.form, frame.header
     undo_seen = nil
     local node, class = nodes[slot], classes[slot]
     local earlier, gap = headers[slot], abs(time - last_time[slot])
@@ -127,12 +127,13 @@ function M.new(slots, tally, flows)
       return nil
     end
     local ident = proof.ident(key)
+    local content = frame.content
     if key ~= last_key or content ~= last_content or class ~= last_class then -- in a burst they are the same each time
       last_key, last_content, last_class = key, content, class
-      last_unique = proof.is_unique(key, content, transport, tally.is_steady(class, ident))
+      last_unique = proof.is_unique(key, content, frame.transport, tally.is_steady(class, ident))
     end
     local unique = last_unique
-    if unique and not ident and byte(key, 2) == TCP and flows.is_asked_for(key, transport, last_time[slot]) then
+    if unique and not ident and byte(key, 2) == TCP and flows.is_asked_for(key, frame.transport, last_time[slot]) then
       return nil
     end
     if not is_same_ttl then -- it fell, else the frame had not come here

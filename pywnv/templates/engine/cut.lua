@@ -65,9 +65,10 @@ function M.new(slots, window, slot_of)
   end
 
   -- Whether a segment holds what its place in the large frame holds, as far as both were captured.
-  local function same_data(slot, content, key, transport, offset)
-    local header = proof.tcp_header_rest(key, transport)
-    if header ~= proof.tcp_header_rest(keys[slot], transport) then
+  local function same_data(slot, frame, offset)
+    local content = frame.content
+    local header = proof.tcp_header_rest(frame.key, frame.transport)
+    if header ~= proof.tcp_header_rest(keys[slot], frame.transport) then
       return false
     end
     local inside = sub(contents[slot], header + offset + 1, header + offset + #content - header)
@@ -75,8 +76,8 @@ function M.new(slots, window, slot_of)
   end
 
   -- Whether a large frame's segment can be this one: at another hop, or cut and shown at the same one.
-  local function is_cut_from(entry, slot, time, hop, flows, ident, offset)
-    local gap = time - last_time[slot]
+  local function is_cut_from(entry, slot, frame, flows, ident, offset)
+    local hop, gap = frame.hop, frame.time - last_time[slot]
     local elsewhere = not nodes[slot].counts[hop]
     local soon = gap <= window and gap >= -window and (elsewhere or ident and gap >= 0 and gap <= SAME_HOP)
     local again = not ident and entry.cut[hop] and offset < entry.cut[hop]
@@ -84,8 +85,8 @@ function M.new(slots, window, slot_of)
   end
 
   -- The latest large frame of a list that holds a segment's data: its entry, its slot, and the offset.
-  -- @param time of the segment, where it must have been cut from that; nil: where it may have been sent again
-  local function find(list, flows, key, transport, content, time, hop, ident)
+  -- @param is_again whether it may have been sent again; else it must have been cut from that
+  local function find(list, flows, frame, ident, is_again)
     local size = flows.size
     for back = 1, MOST_LARGE do
       local entry = list[(list.last - back) % MOST_LARGE + 1]
@@ -98,8 +99,8 @@ function M.new(slots, window, slot_of)
         and keys[slot] == entry.key
         and size < entry.size
         and offset + size <= entry.size
-        and (not time or is_cut_from(entry, slot, time, hop, flows, ident, offset))
-        and same_data(slot, content, key, transport, offset)
+        and (is_again or is_cut_from(entry, slot, frame, flows, ident, offset))
+        and same_data(slot, frame, offset)
       then
         return entry, slot, offset
       end
@@ -108,18 +109,20 @@ function M.new(slots, window, slot_of)
   end
 
   --- The slot of the larger frame that a segment was cut from; nil where there is none.
-  function cuts.whole(time, hop, flows, key, transport, content)
+  -- @param frame as `packets` takes it
+  -- @param flows what `tcp` has read of it
+  function cuts.whole(frame, flows)
     undo_entry = nil
     local list, old_list = large[flows.flow.id], old_large[flows.flow.id]
     if not (list or old_list) then
       return nil
     end
-    local ident, entry, slot, offset = proof.ident(key), nil, nil, nil
+    local hop, ident, entry, slot, offset = frame.hop, proof.ident(frame.key), nil, nil, nil
     if list then
-      entry, slot, offset = find(list, flows, key, transport, content, time, hop, ident)
+      entry, slot, offset = find(list, flows, frame, ident)
     end
     if not entry and old_list then
-      entry, slot, offset = find(old_list, flows, key, transport, content, time, hop, ident)
+      entry, slot, offset = find(old_list, flows, frame, ident)
     end
     if entry then
       undo_entry, undo_hop, undo_cut, undo_each = entry, hop, entry.cut[hop], entry.each
@@ -132,20 +135,21 @@ function M.new(slots, window, slot_of)
   end
 
   --- The slot of the larger frame that a retransmission repeats a part of; nil where there is none.
-  function cuts.repeated(flows, key, transport, content)
+  function cuts.repeated(frame, flows)
     local list, old_list = large[flows.flow.id], old_large[flows.flow.id]
     local _, slot = nil, nil
     if list then
-      _, slot = find(list, flows, key, transport, content)
+      _, slot = find(list, flows, frame, nil, true)
     end
     if not slot and old_list then
-      _, slot = find(old_list, flows, key, transport, content)
+      _, slot = find(old_list, flows, frame, nil, true)
     end
     return slot
   end
 
   --- The slot of the first of the smaller frames that a larger one was built from; nil where they are not all known.
-  function cuts.parts(time, hop, flows, key, transport)
+  function cuts.parts(frame, flows)
+    local hop, key, transport = frame.hop, frame.key, frame.transport
     if not is_large(key) then
       return nil
     end
@@ -157,7 +161,7 @@ function M.new(slots, window, slot_of)
       if not slot then
         return nil
       end
-      local gap, part = time - last_time[slot], keys[slot]
+      local gap, part = frame.time - last_time[slot], keys[slot]
       if sub(part, 10, transport + 3) ~= sub(key, 10, transport + 3) then
         return nil -- one that was undone
       end

@@ -128,23 +128,33 @@ function M.new(window)
     return time and last_time and abs(time - last_time) <= NEAR and last_number or nil
   end
 
-  --- Takes the next frame.
-  -- @param number  its number, counting up from 1
-  -- @param time    seconds since any fixed moment; nil where the capture tells none
-  -- @param place   as `engine.place` made it
-  -- @param buf     a string that holds the frame
-  -- @param at      index of its first byte
-  -- @param stop    index of its last captured byte
-  -- @param length  its length on the wire, in bytes
-  -- @param tag     nil, or the packet id that the capture tool wrote: equal for equal packets
-  -- @param carried nil, or what else the tool wrote, a table: count and [1], [2] ... its comments, flags (1 or 2: the
-  --   direction, of epb_flags) or nil, dropped (true: its verdict says so) or nil
+  --- Reads a frame: the first step, which a body may do for some frames at once.
+  -- @param frame a table, which the engine goes on with:
+  --   kind: of its link header, as `engine.place` takes it
+  --   buf: a string that holds the frame
+  --   at, stop: indices of its first and of its last captured byte
+  --   length: its length on the wire, in bytes
+  function engine.read(frame)
+    if not readers[frame.kind] then
+      key.read(frame, grouping.span)
+    end
+  end
+
+  --- Takes the next frame, which has been read.
+  -- @param frame the table, in which there is now, too,
+  --   number: of the frame, counting up from 1
+  --   time: seconds since any fixed moment; nil where the capture tells none
+  --   hop: as `engine.place` made it
+  --   tag: nil, or the packet id that the capture tool wrote: equal for equal packets
+  --   carried: nil, or what else the tool wrote, a table: count and [1], [2] ... its comments, flags (1 or 2: the
+  --     direction, of epb_flags) or nil, dropped (true: its verdict says so) or nil
   -- @return for a packet the node of its path (see `path`), and what else was found stands in `found` until the next
   --   frame; for an event as `journal`, behind nil
-  function engine.frame(number, time, place, buf, at, stop, length, tag, carried)
+  function engine.frame(frame)
+    local number, time, place, tag, carried = frame.number, frame.time, frame.hop, frame.tag, frame.carried
     local read_record = readers[place.kind]
     if read_record then
-      local said = read_record(buf, at, stop)
+      local said = read_record(frame.buf, frame.at, frame.stop)
       return nil, said, said and near(time)
     end
     local read, noted, owns_id
@@ -152,7 +162,7 @@ function M.new(window)
       read, owns_id = read_carried(number, carried)
     end
     if tag and (owns_id or not place.id) then
-      tag = nil -- no tool gave it
+      frame.tag = nil -- no tool gave it
     elseif tag then
       seen.id = true
     end
@@ -160,9 +170,10 @@ function M.new(window)
       if read then
         keep_places(number)
         place = places:noted(place, read)
+        frame.hop = place
         is_directed = is_directed or direction.side(place) ~= nil
       end
-      noted = carried.flags and noted_direction(place, read, carried.flags, tag)
+      noted = carried.flags and noted_direction(place, read, carried.flags, frame.tag)
     end
     undo_number, undo_time, undo_skipped = last_number, last_time, has_skipped
     grouped_at, last_number, last_time = number, number, time
@@ -170,17 +181,15 @@ function M.new(window)
     if not time then
       node = grouping.alone(number, place)
     else
-      local span = grouping.span
-      local packet_key, content, soft, room, cut, l3, transport, form =
-        key.read(place.kind, buf, at, stop, length, span)
-      if cut and room < span then
-        grouping.shorten(math.max(room, 0))
-        packet_key, content = key.read(place.kind, buf, at, stop, length, grouping.span)
+      if frame.cut and frame.room < grouping.span then
+        grouping.shorten(math.max(frame.room, 0))
       end
-      local header = l3 and sub(buf, at, l3 - 1) or ""
-      node = grouping.step(number, time, place, packet_key, content, soft, cut, header, transport, form, tag)
-      if is_directed and place.kind == "ethernet" and form ~= "wifi" and at + 11 <= stop then
-        macs = sub(buf, at, at + 11)
+      if frame.span ~= grouping.span then
+        key.read(frame, grouping.span)
+      end
+      node = grouping.step(frame)
+      if is_directed and place.kind == "ethernet" and frame.form ~= "wifi" and frame.at + 11 <= frame.stop then
+        macs = sub(frame.buf, frame.at, frame.at + 11)
       end
     end
     local way

@@ -34,32 +34,35 @@ local MOST_EXTENSIONS = 16
 
 local M = {}
 
+local function big16(buf, at)
+  local high, low = byte(buf, at, at + 1)
+  return high * 256 + low
+end
+
 local NOT_CAPTURED = 0.5 -- stands for a checksum that the capture cut off
 
--- Key and content of an IP packet. This runs for every frame: it makes no string that it does not need, and
--- for IPv4 none of over 40 bytes but the content, as Lua keeps shorter ones in a pool.
+-- Reads the key and the content of an IP packet. This runs for every frame: it makes no string that it does not need,
+-- and for IPv4 none of over 40 bytes but the content, as Lua keeps shorter ones in a pool.
 -- @param start     how the key starts
 -- @param head      the network header up to, and without, the hop limit
 -- @param rest      index from which on the network header counts again: its addresses
 -- @param transport index of the transport header
--- @param protocol  of the transport header; nil inside a fragment, where none stands
+-- @param protocol  of the transport header; false inside a fragment, where none stands
 -- @param last      index of the packet's last captured byte
-local function transport_key(buf, start, head, rest, transport, protocol, last, span)
+-- @return the transport checksum, as `soft` takes it
+local function read_transport(frame, start, head, rest, transport, protocol, last, span)
+  local buf = frame.buf
   local checksum_at = CHECKSUM_AT[protocol]
   local payload, sum_at, checksum = transport, transport, 0
   if checksum_at then
     sum_at = transport + checksum_at
-    payload = sum_at + 2
-    if protocol == SCTP then
-      payload = sum_at + 4
-    end
+    payload = sum_at + (protocol == SCTP and 4 or 2)
     if payload > last + 1 then
       checksum = NOT_CAPTURED
     else
-      local high, low, more_high, more_low = byte(buf, sum_at, payload - 1)
-      checksum = high * 256 + low
-      if more_low then
-        checksum = (checksum + more_high * 256 + more_low) % 65536
+      checksum = big16(buf, sum_at)
+      if protocol == SCTP then
+        checksum = (checksum + big16(buf, sum_at + 2)) % 65536
       end
     end
   end
@@ -67,10 +70,13 @@ local function transport_key(buf, start, head, rest, transport, protocol, last, 
     sum_at = last + 1
   end
   local content = sub(buf, payload, last)
+  frame.content = content
   if protocol == TCP then -- the sequence number tells enough
-    return start .. head .. sub(buf, rest, sum_at - 1), content, checksum, span
+    frame.key, frame.room = start .. head .. sub(buf, rest, sum_at - 1), span
+  else
+    frame.key, frame.room = start .. head .. sub(buf, rest, sum_at - 1) .. sub(content, 1, span), #content
   end
-  return start .. head .. sub(buf, rest, sum_at - 1) .. sub(content, 1, span), content, checksum, #content
+  return checksum
 end
 
 -- Both bytes of a length that large send offload has left 0 (LSOv2).
@@ -78,55 +84,64 @@ local function length_bytes(length)
   return char(floor(length / 256) % 256, length % 256)
 end
 
+-- Whether an IPv4 packet is no fragment.
+local function is_whole(buf, at)
+  return big16(buf, at + 6) % 8192 == 0
+end
+
+-- Reads an IPv4 packet.
+-- @param at   index of its header
+-- @param last index of the last captured byte that may be its own
 -- @param size bytes of the packet on the wire, as far as the frame's length tells
-local function ipv4(buf, at, stop, cut, span, size)
-  local first, _, length2, length1, _, _, fragment2, fragment1, ttl, protocol, checksum2, checksum1 =
-    byte(buf, at, at + 11)
-  if at + 19 > stop or first < 0x45 or first > 0x4f then
-    return nil
+-- @return whether it is one; of a packet inside: the index of its network header, its EtherType, its last byte
+local function ipv4(frame, at, last, span, size)
+  local buf = frame.buf
+  local first = byte(buf, at)
+  if at + 19 > last or first < 0x45 or first > 0x4f then
+    return false
   end
-  local header = first % 16 * 4
-  local length, last = length2 * 256 + length1, stop
-  local head = sub(buf, at + 1, at + 7)
-  if length >= header then
-    last = at + length - 1
-    cut = last > stop
-    if cut then
-      last = stop
-    end
-  elseif length == 0 then
+  local header, length, cut = first % 16 * 4, big16(buf, at + 2), frame.cut
+  local head
+  if length == 0 then
     head = sub(buf, at + 1, at + 1) .. length_bytes(size) .. sub(buf, at + 4, at + 7)
+  else
+    head = sub(buf, at + 1, at + 7)
   end
-  local whole = fragment2 % 32 == 0 and fragment1 == 0
+  if length >= header then
+    cut = at + length - 1 > last
+    last = min(at + length - 1, last)
+  end
+  local protocol, whole = byte(buf, at + 9), is_whole(buf, at)
   if TUNNELS[protocol] and whole then
     local l3, ethertype = tunnel.network(protocol, buf, at + header, last)
     if l3 then
-      return nil, l3, ethertype, last
+      return true, l3, ethertype, last
     end
   end
-  local key, content, checksum, room =
-    transport_key(buf, IPV4[protocol], head, at + 12, at + header, whole and protocol, last, span)
-  local soft = ttl * 4294967296 + (checksum2 * 256 + checksum1) * 65536 + checksum
-  return key, content, soft, room, cut, whole and HEAD + header - 12
+  local checksum =
+    read_transport(frame, IPV4[protocol], head, at + 12, at + header, whole and protocol, last, span)
+  frame.soft = byte(buf, at + 8) * 4294967296 + big16(buf, at + 10) * 65536 + checksum
+  frame.transport, frame.cut = whole and HEAD + header - 12, cut
+  return true
 end
 
-local function ipv6(buf, at, stop, cut, span, size)
-  local first, _, _, _, length2, length1, protocol, hop_limit = byte(buf, at, at + 7)
-  if at + 39 > stop or first < 0x60 or first > 0x6f then
-    return nil
+-- The same of IPv6.
+local function ipv6(frame, at, last, span, size)
+  local buf = frame.buf
+  local first = byte(buf, at)
+  if at + 39 > last or first < 0x60 or first > 0x6f then
+    return false
   end
-  local length, last = length2 * 256 + length1, stop
-  local head = sub(buf, at, at + 6)
+  local length, cut = big16(buf, at + 4), frame.cut
+  local head
   if length > 0 then
-    last = at + 39 + length
-    cut = last > stop
-    if cut then
-      last = stop
-    end
+    head = sub(buf, at, at + 6)
+    cut = at + 39 + length > last
+    last = min(at + 39 + length, last)
   else
     head = sub(buf, at, at + 3) .. length_bytes(size - 40) .. sub(buf, at + 6, at + 6)
   end
-  local transport, whole = at + 40, true
+  local protocol, transport, whole = byte(buf, at + 6), at + 40, true
   for _ = 1, MOST_EXTENSIONS do
     if not EXTENSION[protocol] or transport + 7 > last then
       break
@@ -145,12 +160,13 @@ local function ipv6(buf, at, stop, cut, span, size)
   if TUNNELS[protocol] and whole then
     local l3, ethertype = tunnel.network(protocol, buf, transport, last)
     if l3 then
-      return nil, l3, ethertype, last
+      return true, l3, ethertype, last
     end
   end
-  local key, content, checksum, room =
-    transport_key(buf, IPV6[protocol], head, at + 8, transport, whole and protocol, last, span)
-  return key, content, hop_limit * 4294967296 + checksum, room, cut, whole and HEAD + transport - at - 8
+  local checksum = read_transport(frame, IPV6[protocol], head, at + 8, transport, whole and protocol, last, span)
+  frame.soft = byte(buf, at + 7) * 4294967296 + checksum
+  frame.transport, frame.cut = whole and HEAD + transport - at - 8, cut
+  return true
 end
 
 local function without_padding(content)
@@ -165,51 +181,17 @@ local function number(value)
   return char(floor(value / 65536) % 256, floor(value / 256) % 256, value % 256)
 end
 
---- Reads a frame.
--- @param kind   its link header, as `link.network` takes it
--- @param buf    a string that holds the frame
--- @param at     the index of the frame's first byte in it
--- @param stop   the index of its last captured byte
--- @param length its length on the wire, in bytes
--- @param span   how many bytes of the content the key holds
--- @return key      string
--- @return content  string: everything behind the transport checksum, as far as captured
--- @return soft     number: TTL or hop limit * 2^32 + IP checksum * 2^16 + transport checksum; no whole number where
---   that checksum was not captured
--- @return room     how many bytes of content a key could hold
--- @return cut      whether content is missing from the capture
--- @return l3       index of the network header, or nil where the link header is not understood
--- @return transport index, in the key, of the transport header; nil or false where none is known to be there
--- @return form     what stands around the packet besides its link header: "tunnel", or "wifi" where an Ethernet
---   interface holds an 802.11 frame; nil: nothing
-function M.read(kind, buf, at, stop, length, span)
-  local l3, ethertype, form = link.network(kind, buf, at, stop)
-  local cut = stop - at + 1 < length
-  if not l3 then
-    local content = sub(buf, at, stop)
-    return UNKNOWN_LINK .. number(length) .. sub(content, 1, span), content, 0, #content, cut, nil
-  end
-  local last = stop
-  for _ = 1, MOST_TUNNELS do
-    local read = ethertype == link.IPV4 and ipv4 or ethertype == link.IPV6 and ipv6
-    if not read then
-      break
-    end
-    local key, content, soft, room, ip_cut, transport = read(buf, l3, last, cut, span, length - (l3 - at))
-    if key then
-      return key, content, soft, room, ip_cut, l3, transport, form
-    elseif not content then
-      break
-    end
-    l3, ethertype, last, form = content, soft, room, "tunnel" -- the packet inside
-  end
+-- Reads what is no IP packet, from its network header on.
+local function read_other(frame, l3, ethertype, last, span)
+  local buf, at, length = frame.buf, frame.at, frame.length
   if ethertype == link.ARP then
-    return ARP .. sub(buf, l3, min(l3 + 27, stop)), "", 0, span, false, l3, nil, form
+    frame.key, frame.content, frame.room = ARP .. sub(buf, l3, min(l3 + 27, frame.stop)), "", span
+    frame.cut = false
+    return
   end
   local size = ""
   if ethertype == link.LLC then
-    local high, low = byte(buf, l3 - 2, l3 - 1)
-    last = min(last, l3 + high * 256 + low - 1)
+    last = min(last, l3 + big16(buf, l3 - 2) - 1)
   end
   local content = sub(buf, l3, last)
   if length <= 64 then
@@ -217,9 +199,63 @@ function M.read(kind, buf, at, stop, length, span)
   else
     size = number(length - (l3 - at))
   end
-  local addresses = kind == "ethernet" and not form and sub(buf, at, at + 11) or ""
-  local head = OTHER .. number(ethertype) .. addresses .. size
-  return head .. sub(content, 1, span), content, 0, #content, cut, l3, nil, form
+  local addresses = frame.kind == "ethernet" and not frame.form and sub(buf, at, at + 11) or ""
+  frame.key = OTHER .. number(ethertype) .. addresses .. size .. sub(content, 1, span)
+  frame.content, frame.room = content, #content
+end
+
+-- Reads what stands behind the link header.
+local function read_network(frame, l3, ethertype, span)
+  local last = frame.stop
+  for _ = 1, MOST_TUNNELS do
+    local read_ip = ethertype == link.IPV4 and ipv4 or ethertype == link.IPV6 and ipv6
+    if not read_ip then
+      break
+    end
+    local is_ip, inner, inner_ethertype, inner_last =
+      read_ip(frame, l3, last, span, frame.length - (l3 - frame.at))
+    if not is_ip then
+      break
+    elseif not inner then
+      return l3
+    end
+    l3, ethertype, last, frame.form = inner, inner_ethertype, inner_last, "tunnel"
+  end
+  read_other(frame, l3, ethertype, last, span)
+  return l3
+end
+
+--- Reads a frame.
+--
+-- It is one table for all that look at it, not many values: a tracing compiler gives up where a way branches off with
+-- more at hand than it has registers.
+-- @param frame a table with kind, buf, at, stop and length as the engine takes them; gets
+--   key: string
+--   content: string, everything behind the transport checksum, as far as captured
+--   soft: TTL or hop limit * 2^32 + IP checksum * 2^16 + transport checksum; no whole number where that checksum was
+--     not captured
+--   room: how many bytes of content a key could hold
+--   cut: whether content is missing from the capture
+--   l3: index of the network header, or nil where the link header is not understood
+--   header: string, the bytes before that
+--   transport: index, in the key, of the transport header; nil or false where none is known to be there
+--   form: what stands around the packet besides its link header: "tunnel", or "wifi" where an Ethernet interface holds
+--     an 802.11 frame; nil: nothing
+--   span: as below
+-- @param span how many bytes of the content the key holds
+function M.read(frame, span)
+  local buf, at, stop = frame.buf, frame.at, frame.stop
+  local l3, ethertype, form = link.network(frame.kind, buf, at, stop)
+  frame.span, frame.form, frame.transport, frame.soft = span, form, nil, 0
+  frame.cut = stop - at + 1 < frame.length
+  if l3 then
+    l3 = read_network(frame, l3, ethertype, span)
+    frame.l3, frame.header = l3, sub(buf, at, l3 - 1)
+  else
+    local content = sub(buf, at, stop)
+    frame.l3, frame.header, frame.content, frame.room = nil, "", content, #content
+    frame.key = UNKNOWN_LINK .. number(frame.length) .. sub(content, 1, span)
+  end
 end
 
 return M

@@ -42,21 +42,21 @@ function M.new(memory, tally, again, window)
   local matching = {}
 
   -- Whether a frame's bytes and time are those of a packet's next sighting.
-  local function fits(slot, number, time, content, cut, soft)
-    local known_content = contents[slot]
-    local known_soft = softs[slot]
+  local function fits(slot, frame)
+    local content, known_content = frame.content, contents[slot]
+    local soft, known_soft = frame.soft, softs[slot]
     if known_content ~= content then
       local have, had = #content, #known_content
       if have < had then
-        if not cut or sub(known_content, 1, have) ~= content then
+        if not frame.cut or sub(known_content, 1, have) ~= content then
           return false
         end
       elseif had == have or not cuts[slot] or sub(content, 1, had) ~= known_content then
         return false
       end
     end
-    local gap = time - last_time[slot]
-    if gap > window or -gap > window or number - first_frame[slot] >= MOST_DISTANCE then
+    local gap = frame.time - last_time[slot]
+    if gap > window or -gap > window or frame.number - first_frame[slot] >= MOST_DISTANCE then
       return false
     end
     if soft ~= known_soft then
@@ -64,7 +64,7 @@ function M.new(memory, tally, again, window)
       if ttl ~= known_ttl and (ttl > known_ttl) == (gap >= 0) then
         return false -- a TTL never rises on the way
       end
-      if cut and proof.differs_behind(keys[slot], transports[slot], soft, known_soft) then
+      if frame.cut and proof.differs_behind(keys[slot], transports[slot], soft, known_soft) then
         return false
       end
     end
@@ -72,8 +72,9 @@ function M.new(memory, tally, again, window)
   end
 
   -- The packet of a queue that a frame shows at a hop that is new to it: the first that waits, unless that seems lost.
-  local function search(queue, number, time, hop, content, cut, soft)
+  local function search(queue, frame)
     memory.prune(queue)
+    local time, hop = frame.time, frame.hop
     local index = max(queue.first, (queue.taken[hop] or 0) + 1)
     local furthest = min(queue.last, index + MOST_SKIPS)
     while index <= furthest do
@@ -87,7 +88,7 @@ function M.new(memory, tally, again, window)
     local first
     for try = index, min(index + MOST_TRIES, queue.last) do
       local slot = queue[try] % SLOTS + 1
-      if not nodes[slot].counts[hop] and fits(slot, number, time, content, cut, soft) then
+      if not nodes[slot].counts[hop] and fits(slot, frame) then
         local step = nodes[slot].next[hop]
         local peak = step and step.peak
         local took = abs(time - last_time[slot])
@@ -109,25 +110,26 @@ function M.new(memory, tally, again, window)
       and tally.expects(classes[slot], hop, node.counts[hop] + 1, abs(time - last_time[slot]))
   end
 
-  local function judge(slot, number, time, hop, key, content, soft, cut, header, transport, form)
-    if judged >= MOST_JUDGED or not classes[slot] or not fits(slot, number, time, content, cut, soft) then
+  local function judge(slot, frame)
+    if judged >= MOST_JUDGED or not classes[slot] or not fits(slot, frame) then
       return nil
     end
     judged = judged + 1
-    return again.judge(slot, time, hop, key, content, soft, transport, form, header)
+    return again.judge(slot, frame)
   end
 
   -- The packet of a queue that a frame shows once more at a hop that has recorded it: first those whose next sighting
   -- is due, then those that wait longer, or were routed between. Returns as `find`.
-  local function search_again(queue, number, time, hop, key, content, soft, cut, header, transport, form)
+  local function search_again(queue, frame)
     memory.prune(queue)
+    local time, hop, soft = frame.time, frame.hop, frame.soft
     local first, waits, lesson = max(queue.first, queue.last - MOST_AGAIN + 1), nil, nil
     for at = first, queue.last do
       local slot = queue[at] % SLOTS + 1
       local gap = abs(time - last_time[slot])
       if nodes[slot].counts[hop] and (gap <= MOMENT or has_other_ttl(soft, softs[slot])) then
         if gap <= DUE and not has_other_ttl(soft, softs[slot]) then
-          local evidence, teaches = judge(slot, number, time, hop, key, content, soft, cut, header, transport, form)
+          local evidence, teaches = judge(slot, frame)
           lesson = teaches and slot
           if evidence then
             return slot, evidence, lesson
@@ -141,7 +143,7 @@ function M.new(memory, tally, again, window)
       local slot = queue[at] % SLOTS + 1
       local is_due = abs(time - last_time[slot]) <= DUE and not has_other_ttl(soft, softs[slot])
       if nodes[slot].counts[hop] and not is_due then
-        local evidence, teaches = judge(slot, number, time, hop, key, content, soft, cut, header, transport, form)
+        local evidence, teaches = judge(slot, frame)
         lesson = teaches and slot
         if evidence then
           return slot, evidence, lesson
@@ -153,31 +155,31 @@ function M.new(memory, tally, again, window)
 
   --- Finds the packet that a frame shows again.
   -- @param entry what `memory` knows by the frame's key
-  -- @param number, time, hop  of the frame
-  -- @param key, content, soft, cut, header, transport, form  as `key.read` gives them
+  -- @param frame as `packets` takes it
   -- @return its slot, or nil; the code of the evidence where its hop has recorded it already; the slot of the packet
   --   that teaches by it, there also where the frame is not taken for it; whether no other packet could be meant
-  function matching.find(entry, number, time, hop, key, content, soft, cut, header, transport, form)
+  function matching.find(entry, frame)
+    local hop = frame.hop
     judged, undo_queue = 0, nil
     if type(entry) == "number" then
       local slot = slot_of(entry)
       if not slot then
         return nil
       elseif nodes[slot].counts[hop] then
-        local evidence, teaches = judge(slot, number, time, hop, key, content, soft, cut, header, transport, form)
+        local evidence, teaches = judge(slot, frame)
         return evidence and slot, evidence, teaches and slot
       end
-      return fits(slot, number, time, content, cut, soft) and slot or nil, nil, nil, true
+      return fits(slot, frame) and slot or nil, nil, nil, true
     end
     undo_queue, undo_hop, undo_taken = entry, hop, entry.taken[hop]
     local current = slot_of(entry[entry.taken[hop] or 0] or 0)
-    local unfinished = current and is_unfinished(current, time, hop)
-    local index = not unfinished and search(entry, number, time, hop, content, cut, soft)
+    local unfinished = current and is_unfinished(current, frame.time, hop)
+    local index = not unfinished and search(entry, frame)
     if index then
       entry.taken[hop] = index
       return slot_of(entry[index]), nil, nil, index == entry.last
     end
-    return search_again(entry, number, time, hop, key, content, soft, cut, header, transport, form)
+    return search_again(entry, frame)
   end
 
   --- Takes back what the last `find` noted.

@@ -121,15 +121,19 @@ function M.new(window)
   end
 
   --- Adds a packet by its first sighting, or what a packet became on its way.
+  -- @param frame as `packets` takes it
+  -- @param node  of its path
   -- @return its slot
-  function memory.add(number, time, key, content, soft, transport, cut, header, form, node)
+  function memory.add(frame, node)
+    local key, content, header = frame.key, frame.content, frame.header
     local id = memory.newest + 1
     local slot = id % SLOTS + 1
     memory.newest = id
-    first_frame[slot], first_time[slot], last_frame[slot], last_time[slot] = number, time, number, time
-    keys[slot], contents[slot], softs[slot], transports[slot] = key, content, soft, transport
-    cuts[slot], headers[slot], forms[slot] = cut, header, form
-    nodes[slot], first_softs[slot], classes[slot] = node, soft, false
+    first_frame[slot], first_time[slot], last_frame[slot], last_time[slot] =
+      frame.number, frame.time, frame.number, frame.time
+    keys[slot], contents[slot], softs[slot], transports[slot] = key, content, frame.soft, frame.transport
+    cuts[slot], headers[slot], forms[slot] = frame.cut, header, frame.form
+    nodes[slot], first_softs[slot], classes[slot] = node, frame.soft, false
     shapes[slot], silent[slot], tags[slot], wholes[slot] = nil, nil, nil, nil
     bytes = bytes + #content + #key + #header
     undo_entry = young[key]

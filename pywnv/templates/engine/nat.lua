@@ -71,12 +71,14 @@ function M.new(slots, slot_of)
   end
 
   --- The slot of the packet that a frame shows translated; nil where there is none.
-  function nat.find(mark, time, hop, key, content, soft, transport, form, header)
+  -- @param frame as `packets` takes it
+  function nat.find(mark, frame)
+    local key, content, soft, form = frame.key, frame.content, frame.soft, frame.form
     local slot = slot_of(young[mark] or old[mark] or 0)
     if not slot or #content < LEAST_CONTENT and byte(key, 2) ~= TCP or forms[slot] ~= form then
       return nil
     end
-    local gap = time - last_time[slot]
+    local gap = frame.time - last_time[slot]
     local ttl, earlier_ttl = soft - soft % TTL, softs[slot] - softs[slot] % TTL
     if abs(gap) > MOMENT or ttl ~= earlier_ttl and (ttl > earlier_ttl) == (gap >= 0) then
       return nil
@@ -85,11 +87,12 @@ function M.new(slots, slot_of)
     if (is_icmp and sub(contents[slot], 3) or contents[slot]) ~= (is_icmp and sub(content, 3) or content) then
       return nil
     end
-    if not is_translated(key, keys[slot], transport) then
+    if not is_translated(key, keys[slot], frame.transport) then
       return nil
     end
-    if nodes[slot].counts[hop] then -- where both show at one interface, it is between other neighbours
-      if gap < 0 or changes.link(hop.kind, form, header, nodes[slot].hop.kind, forms[slot], headers[slot]) == 0 then
+    local hop, node = frame.hop, nodes[slot]
+    if node.counts[hop] then -- where both show at one interface, it is between other neighbours
+      if gap < 0 or changes.link(hop.kind, form, frame.header, node.hop.kind, forms[slot], headers[slot]) == 0 then
         return nil
       end
     end

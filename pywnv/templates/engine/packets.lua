@@ -43,7 +43,9 @@ function M.new(window)
   -- span: how many bytes of content a key must hold now.
   local grouping = { found = found, span = SPAN }
 
-  local function join(slot, number, time, hop, header, form, soft, evidence, alone)
+  local function join(slot, frame, evidence, alone)
+    local time, hop, soft = frame.time, frame.hop, frame.soft
+    local header, form = frame.header, frame.form
     local earlier = nodes[slot]
     local node = earlier.next[hop] or paths:step(earlier, hop)
     if not node then
@@ -66,7 +68,7 @@ function M.new(window)
     found.packet, found.previous = first_frame[slot], last_frame[slot]
     found.delta, found.elapsed, found.segment_of = time - before, time - first_time[slot], wholes[slot]
     nodes[slot], headers[slot], forms[slot], softs[slot] = node, header, form, soft
-    last_frame[slot], last_time[slot] = number, time
+    last_frame[slot], last_time[slot] = frame.number, time
     return node
   end
 
@@ -81,16 +83,17 @@ function M.new(window)
 
   -- The same bytes at the same hop within the window: sent twice, or doubled by the network. Only where the packet went
   -- on to another hop since, or others show it, is this capture known not to record each frame more than once.
-  local function repeats(entry, time, hop, content, soft)
+  local function repeats(entry, frame)
+    local hop, soft = frame.hop, frame.soft
     local slot = slot_of(type(entry) == "table" and entry[entry.last] or entry)
     if not slot then
       return false
     end
     local node = nodes[slot]
-    return contents[slot] == content
+    return contents[slot] == frame.content
       and node.counts[hop]
       and (softs[slot] == soft or first_softs[slot] == soft)
-      and abs(time - last_time[slot]) <= window
+      and abs(frame.time - last_time[slot]) <= window
       and (node.depth > node.counts[hop] or classes[slot] and tally.once(classes[slot], hop))
   end
 
@@ -127,19 +130,20 @@ function M.new(window)
     next_settles = before
   end
 
-  local function make_room(time, size)
-    if memory.make_room(time, size) then
+  local function make_room(frame)
+    if memory.make_room(frame.time, #frame.content + #frame.key + #frame.header) then
       ids.forget()
       segments.forget()
       translations.forget()
     end
   end
 
-  local function add(number, time, hop, key, content, soft, cut, header, transport, form, verdict)
-    local node = paths:step(nil, hop)
-    make_room(time, #content + #key + #header)
-    local slot = memory.add(number, time, key, content, soft, transport, cut, header, form, node)
-    local class = tally.class(header, form, key)
+  local function add(frame, verdict)
+    local key = frame.key
+    local node = paths:step(nil, frame.hop)
+    make_room(frame)
+    local slot = memory.add(frame, node)
+    local class = tally.class(frame.header, frame.form, key)
     classes[slot] = class
     undo_slot, undo_joined = slot, false
     local ident = proof.ident(key)
@@ -148,21 +152,22 @@ function M.new(window)
       tally.identify(class, ident, 1)
     end
     found.verdict, found.evidence, found.rewritten = verdict, EVIDENCE.none, 0
-    found.packet, found.previous, found.delta, found.elapsed, found.segment_of = number, nil, nil, nil, nil
+    found.packet, found.previous, found.delta, found.elapsed, found.segment_of = frame.number, nil, nil, nil, nil
     return node
   end
 
   -- Adds what a packet became on its way: a segment of it, what was built from it, its translation.
-  local function go_on(base, number, time, hop, key, content, soft, cut, header, transport, form, verdict, evidence)
+  local function go_on(base, frame, verdict, evidence)
+    local time, hop = frame.time, frame.hop
     local earlier = nodes[base]
     local node = paths:step(earlier, hop)
     if not node then
       return nil
     end
     local packet, since, previous, before = first_frame[base], first_time[base], last_frame[base], last_time[base]
-    local what = changes.link(hop.kind, form, header, earlier.hop.kind, forms[base], headers[base])
-    make_room(time, #content + #key + #header)
-    local slot = memory.add(number, time, key, content, soft, transport, cut, header, form, node)
+    local what = changes.link(hop.kind, frame.form, frame.header, earlier.hop.kind, forms[base], headers[base])
+    make_room(frame)
+    local slot = memory.add(frame, node)
     first_frame[slot], first_time[slot] = packet, since
     undo_slot, undo_joined = slot, false
     found.verdict, found.evidence, found.rewritten = verdict, evidence, what
@@ -177,40 +182,38 @@ function M.new(window)
 
   -- A frame that is no packet seen before, but may be a part of one, or made of some, or its translation.
   -- @return the node of its path, or nil
-  local function derive(is_tcp, mark, number, time, hop, key, content, soft, cut, header, transport, form)
+  local function derive(frame, is_tcp, mark)
     local base, verdict, evidence = nil, VERDICT.duplicate, EVIDENCE.rewritten
     if is_tcp and flows.size > 0 then
       undo_segments = true
       verdict, evidence = VERDICT.segment, EVIDENCE.segment
-      base = segments.whole(time, hop, flows, key, transport, content)
+      base = segments.whole(frame, flows)
       if not base then
-        base, verdict = segments.parts(time, hop, flows, key, transport), VERDICT.coalesced
+        base, verdict = segments.parts(frame, flows), VERDICT.coalesced
       end
     end
     local nat = 0
     if not base and mark then
-      base, verdict, evidence = translations.find(mark, time, hop, key, content, soft, transport, form, header),
-        VERDICT.duplicate, EVIDENCE.rewritten
-      nat = REWRITTEN.nat + (base and changes.soft(soft, softs[base]) or 0)
+      base, verdict, evidence = translations.find(mark, frame), VERDICT.duplicate, EVIDENCE.rewritten
+      nat = REWRITTEN.nat + (base and changes.soft(frame.soft, softs[base]) or 0)
     end
-    if not base or number - first_frame[base] >= MOST_DISTANCE then
+    if not base or frame.number - first_frame[base] >= MOST_DISTANCE then
       return nil
     end
-    local node =
-      go_on(base, number, time, hop, key, content, soft, cut, header, transport, form, verdict, evidence)
+    local node = go_on(base, frame, verdict, evidence)
     found.rewritten = found.rewritten + nat
     return node
   end
 
   --- Takes the next frame.
-  -- @param number  its number, counting up from 1
-  -- @param time    seconds since any fixed moment
-  -- @param hop     table: the place it was seen at, always the same table for the same place
-  -- @param key, content, soft, cut, transport, form  as `key.read` gives them
-  -- @param header  string: its link header
-  -- @param tag     nil, or what the capture tool calls the packet: equal for equal packets
+  -- @param frame a table with what `key.read` has read of it, and
+  --   number: its number, counting up from 1
+  --   time: seconds since any fixed moment
+  --   hop: table, the place it was seen at, always the same table for the same place
+  --   tag: nil, or what the capture tool calls the packet, equal for equal packets
   -- @return the node of its path; what else was found stands in `found` until the next step
-  function grouping.step(number, time, hop, key, content, soft, cut, header, transport, form, tag)
+  function grouping.step(frame)
+    local time, key, tag = frame.time, frame.key, frame.tag
     undo_match, undo_class, undo_hit = false, nil, nil
     local before = time - SETTLED - 2 * memory.disorder
     if before > next_settles then
@@ -228,40 +231,39 @@ function M.new(window)
     end
     if entry and not slot and not (tag and ids.are_believed()) then
       undo_match = true
-      slot, evidence, lesson, alone =
-        matching.find(entry, number, time, hop, key, content, soft, cut, header, transport, form)
+      slot, evidence, lesson, alone = matching.find(entry, frame)
       is_equal = true
       if lesson then
-        count_sighting(lesson, hop, slot and abs(time - last_time[slot]))
+        count_sighting(lesson, frame.hop, slot and abs(time - last_time[slot]))
       end
     end
     undo_ids, undo_flows, undo_segments = tag, false, false
-    local node = slot and is_equal and join(slot, number, time, hop, header, form, soft, evidence, alone)
+    local node = slot and is_equal and join(slot, frame, evidence, alone)
     if node then
       return node
     end
+    local transport = frame.transport
     local is_tcp = transport and byte(key, 2) == TCP and flows.read(key, transport)
-    local mark = mark_of(key, content, transport)
+    local mark = mark_of(key, frame.content, transport)
     if slot and not is_equal then
-      local duplicate = VERDICT.duplicate
-      node = go_on(slot, number, time, hop, key, content, soft, cut, header, transport, form, duplicate, evidence)
+      node = go_on(slot, frame, VERDICT.duplicate, evidence)
     else
-      node = derive(is_tcp, mark, number, time, hop, key, content, soft, cut, header, transport, form)
+      node = derive(frame, is_tcp, mark)
     end
     if not node then
       local verdict = VERDICT.original
       undo_flows = is_tcp
-      local is_sent_again = is_tcp and flows.see(hop, time)
+      local is_sent_again = is_tcp and flows.see(frame.hop, time)
       if is_sent_again then
         verdict = VERDICT.retransmission
-      elseif entry and repeats(entry, time, hop, content, soft) then
+      elseif entry and repeats(entry, frame) then
         verdict = VERDICT["repeat"]
       end
-      local larger = is_sent_again and flows.size > 0 and segments.repeated(flows, key, transport, content)
-      local frame = larger and first_frame[larger]
-      node = add(number, time, hop, key, content, soft, cut, header, transport, form, verdict)
-      if frame and number - frame < MOST_DISTANCE then
-        wholes[slot_of(memory.newest)], found.segment_of = frame, frame
+      local larger = is_sent_again and flows.size > 0 and segments.repeated(frame, flows)
+      local whole = larger and first_frame[larger]
+      node = add(frame, verdict)
+      if whole and frame.number - whole < MOST_DISTANCE then
+        wholes[slot_of(memory.newest)], found.segment_of = whole, whole
       end
     end
     if lesson then -- neither may say that it was not seen again

@@ -94,11 +94,7 @@ end
 
 --- The same from the transport header on.
 function M.rest_size(key, transport)
-  local first, _, _, v4_high, v4_low, _, v6_high, v6_low = byte(key, 1, 8)
-  if first == 4 then
-    return v4_high * 256 + v4_low - transport - 2
-  end
-  return v6_high * 256 + v6_low + 42 - transport
+  return M.network_size(key) - transport + (byte(key, 1) == 4 and -2 or 2)
 end
 
 --- Bytes of content, as `key.read` gives it, before the data of a TCP segment.

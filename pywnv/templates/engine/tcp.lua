@@ -5,7 +5,7 @@
 
 local proof = ...
 
-local byte, floor, min, sub = string.byte, math.floor, math.min, string.sub
+local byte, floor, max, min, sub = string.byte, math.floor, math.max, math.min, string.sub
 
 local WRAP, HALF = 2 ^ 32, 2 ^ 31
 local FIN, SYN, RST, ACK = 1, 2, 4, 16
@@ -20,6 +20,11 @@ local M = {}
 -- a - b of sequence numbers, from -2^31 up (RFC 9293 3.4).
 local function minus(a, b)
   return (a - b + HALF) % WRAP - HALF
+end
+
+local function number(text, at)
+  local a, b, c, d = byte(text, at, at + 3)
+  return ((a * 256 + b) * 256 + c) * 256 + d
 end
 
 --- The flows of one capture.
@@ -64,16 +69,14 @@ function M.new()
   --- Reads the TCP header in a key, into `flows`: flow, seq, ack, flags, window, size (bytes of data on the wire).
   -- @return whether it is there
   function flows.read(key, transport)
-    local s4, s3, s2, s1, a4, a3, a2, a1, offset, flags, window2, window1 = byte(key, transport + 4, transport + 15)
-    if not window1 then
+    local offset, flags, high, low = byte(key, transport + 12, transport + 15)
+    if not low then
       return false
     end
+    flows.flags, flows.window = flags, high * 256 + low
+    flows.size = max(proof.rest_size(key, transport) - floor(offset / 16) * 4, 0)
+    flows.seq, flows.ack = number(key, transport + 4), number(key, transport + 8)
     flows.flow = flow_of(key, transport)
-    flows.seq = ((s4 * 256 + s3) * 256 + s2) * 256 + s1
-    flows.ack = ((a4 * 256 + a3) * 256 + a2) * 256 + a1
-    flows.flags, flows.window = flags, window2 * 256 + window1
-    local size = proof.rest_size(key, transport) - floor(offset / 16) * 4
-    flows.size = size > 0 and size or 0
     return true
   end
 
