@@ -138,6 +138,7 @@ class _Walker:
             if problem:
                 raise CaptureError(f"{capture.path}: broken at byte {done}, after frame {frames}: {problem.decode()}")
             rest = data[taken:]
+            capture.piece = max(capture.piece, len(rest) // 8)  # a block of megabytes is not copied with each piece
         if rest or capture.broken:
             warn(f"{capture.path}: breaks off at byte {done + len(rest)}, inside what follows frame {frames}")
         if (warning := self._sink[b"warning"]) and (words := warning()):

@@ -15,7 +15,7 @@ from pywnv.capture import pcapng
 from pywnv.capture.pcapng import PcapHeader
 from pywnv.errors import CaptureError, UnknownFormatError
 
-PIECE = 256 * 1024
+PIECE = 64 * 1024  # larger ones cost the system more to find room for than they save
 
 STDIN = Path("-")
 
@@ -42,6 +42,7 @@ class Capture:
         path: as the user named it.
         pcap: the header of a classic pcap; None for a pcapng.
         broken: whether its gzip breaks off; known once it has been read.
+        piece: bytes read at a time; may be changed meanwhile.
     """
 
     def __init__(self, path: Path, file: _Readable, raw: BufferedReader) -> None:
@@ -49,6 +50,7 @@ class Capture:
         self._file = file
         self._raw = raw
         self.broken = False
+        self.piece = PIECE
         self._head = self._read(4)
         self.pcap = self._pcap_header()
 
@@ -88,19 +90,19 @@ class Capture:
         return PcapHeader(order, units, network & 0x03FFFFFF, snap, fcs)
 
     def pieces(self, progress: Callable[[int], None]) -> Iterator[bytes]:
-        """The rest of the file in pieces of at most about a megabyte; of a pipe, what has come.
+        """The rest of the file in pieces of about so many bytes; of a pipe, what has come.
 
         Args:
             progress: is told how many bytes have been read from disk so far.
         """
         seekable = self._raw.seekable()
         read = self._read if seekable else self._read_some
-        piece = self._head + read(PIECE)
+        piece = self._head + read(self.piece)
         while piece:
             yield piece
             if seekable:
                 progress(self._raw.tell())
-            piece = read(PIECE)
+            piece = read(self.piece)
 
 
 @contextmanager

@@ -47,7 +47,8 @@ local rows, said, event_said = {}, {}, {}
 local carried = { count = 0 }
 
 if jit then
-  jit.opt.start("maxtrace=8000", "maxmcode=16384", "maxside=4000") -- the engine has many ways through
+  -- The engine has many ways through, and code for one that few frames go costs more than it saves.
+  jit.opt.start("maxtrace=8000", "maxmcode=16384", "maxside=4000", "hotexit=60")
 end
 
 --- Starts a capture.
