@@ -3154,31 +3154,25 @@ function M.new(memory, tally, again, window)
   local function search_again(queue, frame)
     memory.prune(queue)
     local time, hop, soft = frame.time, frame.hop, frame.soft
-    local first, waits, lesson = max(queue.first, queue.last - MOST_AGAIN + 1), nil, nil
-    for at = first, queue.last do
-      local slot = queue[at] % SLOTS + 1
-      local gap = abs(time - last_time[slot])
-      if nodes[slot].counts[hop] and (gap <= MOMENT or has_other_ttl(soft, softs[slot])) then
-        if gap <= DUE and not has_other_ttl(soft, softs[slot]) then
-          local evidence, teaches = judge(slot, frame)
-          lesson = teaches and slot
-          if evidence then
-            return slot, evidence, lesson
+    local first, waits, lesson = max(queue.first, queue.last - MOST_AGAIN + 1), false, nil
+    for pass = 1, 2 do
+      for at = first, queue.last do
+        local slot = queue[at] % SLOTS + 1
+        local gap, is_routed = abs(time - last_time[slot]), has_other_ttl(soft, softs[slot])
+        if nodes[slot].counts[hop] and (gap <= MOMENT or is_routed) then
+          if (gap <= DUE and not is_routed) == (pass == 1) then
+            local evidence, teaches = judge(slot, frame)
+            lesson = teaches and slot
+            if evidence then
+              return slot, evidence, lesson
+            end
+          else
+            waits = true
           end
-        else
-          waits = waits or at
         end
       end
-    end
-    for at = waits or 1, waits and queue.last or 0 do
-      local slot = queue[at] % SLOTS + 1
-      local is_due = abs(time - last_time[slot]) <= DUE and not has_other_ttl(soft, softs[slot])
-      if nodes[slot].counts[hop] and not is_due then
-        local evidence, teaches = judge(slot, frame)
-        lesson = teaches and slot
-        if evidence then
-          return slot, evidence, lesson
-        end
+      if not waits then
+        break
       end
     end
     return nil, nil, lesson
