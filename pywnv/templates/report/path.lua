@@ -1,0 +1,48 @@
+--- The way of one packet: a table of its sightings, and the events near them.
+
+local names, lay_out = ...
+
+local format = string.format
+
+local M = {}
+
+local HEADINGS = { "frame", "hop", "delta", "elapsed", "verdict", "evidence", "rewritten" }
+local rows, events, path, has_drops = { HEADINGS }, {}, nil, false
+
+local function micros(seconds)
+  return seconds and format("%.3f µs", seconds * 1e6) or ""
+end
+
+--- Takes a sighting of the packet.
+-- @param number of its frame
+-- @param said   what `engine.describe` says of it
+function M.row(number, said)
+  local row = { format("%d", number), said.hop or "", micros(said.hop_delta), micros(said.hop_elapsed) }
+  row[5], row[6] = names.verdict[said.verdict] or "", names.evidence[said.evidence] or ""
+  row[7] = said.rewritten or ""
+  row[8] = said.drop and (said.drop_reason_text or "reason not told") or ""
+  has_drops = has_drops or said.drop
+  rows[#rows + 1], path = row, said.path
+end
+
+--- Takes an event near a sighting.
+-- @param said what `engine.describe_event` says of it
+function M.event(number, said)
+  events[#events + 1] = format("%d  %s\n", number, said.info)
+end
+
+--- The text.
+function M.total()
+  HEADINGS[8] = has_drops and "dropped" or ""
+  local text = lay_out(rows, "rlrrllll")
+  if path then
+    text = format("%spath: %s\n", text, path)
+  end
+  if events[1] then
+    text = text .. "\nEvents within a millisecond behind it; nothing but the time tells that they are about it:\n"
+    text = text .. table.concat(events)
+  end
+  return text
+end
+
+return M
