@@ -152,12 +152,14 @@ def microseconds(seconds: float | None) -> str:
 
 def path_lines(rows: list[Row]) -> list[str]:
     """The sightings of one packet as lines of a table, the headings first."""
-    headings = ("frame", "hop", "delta", "elapsed", "verdict", "evidence", "rewritten")
+    dropped = any(row["drop"] for row in rows)
+    headings = ("frame", "hop", "delta", "elapsed", "verdict", "evidence", "rewritten", "dropped" if dropped else "")
     table: list[tuple[str, ...]] = [headings]
     for row in rows:
         delta, elapsed = microseconds(row["hop_delta"]), microseconds(row["hop_elapsed"])
         names = (row[column] or "" for column in ("verdict", "evidence", "rewritten"))
-        table.append((str(row["frame"]), row["hop"] or "", delta, elapsed, *names))
+        reason = (row["drop_reason_text"] or "reason not told") if row["drop"] else ""
+        table.append((str(row["frame"]), row["hop"] or "", delta, elapsed, *names, reason))
     widths = [max(map(len, column)) for column in zip(*table, strict=True)]
     numbers = {headings.index(name) for name in ("frame", "delta", "elapsed")}
     return [
