@@ -301,8 +301,8 @@ local format = string.format
 
 local M = {}
 
-local HEADINGS = { "frame", "hop", "delta", "elapsed", "verdict", "evidence", "rewritten" }
-local rows, events, path, has_drops = { HEADINGS }, {}, nil, false
+local HEADINGS = { "frame", "hop", "delta", "elapsed", "verdict", "evidence", "rewritten", "dropped" }
+local rows, events, path = {}, {}, nil
 
 local function micros(seconds)
   return seconds and format("%.3f µs", seconds * 1e6) or ""
@@ -316,7 +316,6 @@ function M.row(number, said)
   row[5], row[6] = names.verdict[said.verdict] or "", names.evidence[said.evidence] or ""
   row[7] = said.rewritten or ""
   row[8] = said.drop and (said.drop_reason_text or "reason not told") or ""
-  has_drops = has_drops or said.drop
   rows[#rows + 1], path = row, said.path
 end
 
@@ -326,10 +325,29 @@ function M.event(number, said)
   events[#events + 1] = format("%d  %s\n", number, said.info)
 end
 
+-- The rows with their headings, without the columns in which nothing stands; how these are aligned.
+local function filled()
+  local table_rows, align = { {} }, ""
+  for at, heading in ipairs(HEADINGS) do
+    local is_empty = true
+    for _, row in ipairs(rows) do
+      is_empty = is_empty and row[at] == ""
+    end
+    if not is_empty then
+      align = align .. ("rlrrllll"):sub(at, at)
+      table_rows[1][#align] = heading
+      for number, row in ipairs(rows) do
+        table_rows[number + 1] = table_rows[number + 1] or {}
+        table_rows[number + 1][#align] = row[at]
+      end
+    end
+  end
+  return table_rows, align
+end
+
 --- The text.
 function M.total()
-  HEADINGS[8] = has_drops and "dropped" or ""
-  local text = lay_out(rows, "rlrrllll")
+  local text = lay_out(filled())
   if path then
     text = format("%spath: %s\n", text, path)
   end

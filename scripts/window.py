@@ -165,23 +165,20 @@ class Window:
         """The titles of dialogs and further windows."""
         return sorted(self.all().keys() - {self.title})
 
-    def _shot(self, window: str | None = None) -> bytes:
-        return self.ask("import", "-window", window or self.id, "-depth", "8", "ppm:-")
+    def _shot(self, title: str | None) -> bytes:
+        window = wait_for(f"window {title}", lambda: self.all().get(title)) if title else self.id
+        return self.ask("import", "-window", window, "-depth", "8", "ppm:-")
 
-    def look(self) -> Picture:
-        """What the window shows now, without its frame."""
-        return Picture(self._shot())
+    def look(self, title: str | None = None) -> Picture:
+        """What the window, or the one of another title once it is there, shows now, without its frame."""
+        return Picture(self._shot(title))
 
-    def look_at(self, title: str) -> Picture:
-        """What another window shows, once it is there."""
-        return Picture(self._shot(wait_for(f"window {title}", lambda: self.all().get(title))))
-
-    def still_picture(self) -> Picture:
-        """What the window shows once it stands still."""
+    def still_picture(self, title: str | None = None) -> Picture:
+        """What the window, or the one of another title, shows once it stands still."""
         looks: list[bytes] = []
 
         def still() -> bytes | None:
-            looks.append(self._shot())
+            looks.append(self._shot(title))
             del looks[:-STILL]
             return looks[0] if looks.count(looks[0]) == STILL else None
 

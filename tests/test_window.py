@@ -137,10 +137,10 @@ def test_profiles_are_chosen_by_themselves(home: Home, unpacked: Callable[[str],
 
 def assert_says(window: Window, title: str, text: str) -> None:
     """A window of text alone has opened, and finds a text; then it is closed."""
-    before = window.look_at(title).share(HIGHLIGHT)
+    before = window.look(title).share(HIGHLIGHT)
     window.keys("Tab")
     window.ask("xdotool", "type", text)
-    wait_for(f"{text} in {title}", lambda: window.look_at(title).share(HIGHLIGHT) > before + 0.0001 * len(text))
+    wait_for(f"{text} in {title}", lambda: window.look(title).share(HIGHLIGHT) > before + 0.0001 * len(text))
     assert window.others() == [title]
     window.keys("Escape")
     wait_for("end of the window", lambda: window.others() == [])
