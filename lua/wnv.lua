@@ -521,7 +521,7 @@ local function in_menu(title, action)
 end
 local function in_both_menus(title, action)
   in_menu(title, action)
-  if register_packet_menu then -- Wireshark 4.2 and newer
+  if register_packet_menu then -- Wireshark 4.0 has none
     register_packet_menu("WNV/" .. title, action, "frame.number")
   end
 end

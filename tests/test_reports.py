@@ -13,15 +13,16 @@ from typing import Any
 
 import pcapng_blocks as ng
 import pytest
-from conftest import CAPTURES, run_wireshark
+from conftest import CAPTURES, PROJECT, run_wireshark
 from engine import RUNTIMES
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from modules import lua
+from window import MENU
 
 import pywnv
 from pywnv.explain import explain
-from pywnv.generate import template_text
+from pywnv.generate import plugin_lua, template_text
 from pywnv.inspect import inspect
 from pywnv.profile import SLOW
 from pywnv.rows import Format, rows
@@ -216,6 +217,20 @@ def test_wrong_questions(unpacked: Unpack, config: Path) -> None:
         assert run.stderr.removeprefix('Running as user "root" and group "root". This could be dangerous.\n') == (
             f"-z {question}{words}"
         )
+
+
+@pytest.mark.wireshark
+def test_the_page_of_the_docs_shows_it(asks: Callable[..., str], unpacked: Unpack) -> None:
+    page = (PROJECT / "docs/wireshark.md").read_text("utf-8")
+    table = asks(unpacked("lbfo-tcp-loss"), "latency")
+    assert "".join(f"    {line}".rstrip() + "\n" for line in table.splitlines()) in page
+    plugin = plugin_lua()
+    for title in MENU:
+        assert f"| {title} | " in page
+        assert f'"{title}"' in plugin
+    for name in ("enabled", "window_us", "expert", "slow_us"):
+        assert f"| `wnv.{name}` | " in page
+        assert f"wnv.prefs.{name} = " in plugin
 
 
 @pytest.mark.wireshark
