@@ -301,8 +301,8 @@ local format = string.format
 
 local M = {}
 
-local HEADINGS = { "frame", "hop", "delta", "elapsed", "verdict", "evidence", "rewritten", "dropped" }
-local rows, events, path = {}, {}, nil
+local HEADINGS = { "frame", "hop", "delta", "elapsed", "verdict", "evidence", "rewritten" }
+local rows, drops, events, path = {}, {}, {}, nil
 
 local function micros(seconds)
   return seconds and format("%.3f µs", seconds * 1e6) or ""
@@ -315,7 +315,9 @@ function M.row(number, said)
   local row = { format("%d", number), said.hop or "", micros(said.hop_delta), micros(said.hop_elapsed) }
   row[5], row[6] = names.verdict[said.verdict] or "", names.evidence[said.evidence] or ""
   row[7] = said.rewritten or ""
-  row[8] = said.drop and (said.drop_reason_text or "reason not told") or ""
+  if said.drop then
+    drops[#drops + 1] = format("dropped in frame %d: %s\n", number, said.drop_reason_text or "reason not told")
+  end
   rows[#rows + 1], path = row, said.path
 end
 
@@ -334,7 +336,7 @@ local function filled()
       is_empty = is_empty and row[at] == ""
     end
     if not is_empty then
-      align = align .. ("rlrrllll"):sub(at, at)
+      align = align .. ("rlrrlll"):sub(at, at)
       table_rows[1][#align] = heading
       for number, row in ipairs(rows) do
         table_rows[number + 1] = table_rows[number + 1] or {}
@@ -351,6 +353,7 @@ function M.total()
   if path then
     text = format("%spath: %s\n", text, path)
   end
+  text = text .. table.concat(drops)
   if events[1] then
     text = text .. "\nEvents within a millisecond behind it; nothing but the time tells that they are about it:\n"
     text = text .. table.concat(events)
@@ -371,7 +374,12 @@ local reports, records, names = ...
 
 local lay_out = reports.table()
 
+local NOTHING = "No frame has been marked: is a capture open, and the preference wnv.enabled on?\n"
+
 local function over_all(report, take)
+  if records.last() == 0 then
+    return NOTHING
+  end
   for number = 1, records.last() do
     local said, time, from = records.read(number)
     take(report, number, said, time, from)
@@ -435,13 +443,17 @@ local function path(frame)
   return ("%sPacket %d\n%s"):format(words or "", packet, report.total())
 end
 
+local function failure(problem)
+  return "this went wrong, please report it: " .. tostring(problem)
+end
+
 -- Shows a text in a window, and makes it anew at the press of a button.
 local function show(title, text_of)
   local window = TextWindow.new(title)
   window:set_editable(false)
   local function fill()
     local is_whole, text = pcall(text_of)
-    window:set(is_whole and text or "This went wrong, please report it: " .. tostring(text))
+    window:set(is_whole and text or failure(text))
   end
   fill()
   window:add_button("Refresh", fill)
@@ -479,12 +491,12 @@ local function answers(name, text_of)
   register_stat_cmd_arg("wnv," .. name, function(argument)
     local tap = Listener.new("frame")
     function tap.draw()
-      local text, problem = text_of(argument:match("^wnv,%l+(.*)$"))
-      if text then
+      local is_whole, text, problem = pcall(text_of, argument:match("^wnv,%l+(.*)$"))
+      if is_whole and text then
         io.stdout:write(has_answered and "\n" or "", text)
         has_answered = true
       else
-        io.stderr:write("-z ", argument, ": ", problem, "\n")
+        io.stderr:write("-z ", argument, ": ", problem or failure(text), "\n")
       end
     end
   end)
@@ -500,6 +512,9 @@ local function takes_nothing(text_of)
 end
 
 local function path_of_argument(rest)
+  if records.last() == 0 then
+    return NOTHING
+  end
   local digits = rest:match("^,(%d+)$")
   local frame = digits and tonumber(digits)
   if not frame or frame < 1 or frame > records.last() then

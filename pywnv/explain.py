@@ -152,13 +152,12 @@ def microseconds(seconds: float | None) -> str:
 
 def path_lines(rows: list[Row]) -> list[str]:
     """The sightings of one packet as lines of a table, the headings first; columns without a value are left out."""
-    headings = ("frame", "hop", "delta", "elapsed", "verdict", "evidence", "rewritten", "dropped")
+    headings = ("frame", "hop", "delta", "elapsed", "verdict", "evidence", "rewritten")
     table: list[tuple[str, ...]] = []
     for row in rows:
         delta, elapsed = microseconds(row["hop_delta"]), microseconds(row["hop_elapsed"])
         names = (row[column] or "" for column in ("verdict", "evidence", "rewritten"))
-        dropped = (row["drop_reason_text"] or "reason not told") if row["drop"] else ""
-        table.append((str(row["frame"]), row["hop"] or "", delta, elapsed, *names, dropped))
+        table.append((str(row["frame"]), row["hop"] or "", delta, elapsed, *names))
     columns = [
         (heading, *cells) for heading, cells in zip(headings, zip(*table, strict=True), strict=True) if any(cells)
     ]
@@ -238,3 +237,6 @@ def explain(capture: Path, frames: tuple[int, ...], warn: Warn, *, topology: Top
             yield from path_lines(rows)
             if rows[-1]["path"]:
                 yield f"path: {rows[-1]['path']}"
+            for row in rows:
+                if row["drop"]:
+                    yield f"dropped in frame {row['frame']}: {row['drop_reason_text'] or 'reason not told'}"

@@ -220,6 +220,13 @@ def test_wrong_questions(unpacked: Unpack, config: Path) -> None:
 
 
 @pytest.mark.wireshark
+def test_where_nothing_is_marked(asks: Callable[..., str], unpacked: Unpack) -> None:
+    off = ("-o", "wnv.enabled:FALSE")
+    for question in ("summary", "latency", "drops", "path,1"):
+        assert asks(unpacked("udpsame"), question, options=off).startswith("No frame has been marked: ")
+
+
+@pytest.mark.wireshark
 def test_the_page_of_the_docs_shows_it(asks: Callable[..., str], unpacked: Unpack) -> None:
     page = (PROJECT / "docs/wireshark.md").read_text("utf-8")
     table = asks(unpacked("lbfo-tcp-loss"), "latency")

@@ -6,7 +6,12 @@ local reports, records, names = ...
 
 local lay_out = reports.table()
 
+local NOTHING = "No frame has been marked: is a capture open, and the preference wnv.enabled on?\n"
+
 local function over_all(report, take)
+  if records.last() == 0 then
+    return NOTHING
+  end
   for number = 1, records.last() do
     local said, time, from = records.read(number)
     take(report, number, said, time, from)
@@ -70,13 +75,17 @@ local function path(frame)
   return ("%sPacket %d\n%s"):format(words or "", packet, report.total())
 end
 
+local function failure(problem)
+  return "this went wrong, please report it: " .. tostring(problem)
+end
+
 -- Shows a text in a window, and makes it anew at the press of a button.
 local function show(title, text_of)
   local window = TextWindow.new(title)
   window:set_editable(false)
   local function fill()
     local is_whole, text = pcall(text_of)
-    window:set(is_whole and text or "This went wrong, please report it: " .. tostring(text))
+    window:set(is_whole and text or failure(text))
   end
   fill()
   window:add_button("Refresh", fill)
@@ -114,12 +123,12 @@ local function answers(name, text_of)
   register_stat_cmd_arg("wnv," .. name, function(argument)
     local tap = Listener.new("frame")
     function tap.draw()
-      local text, problem = text_of(argument:match("^wnv,%l+(.*)$"))
-      if text then
+      local is_whole, text, problem = pcall(text_of, argument:match("^wnv,%l+(.*)$"))
+      if is_whole and text then
         io.stdout:write(has_answered and "\n" or "", text)
         has_answered = true
       else
-        io.stderr:write("-z ", argument, ": ", problem, "\n")
+        io.stderr:write("-z ", argument, ": ", problem or failure(text), "\n")
       end
     end
   end)
@@ -135,6 +144,9 @@ local function takes_nothing(text_of)
 end
 
 local function path_of_argument(rest)
+  if records.last() == 0 then
+    return NOTHING
+  end
   local digits = rest:match("^,(%d+)$")
   local frame = digits and tonumber(digits)
   if not frame or frame < 1 or frame > records.last() then

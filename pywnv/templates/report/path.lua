@@ -6,8 +6,8 @@ local format = string.format
 
 local M = {}
 
-local HEADINGS = { "frame", "hop", "delta", "elapsed", "verdict", "evidence", "rewritten", "dropped" }
-local rows, events, path = {}, {}, nil
+local HEADINGS = { "frame", "hop", "delta", "elapsed", "verdict", "evidence", "rewritten" }
+local rows, drops, events, path = {}, {}, {}, nil
 
 local function micros(seconds)
   return seconds and format("%.3f µs", seconds * 1e6) or ""
@@ -20,7 +20,9 @@ function M.row(number, said)
   local row = { format("%d", number), said.hop or "", micros(said.hop_delta), micros(said.hop_elapsed) }
   row[5], row[6] = names.verdict[said.verdict] or "", names.evidence[said.evidence] or ""
   row[7] = said.rewritten or ""
-  row[8] = said.drop and (said.drop_reason_text or "reason not told") or ""
+  if said.drop then
+    drops[#drops + 1] = format("dropped in frame %d: %s\n", number, said.drop_reason_text or "reason not told")
+  end
   rows[#rows + 1], path = row, said.path
 end
 
@@ -39,7 +41,7 @@ local function filled()
       is_empty = is_empty and row[at] == ""
     end
     if not is_empty then
-      align = align .. ("rlrrllll"):sub(at, at)
+      align = align .. ("rlrrlll"):sub(at, at)
       table_rows[1][#align] = heading
       for number, row in ipairs(rows) do
         table_rows[number + 1] = table_rows[number + 1] or {}
@@ -56,6 +58,7 @@ function M.total()
   if path then
     text = format("%spath: %s\n", text, path)
   end
+  text = text .. table.concat(drops)
   if events[1] then
     text = text .. "\nEvents within a millisecond behind it; nothing but the time tells that they are about it:\n"
     text = text .. table.concat(events)
