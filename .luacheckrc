@@ -5,15 +5,15 @@ max_line_length = 120
 not_globals = { "print" }
 
 -- The plugin runs inside Wireshark; it reads this API and writes no global.
-files["lua/wnv.lua"] = {
-  max_line_length = false, -- generated
-  read_globals = {
-    "ByteArray", "Dissector", "DissectorTable", "Field", "Listener", "NSTime", "Pref", "Proto", "ProtoExpert",
-    "ProtoField", "TextWindow", "Tvb", "UInt64", "base", "expert", "frametype", "ftypes", "get_version", "gui_enabled",
-    "new_dialog", "register_menu", "register_postdissector", "reload_packets", "retap_packets", "set_filter",
-    "apply_filter", "set_plugin_info", "copy_to_clipboard", "MENU_TOOLS_UNSORTED",
-  },
+local wireshark = {
+  "ByteArray", "Dissector", "DissectorTable", "Field", "Listener", "NSTime", "Pref", "Proto", "ProtoExpert",
+  "ProtoField", "TextWindow", "Tvb", "base", "expert", "frametype", "ftypes", "get_version", "gui_enabled",
+  "new_dialog", "register_menu", "register_packet_menu", "register_postdissector", "register_stat_cmd_arg",
+  "reload_packets", "retap_packets", "set_filter", "apply_filter", "set_plugin_info", "copy_to_clipboard",
+  "MENU_TOOLS_UNSORTED",
 }
+files["lua/wnv.lua"] = { max_line_length = false, read_globals = wireshark } -- generated
+files["pywnv/templates/windows.lua"] = { read_globals = wireshark }
 
 -- The batch body tells LuaJIT, where it is one, how much it may compile.
 files["pywnv/templates/batch.lua"] = { read_globals = { "jit" } }

@@ -18,6 +18,536 @@ set_plugin_info({
   author = "pywnv",
 })
 
+-- The texts of the windows: each call makes a fresh one.
+local report_makers = {
+  table = function()
+--- Tables of plain text, for fixed-width letters.
+
+local gsub, rep = string.gsub, string.rep
+
+-- How many characters a text has: bytes that go on with one do not count.
+local function width(text)
+  local _, characters = gsub(text, "[^\128-\191]", "")
+  return characters
+end
+
+--- Lays out rows of texts, two blanks between columns.
+-- @param rows  lists of as many texts each, the headings first
+-- @param align a letter a column: "l" left, "r" right
+-- @return the lines, as one text
+return function(rows, align)
+  local widths = {}
+  for _, row in ipairs(rows) do
+    for at = 1, #row do
+      widths[at] = math.max(widths[at] or 0, width(row[at]))
+    end
+  end
+  local lines = {}
+  for _, row in ipairs(rows) do
+    local cells = {}
+    for at = 1, #row do
+      local room = rep(" ", widths[at] - width(row[at]))
+      cells[at] = align:sub(at, at) == "l" and row[at] .. room or room .. row[at]
+    end
+    lines[#lines + 1] = gsub(table.concat(cells, "  "), " *$", "\n", 1)
+  end
+  return table.concat(lines)
+end
+  end,
+  summary = function(...)
+--- A sink that counts, and at the end says how many frames, packets, hops and drops there were.
+
+local verdict_names, lay_out = ...
+
+local format = string.format
+
+local M = {}
+
+local frames, packets = 0, 0
+local first, first_nanos, last, last_nanos -- the earliest time, and the latest
+local verdicts = {}
+local hops, hop_list = {}, {} -- by name; in the order in which they come
+local drops, drop_list = {}, {}
+
+local function counter(of, list, name)
+  local found = of[name]
+  if not found then
+    found = { name = name, frames = 0, packets = 0, steps = 0, sum = 0, longest = 0 }
+    of[name], list[#list + 1] = found, found
+  end
+  return found
+end
+
+local function note_time(seconds, nanos)
+  if not first or seconds < first or seconds == first and nanos < first_nanos then
+    first, first_nanos = seconds, nanos
+  end
+  if not last or seconds > last or seconds == last and nanos > last_nanos then
+    last, last_nanos = seconds, nanos
+  end
+end
+
+--- Counts a frame; there is no text for it.
+function M.row(_, seconds, nanos, _, said)
+  frames = frames + 1
+  if seconds then
+    note_time(seconds, nanos)
+  end
+  if not said then
+    return ""
+  end
+  verdicts[said.verdict] = (verdicts[said.verdict] or 0) + 1
+  if said.packet then
+    local hop = counter(hops, hop_list, said.hop or "(no name)")
+    hop.frames = hop.frames + 1
+    if not said.previous then
+      packets, hop.packets = packets + 1, hop.packets + 1
+    elseif said.hop_delta then
+      hop.steps, hop.sum = hop.steps + 1, hop.sum + said.hop_delta
+      hop.longest = math.max(hop.longest, said.hop_delta)
+    end
+  end
+  if said.drop then
+    local drop = counter(drops, drop_list, said.drop_reason_text or "reason not known")
+    drop.frames = drop.frames + 1
+  end
+  return ""
+end
+
+local function line(lines, name, value)
+  lines[#lines + 1] = format("%-16s%s\n", name, value)
+end
+
+local function micros(seconds)
+  return format("%.1f", seconds * 1e6)
+end
+
+--- The text for the whole capture.
+function M.total()
+  local lines = {}
+  line(lines, "frames", format("%d", frames))
+  line(lines, "packets", format("%d", packets))
+  if first then
+    line(lines, "seconds", format("%.6f", last - first + (last_nanos - first_nanos) / 1e9))
+  end
+  for code = 0, #verdict_names do
+    if verdicts[code] then
+      line(lines, verdict_names[code], format("%d", verdicts[code]))
+    end
+  end
+  if hop_list[1] then
+    local rows = { { "hop", "frames", "first seen here", "mean step us", "longest us" } }
+    for _, hop in ipairs(hop_list) do
+      local mean = hop.steps > 0 and micros(hop.sum / hop.steps) or ""
+      local longest = hop.steps > 0 and micros(hop.longest) or ""
+      rows[#rows + 1] = { hop.name, format("%d", hop.frames), format("%d", hop.packets), mean, longest }
+    end
+    lines[#lines + 1] = "\n" .. lay_out(rows, "lrrrr")
+  end
+  if drop_list[1] then
+    local rows = { { "dropped", "frames" } }
+    for _, drop in ipairs(drop_list) do
+      rows[#rows + 1] = { drop.name, format("%d", drop.frames) }
+    end
+    lines[#lines + 1] = "\n" .. lay_out(rows, "lr")
+  end
+  return table.concat(lines)
+end
+
+return M
+  end,
+  latency = function(...)
+--- How long the steps between hops take: gathered packet by packet, then a table by pair of hops and one by hop.
+
+local lay_out = ...
+
+local ceil, format = math.ceil, string.format
+
+local M = {}
+
+local NO_NAME = "(no name)"
+local SHARE = 0.99
+local pairs_of, pair_list, hops, hop_list = {}, {}, {}, {} -- by name; in the order in which they come
+
+local function add(of, list, name, seconds)
+  local times = of[name]
+  if not times then
+    times = { name = name }
+    of[name], list[#list + 1] = times, times
+  end
+  times[#times + 1] = seconds
+end
+
+--- Takes a sighting.
+-- @param said what `engine.describe` says of it
+-- @param from the name of the hop of the sighting before it, or nil
+function M.row(said, from)
+  if said.hop_delta then
+    local hop = said.hop or NO_NAME
+    add(pairs_of, pair_list, (from or NO_NAME) .. " > " .. hop, said.hop_delta)
+    add(hops, hop_list, hop, said.hop_delta)
+  end
+end
+
+--- The median of sorted numbers: the middle one, or between the two in the middle.
+function M.median(sorted)
+  local half = #sorted / 2
+  return (sorted[ceil(half)] + sorted[ceil(half + 0.5)]) / 2
+end
+
+--- The least of sorted numbers that 99 of a hundred do not exceed.
+function M.percentile(sorted)
+  return sorted[ceil(#sorted * SHARE - 1e-9)]
+end
+
+local function micros(seconds)
+  return format("%.1f", seconds * 1e6)
+end
+
+local function table_of(list, heading)
+  local rows = { { heading, "count", "median us", "p99 us", "largest us" } }
+  for _, times in ipairs(list) do
+    table.sort(times)
+    local median, percentile = micros(M.median(times)), micros(M.percentile(times))
+    rows[#rows + 1] = { times.name, format("%d", #times), median, percentile, micros(times[#times]) }
+  end
+  return lay_out(rows, "lrrrr")
+end
+
+--- The text.
+function M.total()
+  if not pair_list[1] then
+    return "No packet was seen twice.\n"
+  end
+  return table_of(pair_list, "from > to") .. "\n" .. table_of(hop_list, "hop")
+end
+
+return M
+  end,
+  drops = function(...)
+--- What was dropped: counted by reason and place, the most frequent first, and below it what to look at.
+
+local lay_out = ...
+
+local format = string.format
+
+local M = {}
+
+local NOT_TOLD = "not told"
+local drops, list = {}, {} -- by reason and place; in the order in which they come
+
+local function reason_of(said)
+  if not said.drop_reason then
+    return said.drop_reason_text or NOT_TOLD
+  end
+  return format("%d %s", said.drop_reason, said.drop_reason_text or ""):gsub(" $", "")
+end
+
+local function place_of(said)
+  if said.event_nic and said.event_switch then
+    return format("%s in switch %s", said.event_nic, said.event_switch)
+  end
+  return said.hop or NOT_TOLD
+end
+
+--- Takes a frame or an event.
+-- @param said what `engine.describe` or `describe_event` says of it
+function M.row(said)
+  if not said.drop then
+    return
+  end
+  local reason, place = reason_of(said), place_of(said)
+  local key = reason .. "\n" .. place
+  local drop = drops[key]
+  if not drop then
+    drop = { reason = reason, place = place, advice = said.drop_advice, count = 0, at = #list + 1 }
+    drops[key], list[drop.at] = drop, drop
+  end
+  drop.count = drop.count + 1
+end
+
+local function before(one, other)
+  if one.count ~= other.count then
+    return one.count > other.count
+  end
+  return one.at < other.at
+end
+
+--- The text.
+function M.total()
+  if not list[1] then
+    return "The capture tells of no drop.\n"
+  end
+  table.sort(list, before)
+  local rows, advice, given = { { "count", "reason", "where" } }, {}, {}
+  for _, drop in ipairs(list) do
+    rows[#rows + 1] = { format("%d", drop.count), drop.reason, drop.place }
+    if drop.advice and not given[drop.reason] then
+      given[drop.reason] = true
+      advice[#advice + 1] = format("\n%s:\n%s\n", drop.reason, drop.advice:gsub("%. ", ".\n"))
+    end
+  end
+  return lay_out(rows, "rll") .. table.concat(advice)
+end
+
+return M
+  end,
+  path = function(...)
+--- The way of one packet: a table of its sightings, and the events near them.
+
+local names, lay_out = ...
+
+local format = string.format
+
+local M = {}
+
+local HEADINGS = { "frame", "hop", "delta", "elapsed", "verdict", "evidence", "rewritten" }
+local rows, drops, events, path = {}, {}, {}, nil
+
+local function micros(seconds)
+  return seconds and format("%.3f µs", seconds * 1e6) or ""
+end
+
+--- Takes a sighting of the packet.
+-- @param number of its frame
+-- @param said   what `engine.describe` says of it
+function M.row(number, said)
+  local row = { format("%d", number), said.hop or "", micros(said.hop_delta), micros(said.hop_elapsed) }
+  row[5], row[6] = names.verdict[said.verdict] or "", names.evidence[said.evidence] or ""
+  row[7] = said.rewritten or ""
+  if said.drop then
+    drops[#drops + 1] = format("dropped in frame %d: %s\n", number, said.drop_reason_text or "reason not told")
+  end
+  rows[#rows + 1], path = row, said.path
+end
+
+--- Takes an event near a sighting.
+-- @param said what `engine.describe_event` says of it
+function M.event(number, said)
+  events[#events + 1] = format("%d  %s\n", number, said.info)
+end
+
+-- The rows with their headings, without the columns in which nothing stands; how these are aligned.
+local function filled()
+  local table_rows, align = { {} }, ""
+  for at, heading in ipairs(HEADINGS) do
+    local is_empty = true
+    for _, row in ipairs(rows) do
+      is_empty = is_empty and row[at] == ""
+    end
+    if not is_empty then
+      align = align .. ("rlrrlll"):sub(at, at)
+      table_rows[1][#align] = heading
+      for number, row in ipairs(rows) do
+        table_rows[number + 1] = table_rows[number + 1] or {}
+        table_rows[number + 1][#align] = row[at]
+      end
+    end
+  end
+  return table_rows, align
+end
+
+--- The text.
+function M.total()
+  local text = lay_out(filled())
+  if path then
+    text = format("%spath: %s\n", text, path)
+  end
+  text = text .. table.concat(drops)
+  if events[1] then
+    text = text .. "\nEvents within a millisecond behind it; nothing but the time tells that they are about it:\n"
+    text = text .. table.concat(events)
+  end
+  return text
+end
+
+return M
+  end,
+}
+
+local function open_windows(...)
+--- What people ask of a whole capture, or of one packet: Tools > WNV, the packet's menu, and tshark's -z wnv,...
+--
+-- Nothing is gathered before somebody asks. Then it is read from what the plugin has decided of each frame.
+
+local reports, records, names = ...
+
+local lay_out = reports.table()
+
+local NOTHING = "No frame has been marked: is a capture open, and the preference wnv.enabled on?\n"
+
+local function over_all(report, take)
+  if records.last() == 0 then
+    return NOTHING
+  end
+  for number = 1, records.last() do
+    local said, time, from = records.read(number)
+    take(report, number, said, time, from)
+  end
+  return report.total()
+end
+
+local function summary()
+  return over_all(reports.summary(names.verdict, lay_out), function(report, number, said, time)
+    report.row(number, time, 0, nil, said)
+  end)
+end
+
+local function latency()
+  return over_all(reports.latency(lay_out), function(report, _, said, _, from)
+    if said and said.packet then
+      report.row(said, from)
+    end
+  end)
+end
+
+local function drops()
+  return over_all(reports.drops(lay_out), function(report, _, said)
+    if said then
+      report.row(said)
+    end
+  end)
+end
+
+-- The packet that a frame shows, or that an event is near.
+-- @return its number, or nil; words about the frame where it shows none
+local function packet_of(frame)
+  local said = frame and records.read(frame)
+  if not frame then
+    return nil, "Select a packet first.\n"
+  elseif not said then
+    return nil, ("Frame %d is no packet.\n"):format(frame)
+  elseif said.packet then
+    return said.packet
+  end
+  local words = ("Frame %d is an event: %s\n"):format(frame, said.info)
+  if not said.event_near then
+    return nil, words
+  end
+  return records.read(said.event_near).packet, words .. "The packet just before it:\n\n"
+end
+
+local function path(frame)
+  local packet, words = packet_of(frame)
+  if not packet then
+    return words
+  end
+  local report = reports.path(names, lay_out)
+  for number, said in records.sightings(packet) do
+    if said.packet then
+      report.row(number, said)
+    else
+      report.event(number, said)
+    end
+  end
+  return ("%sPacket %d\n%s"):format(words or "", packet, report.total())
+end
+
+local function failure(problem)
+  return "this went wrong, please report it: " .. tostring(problem)
+end
+
+-- Shows a text in a window, and makes it anew at the press of a button.
+local function show(title, text_of)
+  local window = TextWindow.new(title)
+  window:set_editable(false)
+  local function fill()
+    local is_whole, text = pcall(text_of)
+    window:set(is_whole and text or failure(text))
+  end
+  fill()
+  window:add_button("Refresh", fill)
+end
+
+local function follow()
+  local packet, words = packet_of(records.chosen())
+  if not packet then
+    show("WNV: follow this packet", function()
+      return words
+    end)
+    return
+  end
+  set_filter(("wnv.packet == %d"):format(packet))
+  apply_filter()
+end
+
+local function opens(title, text_of)
+  return function()
+    show(title, text_of)
+  end
+end
+
+local function show_path()
+  local frame = records.chosen()
+  show("WNV: path of the packet", function()
+    return path(frame)
+  end)
+end
+
+local has_answered = false
+
+-- tshark prints when all frames are read, and only what was asked for.
+local function answers(name, text_of)
+  register_stat_cmd_arg("wnv," .. name, function(argument)
+    local tap = Listener.new("frame")
+    function tap.draw()
+      local is_whole, text, problem = pcall(text_of, argument:match("^wnv,%l+(.*)$"))
+      if is_whole and text then
+        io.stdout:write(has_answered and "\n" or "", text)
+        has_answered = true
+      else
+        io.stderr:write("-z ", argument, ": ", problem or failure(text), "\n")
+      end
+    end
+  end)
+end
+
+local function takes_nothing(text_of)
+  return function(rest)
+    if rest ~= "" then
+      return nil, "takes nothing more"
+    end
+    return text_of()
+  end
+end
+
+local function path_of_argument(rest)
+  if records.last() == 0 then
+    return NOTHING
+  end
+  local digits = rest:match("^,(%d+)$")
+  local frame = digits and tonumber(digits)
+  if not frame or frame < 1 or frame > records.last() then
+    return nil, ("takes the number of a frame from 1 to %d, as in -z wnv,path,1"):format(records.last())
+  end
+  return path(frame)
+end
+
+if not gui_enabled() then
+  answers("summary", takes_nothing(summary))
+  answers("latency", takes_nothing(latency))
+  answers("drops", takes_nothing(drops))
+  answers("path", path_of_argument)
+  return
+end
+
+local function in_menu(title, action)
+  register_menu("WNV/" .. title, action, MENU_TOOLS_UNSORTED)
+end
+local function in_both_menus(title, action)
+  in_menu(title, action)
+  if register_packet_menu then -- Wireshark 4.0 has none
+    register_packet_menu("WNV/" .. title, action, "frame.number")
+  end
+end
+
+in_both_menus("Follow this packet", follow)
+in_both_menus("Path of this packet", show_path)
+in_menu("Hop latency", opens("WNV: hop latency", latency))
+in_menu("Drops by reason and place", opens("WNV: drops", drops))
+in_menu("Capture summary", opens("WNV: capture summary", summary))
+end
+
 local core, drops = (function()
 local modules = {}
 modules.codes = {
@@ -4487,6 +5017,13 @@ local fields = {
 }
 wnv.fields = fields
 
+local experts = {
+  drop = ProtoExpert.new("wnv.expert.drop", "Dropped", expert.group.SEQUENCE, expert.severity.WARN),
+  again = ProtoExpert.new("wnv.expert.repeat", "Repeat", expert.group.SEQUENCE, expert.severity.NOTE),
+  slow = ProtoExpert.new("wnv.expert.slow", "Slow hop", expert.group.SEQUENCE, expert.severity.NOTE),
+}
+wnv.experts = experts
+
 -- Extractors must be made before the first dissection.
 local interface_id = Field.new("frame.interface_id")
 local section_number = Field.new("frame.section_number")
@@ -4510,6 +5047,8 @@ wnv.prefs.window_us = Pref.uint(
   math.floor(core.WINDOW * 1e6),
   "The longest time between two sightings of one packet"
 )
+wnv.prefs.expert = Pref.bool("Expert information", true, "For drops, repeats and slow hops")
+wnv.prefs.slow_us = Pref.uint("Slow hop (µs)", 1000, "A step that takes longer is noted in the expert information")
 
 -- What is remembered of a million frames makes an incremental collector start over and over again.
 if _VERSION == "Lua 5.4" then
@@ -4524,8 +5063,11 @@ local DISTANCE = 2 ^ 20
 local NO_TIME = 0
 local LONGEST_LINE = 240 -- bytes
 local XDP_DROP = "1"
+local REPEAT = 4
 local engine, places, nodes, decided, wholes, times, facts, events, nears, last_number, new_place
-local self, enabled
+local notable -- the frames that have expert information
+local self, enabled, slow
+local looked_at -- the frame that the user has before his eyes
 
 -- Wireshark 4.0 gives the interfaces of a later section the names of the first one's, and its tshark makes every
 -- tree visible, where words that nobody reads would cost as much as all the rest.
@@ -4535,8 +5077,9 @@ local tells = gui_enabled() or not is_4_0
 local function start()
   engine = core.new(wnv.prefs.window_us / 1e6)
   places, nodes, decided, wholes, times, facts, events, nears = {}, {}, {}, {}, {}, {}, {}, {}
-  last_number, new_place = 0, nil
+  notable, looked_at, last_number, new_place = {}, nil, 0, nil
   self, enabled = Dissector.get("wnv"), wnv.prefs.enabled
+  slow = wnv.prefs.expert and wnv.prefs.slow_us / 1e6
 end
 wnv.init = start
 
@@ -4614,6 +5157,15 @@ local function notes(number)
   return tag, carried
 end
 
+local function keep_event(number, event, near)
+  events[number], nears[number] = event, near
+  notable[number] = slow and event and event.drop or nil
+end
+
+local function is_notable(found, known)
+  return found.verdict == REPEAT or found.delta and found.delta > slow or known and known.drop
+end
+
 local frame = {} -- as the engine takes it
 
 local function decide(number, tvb, pinfo)
@@ -4628,9 +5180,10 @@ local function decide(number, tvb, pinfo)
   if time <= 0 and pinfo.abs_ts == NO_TIME then
     time = nil
   end
+  times[number] = time
   if not where then
     if may_be_journal then
-      events[number], nears[number] = engine.journal(time, buf)
+      keep_event(number, engine.journal(time, buf))
     end
     return
   end
@@ -4640,12 +5193,14 @@ local function decide(number, tvb, pinfo)
   engine.read(frame)
   local node, event, near = engine.frame(frame)
   if not node then
-    events[number], nears[number] = event, near
+    keep_event(number, event, near)
     return
   end
   nodes[number] = node
-  times[number] = time
   local found = engine.found
+  if slow and is_notable(found, found.facts or node.hop.facts) then
+    notable[number] = true
+  end
   wholes[number], facts[number] = found.segment_of, found.facts
   local codes = (found.verdict * 8 + found.evidence) * 64 + found.rewritten
   if found.previous then
@@ -4664,7 +5219,7 @@ local function undo(number)
     places[new_place] = nil
   end
   nodes[number], decided[number], wholes[number], times[number] = nil, nil, nil, nil
-  facts[number], events[number], nears[number] = nil, nil, nil
+  facts[number], events[number], nears[number], notable[number] = nil, nil, nil, nil
 end
 
 local said, event_said = {}, {}
@@ -4729,7 +5284,22 @@ local function advise(item, field, text)
   end
 end
 
-local function show(tree, of)
+-- Words that are the same for all frames of a kind: Wireshark counts by them.
+local function remark(item, of)
+  local at_hop = of.hop and " at " .. of.hop or ""
+  if of.drop then
+    local reason = of.drop_reason_text and ": " .. of.drop_reason_text or ""
+    item:add_proto_expert_info(experts.drop, "Dropped" .. at_hop .. reason)
+  end
+  if of.verdict == REPEAT then
+    item:add_proto_expert_info(experts.again, "Repeat, sent twice or doubled by the network" .. at_hop)
+  end
+  if of.hop_delta and of.hop_delta > slow then
+    item:add_proto_expert_info(experts.slow, "Slow hop: late" .. at_hop)
+  end
+end
+
+local function show(tree, of, number)
   local item = tree:add(wnv)
   local field, value
   local visible = tree.visible -- else items cost more than to ask whether anybody wants them
@@ -4856,6 +5426,12 @@ local function show(tree, of)
   if tells and visible then
     item:set_generated():append_text(summary(of))
   end
+  if visible then
+    looked_at = number
+  end
+  if notable[number] then
+    remark(item, of)
+  end
 end
 
 -- An event reads as Message Analyzer showed it: module and summary.
@@ -4863,8 +5439,8 @@ local function show_event(number, pinfo, tree)
   core.describe_event(event_said, events[number], nears[number])
   pinfo.cols.protocol = event_said.protocol
   pinfo.cols.info = event_said.info
-  if tree:referenced(self) then
-    show(tree, event_said)
+  if notable[number] or tree:referenced(self) then
+    show(tree, event_said, number)
   end
 end
 
@@ -4877,11 +5453,13 @@ local function dissect(tvb, pinfo, tree)
     decide(number, tvb, pinfo)
   end
   if nodes[number] then
-    if tree:referenced(self) then
-      show(tree, describe(number))
+    if notable[number] or tree:referenced(self) then
+      show(tree, describe(number), number)
     end
   elseif events[number] then
     show_event(number, pinfo, tree)
+  elseif tree.visible then
+    looked_at = number
   end
 end
 
@@ -4892,3 +5470,48 @@ function wnv.dissector(tvb, pinfo, tree)
 end
 
 register_postdissector(wnv)
+
+-- What has been decided, for those who ask later.
+local records = {}
+
+function records.last()
+  return last_number
+end
+
+function records.chosen()
+  return looked_at
+end
+
+-- @return what is said of a frame, until the next call; nil where it is neither packet nor event
+-- @return its time, or nil; the name of the hop of the packet's sighting before, or nil
+function records.read(number)
+  if nodes[number] then
+    describe(number)
+    local before = said.previous and nodes[said.previous]
+    return said, times[number], before and before.hop.name
+  elseif events[number] then
+    core.describe_event(event_said, events[number], nears[number])
+    return event_said, times[number]
+  end
+  return nil, times[number]
+end
+
+local function packet_of(number)
+  local codes = decided[number]
+  return codes and number - floor(codes / DISTANCE) % DISTANCE or nodes[number] and number
+end
+
+-- Goes through the frames that show a packet, and the events near them: number, what is said.
+function records.sightings(packet)
+  local number, last = packet - 1, math.min(packet + DISTANCE, last_number)
+  return function()
+    while number < last do
+      number = number + 1
+      if packet_of(nears[number] or number) == packet then
+        return number, (records.read(number))
+      end
+    end
+  end
+end
+
+open_windows(report_makers, records, names)

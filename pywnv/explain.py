@@ -151,22 +151,22 @@ def microseconds(seconds: float | None) -> str:
 
 
 def path_lines(rows: list[Row]) -> list[str]:
-    """The sightings of one packet as lines of a table, the headings first."""
+    """The sightings of one packet as lines of a table, the headings first; columns without a value are left out."""
     headings = ("frame", "hop", "delta", "elapsed", "verdict", "evidence", "rewritten")
-    table: list[tuple[str, ...]] = [headings]
+    table: list[tuple[str, ...]] = []
     for row in rows:
         delta, elapsed = microseconds(row["hop_delta"]), microseconds(row["hop_elapsed"])
         names = (row[column] or "" for column in ("verdict", "evidence", "rewritten"))
         table.append((str(row["frame"]), row["hop"] or "", delta, elapsed, *names))
-    widths = [max(map(len, column)) for column in zip(*table, strict=True)]
-    numbers = {headings.index(name) for name in ("frame", "delta", "elapsed")}
-    return [
-        "  ".join(
-            cell.rjust(width) if at in numbers else cell.ljust(width)
-            for at, (cell, width) in enumerate(zip(cells, widths, strict=True))
-        ).rstrip()
-        for cells in table
+    columns = [
+        (heading, *cells) for heading, cells in zip(headings, zip(*table, strict=True), strict=True) if any(cells)
     ]
+    numbers = {"frame", "delta", "elapsed"}
+    padded = []
+    for column in columns:
+        width = max(map(len, column))
+        padded.append([cell.rjust(width) if column[0] in numbers else cell.ljust(width) for cell in column])
+    return ["  ".join(cells).rstrip() for cells in zip(*padded, strict=True)]
 
 
 def reasons(pair: Pair) -> list[str]:
@@ -237,3 +237,6 @@ def explain(capture: Path, frames: tuple[int, ...], warn: Warn, *, topology: Top
             yield from path_lines(rows)
             if rows[-1]["path"]:
                 yield f"path: {rows[-1]['path']}"
+            for row in rows:
+                if row["drop"]:
+                    yield f"dropped in frame {row['frame']}: {row['drop_reason_text'] or 'reason not told'}"

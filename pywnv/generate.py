@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from pywnv import __version__, fields
 from pywnv.capture.links import KIND_OF_ENCAP
 from pywnv.errors import OutputError
-from pywnv.profile import PROFILES, Profile
+from pywnv.profile import PROFILES, SLOW_SECONDS, Profile
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -69,6 +69,9 @@ ENGINE = (
     ("packets", ("codes", "path", "changes", "proof", "memory", "tally", "again", "match", "ids", "tcp", "cut", "nat")),
     ("engine", ("codes", "key", "hop", "packets", "note", "record", "facts", "direction", "topology")),
 )
+
+# What the plugin's windows show.
+REPORTS = ("table", "summary", "latency", "drops", "path")
 
 
 def quote_lua(text: str) -> str:
@@ -162,6 +165,10 @@ def plugin_lua(topology: Topology | None = None) -> str:
         fields=fields.FIELDS,
         tree=[fields.BY_COLUMN[column] for column in fields.TREE],
         encaps=KIND_OF_ENCAP,
+        repeat=fields.VERDICTS.index("repeat"),
+        slow_us=round(SLOW_SECONDS * 1e6),
+        reports={name: template_text(f"report/{name}.lua") for name in REPORTS},
+        windows=template_text("windows.lua"),
     )
 
 

@@ -15,7 +15,8 @@ TCP_TROUBLE = (
     "tcp.analysis.flags && !tcp.analysis.window_update && !tcp.analysis.keep_alive && !tcp.analysis.keep_alive_ack"
     f" && {NOT_A_COPY}"
 )
-SLOW = "wnv.hop.delta > 0.001"  # seconds: a step inside a host takes some microseconds
+SLOW_SECONDS = 0.001  # a step inside a host takes some microseconds
+SLOW = f"wnv.hop.delta > {SLOW_SECONDS}"
 
 # The kinds of hop that share a tint.
 KINDS = {

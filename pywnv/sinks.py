@@ -55,7 +55,7 @@ def _pcapng(lua: Lua) -> Any:
 
 def _summary(lua: Lua) -> Any:
     names = {code: name.encode() for code, name in enumerate(fields.VERDICTS)}
-    return lua.load("summary.lua", lua.runtime.table_from(names))
+    return lua.load("report/summary.lua", lua.runtime.table_from(names), lua.load("report/table.lua"))
 
 
 csv: Sink = partial(_row, json=False)

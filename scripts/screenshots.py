@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from window import RECENT_COMMON, Picture, WindowError, desktop, missing_packages, wireshark
+from window import RECENT_COMMON, Picture, Window, WindowError, desktop, missing_packages, wait_for, wireshark
 
 from pywnv import palette
 from pywnv.generate import plugin_lua
@@ -23,16 +23,22 @@ CAPTURES = ROOT / "tests/captures"
 
 WIDTH, HEIGHT, PACKET_LIST = 1400, 620, 385  # the window, and the height of its packet list
 
+TEXT_WINDOW = 700, 220
+
 
 @dataclass(frozen=True)
 class Shot:
-    """A picture to take: of which frame of which capture, with which profile, and what colours it must have."""
+    """A picture to take: of which frame of which capture, with which profile, and what colours it must have.
+
+    With `menu`, it is of the window that this title in Tools > WNV opens.
+    """
 
     name: str
     capture: Path
     frame: int
     profile: Profile | None = None
     topology: Path | None = None
+    menu: str = ""
     much: tuple[int, ...] = ()
     little: tuple[int, ...] = ()
 
@@ -58,6 +64,15 @@ SHOTS = (
         CAPTURES / "deep-dive/contoso01.toml",
         much=(palette.DROP.background, palette.EVENT.background),
     ),
+    Shot(
+        "path",
+        CAPTURES / "deep-dive/acl-drop-pspkt.pcapng",
+        2,
+        WNV,
+        CAPTURES / "deep-dive/contoso01.toml",
+        menu="Path of this packet",
+        much=(0xFFFFFF,),
+    ),
 )
 
 
@@ -76,6 +91,13 @@ def configure(config: Path, shot: Shot) -> None:
         recent.write(f"\ngui.geometry_main_upper_pane: {PACKET_LIST}\n")
 
 
+def opened(window: Window) -> Picture:
+    """The only other window, made wide enough for its text."""
+    title = wait_for("window", window.others)[0]
+    window.ask("xdotool", "windowsize", "--sync", window.all()[title], *map(str, TEXT_WINDOW))
+    return window.still_picture(title)
+
+
 def take(shot: Shot) -> Picture:
     """Shows the capture in Wireshark; gives the picture of its window."""
     with TemporaryDirectory() as home, desktop(Path(home), WIDTH + 100, HEIGHT + 100) as env:
@@ -87,6 +109,9 @@ def take(shot: Shot) -> Picture:
             picture = window.still_picture()
             if others := window.others():
                 raise WindowError(f"Wireshark opened a dialog: {', '.join(others)}")
+            if shot.menu:
+                window.choose(shot.menu)
+                picture = opened(window)
     for colour in shot.much:
         if picture.share(colour.to_bytes(3, "big")) < 0.02:
             raise WindowError(f"{shot.name}: hardly any #{colour:06x}; as root, Wireshark 4.4 and newer load no plugin")

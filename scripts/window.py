@@ -32,6 +32,8 @@ gui.geometry_main_width: {width}
 gui.geometry_main_height: {height}
 gui.geometry_main_maximized: FALSE
 """
+# Tools > WNV, in the order in which Wireshark shows it.
+MENU = ("Capture summary", "Drops by reason and place", "Follow this packet", "Hop latency", "Path of this packet")
 ACCEPTED = bytes.fromhex("afffaf")  # behind a display filter that Wireshark takes
 DARK = 100  # a colour's channels below this: text
 SPACE = 12  # pixels between two buttons at least; between two words of one there are fewer
@@ -163,29 +165,35 @@ class Window:
         """The titles of dialogs and further windows."""
         return sorted(self.all().keys() - {self.title})
 
-    def _shot(self) -> bytes:
-        return self.ask("import", "-window", self.id, "-depth", "8", "ppm:-")
+    def _shot(self, title: str | None) -> bytes:
+        window = wait_for(f"window {title}", lambda: self.all().get(title)) if title else self.id
+        return self.ask("import", "-window", window, "-depth", "8", "ppm:-")
 
-    def look(self) -> Picture:
-        """What the window shows now, without its frame."""
-        return Picture(self._shot())
+    def look(self, title: str | None = None) -> Picture:
+        """What the window, or the one of another title once it is there, shows now, without its frame."""
+        return Picture(self._shot(title))
 
-    def still_picture(self) -> Picture:
-        """What the window shows once it stands still."""
+    def still_picture(self, title: str | None = None) -> Picture:
+        """What the window, or the one of another title, shows once it stands still."""
         looks: list[bytes] = []
 
         def still() -> bytes | None:
-            looks.append(self._shot())
+            looks.append(self._shot(title))
             del looks[:-STILL]
             return looks[0] if looks.count(looks[0]) == STILL else None
 
         return Picture(wait_for("picture that stands still", still))
 
-    def click(self, x: int, y: int) -> None:
-        self.ask("xdotool", "mousemove", "--window", self.id, str(x), str(y), "click", "1")
+    def click(self, x: int, y: int, button: int = 1) -> None:
+        self.ask("xdotool", "mousemove", "--window", self.id, str(x), str(y), "click", str(button))
 
     def keys(self, *names: str) -> None:
         self.ask("xdotool", "key", "--delay", "60", *names)
+
+    def choose(self, title: str) -> None:
+        """Chooses from Tools > WNV, which stands last."""
+        wait_for("focus of the window", lambda: self.ask("xdotool", "getactivewindow").decode().strip() == self.id)
+        self.keys("alt+t", "Up", "Right", *["Down"] * MENU.index(title), "Return")
 
     def filter(self, text: str) -> None:
         """Types a display filter and applies it."""

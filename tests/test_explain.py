@@ -91,6 +91,11 @@ def test_a_path_may_begin_long_before(tmp_path: Path) -> None:
     assert [row["frame"] for row in sightings(path, 900)] == [1, 900]
 
 
+def test_says_what_was_dropped() -> None:
+    words = said(CAPTURES / "deep-dive/acl-drop-pspkt.pcapng", 1)
+    assert words[-1] == "dropped in frame 2: Failed security policy"
+
+
 def test_wrong_use(tmp_path: Path) -> None:
     path = write(tmp_path, [(0, 0, FRAME), (1, 0, FRAME)])
     path.write_bytes(path.read_bytes() + ng.journal(b"MESSAGE=x\n"))

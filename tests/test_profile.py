@@ -14,7 +14,7 @@ from conftest import PROJECT, run_wireshark
 
 from pywnv.fields import BY_COLUMN
 from pywnv.generate import profile_texts
-from pywnv.profile import PROFILES, TCP_TROUBLE, WNV, Profile
+from pywnv.profile import NOT_A_COPY, PROFILES, TCP_TROUBLE, WNV, Profile
 from pywnv.rows import Format, rows
 
 Unpack = Callable[[str], Path]
@@ -137,15 +137,19 @@ def test_an_annotated_file_without_the_plugin(unpacked: Unpack, config: Path, tm
 @pytest.mark.wireshark
 @pytest.mark.parametrize("name", ["lbfo-tcp", "lbfo-tcp-loss", "v6-loss"])
 def test_real_tcp_trouble_is_that_of_a_single_tap(unpacked: Unpack, config: Path, name: str, tmp_path: Path) -> None:
-    """The copies raise no alarm, and hide none: as many as where one hop alone was captured."""
-    capture = unpacked(name)
-    shown = run_wireshark(["tshark", "-n", "-r", capture, "-Y", TCP_TROUBLE], config)
-    hop = tmp_path / "pnic0.pcapng"
+    """The copies raise no alarm, and hide none: the same packets as where one hop alone was captured."""
+
+    def values(path: Path, display_filter: str, field: str, config: Path | None = None) -> list[str]:
+        command = ["tshark", "-n", "-r", path, "-Y", display_filter, "-T", "fields", "-e", field]
+        return run_wireshark(command, config).splitlines()
+
+    capture, hop = unpacked(name), tmp_path / "pnic0.pcapng"
     hop.write_bytes(_only(capture, "pnic0"))
-    alone = run_wireshark(["tshark", "-n", "-r", hop, "-Y", TCP_TROUBLE.replace(" && !wnv.duplicate", "")])
-    everything = run_wireshark(["tshark", "-n", "-r", capture, "-Y", "tcp.analysis.flags"])
-    assert len(shown.splitlines()) == len(alone.splitlines())
-    assert len(everything.splitlines()) > 10 * len(alone.splitlines())
+    packets = values(capture, "frame.interface_name == pnic0", "wnv.packet", config)
+    alone = values(hop, TCP_TROUBLE.replace(f" && {NOT_A_COPY}", ""), "frame.number")
+    shown = values(capture, TCP_TROUBLE, "wnv.packet", config)
+    assert sorted(shown) == sorted(packets[int(number) - 1] for number in alone)
+    assert len(values(capture, "tcp.analysis.flags", "frame.number")) > 10 * len(alone) > 0
 
 
 def _only(capture: Path, hop: str) -> bytes:

@@ -19,6 +19,7 @@ from pywnv.rows import Format, rows
 
 WIDTH, HEIGHT = 1400, 700
 COPY = palette.duplicate("unknown").background.to_bytes(3, "big")
+HIGHLIGHT = bytes.fromhex("ffff00")  # what a text window finds
 BLACK = palette.TROUBLE.background.to_bytes(3, "big")
 
 # At each display filter that was applied and run through: frames, marked ones, Lua errors, the filter.
@@ -132,3 +133,44 @@ def test_profiles_are_chosen_by_themselves(home: Home, unpacked: Callable[[str],
     with shown(home, unpacked("lbfo-tcp-loss"), default) as window:
         wait_for("copies in their colour", lambda: window.look().share(COPY) > 0.1)
         assert window.others() == []
+
+
+def assert_says(window: Window, title: str, text: str) -> None:
+    """A window of text alone has opened, and finds a text; then it is closed."""
+    before = window.look(title).share(HIGHLIGHT)
+    window.keys("Tab")
+    window.ask("xdotool", "type", text)
+    wait_for(f"{text} in {title}", lambda: window.look(title).share(HIGHLIGHT) > before + 0.0001 * len(text))
+    assert window.others() == [title]
+    window.keys("Escape")
+    wait_for("end of the window", lambda: window.others() == [])
+
+
+def test_menus(home: Home, unpacked: Callable[[str], Path], tmp_path: Path) -> None:
+    """The path of the selected packet in a window, its filter, and the other windows; no error."""
+    capture, seen = unpacked("lbfo-tcp-loss"), tmp_path / "seen"
+    watch = tmp_path / "watch.lua"
+    watch.write_text(WATCH.format(path=quote_lua(str(seen))))
+    seen.touch()
+    seen.chmod(0o666)
+    home.run("install")
+
+    with shown(home, capture, WNV, "-g", "8", "-X", f"lua_script:{watch}") as window:
+        window.still_picture()
+        for title, name, text in (
+            ("Path of this packet", "path of the packet", "vport1 > team0 > pnic0"),
+            ("Hop latency", "hop latency", "vport1 > team0"),
+            ("Drops by reason and place", "drops", "no drop"),
+            ("Capture summary", "capture summary", "2932"),
+        ):
+            window.choose(title)
+            assert_says(window, f"Wireshark · WNV: {name}", text)
+        window.choose("Follow this packet")
+        wait_for("filter on the packet", lambda: "2932 2932 0 wnv.packet == 8" in seen.read_text().splitlines())
+        assert window.others() == []
+        if version("wireshark") > "4.2":
+            window.click(300, 140, button=3)  # one of the three; WNV stands sixth
+            window.keys(*["Down"] * 6, "Right", "Down", "Return")
+            assert_says(window, "Wireshark · WNV: path of the packet", "vport1 > team0 > pnic0")
+        window.quit()
+    assert "Lua" not in (home.config / "wireshark.log").read_text()

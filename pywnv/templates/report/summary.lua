@@ -1,8 +1,8 @@
 --- A sink that counts, and at the end says how many frames, packets, hops and drops there were.
 
-local verdict_names = ...
+local verdict_names, lay_out = ...
 
-local format, rep = string.format, string.rep
+local format = string.format
 
 local M = {}
 
@@ -65,23 +65,6 @@ local function micros(seconds)
   return format("%.1f", seconds * 1e6)
 end
 
--- A table: names to the left, numbers to the right.
-local function add_table(lines, rows)
-  local widths = {}
-  for _, row in ipairs(rows) do
-    for at = 1, #row do
-      widths[at] = math.max(widths[at] or 0, #row[at])
-    end
-  end
-  for _, row in ipairs(rows) do
-    local cells = { row[1] .. rep(" ", widths[1] - #row[1]) }
-    for at = 2, #row do
-      cells[at] = rep(" ", widths[at] - #row[at]) .. row[at]
-    end
-    lines[#lines + 1] = table.concat(cells, "  ") .. "\n"
-  end
-end
-
 --- The text for the whole capture.
 function M.total()
   local lines = {}
@@ -102,16 +85,14 @@ function M.total()
       local longest = hop.steps > 0 and micros(hop.longest) or ""
       rows[#rows + 1] = { hop.name, format("%d", hop.frames), format("%d", hop.packets), mean, longest }
     end
-    lines[#lines + 1] = "\n"
-    add_table(lines, rows)
+    lines[#lines + 1] = "\n" .. lay_out(rows, "lrrrr")
   end
   if drop_list[1] then
     local rows = { { "dropped", "frames" } }
     for _, drop in ipairs(drop_list) do
       rows[#rows + 1] = { drop.name, format("%d", drop.frames) }
     end
-    lines[#lines + 1] = "\n"
-    add_table(lines, rows)
+    lines[#lines + 1] = "\n" .. lay_out(rows, "lr")
   end
   return table.concat(lines)
 end

@@ -1,0 +1,66 @@
+--- How long the steps between hops take: gathered packet by packet, then a table by pair of hops and one by hop.
+
+local lay_out = ...
+
+local ceil, format = math.ceil, string.format
+
+local M = {}
+
+local NO_NAME = "(no name)"
+local SHARE = 0.99
+local pairs_of, pair_list, hops, hop_list = {}, {}, {}, {} -- by name; in the order in which they come
+
+local function add(of, list, name, seconds)
+  local times = of[name]
+  if not times then
+    times = { name = name }
+    of[name], list[#list + 1] = times, times
+  end
+  times[#times + 1] = seconds
+end
+
+--- Takes a sighting.
+-- @param said what `engine.describe` says of it
+-- @param from the name of the hop of the sighting before it, or nil
+function M.row(said, from)
+  if said.hop_delta then
+    local hop = said.hop or NO_NAME
+    add(pairs_of, pair_list, (from or NO_NAME) .. " > " .. hop, said.hop_delta)
+    add(hops, hop_list, hop, said.hop_delta)
+  end
+end
+
+--- The median of sorted numbers: the middle one, or between the two in the middle.
+function M.median(sorted)
+  local half = #sorted / 2
+  return (sorted[ceil(half)] + sorted[ceil(half + 0.5)]) / 2
+end
+
+--- The least of sorted numbers that 99 of a hundred do not exceed.
+function M.percentile(sorted)
+  return sorted[ceil(#sorted * SHARE - 1e-9)]
+end
+
+local function micros(seconds)
+  return format("%.1f", seconds * 1e6)
+end
+
+local function table_of(list, heading)
+  local rows = { { heading, "count", "median us", "p99 us", "largest us" } }
+  for _, times in ipairs(list) do
+    table.sort(times)
+    local median, percentile = micros(M.median(times)), micros(M.percentile(times))
+    rows[#rows + 1] = { times.name, format("%d", #times), median, percentile, micros(times[#times]) }
+  end
+  return lay_out(rows, "lrrrr")
+end
+
+--- The text.
+function M.total()
+  if not pair_list[1] then
+    return "No packet was seen twice.\n"
+  end
+  return table_of(pair_list, "from > to") .. "\n" .. table_of(hop_list, "hop")
+end
+
+return M
