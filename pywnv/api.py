@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,8 +20,14 @@ def _silent(_: str) -> None:
     pass
 
 
-def _paths(capture: Path | str | Sequence[Path | str]) -> list[Path]:
-    return [Path(capture)] if isinstance(capture, Path | str) else [Path(one) for one in capture]
+@contextmanager
+def _opened(capture: Path | str | Sequence[Path | str], warn: Callable[[str], None]) -> Iterator[list[Path]]:
+    """The captures as the engine reads them: of a Windows trace, the pcapng."""
+    from pywnv.convert import as_pcapng
+
+    captures = [capture] if isinstance(capture, Path | str) else capture
+    with ExitStack() as stack:
+        yield [stack.enter_context(as_pcapng(Path(one), warn=warn)) for one in captures]
 
 
 def annotate(
@@ -35,8 +42,8 @@ def annotate(
     """Annotates a capture, frame by frame, as they are decided.
 
     Args:
-        capture: pcapng or pcap, plain or gzipped; other formats by the user's tshark. Several go on from each other,
-            as the files of a ring buffer do.
+        capture: pcapng or pcap, plain or gzipped; a Windows trace (.etl); other formats by the user's tshark. Several
+            go on from each other, as the files of a ring buffer do.
         engine: which body of the engine reads it; None for the fastest that can.
         window: longest time between two sightings of one packet, in seconds; None for the engine's own.
         topology: what the user knows of the host, as `pywnv.topology.load` reads it.
@@ -45,6 +52,7 @@ def annotate(
 
     Raises:
         CaptureError: the capture is missing, of another kind, or broken.
+        MissingExtraError: it is a trace, and what reads traces is not installed.
         WiresharkError: there is no tshark, or it loads no plugin.
     """
     from pywnv import fields
@@ -53,24 +61,25 @@ def annotate(
     at = {column: number for number, column in enumerate(fields.columns())}
     seconds = [at[field.column] for field in fields.FIELDS if field.type is fields.Type.SECONDS]
     time = at["time"]
-    pieces = rows(
-        _paths(capture),
-        output_format=Format.JSONL,
-        engine=engine,
-        window=window,
-        topology=topology,
-        display_filter=display_filter,
-        warn=warn,
-    )
-    for piece in pieces:
-        for line in piece.splitlines():
-            values = list(json.loads(line, parse_float=str).values())
-            if values[time] is not None:
-                values[time] = Decimal(values[time])
-            for number in seconds:
-                if values[number] is not None:
-                    values[number] = float(values[number])
-            yield Annotation._make(values)
+    with _opened(capture, warn) as opened:
+        pieces = rows(
+            opened,
+            output_format=Format.JSONL,
+            engine=engine,
+            window=window,
+            topology=topology,
+            display_filter=display_filter,
+            warn=warn,
+        )
+        for piece in pieces:
+            for line in piece.splitlines():
+                values = list(json.loads(line, parse_float=str).values())
+                if values[time] is not None:
+                    values[time] = Decimal(values[time])
+                for number in seconds:
+                    if values[number] is not None:
+                        values[number] = float(values[number])
+                yield Annotation._make(values)
 
 
 def annotate_table(
@@ -94,12 +103,14 @@ def annotate_table(
 
     Raises:
         CaptureError: the capture is missing, of another kind, or broken.
+        MissingExtraError: it is a trace, and what reads traces is not installed.
         UsageError: pyarrow is not installed.
         WiresharkError: there is no tshark, or it loads no plugin.
     """
     from pywnv import arrow
     from pywnv.rows import rows
 
-    return arrow.table(
-        rows(_paths(capture), engine=engine, window=window, topology=topology, display_filter=display_filter, warn=warn)
-    )
+    with _opened(capture, warn) as opened:
+        return arrow.table(
+            rows(opened, engine=engine, window=window, topology=topology, display_filter=display_filter, warn=warn)
+        )

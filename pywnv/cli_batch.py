@@ -60,6 +60,10 @@ def annotate(
     jobs: Annotated[
         int | None, typer.Option("-j", "--jobs", min=1, help="How many captures at a time. Default: one a core.")
     ] = None,
+    cluster: Annotated[
+        str | None,
+        typer.Option(metavar="ADDRESS", help="Let the workers of a dask scheduler do it, such as tcp://host:8786."),
+    ] = None,
     force: Annotated[bool, typer.Option("--force", help="Replace an existing output.")] = False,
 ) -> None:
     """Write one row, or one packet comment, for every frame: its packet, hop, path and latency.
@@ -69,7 +73,11 @@ def annotate(
     if display_filter and engine is Engine.LUPA:
         raise UsageError("-Y: only tshark knows display filters; leave --engine away")
     window = checked_window(window)
-    is_many = (len(captures) > 1 and not series) or output.is_dir()
+    if cluster is not None and series:
+        raise UsageError("--series: one capture is decided in order, by one process; leave --cluster away")
+    if cluster is not None and jobs:
+        raise UsageError("--jobs: with --cluster the workers say how many captures at a time; leave it away")
+    is_many = (len(captures) > 1 and not series) or output.is_dir() or cluster is not None
     if output_format is None:
         output_format = Format.CSV if is_many else FORMAT_OF_SUFFIX.get(output.suffix, Format.CSV)
     if is_many:
@@ -84,6 +92,7 @@ def annotate(
             window=window,
             topology_file=topology_file,
             jobs=jobs,
+            cluster=cluster,
             force=force,
         )
         return
@@ -119,6 +128,7 @@ def _annotate_all(
     window: float | None,
     topology_file: Path | None,
     jobs: int | None,
+    cluster: str | None,
     force: bool,
 ) -> None:
     from functools import partial
@@ -126,6 +136,8 @@ def _annotate_all(
     from pywnv import many
 
     if folder == STDOUT:
+        if cluster is not None:
+            raise UsageError("--cluster: name a folder with -o, which every worker sees")
         raise UsageError("several captures: name a folder with -o, or say --series where they are one")
     topology = load_topology(topology_file)
     wanted = [
@@ -139,7 +151,11 @@ def _annotate_all(
         raise OutputError(f"{folder}: {error.strerror or error}") from error
     try:
         with progress_bar(captures, wanted=True) as progress:
-            run = partial(many.run_all, processes=jobs)
+            run: many.Runner = partial(many.run_all, processes=jobs)
+            if cluster is not None:
+                from pywnv.cluster import run_all
+
+                run = partial(run_all, address=cluster, warn=warn)
             done, errors = many.annotate_all(wanted, run, progress=progress, warn=warn)
     finally:
         if made:

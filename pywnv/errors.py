@@ -41,6 +41,10 @@ class OutputError(WnvError):
     """An output that cannot be written."""
 
 
+class ClusterError(WnvError):
+    """A cluster where nobody answers, or nobody who can do the work."""
+
+
 class WiresharkError(WnvError):
     """A tshark that is missing, too old, without Lua, or that failed."""
 

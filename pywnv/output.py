@@ -75,13 +75,18 @@ def _new_file(path: Path, *, force: bool) -> Iterator[BinaryIO]:
     try:
         with part.open("xb") as file:
             yield file
-        _publish(part, path, force=force)
+        publish(part, path, force=force)
     finally:
         part.unlink(missing_ok=True)
 
 
-def _publish(part: Path, path: Path, *, force: bool) -> None:
-    """Gives the finished file its name."""
+def publish(part: Path, path: Path, *, force: bool) -> None:
+    """Gives a finished file its name; the part may stay as a second name.
+
+    Raises:
+        OutputError: a file of that name has appeared, and is not to be replaced.
+        OSError: it cannot have that name.
+    """
     if not force:
         try:
             os.link(part, path)  # unlike a rename, this never replaces what appeared meanwhile

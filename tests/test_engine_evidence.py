@@ -1,9 +1,8 @@
-"""What shows that frames are one packet: at the same hop, behind a router, a NAT, a tunnel, cut into segments."""
+"""What shows that frames are one packet: at the same hop, behind a router, a NAT, a tunnel, and packet ids."""
 
 from __future__ import annotations
 
 import struct
-from itertools import count
 
 import pytest
 from engine import (
@@ -279,90 +278,6 @@ def test_one_frame_flooded_into_three_tunnels(runtime: str) -> None:
         ("A", 1 + at * US, vxlan(framed(RST), dst=bytes([10, 0, 0, at]), ident=at)) for at in range(1, 4)
     ]
     assert [words.split()[0] for words in last(runtime, rows, 3)] == ["1", "2", "3"]
-
-
-def segments(whole: bytes, size: int, mss: int, *, ident: int | None, header: int = 20) -> list[bytes]:
-    """The wire segments of a large TCP packet; `ident` counts on, None for IPv6."""
-    start = header + 20
-    data = whole[start:]
-    parts = []
-    for number, at in enumerate(range(0, size, mss)):
-        part = put(whole[:start], header + 4, struct.pack(">I", 1000 + at)) + data[at : at + mss]
-        part = put(part, 2, len(part)) if ident is not None else put(part, 4, len(part) - 40)
-        parts.append(part if ident is None else put(part, 4, ident + number))
-    return parts
-
-
-LARGE = bytes(at * 31 % 251 for at in range(4000))
-LSO = {
-    "IPv4": (ipv4(tcp(LARGE), TCP, ident=50), 50, 20),
-    "IPv4, no length (LSOv2)": (put(ipv4(tcp(LARGE), TCP, ident=50), 2, 0), 50, 20),
-    "IPv6": (ipv6(tcp(LARGE), TCP), None, 40),
-}
-
-
-def said_of(runtime: str, rows: list[Row]) -> list[tuple[int, str, int | None]]:
-    return [(one.packet, one.verdict, one.segment_of) for one in play(runtime, rows)]
-
-
-@pytest.mark.parametrize("runtime", RUNTIMES)
-@pytest.mark.parametrize(("whole", "ident", "header"), LSO.values(), ids=LSO)
-def test_large_send_offload(runtime: str, whole: bytes, ident: int | None, header: int) -> None:
-    parts = [framed(part) for part in segments(whole, 4000, 1448, ident=ident, header=header)]
-    clock = count()
-    rows: list[Row] = [(hop, 1 + next(clock) * 3 * US, framed(whole)) for hop in "AB"]
-    rows += [(hop, 1 + next(clock) * 3 * US, part) for hop in "CD" for part in parts]
-    said = said_of(runtime, rows)
-    assert said[:2] == [(1, "original", None), (1, "duplicate", None)]
-    assert said[2:5] == [(1, "segment", 2)] * 3
-    assert said[5:] == [(1, "duplicate", 2)] * 3
-    assert [one.path for one in play(runtime, rows)][-1] == "A > B > C > D"
-
-
-@pytest.mark.parametrize("runtime", RUNTIMES)
-@pytest.mark.parametrize(("whole", "ident", "header"), LSO.values(), ids=LSO)
-def test_a_segment_lost_and_sent_again(runtime: str, whole: bytes, ident: int | None, header: int) -> None:
-    """The retransmission is a packet of its own, but names the frame of which it repeats a part."""
-    parts = segments(whole, 4000, 1448, ident=ident, header=header)
-    again = parts[1] if ident is None else put(parts[1], 4, 99)
-    rows: list[Row] = [("A", 1.0, framed(whole))]
-    rows += [("B", 1 + (at + 1) * US, framed(part)) for at, part in enumerate(parts)]
-    rows += [("A", 1.02, framed(again)), ("B", 1.02 + 3 * US, framed(again))]
-    assert said_of(runtime, rows)[1:] == [
-        (1, "segment", 1),
-        (1, "segment", 1),
-        (1, "segment", 1),
-        (5, "retransmission", 1),
-        (5, "duplicate", 1),
-    ]
-
-
-@pytest.mark.parametrize("runtime", RUNTIMES)
-@pytest.mark.parametrize(("whole", "ident", "header"), [LSO["IPv4"], LSO["IPv6"]], ids=["IPv4", "IPv6"])
-def test_receive_coalescing(runtime: str, whole: bytes, ident: int | None, header: int) -> None:
-    parts = [framed(part) for part in segments(whole, 4000, 1448, ident=ident, header=header)]
-    rows: list[Row] = [("A", 1 + at * US, part) for at, part in enumerate(parts)]
-    rows += [("B", 1 + 20 * US, framed(whole)), ("C", 1 + 25 * US, framed(whole))]
-    said = said_of(runtime, rows)
-    assert said[3:] == [(1, "coalesced", None), (1, "duplicate", None)]
-    assert said_of(runtime, [*rows[:1], *rows[2:]])[2][1] == "original"  # one of them was not seen
-    assert [one.previous for one in play(runtime, rows)][3] == 1
-
-
-@pytest.mark.parametrize("runtime", RUNTIMES)
-def test_not_cut_from_that(runtime: str) -> None:
-    whole, ident, _ = LSO["IPv4"]
-    parts = segments(whole, 4000, 1448, ident=ident)
-    others = {
-        "IP ID": put(parts[1], 4, 60),
-        "data": put(parts[1], -1, b"\xff"),
-        "acknowledgement": put(parts[1], 30, 9),
-        "beyond it": put(parts[1], 26, 6000),
-        "another flow": put(parts[1], 20, 5),
-    }
-    for name, part in others.items():
-        said = said_of(runtime, [("A", 1.0, framed(whole)), ("B", 1 + 5 * US, framed(part))])
-        assert (name, said[1][0], said[1][2]) == (name, 2, None)
 
 
 def tagged(runtime: str, frames: list[tuple[bytes, str | None]]) -> list[Said]:

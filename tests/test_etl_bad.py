@@ -15,7 +15,8 @@ import pytest
 from command import run
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from test_convert import REAL, made_of, needs_real
+from test_convert import made_of
+from test_convert_use import REAL, needs_real
 
 from pywnv.capture.etl import Event
 from pywnv.capture.metadata import Metadata, fill
