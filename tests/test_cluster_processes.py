@@ -67,9 +67,16 @@ def worker(tmp_path: Path) -> Callable[[str], object]:
     return start
 
 
+def is_open(handle: Path, path: Path) -> bool:
+    try:
+        return handle.samefile(path)
+    except FileNotFoundError:  # closed meanwhile
+        return False
+
+
 def reads(worker: subprocess.Popen[bytes], path: Path) -> bool:
-    handles = [handle for pid in annotating(worker.pid) for handle in Path(f"/proc/{pid}/fd").iterdir()]
-    return any(handle.exists() and handle.samefile(path) for handle in handles)
+    folders = (Path(f"/proc/{pid}/fd") for pid in annotating(worker.pid))
+    return any(is_open(handle, path) for folder in folders for handle in folder.glob("*"))
 
 
 def kill(worker: subprocess.Popen[bytes]) -> None:
@@ -164,7 +171,7 @@ def test_what_kills_workers_is_listed_and_a_scheduler_that_dies_ends_it(
             wait_for(lambda: annotating(first.pid), process)
             kill(first)
             _, words = process.communicate(timeout=TIMEOUT)
-        assert process.returncode == 1
+        assert process.returncode == 1, words
         assert words.decode().splitlines() == [
             "pywnv: 0 written, 0 done before, 1 failed",
             f"pywnv: {pipe}: the workers that annotated it died, 1 of them",
