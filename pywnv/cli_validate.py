@@ -82,13 +82,14 @@ def _samples(about: Setting, *, lines: bool) -> list[Result]:
     from pywnv.validate import report, validate
     from pywnv.validate.samples import samples
 
-    if lines:
-        typer.echo(f"Wireshark {about.wireshark} with {about.plugin}")
-    results = []
+    results: list[Result] = []
     for sample in samples():
-        results.append(validate(sample.capture, sample.truth, first=1, warn=warn))  # it gets one line
+        found = validate(sample.capture, sample.truth, first=1, warn=warn)  # it gets one line
+        if lines and not results:
+            typer.echo(f"Wireshark {about.wireshark} with {about.plugin}")
+        results.append(found)
         if lines:
-            typer.echo(report.sample_line(sample.name, sample.shows, results[-1], about))
+            typer.echo(report.sample_line(sample.name, sample.shows, found, about))
     if lines:
         right = sum(map(about.passes, results))
         typer.echo(f"{right} of {len(results)} samples are shown as they should be.")

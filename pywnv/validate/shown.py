@@ -12,7 +12,7 @@ from pyshark.capture.capture import TSharkCrashException
 
 from pywnv.capture.source import STDIN, open_file
 from pywnv.errors import CaptureError, UsageError
-from pywnv.wireshark import field_lines, find_tshark, plain_text, plugin_file
+from pywnv.wireshark import field_lines, find_tshark, plugin_file
 
 if TYPE_CHECKING:
     from pywnv.topology import Topology
@@ -144,7 +144,7 @@ def _read(packet: Any) -> Shown:
 
     number, whole = value("packet"), value("segment_of")
     columns = {
-        "hop": plain_text(value("hop") or ""),
+        "hop": value("hop") or "",
         "segment_of": whole or "",
         "drop": "true" if value("drop") else "",
         "drop_reason": value("drop.reason") or "",
