@@ -14,7 +14,7 @@ from xml.etree import ElementTree
 
 import pcapng_blocks as ng
 import pytest
-from command import CAPTURES, run
+from command import CAPTURES, TIMEOUT, run
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -160,7 +160,7 @@ def test_precision_and_recall_count_pairs(rows: list[tuple[int, int]]) -> None:
 
 @pytest.mark.wireshark
 def test_the_samples_are_shown_as_they_should_be(tmp_path: Path) -> None:
-    done = run("validate", "--junit", tmp_path / "found.xml")
+    done = run("validate", "--junit", tmp_path / "found.xml", timeout=4 * TIMEOUT)
     lines = done.stdout.decode().splitlines()
     assert (done.returncode, done.stderr) == (0, b""), lines
     with (CAPTURES / "samples.csv").open(newline="") as file:
@@ -322,7 +322,7 @@ def test_junit_holds_what_xml_can(tmp_path: Path) -> None:
 
 
 def shown(digest: str) -> Shown:
-    return Shown("0", digest, None, None, {})
+    return Shown("0", False, digest, None, None, {})
 
 
 def test_ignore_duplicate_frames_remembers_so_many() -> None:
@@ -330,9 +330,6 @@ def test_ignore_duplicate_frames_remembers_so_many() -> None:
     frames = {number: shown(digest) for number, digest in enumerate(digests, 1)}
     # "a" and 9,999 others fit its memory; with "c" the "a" goes, and with "a" the "b".
     assert own.equal_before(frames) == {3, 3 + 9_998 + 1}
-
-
-HAS_OWN = pytest.mark.skipif(not own.known(), reason="this Wireshark has nothing of its own")
 
 
 @pytest.mark.wireshark

@@ -62,7 +62,8 @@ def compare(
         found.append(_judge(IGNORE_DUPLICATES, theirs, set(said), _again(said), _again(true)))
     if DEINTERLACING in known():
         # It says "another packet" of what it takes for sent again, and nothing of other frames.
-        other = shown.sent_again(capture, deinterlacing=KEY)
+        has_tcp = any(frame.is_tcp for frame in frames.values())
+        other = shown.sent_again(capture, deinterlacing=KEY) if has_tcp else set()
         by_hop = [_again({frame: (frames[frame].interface, group[frame]) for frame in group}) for group in (said, true)]
         judged = set(said) & other
         found.append(_judge(DEINTERLACING, set(), judged, *by_hop, frames=len(other)))

@@ -25,6 +25,7 @@ class Shown(NamedTuple):
 
     Attributes:
         interface: its number; None where the file has none.
+        is_tcp: whether there is TCP in it.
         digest: the hash that Wireshark makes of its bytes.
         packet: the packet, by the plugin.
         whole: the larger frame that it was cut from, by the plugin.
@@ -32,6 +33,7 @@ class Shown(NamedTuple):
     """
 
     interface: str | None
+    is_tcp: bool
     digest: str
     packet: int | None
     whole: int | None
@@ -151,6 +153,7 @@ def _read(packet: Any) -> Shown:
     }
     return Shown(
         packet.interface_captured,
+        "tcp" in str(packet.frame_info.get_field("frame.protocols").raw_value).split(":"),
         str(packet.frame_info.get_field("frame.md5_hash").raw_value),
         int(number) if number else None,
         int(whole) if whole else None,
