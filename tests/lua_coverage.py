@@ -19,10 +19,13 @@ from pywnv import batch
 TEMPLATES = Path(batch.__file__).parent / "templates"
 PARTS = Path(__file__).parent.parent / ".cache" / "lua-coverage"
 
+MOST = 1_000_000  # lines that are watched after a chunk is loaded: tests with a million frames would not end
+
 # Notes each function that is called, with its lines, and each line that is run: `seen[chunk]`.
 HOOK = """
 if jit then jit.off(); jit.flush() end -- compiled code runs no hooks
-local getinfo, note = debug.getinfo, ...
+local getinfo, note, most = debug.getinfo, ...
+local left
 local known = {}
 local function chunk_of(source)
   local chunk = known[source]
@@ -32,7 +35,11 @@ local function chunk_of(source)
   end
   return chunk
 end
-debug.sethook(function(event, line)
+local function watch(event, line)
+  left = left - 1
+  if left == 0 then
+    debug.sethook()
+  end
   local info = getinfo(2, "S")
   if info.what == "C" then
     return
@@ -50,7 +57,11 @@ debug.sethook(function(event, line)
       note(info.source, "there", active)
     end
   end
-end, "cl")
+end
+return function()
+  left = most
+  debug.sethook(watch, "cl")
+end
 """
 DEFINES = re.compile(r"^(?!\s*--).*\bfunction\b\s*[\w.:]*\s*\(")
 
@@ -71,7 +82,7 @@ class Runtime:
         self._real, self._chunks = real, chunks
         self._load = real.execute(b"return load")
         self._texts: list[bytes] = []
-        real.execute(HOOK.encode(), self._note)
+        self._watch = real.execute(HOOK.encode(), self._note, MOST)
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._real, name)
@@ -79,6 +90,7 @@ class Runtime:
     def execute(self, code: bytes, *arguments: object) -> Any:
         self._texts.append(code)
         loaded = self._load(code, b"=%d" % (len(self._texts) - 1))
+        self._watch()
         return loaded(*arguments) if callable(loaded) else self._real.execute(code, *arguments)  # which raises why
 
     def _note(self, source: bytes, what: bytes, line: int) -> None:
