@@ -11,6 +11,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
+from weakref import WeakSet
 
 import pytest
 
@@ -19,7 +20,7 @@ from pywnv import batch
 TEMPLATES = Path(batch.__file__).parent / "templates"
 PARTS = Path(__file__).parent.parent / ".cache" / "lua-coverage"
 
-MOST = 1_000_000  # lines that are watched after a chunk is loaded: tests with a million frames would not end
+MOST = 1_000_000  # lines that are watched in a test: those with a million frames would not end
 
 # Notes each function that is called, with its lines, and each line that is run: `seen[chunk]`.
 HOOK = """
@@ -82,7 +83,7 @@ class Runtime:
         self._real, self._chunks = real, chunks
         self._load = real.execute(b"return load")
         self._texts: list[bytes] = []
-        self._watch = real.execute(HOOK.encode(), self._note, MOST)
+        self.watch = real.execute(HOOK.encode(), self._note, MOST)
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._real, name)
@@ -90,7 +91,7 @@ class Runtime:
     def execute(self, code: bytes, *arguments: object) -> Any:
         self._texts.append(code)
         loaded = self._load(code, b"=%d" % (len(self._texts) - 1))
-        self._watch()
+        self.watch()
         return loaded(*arguments) if callable(loaded) else self._real.execute(code, *arguments)  # which raises why
 
     def _note(self, source: bytes, what: bytes, line: int) -> None:
@@ -140,11 +141,22 @@ class Plugin:
         self.is_worker = hasattr(config, "workerinput")
         self.name = config.workerinput["workerid"] if self.is_worker else "main"
         new: Callable[..., Any] = batch.lua_runtime
-        batch.lua_runtime = lambda name=None: Runtime(new(name), self.chunks)
+        self.runtimes: WeakSet[Runtime] = WeakSet()
+
+        def watched(name: str | None = None) -> Runtime:
+            runtime = Runtime(new(name), self.chunks)
+            self.runtimes.add(runtime)
+            return runtime
+
+        batch.lua_runtime = watched
         if not self.is_worker:
             PARTS.mkdir(parents=True, exist_ok=True)
             for part in PARTS.glob("*.json"):
                 part.unlink()
+
+    def pytest_runtest_setup(self) -> None:
+        for runtime in self.runtimes:
+            runtime.watch()
 
     def pytest_sessionfinish(self) -> None:
         seen = {
