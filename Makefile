@@ -5,7 +5,7 @@ SUITES := trixie sid
 NEXT := $(SUITES:%=test-next-%)
 WINDOW := wireshark xvfb=Xvfb openbox xdotool imagemagick=import
 
-.PHONY: help setup demo test test-next $(NEXT) lint generate bench screenshots clean
+.PHONY: help setup demo test test-next $(NEXT) coverage lint generate bench screenshots clean
 .DELETE_ON_ERROR:
 
 help: ## list the targets
@@ -22,6 +22,10 @@ test: lint ## run every check and every test
 	$(VENV)/pytest -n 2
 
 test-next: $(NEXT) ## run the Wireshark tests on the tshark of newer Debians
+
+coverage: setup ## report the lines of Python and Lua that no test runs; takes longer than test
+	@scripts/need.sh tshark $(WINDOW)
+	$(VENV)/pytest -n 2 --cov --lua-coverage
 
 lint: setup ## check Python, Lua and the generated files
 	@scripts/need.sh lua-check=luacheck

@@ -9,14 +9,12 @@ from typing import Annotated
 
 import typer
 
-from pywnv import __version__, cli_batch
-from pywnv.cli_shared import TopologyFile, load_topology, opened_capture, progress_bar, warn
+from pywnv import __version__, cli_batch, cli_validate
+from pywnv.cli_shared import FILE_WIDTH, TopologyFile, load_topology, opened_capture, progress_bar, warn
 from pywnv.errors import Exit, ReaderGoneError, UsageError, WnvError
 from pywnv.generate import differing, generated, generated_for, stale, write
 from pywnv.output import tidy_on_signals, whole_file
 from pywnv.rows import Engine
-
-FILE_WIDTH = 100  # columns of text that goes to no terminal
 
 app = typer.Typer(
     help="Says which frames of a Windows capture are the same packet, and which way it went through the host.",
@@ -88,6 +86,9 @@ def explain(
     with opened_capture(capture, lambda _: None) as opened:
         for line in lines_of(opened, tuple(frames), warn, topology=load_topology(topology_file)):
             typer.echo(line)
+
+
+app.command()(cli_validate.validate)
 
 
 @app.command()

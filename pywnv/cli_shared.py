@@ -16,6 +16,7 @@ from pywnv.output import STDOUT, whole_file
 if TYPE_CHECKING:
     from pywnv.topology import Topology
 
+FILE_WIDTH = 100  # columns of text that goes to no terminal
 LONGEST_WINDOW = 3600  # seconds
 
 

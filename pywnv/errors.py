@@ -37,6 +37,10 @@ class TopologyError(WnvError):
     """A topology file that cannot be read, or says what cannot be."""
 
 
+class TruthError(WnvError):
+    """A file of truth that cannot be read, or is of another capture."""
+
+
 class OutputError(WnvError):
     """An output that cannot be written."""
 

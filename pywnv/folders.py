@@ -35,6 +35,11 @@ class Folders:
         """Where profiles are, a folder each."""
         return self.config / "profiles"
 
+    def holds(self, path: Path) -> bool:
+        """Whether a file is below these folders, whatever links there are on the way to it."""
+        root = self.config if path.is_relative_to(self.config) else self.plugins
+        return path.parent.resolve().is_relative_to(root.resolve())
+
     def environment(self) -> dict[str, str]:
         """The environment in which its tshark finds these folders."""
         return dict(os.environ) | ({CONFIG_VARIABLE: str(self.moved)} if self.moved else {})

@@ -215,21 +215,21 @@ def generated_for(topology: Topology, name: str) -> dict[str, str]:
 
 
 def write(texts: dict[str, str], folder: Path) -> list[Path]:
-    """Writes generated files below a folder; returns their paths.
+    """Writes generated files below a folder, all or none of them; returns their paths.
 
     Raises:
         OutputError: one cannot be written.
     """
-    written = []
-    for name, text in texts.items():
-        path = folder / name
-        try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_bytes(text.encode())
-        except OSError as error:
-            raise OutputError(f"{path}: {error.strerror or error}") from error
-        written.append(path)
-    return written
+    from pywnv.placing import Placing
+
+    wanted = {folder / name: text.encode() for name, text in texts.items()}
+    try:
+        with Placing() as placing:
+            for path, data in wanted.items():
+                placing.put(path, data)
+    except OSError as error:
+        raise OutputError(f"{error.filename}: {error.strerror or error}") from error
+    return list(wanted)
 
 
 def stale(texts: dict[str, str], folder: Path) -> list[Path]:

@@ -75,11 +75,14 @@ def install(
     if deinterlace and not able:
         raise WiresharkError(f"--deinterlace: needs Wireshark 4.4 or newer; {tshark} is {version}")
     files = wanted(folders, topology, deinterlace=able if deinterlace is None else deinterlace)
+    for path in files:
+        if not folders.holds(path):
+            raise OutputError(f"{path.parent}: leads out of {folders.config} by a link; remove the link first")
     old = Manifest.read(folders.config) or Manifest()
     outcome = Outcome(kept=[] if force else _settle(folders, files, old))
     new = Manifest(wireshark=version.series, made=old.made)
     new.files = {path: fingerprints(path, data) for path, data in files.items()}
-    gone = [path for path in old.files if path not in files and path.exists()]
+    gone = [path for path in old.files if path not in files and path.exists() and folders.holds(path)]
     obsolete = [path for path in gone if _ours(path, old)]
     outcome.kept += [path for path in gone if path not in obsolete]
     try:
@@ -155,8 +158,9 @@ def uninstall(folders: Folders) -> Outcome | None:
         return None
     outcome = Outcome()
     try:
+        put = [path for path in manifest.files if folders.holds(path)]
         # What Wireshark itself has written last: it decides by its neighbours.
-        for path in sorted(manifest.files, key=lambda path: path.name == RECENT):
+        for path in sorted(put, key=lambda path: path.name == RECENT):
             path.with_name(path.name + PART).unlink(missing_ok=True)
             if not path.exists():
                 continue
@@ -166,7 +170,7 @@ def uninstall(folders: Folders) -> Outcome | None:
                 outcome.done.append(path)
             elif path.name != RECENT:
                 outcome.kept.append(path)
-        _tidy({path.parent for path in manifest.files} & set(manifest.made), outcome)
+        _tidy({path.parent for path in put} & set(manifest.made), outcome)
         for leftover in (MANIFEST + PART, MANIFEST):
             (folders.config / leftover).unlink(missing_ok=True)
     except OSError as error:

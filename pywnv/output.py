@@ -62,7 +62,7 @@ def whole_file(path: Path, *, force: bool, sources: Sequence[Path] = ()) -> Iter
 def _check(path: Path, *, force: bool, sources: Sequence[Path]) -> None:
     if path.is_dir():
         raise OutputError(f"{path}: Is a directory")
-    if path.exists() and not force:
+    if os.path.lexists(path) and not force:  # also a link that leads nowhere
         raise OutputError(f"{path}: exists already; use --force to replace it")
     if path.exists() and any(source.exists() and path.samefile(source) for source in sources):
         raise OutputError(f"{path}: is the capture itself; name another output")
@@ -91,7 +91,7 @@ def publish(part: Path, path: Path, *, force: bool) -> None:
         try:
             os.link(part, path)  # unlike a rename, this never replaces what appeared meanwhile
         except OSError as error:
-            if path.exists():
+            if os.path.lexists(path):
                 raise OutputError(f"{path}: appeared while it was being written; use --force to replace it") from error
         else:
             return

@@ -10,6 +10,20 @@ from types import TracebackType
 PART = ".pywnv-part"  # what a file is called until all of it is written
 
 
+def _part(path: Path) -> Path:
+    return path.with_name(path.name + PART)
+
+
+def _write_part(path: Path, data: bytes) -> None:
+    part = _part(path)
+    part.unlink(missing_ok=True)  # an install that was killed has left it, or somebody has made it a link
+    try:
+        with part.open("xb") as file:
+            file.write(data)
+    except OSError as error:
+        raise OSError(error.errno, error.strerror, str(path)) from error  # a full disk does not say for which file
+
+
 class Placing:
     """Puts and removes files; where its block ends by an error or a signal, all is as it was before."""
 
@@ -36,12 +50,11 @@ class Placing:
         for folder in self.folders_to_make([path]):
             self._undo.append(folder.rmdir)
             folder.mkdir()
-        part = path.with_name(path.name + PART)
         restore = self._restore(path)
-        self._undo.append(lambda: part.unlink(missing_ok=True))
-        part.write_bytes(data)
+        self._undo.append(lambda: _part(path).unlink(missing_ok=True))
+        _write_part(path, data)
         self._undo.append(restore)
-        part.replace(path)
+        _part(path).replace(path)
 
     def remove(self, path: Path) -> None:
         """Removes a file."""
@@ -63,9 +76,8 @@ class Placing:
             old = path.read_bytes()
 
             def rewrite() -> None:
-                part = path.with_name(path.name + PART)
-                part.write_bytes(old)
-                part.replace(path)
+                _write_part(path, old)
+                _part(path).replace(path)
 
             return rewrite
         return lambda: path.unlink(missing_ok=True)

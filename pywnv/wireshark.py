@@ -9,6 +9,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
@@ -83,8 +84,21 @@ def _why_no_plugin(tshark: str) -> str:
     if found < OLDEST:
         return f"{name}: too old for the plugin; install Wireshark 4.0 or newer"
     if found >= LUA_SKIPS_ROOT and hasattr(os, "geteuid") and os.geteuid() == 0:
-        return f"{name}: run as root it loads no Lua plugin; run pywnv as an ordinary user, or use --engine lupa"
+        return f"{name}: run as root it loads no Lua plugin; be an ordinary user, or annotate with --engine lupa"
     return f"{name}: did not load the plugin; is it built with Lua? see `tshark --version`"
+
+
+@contextmanager
+def plugin_file(topology: Topology | None) -> Iterator[Path]:
+    """The plugin as a file for `-X lua_script:`, in a folder that is private and goes afterwards.
+
+    Args:
+        topology: what the user knows of the host, or None.
+    """
+    with tempfile.TemporaryDirectory(prefix="pywnv-") as folder:
+        plugin = Path(folder) / "wnv.lua"
+        plugin.write_text(plugin_lua(topology), "utf-8", newline="\n")
+        yield plugin
 
 
 def field_lines(
@@ -115,9 +129,7 @@ def field_lines(
         WiresharkError: no tshark, or it did not load the plugin.
     """
     tshark = find_tshark()
-    with tempfile.TemporaryDirectory(prefix="pywnv-") as folder, tempfile.TemporaryFile() as errors:
-        plugin = Path(folder) / "wnv.lua"
-        plugin.write_text(plugin_lua(topology), "utf-8", newline="\n")
+    with plugin_file(topology) as plugin, tempfile.TemporaryFile() as errors:
         command = [tshark, "-n", "-r", str(capture), "-X", f"lua_script:{plugin}", "-o", "wnv.enabled:TRUE"]
         if window is not None:
             command += ["-o", f"wnv.window_us:{round(window * 10**6)}"]

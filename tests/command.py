@@ -18,8 +18,12 @@ def command(*arguments: object, before: str = "pass") -> list[str]:
 
 
 def run(
-    *arguments: object, before: str = "pass", environment: dict[str, str] | None = None, **streams: object
+    *arguments: object,
+    before: str = "pass",
+    environment: dict[str, str] | None = None,
+    timeout: float = TIMEOUT,
+    **streams: object,
 ) -> subprocess.CompletedProcess[bytes]:
     """Runs pywnv to its end; what is not redirected by `streams` is captured."""
     streams = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE} | streams
-    return subprocess.run(command(*arguments, before=before), env=environment, timeout=TIMEOUT, check=False, **streams)
+    return subprocess.run(command(*arguments, before=before), env=environment, timeout=timeout, check=False, **streams)

@@ -21,6 +21,14 @@ GOLDEN = PROJECT / "tests" / "golden"
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--update-goldens", action="store_true", help="take what comes out now for what must come out")
+    parser.addoption("--lua-coverage", action="store_true", help="report which lines of Lua run under lupa; slow")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    if config.getoption("--lua-coverage"):
+        from lua_coverage import Plugin  # before a test module takes the function that it replaces
+
+        config.pluginmanager.register(Plugin(config))
 
 
 @pytest.fixture

@@ -316,27 +316,70 @@ def acl_drop() -> list[Record]:
     return made
 
 
+EXAMPLES = {"bing": bing, "arin": arin, "lbfo-psping": lbfo_psping, "vlan-drop": vlan_drop, "acl-drop": acl_drop}
+TOOLS: dict[str, tools.Writer] = {
+    "etl2pcapng": tools.etl2pcapng,
+    "etwdump": tools.etwdump,
+    "100ns": lambda records: tools.etl2pcapng(records, exact=True),
+    "wifi": tools.etl2pcapng,
+    "pktmon": tools.etl2pcapng_pktmon,
+    "etl2pcap": tools.pktmon_etl2pcap,
+    "pspkt": tools.pspkt,
+}
+OF_PKTMON = ("pktmon", "etl2pcap", "pspkt")  # these show components, and no events
+LAYOUTS = {
+    "bing": ("etl2pcapng", "etwdump", "wifi"),
+    "arin": ("etl2pcapng", "etwdump", "100ns"),
+    "lbfo-psping": ("etl2pcapng", "etwdump", "pktmon", "etl2pcap"),
+    "vlan-drop": ("etl2pcapng", "etwdump", "pktmon", "pspkt"),
+    "acl-drop": ("etl2pcapng", "etwdump", "pktmon", "pspkt"),
+}
+
+
+def seen(example: str, tool: str) -> list[Record]:
+    """What a tool shows of an example, in order."""
+    records = bing(native=True) if tool == "wifi" else EXAMPLES[example]()
+    if tool not in OF_PKTMON:
+        return [record for record in records if isinstance(record, Event) or record.place.ifindex]
+    frames = [record for record in records if isinstance(record, Frame) and record.place.component]
+    return [frame for frame in frames if tool != "etl2pcap" or not frame.drop]
+
+
+def names() -> Iterator[tuple[str, str, str]]:
+    """Each capture: its name, its example, its tool."""
+    for example, layouts in LAYOUTS.items():
+        for tool in layouts:
+            yield f"{example}-{tool}", example, tool
+
+
 def captures() -> Iterator[tuple[str, bytes]]:
     """Each example in each layout: its name, and its bytes."""
-    for name, records in (("bing", bing()), ("arin", arin()), ("lbfo-psping", lbfo_psping())):
-        yield f"{name}-etl2pcapng", tools.etl2pcapng(records)
-        yield f"{name}-etwdump", tools.etwdump(records)
-    yield "bing-wifi", tools.etl2pcapng(bing(native=True))
-    yield "arin-100ns", tools.etl2pcapng(arin(), exact=True)
-    yield "lbfo-psping-pktmon", tools.etl2pcapng_pktmon(lbfo_psping())
-    yield "lbfo-psping-etl2pcap", tools.pktmon_etl2pcap(lbfo_psping())
-    for name, records in (("vlan-drop", vlan_drop()), ("acl-drop", acl_drop())):
-        seen = [r for r in records if isinstance(r, Event) or r.place.ifindex]
-        yield f"{name}-etl2pcapng", tools.etl2pcapng(seen)
-        yield f"{name}-etwdump", tools.etwdump(seen)
-        yield f"{name}-pktmon", tools.etl2pcapng_pktmon(records)
-        yield f"{name}-pspkt", tools.pspkt(records)
+    for name, example, tool in names():
+        yield name, TOOLS[tool](seen(example, tool))
+
+
+def truth(example: str, tool: str) -> str:
+    """What is known of the frames that a tool shows: frame, packet, drop, drop_reason."""
+    lines, first = ["frame,packet,drop,drop_reason"], {}
+    for number, record in enumerate(seen(example, tool), 1):
+        if isinstance(record, Event):
+            dropped, reason = record.id == DROPPED, SECURITY_POLICY if example == "acl-drop" else PACKET_FILTER
+            packet = ""
+        else:
+            dropped, reason = bool(record.drop), record.drop[0] if record.drop and tool == "pspkt" else ""
+            # Each packet was built once: behind the link header it is the same wherever it shows.
+            l3 = record.data[32 if record.place.linktype == WIFI else 14 :]
+            packet = first.setdefault(l3, number)
+        lines.append(f"{number},{packet},{'true' if dropped else ''},{reason if dropped else ''}")
+    return "\n".join(lines) + "\n"
 
 
 def main() -> None:
     FOLDER.mkdir(parents=True, exist_ok=True)
     for name, data in captures():
         (FOLDER / f"{name}.pcapng").write_bytes(data)
+    for name, example, tool in names():
+        (FOLDER / f"{name}.truth.csv").write_text(truth(example, tool), "utf-8", newline="\n")
 
 
 if __name__ == "__main__":

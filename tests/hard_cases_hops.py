@@ -152,7 +152,7 @@ def sll_forwarding() -> Case:
     return Case(record(world, path), [("any", 113)])
 
 
-def lso(seed: int, *, six: bool, lsov2: bool = False) -> Case:
+def lso(seed: int, *, six: bool, lsov2: bool = False, loss: float = 0.6) -> Case:
     world, me, peers = office(seed, stamps=True)
     mss = MSS - 12 - 20 * six  # the timestamps take 12 bytes
     for number in range(10):
@@ -160,7 +160,7 @@ def lso(seed: int, *, six: bool, lsov2: bool = False) -> Case:
         size = {me: mss * world.rng.randrange(2, 30)}
         world.ping(me, peer, number * 200_000, six=six)
         at = world.talk(me, peer, number * 200_000 + 40_000, six=six)
-        world.talk(peer, me, at + 1_000, six=six, loss=0.6, largest=size, rounds=5)
+        world.talk(peer, me, at + 1_000, six=six, loss=loss, largest=size, rounds=5)
     names = [("vmNIC", ETHERNET), ("tNIC", ETHERNET), ("pNIC", ETHERNET)]
     down = [Stop(n, (2, 15), lambda p: large(p, mss, lsov2=lsov2), name=names[n][0]) for n in (0, 1)]
     out = [*down, Stop(2, (2, 25), lambda p: cut(p, mss if p.dst == peers[0].mac else mss + 12), name="pNIC")]

@@ -14,7 +14,8 @@ class Home:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self.environment = {"HOME": str(path), "PATH": os.environ["PATH"]}
+        kept = {name: value for name, value in os.environ.items() if name == "PATH" or name.startswith("COVERAGE_")}
+        self.environment = kept | {"HOME": str(path)}
 
     def run(self, *arguments: object, rc: int = 0, **options: object) -> tuple[str, str]:
         done = run(*arguments, environment=self.environment, **options)

@@ -22,7 +22,10 @@ from pywnv.rows import rows
 
 MIX = CAPTURES / "mix.pcapng.gz"
 BROKEN = ng.section() + ng.interface("a") + ng.packet(0, 0, b"frame") + ng.raw_block(6, bytes(20), length=13)
-LIMIT = "import resource; resource.setrlimit(resource.RLIMIT_FSIZE, (4096, 4096))"
+LIMIT = (
+    "import resource; resource.setrlimit(resource.RLIMIT_FSIZE, (4096, 4096));"
+    "os.environ.pop('COVERAGE_PROCESS_CONFIG', None)"  # `make coverage` writes more
+)
 
 
 def tree(folder: Path) -> dict[str, bytes]:
