@@ -34,19 +34,25 @@ BEFORE_EACH_FRAME = """
 local new = modules.engine.new
 modules.engine.new = function(...)
   local engine = new(...)
-  local frame, first = engine.frame, nil
-  engine.frame = function(number, time, place, buf, at, stop, length, ...)
+  local read, decide, first = engine.read, engine.frame, nil
+  engine.read = function(frame)
     %s
-    return frame(number, time, place, buf, at, stop, length, ...)
+    read(frame)
+  end
+  engine.frame = function(frame)
+    %s
+    return decide(frame)
   end
   return engine
 end
 """
 MERGES_EQUAL = BEFORE_EACH_FRAME % (
-    "first = first or { buf, at, stop, length }; buf, at, stop, length = first[1], first[2], first[3], first[4]"
+    "first = first or { frame.buf, frame.stop, frame.length }"
+    " frame.buf, frame.stop, frame.length = first[1], first[2], first[3]",
+    "",
 )
-MARKS_NOTHING = BEFORE_EACH_FRAME % "time = nil"
-RAISES = BEFORE_EACH_FRAME % "error('no')"
+MARKS_NOTHING = BEFORE_EACH_FRAME % ("", "frame.time = nil")
+RAISES = BEFORE_EACH_FRAME % ("", "error('no')")
 MERGES_NEAR = """
 local describe = modules.engine.describe
 modules.engine.describe = function(into, node, packet, ...)
