@@ -40,7 +40,9 @@ def ip(number: int, transport: bytes, protocol: int = UDP) -> bytes:
     """An Ethernet frame around IPv4, whose MACs, addresses and IP ID are those of a number."""
     low, ident = struct.pack(">I", number)[1:], number % 65535 + 1
     head = struct.pack(">BBHHHBBH", 0x45, 0, 20 + len(transport), ident, 0, 64, protocol, 0)
-    return b"\x00\x15\x5d" + low + b"\x00\x15\x5e" + low + b"\x08\x00" + head + b"\x0a" + low + b"\x0b" + low + transport
+    return (
+        b"\x00\x15\x5d" + low + b"\x00\x15\x5e" + low + b"\x08\x00" + head + b"\x0a" + low + b"\x0b" + low + transport
+    )
 
 
 def udp(number: int, size: int = 8) -> bytes:
@@ -173,7 +175,9 @@ def different_ids() -> Iterator[bytes]:
 
 def different_events() -> Iterator[bytes]:
     """Each an event of the vmSwitch, with other names and another reason."""
-    text = "NBL destined to Nic n{0} (Friendly Name: f{0}) was dropped in switch s{0} (Friendly Name: t{0}), Reason r{0}"
+    text = (
+        "NBL destined to Nic n{0} (Friendly Name: f{0}) was dropped in switch s{0} (Friendly Name: t{0}), Reason r{0}"
+    )
     entry = "__REALTIME_TIMESTAMP={1}\n_COMM=Microsoft-Windows-Hyper-V-VmSwitch\nMESSAGE=" + text + "\n"
     entries = (ng.journal(entry.format(n, START // 1000 + n).encode()) for n in range(300_000))
     return chain([interfaces(1)], entries)

@@ -118,6 +118,32 @@ def test_many_different_paths(runtime: str) -> None:
             assert said.path.count(" > ") == said.appearance - 1
 
 
+TEACHERS = """
+local count, head, tail = ...
+local running, char, floor = driver.new_engine(), string.char, math.floor
+local hops, used = {}, 0
+for hop = 0, 9999 do
+  hops[hop] = driver.hop("ethernet", hop, "hop " .. hop)
+end
+for number = 1, count do
+  local ident = char(floor(number / 256) % 256, number % 256)
+  local sender = char(number % 31, number % 61)
+  local frame = char(2, 0, 0, 0) .. sender .. char(2, 0, 0, 1) .. sender .. head .. ident .. tail
+  running.frame(number, number * 1e-3, hops[number % 10000], frame, 1, #frame, #frame)
+  if number % 50000 == 0 then
+    collectgarbage()
+    used = math.max(used, (collectgarbage("count")))
+  end
+end
+return used / 1024
+"""
+
+
+def test_memory_of_what_many_senders_teach_of_many_hops() -> None:
+    frame = ethernet(ipv4(udp()))
+    assert counted("luajit21", TEACHERS, 300_000, frame[12:18], frame[20:]) < 60  # MB
+
+
 PATHS = """
 local packets, length, head, tail = ...
 local take, char, floor = driver.new(), string.char, math.floor

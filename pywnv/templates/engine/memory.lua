@@ -13,7 +13,8 @@ local M = { SLOTS = SLOTS }
 
 --- A memory for one capture.
 -- @param window longest time between two sightings of one packet, in seconds
--- @return table: slots, oldest, newest, latest, disorder; slot_of, find, prune, next_generation, make_room, add, undo, shorten
+-- @return table: slots, oldest, newest, latest, disorder; slot_of, find, prune, next_generation, make_room, add, undo,
+--   shorten
 function M.new(window)
   -- Packet `id` (1, 2, ...) lives in slot id % SLOTS + 1 of each of these arrays:
   local first_frame, first_time, last_frame, last_time = {}, {}, {}, {} -- its first and its last sighting
