@@ -1478,7 +1478,8 @@ function M.registry(topology)
       return char(tonumber(pair, 16))
     end)] = topology.entries[at]
   end
-  local registry = { topology = topology, owners = owners, taken = {}, noted_places = {}, noted_count = 0, made = {} }
+  local registry = { topology = topology, owners = owners, noted_places = {}, noted_count = 0, made = {} }
+  registry.taken, registry.taken_count = {}, 0
   return setmetatable(registry, Registry)
 end
 
@@ -1516,6 +1517,8 @@ function Registry:entry(index, key)
   return at and self.topology.entries[at]
 end
 
+local MOST_TAKEN = 65536 -- names, of all sections; only a capture made to defeat us has more
+
 local function settle(self, place, entry, number_of)
   if entry then
     place.title, place.role = clean(entry.name), entry.role or place.role
@@ -1527,6 +1530,12 @@ local function settle(self, place, entry, number_of)
     -- A capture with several sections may number the same interface again.
     if self.taken[name] and self.taken[name] ~= number_of then
       name = format("%s (%s)", name, number_of)
+    end
+    if not self.taken[name] then
+      if self.taken_count >= MOST_TAKEN then
+        self.taken, self.taken_count = {}, 0
+      end
+      self.taken_count = self.taken_count + 1
     end
     set(self, self.taken, name, number_of)
     place.name = name
@@ -2672,24 +2681,54 @@ local SEPARATOR = " > "
 local MOST_HOPS = 64 -- of one packet; only a capture made to defeat us shows more
 local MOST_NODES = 4096 -- then the tree starts anew, and the old one goes with its packets
 local FORGETS = 0.999 -- a peak halves in 700 packets
+local NODE_BYTES, COUNT_BYTES = 300, 40 -- what a node holds, and its counts for each hop behind it, about
+local MOST_TEXT = 4 * 1024 * 1024 -- bytes of texts, and of the nodes they are of, kept at a time
 
 local M = {}
+
+-- node -> its text, false where it has none: made when it is asked for, as each of many nodes may have kilobytes.
+local texts, text_bytes = {}, 0
 
 local Path = {}
 Path.__index = Path
 
+--- The paths of one capture.
+-- @return table: step; made: about how many bytes the nodes take that were made since the caller has set it to 0
 function M.new()
-  return setmetatable({ roots = {}, nodes = 0 }, Path)
+  texts, text_bytes = {}, 0
+  return setmetatable({ roots = {}, nodes = 0, made = 0 }, Path)
+end
+
+local function size_of(node)
+  return NODE_BYTES + COUNT_BYTES * node.depth
 end
 
 -- A hop that records a packet several times stands in the path once.
-local function text_of(parent, hop)
-  if not parent then
-    return hop.name
-  elseif parent.hop == hop then
-    return parent.text
+local function join_names(node)
+  local names, first, after = {}, MOST_HOPS + 1, nil
+  while node do
+    if not node.hop.name then
+      return nil
+    elseif node.hop ~= after then
+      first, after = first - 1, node.hop
+      names[first] = after.name
+    end
+    node = node.parent
   end
-  return parent.text and hop.name and parent.text .. SEPARATOR .. hop.name
+  return table.concat(names, SEPARATOR, first, MOST_HOPS)
+end
+
+--- The names of a path's hops, as one text; nil where a hop has no name.
+function M.text(node)
+  local text = texts[node]
+  if text == nil then
+    if text_bytes > MOST_TEXT then
+      texts, text_bytes = {}, 0
+    end
+    text = join_names(node) or false
+    texts[node], text_bytes = text, text_bytes + size_of(node) + #(text or "")
+  end
+  return text or nil
 end
 
 local function counts_of(parent, hop)
@@ -2704,9 +2743,9 @@ local function counts_of(parent, hop)
 end
 
 --- The node behind `parent` (nil: the start) for a sighting at `hop`; nil where the path is too long.
--- A node has: hop, parent, depth (1 for the first sighting), counts (how many sightings, by hop), text (nil where a
--- hop has no name), and peak, the longest that packets took lately to get here from the parent, in seconds (nil: not
--- known yet).
+-- A node has: hop, parent, depth (1 for the first sighting), counts (how many sightings, by hop), next (the
+-- nodes behind it, by hop), and peak, the longest that packets took lately to get here from the parent, in seconds
+-- (nil: not known yet).
 function Path:step(parent, hop)
   local branches = parent and parent.next or self.roots
   local node = branches[hop]
@@ -2725,11 +2764,10 @@ function Path:step(parent, hop)
     parent = parent,
     depth = parent and parent.depth + 1 or 1,
     counts = counts_of(parent, hop),
-    text = text_of(parent, hop),
     next = {},
   }
   branches[hop] = node
-  self.nodes = self.nodes + 1
+  self.nodes, self.made = self.nodes + 1, self.made + size_of(node)
   return node
 end
 
@@ -2964,7 +3002,8 @@ local M = { SLOTS = SLOTS }
 
 --- A memory for one capture.
 -- @param window longest time between two sightings of one packet, in seconds
--- @return table: slots, oldest, newest, latest, disorder; slot_of, find, add, forget, undo, shorten
+-- @return table: slots, oldest, newest, latest, disorder; slot_of, find, prune, next_generation, make_room, add, undo,
+--   shorten
 function M.new(window)
   -- Packet `id` (1, 2, ...) lives in slot id % SLOTS + 1 of each of these arrays:
   local first_frame, first_time, last_frame, last_time = {}, {}, {}, {} -- its first and its last sighting
@@ -3038,7 +3077,8 @@ function M.new(window)
     end
   end
 
-  local function next_generation()
+  --- Starts a generation; forgets the one before the last.
+  function memory.next_generation()
     for id = memory.oldest, young_from - 1 do
       local slot = id % SLOTS + 1
       keys[slot], contents[slot], headers[slot], nodes[slot] = nil, nil, nil, nil
@@ -3065,7 +3105,7 @@ function M.new(window)
       memory.disorder = memory.latest - time
     end
     if is_full(size) then
-      next_generation()
+      memory.next_generation()
       return true
     end
     return false
@@ -3143,6 +3183,7 @@ local byte, sub = string.byte, string.sub
 local max = math.max
 
 local MOST_CLASSES = 4096 -- of senders and receivers; then learning starts anew
+local MOST_KNOWN = 65536 -- so much is learned of senders at hops; then likewise
 local LONGEST_NAME = 22 -- bytes of a link header: addresses, two VLAN tags, EtherType
 local MOST_IDENTS = 256 -- IP IDs remembered of a sender; far fewer than there are, so that few meet by chance
 local ENOUGH = 64 -- packets that have taught; from then on one in SAMPLE does
@@ -3160,16 +3201,6 @@ local LEARNS = 1 / 16 -- how much one gap tells of the usual one
 
 local M = {}
 
--- What is known of a hop, for some senders: hits[n] packets were seen an n-th time there, misses[n] were not.
-local function at(holder, hop)
-  local known = holder.at[hop]
-  if not known then
-    known = { hits = {}, misses = {}, gap = 0 }
-    holder.at[hop] = known
-  end
-  return known
-end
-
 local function count(tally, other, which, weight)
   local now = (tally[which] or 0) + weight
   tally[which] = now
@@ -3182,7 +3213,18 @@ end
 function M.new()
   local classes, senders, number = {}, {}, 0
   local hops = {} -- what all senders have in common
+  local known_number = 0
   local tally = {}
+
+  -- What is known of a hop, for some senders: hits[n] packets were seen an n-th time there, misses[n] were not.
+  local function at(holder, hop)
+    local known = holder.at[hop]
+    if not known then
+      known = { hits = {}, misses = {}, gap = 0 }
+      holder.at[hop], known_number = known, known_number + 1
+    end
+    return known
+  end
 
   local function everybody(hop)
     local known = hops[hop] or { at = {} }
@@ -3203,6 +3245,9 @@ function M.new()
       name = sub(key, 10, 17) -- no MACs: the IP addresses, or a part of them
     elseif form or #header > LONGEST_NAME then
       name = sub(header, 1, LONGEST_NAME)
+    end
+    if known_number > MOST_KNOWN then
+      classes, senders, number, hops, known_number = {}, {}, 0, {}, 0
     end
     local class = classes[name]
     if class then
@@ -4361,6 +4406,7 @@ local MOST_SIGHTINGS = 32 -- at one hop that are counted
 
 local MOST_DISTANCE, SLOTS = match_of.MOST_DISTANCE, memory_of.SLOTS
 local TCP = 6
+local MOST_OF_PATHS = 8 * 1024 * 1024 -- bytes of paths that are new in a generation
 local VERDICT, EVIDENCE, REWRITTEN = codes.verdict, codes.evidence, codes.rewritten
 
 local M = {}
@@ -4480,11 +4526,16 @@ function M.new(window)
     next_settles = before
   end
 
+  local function forget()
+    paths.made = 0
+    ids.forget()
+    segments.forget()
+    translations.forget()
+  end
+
   local function make_room(frame)
     if memory.make_room(frame.time, #frame.content + #frame.key + #frame.header) then
-      ids.forget()
-      segments.forget()
-      translations.forget()
+      forget()
     end
   end
 
@@ -4573,6 +4624,10 @@ function M.new(window)
       again.note_coarse_clock()
     end
     clock_time, clock_key = time, key
+    if paths.made > MOST_OF_PATHS then -- only a capture made to defeat us has so many
+      memory.next_generation()
+      forget()
+    end
     local entry = find(key)
     local slot, evidence, lesson, alone, is_equal
     if tag then
@@ -4698,10 +4753,11 @@ modules.engine = (function(...)
 --
 -- It makes no Wireshark call. Its bodies are the plugin inside Wireshark and tshark, and `batch` under lupa.
 
-local codes, key, hop, packets, note, record, facts, direction, topology = ...
+local codes, key, hop, path, packets, note, record, facts, direction, topology = ...
 
 local readers = record.readers
 local abs, floor, next, sub = math.abs, math.floor, next, string.sub
+local text_of = path.text
 
 local WINDOW = 0.05 -- seconds
 local NANO = 1e9
@@ -4942,7 +4998,7 @@ function M.describe(into, node, packet, previous, verdict, evidence, rewritten, 
   into.verdict = verdict
   into.evidence = previous and evidence
   into.rewritten, into.segment_of = rewritten_text[rewritten], segment_of
-  into.hop, into.hop_role, into.path = node.hop.name, node.hop.name and node.hop.role, node.text
+  into.hop, into.hop_role, into.path = node.hop.name, node.hop.name and node.hop.role, text_of(node)
   into.hop_delta = delta and floor(delta * NANO + 0.5) / NANO
   into.hop_elapsed = elapsed and floor(elapsed * NANO + 0.5) / NANO
   known = known or node.hop.facts or facts.NONE
@@ -4967,7 +5023,7 @@ function M.describe_event(into, said, near_packet)
 end
 
 return M
-end)(modules.codes, modules.key, modules.hop, modules.packets, modules.note, modules.record, modules.facts, modules.direction, modules.topology)
+end)(modules.codes, modules.key, modules.hop, modules.path, modules.packets, modules.note, modules.record, modules.facts, modules.direction, modules.topology)
 
 
 return modules.engine, modules.drops

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 # From a Lua runtime and the engine's modules, something to be used as the engine.
 Watch = Callable[[Any, Any], Any]
 
+MOST_INTERFACES = 65536  # in a section; only a capture made to defeat us has more
+
 # LuaJIT where lupa has it; the engine runs the same on the others, slower.
 RUNTIMES = ("luajit21", "luajit20", "lua54", "lua52")
 
@@ -65,6 +67,7 @@ class _Walker:
         self._batch = self._lua.execute(batch, engine, bytes_lua, self._sink, self._block)
         self._batch[b"start"](window)
         self._order = "<"
+        self._interfaces = 0  # in this section
 
     def _add_interface(self, interface: pcapng.Interface, *, numbered: bool) -> None:
         kind = KIND_OF_LINKTYPE.get(interface.linktype, UNKNOWN)
@@ -83,12 +86,16 @@ class _Walker:
     def _block(self, kind: int, body: bytes) -> tuple[object, ...]:
         """Takes a block that is no packet: (is it a frame in Wireshark?, its seconds, its nanoseconds)."""
         if kind == pcapng.SECTION_HEADER:
+            self._interfaces = 0
             self._order = ">" if body.startswith(pcapng.BIG_ENDIAN_MAGIC) else "<"
         elif kind == pcapng.INTERFACE:
+            if self._interfaces >= MOST_INTERFACES:
+                return None, b"more than %d interfaces in one section" % MOST_INTERFACES
             try:
                 self._add_interface(pcapng.read_interface(body, self._order), numbered=True)
             except CaptureError as error:
                 return None, str(error).encode()
+            self._interfaces += 1
         elif kind == pcapng.JOURNAL:
             return True, *(pcapng.journal_time(body) or ())
         elif kind in pcapng.CUSTOM:

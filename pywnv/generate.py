@@ -67,7 +67,7 @@ ENGINE = (
     ("cut", ("proof",)),
     ("nat", ("changes", "proof")),
     ("packets", ("codes", "path", "changes", "proof", "memory", "tally", "again", "match", "ids", "tcp", "cut", "nat")),
-    ("engine", ("codes", "key", "hop", "packets", "note", "record", "facts", "direction", "topology")),
+    ("engine", ("codes", "key", "hop", "path", "packets", "note", "record", "facts", "direction", "topology")),
 )
 
 # What the plugin's windows show.

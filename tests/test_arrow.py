@@ -132,6 +132,15 @@ def test_without_pyarrow(monkeypatch: pytest.MonkeyPatch) -> None:
     assert next(pywnv.annotate(MIX)).packet == 1
 
 
+def test_the_summary_tells_so_many_hops_apart(tmp_path: Path) -> None:
+    path, count = tmp_path / "many.pcapng", 1500
+    packets = [ng.packet(n, n, ng.ethernet(ng.udp(identification=n + 1))) for n in range(count)]
+    path.write_bytes(ng.section() + b"".join([ng.interface(f"hop {n}") for n in range(count)] + packets))
+    *lines, last = b"".join(rows(path, output_format=Format.SUMMARY)).decode().splitlines()
+    assert last.split() == ["(others)", "500", "500"]
+    assert len(lines) < 1010
+
+
 @pytest.mark.parametrize("path", [MIX, DROPS, CAPTURES / "lbfo-tcp-loss.pcapng.gz"], ids=lambda path: path.name)
 def test_the_summary_counts(path: Path) -> None:
     text = b"".join(rows(path, output_format=Format.SUMMARY)).decode()

@@ -92,6 +92,10 @@ BROKEN = {
         START + ng.block(ng.INTERFACE, bytes(4)),
         HERE + "an interface description that is too short",
     ),
+    "too many interfaces": (
+        SECTION + ng.interface() * 65_537,
+        f"broken at byte {28 + 65_536 * 20}, after frame 0: more than 65536 interfaces in one section",
+    ),
     "times too fine": (
         START + ng.interface(resolution=20),
         HERE + "an interface whose timestamps count 1e+20 units a second",

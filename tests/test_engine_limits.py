@@ -118,6 +118,63 @@ def test_many_different_paths(runtime: str) -> None:
             assert said.path.count(" > ") == said.appearance - 1
 
 
+TEACHERS = """
+local count, head, tail = ...
+local running, char, floor = driver.new_engine(), string.char, math.floor
+local hops, used = {}, 0
+for hop = 0, 9999 do
+  hops[hop] = driver.hop("ethernet", hop, "hop " .. hop)
+end
+for number = 1, count do
+  local ident = char(floor(number / 256) % 256, number % 256)
+  local sender = char(number % 31, number % 61)
+  local frame = char(2, 0, 0, 0) .. sender .. char(2, 0, 0, 1) .. sender .. head .. ident .. tail
+  running.frame(number, number * 1e-3, hops[number % 10000], frame, 1, #frame, #frame)
+  if number % 50000 == 0 then
+    collectgarbage()
+    used = math.max(used, (collectgarbage("count")))
+  end
+end
+return used / 1024
+"""
+
+
+def test_memory_of_what_many_senders_teach_of_many_hops() -> None:
+    frame = ethernet(ipv4(udp()))
+    assert counted("luajit21", TEACHERS, 300_000, frame[12:18], frame[20:]) < 60  # MB
+
+
+PATHS = """
+local packets, length, head, tail = ...
+local take, char, floor = driver.new(), string.char, math.floor
+local hops, used = {}, 0
+for hop = 0, 4999 do
+  hops[hop] = driver.hop("ethernet", hop, ("x"):rep(110) .. hop)
+end
+for packet = 1, packets do
+  local frame = head .. char(floor(packet / 65536), floor(packet / 256) % 256, packet % 256) .. tail
+  for step = 0, length - 1 do
+    local place = hops[(packet * 37 + step) % 5000]
+    local said = { take((packet - 1) * length + step + 1, packet * 1e-6 + step * 1e-9, place, frame, #frame) }
+    assert(said[2] == step + 1 and said[8]:sub(-#place.name) == place.name)
+  end
+  if packet % 500 == 0 then
+    collectgarbage()
+    used = math.max(used, (collectgarbage("count")))
+  end
+end
+return used / 1024
+"""
+
+
+@pytest.mark.parametrize("runtime", RUNTIMES)
+def test_memory_of_paths_that_no_other_packet_goes(runtime: str) -> None:
+    """Within one window; each node of each path is another one, and the text of a path has kilobytes."""
+    frame = ethernet(ipv4(udp(b"abc" + DATA), payload_sum=0))
+    at = frame.index(b"abc")
+    assert counted(runtime, PATHS, 3000, 32, frame[:at], frame[at + 3 :]) < 80  # MB
+
+
 REPLACED = "\N{REPLACEMENT CHARACTER}"
 
 # What a capture calls an interface, and what is shown.

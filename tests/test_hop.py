@@ -11,7 +11,7 @@ import pytest
 from conftest import PROJECT
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from modules import HOSTILE, RUNTIMES, literal, module, plain
+from modules import HOSTILE, RUNTIMES, literal, lua, module, plain
 
 from pywnv import fields
 from pywnv.topology import Nic, Switch, Team, Topology, load
@@ -145,6 +145,21 @@ def test_any_bytes(name: bytes, description: str | None, runtime: str) -> None:
 
 
 # The registry.
+
+
+@pytest.mark.parametrize("runtime", RUNTIMES)
+def test_names_of_places_that_are_long_gone_take_no_memory(runtime: str) -> None:
+    """As of a capture with a section for each frame."""
+    body = b"""
+    local registry, count = ...
+    for number = 1, count do
+      registry:keep()
+      assert(registry:place("ethernet", 0, "interface of section " .. number, nil).name)
+    end
+    collectgarbage()
+    return collectgarbage("count") / 1024
+    """
+    assert lua(runtime).execute(body, registry(runtime), 200_000) < 15  # MB
 
 
 def registry(runtime: str, topology: Topology | None = None) -> Any:

@@ -63,6 +63,17 @@ def test_counting_needs_few_packets_at_a_time(monkeypatch: pytest.MonkeyPatch) -
     assert [(hop.packets, hop.times) for hop in tally.hops()] == [(1000, {1: 1000})] * 2
 
 
+def test_what_no_host_has_is_counted_together() -> None:
+    """Else inspect of 65,000 interfaces, or of as many reasons, takes a minute and a gigabyte to draw its tables."""
+    most = tallies.MOST_KINDS
+    tally = counted(*(row(n, n, f"hop {n}", drop=True, drop_reason=n) for n in range(1, 3 * most)))
+    hops, drops = tally.hops(), tally.drops()
+    assert len(hops) == len(drops) == most + 1
+    assert (hops[-1].name, hops[-1].role, hops[-1].frames) == (tallies.OTHERS, None, 2 * most - 1)
+    assert (drops[0].text, drops[0].place, drops[0].count) == (tallies.OTHERS, None, 2 * most - 1)
+    assert sum(hop.packets for hop in hops) == tally.packets
+
+
 def test_percentiles_are_exact_to_three_digits() -> None:
     delays = tallies._Delays()
     assert delays.percentile(0.5) is None

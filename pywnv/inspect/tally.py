@@ -8,6 +8,8 @@ from typing import Any
 
 # A packet is counted at its hops when so many others came after it; its sightings lie milliseconds apart.
 MOST_OPEN = 20_000
+MOST_KINDS = 1000  # of hops, and of drops, that are told apart; only a capture made to defeat us has more
+OTHERS = "(others)"  # what the rest is called
 DIGITS = 3  # of delays, in what percentiles are taken from
 JITTER = 1e-6  # seconds; what a double cannot hold of a time is no step back
 
@@ -144,13 +146,18 @@ class Tally:
         place = row["hop"]
         if row["event_nic"] and row["event_switch"]:
             place = f"{row['event_nic']} in switch {row['event_switch']}"
-        self._drops[(row["drop_reason"], row["drop_reason_text"], place, row["drop_advice"])] += 1
+        kind = (row["drop_reason"], row["drop_reason_text"], place, row["drop_advice"])
+        if kind not in self._drops and len(self._drops) >= MOST_KINDS:
+            kind = (None, OTHERS, None, None)
+        self._drops[kind] += 1
 
     def _add_sighting(self, row: dict[str, Any]) -> None:
-        name, packet = row["hop"], row["packet"]
+        name, role, packet = row["hop"], row["hop_role"], row["packet"]
+        if name not in self._hops and len(self._hops) >= MOST_KINDS:
+            name, role = OTHERS, None
         hop = self._hops.get(name)
         if hop is None:
-            hop = self._hops[name] = _HopTally(name, row["hop_role"])
+            hop = self._hops[name] = _HopTally(name, role)
         hop.frames += 1
         if row["hop_delta"] is not None:
             hop.delays.add(row["hop_delta"])

@@ -2,10 +2,11 @@
 --
 -- It makes no Wireshark call. Its bodies are the plugin inside Wireshark and tshark, and `batch` under lupa.
 
-local codes, key, hop, packets, note, record, facts, direction, topology = ...
+local codes, key, hop, path, packets, note, record, facts, direction, topology = ...
 
 local readers = record.readers
 local abs, floor, next, sub = math.abs, math.floor, next, string.sub
+local text_of = path.text
 
 local WINDOW = 0.05 -- seconds
 local NANO = 1e9
@@ -246,7 +247,7 @@ function M.describe(into, node, packet, previous, verdict, evidence, rewritten, 
   into.verdict = verdict
   into.evidence = previous and evidence
   into.rewritten, into.segment_of = rewritten_text[rewritten], segment_of
-  into.hop, into.hop_role, into.path = node.hop.name, node.hop.name and node.hop.role, node.text
+  into.hop, into.hop_role, into.path = node.hop.name, node.hop.name and node.hop.role, text_of(node)
   into.hop_delta = delta and floor(delta * NANO + 0.5) / NANO
   into.hop_elapsed = elapsed and floor(elapsed * NANO + 0.5) / NANO
   known = known or node.hop.facts or facts.NONE

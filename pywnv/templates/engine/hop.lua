@@ -235,7 +235,8 @@ function M.registry(topology)
       return char(tonumber(pair, 16))
     end)] = topology.entries[at]
   end
-  local registry = { topology = topology, owners = owners, taken = {}, noted_places = {}, noted_count = 0, made = {} }
+  local registry = { topology = topology, owners = owners, noted_places = {}, noted_count = 0, made = {} }
+  registry.taken, registry.taken_count = {}, 0
   return setmetatable(registry, Registry)
 end
 
@@ -273,6 +274,8 @@ function Registry:entry(index, key)
   return at and self.topology.entries[at]
 end
 
+local MOST_TAKEN = 65536 -- names, of all sections; only a capture made to defeat us has more
+
 local function settle(self, place, entry, number_of)
   if entry then
     place.title, place.role = clean(entry.name), entry.role or place.role
@@ -284,6 +287,12 @@ local function settle(self, place, entry, number_of)
     -- A capture with several sections may number the same interface again.
     if self.taken[name] and self.taken[name] ~= number_of then
       name = format("%s (%s)", name, number_of)
+    end
+    if not self.taken[name] then
+      if self.taken_count >= MOST_TAKEN then
+        self.taken, self.taken_count = {}, 0
+      end
+      self.taken_count = self.taken_count + 1
     end
     set(self, self.taken, name, number_of)
     place.name = name

@@ -13,7 +13,8 @@ local M = { SLOTS = SLOTS }
 
 --- A memory for one capture.
 -- @param window longest time between two sightings of one packet, in seconds
--- @return table: slots, oldest, newest, latest, disorder; slot_of, find, add, forget, undo, shorten
+-- @return table: slots, oldest, newest, latest, disorder; slot_of, find, prune, next_generation, make_room, add, undo,
+--   shorten
 function M.new(window)
   -- Packet `id` (1, 2, ...) lives in slot id % SLOTS + 1 of each of these arrays:
   local first_frame, first_time, last_frame, last_time = {}, {}, {}, {} -- its first and its last sighting
@@ -87,7 +88,8 @@ function M.new(window)
     end
   end
 
-  local function next_generation()
+  --- Starts a generation; forgets the one before the last.
+  function memory.next_generation()
     for id = memory.oldest, young_from - 1 do
       local slot = id % SLOTS + 1
       keys[slot], contents[slot], headers[slot], nodes[slot] = nil, nil, nil, nil
@@ -114,7 +116,7 @@ function M.new(window)
       memory.disorder = memory.latest - time
     end
     if is_full(size) then
-      next_generation()
+      memory.next_generation()
       return true
     end
     return false

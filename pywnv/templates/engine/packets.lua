@@ -11,6 +11,7 @@ local MOST_SIGHTINGS = 32 -- at one hop that are counted
 
 local MOST_DISTANCE, SLOTS = match_of.MOST_DISTANCE, memory_of.SLOTS
 local TCP = 6
+local MOST_OF_PATHS = 8 * 1024 * 1024 -- bytes of paths that are new in a generation
 local VERDICT, EVIDENCE, REWRITTEN = codes.verdict, codes.evidence, codes.rewritten
 
 local M = {}
@@ -130,11 +131,16 @@ function M.new(window)
     next_settles = before
   end
 
+  local function forget()
+    paths.made = 0
+    ids.forget()
+    segments.forget()
+    translations.forget()
+  end
+
   local function make_room(frame)
     if memory.make_room(frame.time, #frame.content + #frame.key + #frame.header) then
-      ids.forget()
-      segments.forget()
-      translations.forget()
+      forget()
     end
   end
 
@@ -223,6 +229,10 @@ function M.new(window)
       again.note_coarse_clock()
     end
     clock_time, clock_key = time, key
+    if paths.made > MOST_OF_PATHS then -- only a capture made to defeat us has so many
+      memory.next_generation()
+      forget()
+    end
     local entry = find(key)
     local slot, evidence, lesson, alone, is_equal
     if tag then

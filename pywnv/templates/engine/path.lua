@@ -4,24 +4,54 @@ local SEPARATOR = " > "
 local MOST_HOPS = 64 -- of one packet; only a capture made to defeat us shows more
 local MOST_NODES = 4096 -- then the tree starts anew, and the old one goes with its packets
 local FORGETS = 0.999 -- a peak halves in 700 packets
+local NODE_BYTES, COUNT_BYTES = 300, 40 -- what a node holds, and its counts for each hop behind it, about
+local MOST_TEXT = 4 * 1024 * 1024 -- bytes of texts, and of the nodes they are of, kept at a time
 
 local M = {}
+
+-- node -> its text, false where it has none: made when it is asked for, as each of many nodes may have kilobytes.
+local texts, text_bytes = {}, 0
 
 local Path = {}
 Path.__index = Path
 
+--- The paths of one capture.
+-- @return table: step; made: about how many bytes the nodes take that were made since the caller has set it to 0
 function M.new()
-  return setmetatable({ roots = {}, nodes = 0 }, Path)
+  texts, text_bytes = {}, 0
+  return setmetatable({ roots = {}, nodes = 0, made = 0 }, Path)
+end
+
+local function size_of(node)
+  return NODE_BYTES + COUNT_BYTES * node.depth
 end
 
 -- A hop that records a packet several times stands in the path once.
-local function text_of(parent, hop)
-  if not parent then
-    return hop.name
-  elseif parent.hop == hop then
-    return parent.text
+local function join_names(node)
+  local names, first, after = {}, MOST_HOPS + 1, nil
+  while node do
+    if not node.hop.name then
+      return nil
+    elseif node.hop ~= after then
+      first, after = first - 1, node.hop
+      names[first] = after.name
+    end
+    node = node.parent
   end
-  return parent.text and hop.name and parent.text .. SEPARATOR .. hop.name
+  return table.concat(names, SEPARATOR, first, MOST_HOPS)
+end
+
+--- The names of a path's hops, as one text; nil where a hop has no name.
+function M.text(node)
+  local text = texts[node]
+  if text == nil then
+    if text_bytes > MOST_TEXT then
+      texts, text_bytes = {}, 0
+    end
+    text = join_names(node) or false
+    texts[node], text_bytes = text, text_bytes + size_of(node) + #(text or "")
+  end
+  return text or nil
 end
 
 local function counts_of(parent, hop)
@@ -36,9 +66,9 @@ local function counts_of(parent, hop)
 end
 
 --- The node behind `parent` (nil: the start) for a sighting at `hop`; nil where the path is too long.
--- A node has: hop, parent, depth (1 for the first sighting), counts (how many sightings, by hop), text (nil where a
--- hop has no name), and peak, the longest that packets took lately to get here from the parent, in seconds (nil: not
--- known yet).
+-- A node has: hop, parent, depth (1 for the first sighting), counts (how many sightings, by hop), next (the
+-- nodes behind it, by hop), and peak, the longest that packets took lately to get here from the parent, in seconds
+-- (nil: not known yet).
 function Path:step(parent, hop)
   local branches = parent and parent.next or self.roots
   local node = branches[hop]
@@ -57,11 +87,10 @@ function Path:step(parent, hop)
     parent = parent,
     depth = parent and parent.depth + 1 or 1,
     counts = counts_of(parent, hop),
-    text = text_of(parent, hop),
     next = {},
   }
   branches[hop] = node
-  self.nodes = self.nodes + 1
+  self.nodes, self.made = self.nodes + 1, self.made + size_of(node)
   return node
 end
 

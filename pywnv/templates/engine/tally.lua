@@ -8,6 +8,7 @@ local byte, sub = string.byte, string.sub
 local max = math.max
 
 local MOST_CLASSES = 4096 -- of senders and receivers; then learning starts anew
+local MOST_KNOWN = 65536 -- so much is learned of senders at hops; then likewise
 local LONGEST_NAME = 22 -- bytes of a link header: addresses, two VLAN tags, EtherType
 local MOST_IDENTS = 256 -- IP IDs remembered of a sender; far fewer than there are, so that few meet by chance
 local ENOUGH = 64 -- packets that have taught; from then on one in SAMPLE does
@@ -25,16 +26,6 @@ local LEARNS = 1 / 16 -- how much one gap tells of the usual one
 
 local M = {}
 
--- What is known of a hop, for some senders: hits[n] packets were seen an n-th time there, misses[n] were not.
-local function at(holder, hop)
-  local known = holder.at[hop]
-  if not known then
-    known = { hits = {}, misses = {}, gap = 0 }
-    holder.at[hop] = known
-  end
-  return known
-end
-
 local function count(tally, other, which, weight)
   local now = (tally[which] or 0) + weight
   tally[which] = now
@@ -47,7 +38,18 @@ end
 function M.new()
   local classes, senders, number = {}, {}, 0
   local hops = {} -- what all senders have in common
+  local known_number = 0
   local tally = {}
+
+  -- What is known of a hop, for some senders: hits[n] packets were seen an n-th time there, misses[n] were not.
+  local function at(holder, hop)
+    local known = holder.at[hop]
+    if not known then
+      known = { hits = {}, misses = {}, gap = 0 }
+      holder.at[hop], known_number = known, known_number + 1
+    end
+    return known
+  end
 
   local function everybody(hop)
     local known = hops[hop] or { at = {} }
@@ -68,6 +70,9 @@ function M.new()
       name = sub(key, 10, 17) -- no MACs: the IP addresses, or a part of them
     elseif form or #header > LONGEST_NAME then
       name = sub(header, 1, LONGEST_NAME)
+    end
+    if known_number > MOST_KNOWN then
+      classes, senders, number, hops, known_number = {}, {}, 0, {}, 0
     end
     local class = classes[name]
     if class then
