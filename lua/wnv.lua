@@ -69,7 +69,12 @@ local verdicts = {}
 local hops, hop_list = {}, {} -- by name; in the order in which they come
 local drops, drop_list = {}, {}
 
+local MOST_KINDS = 1000 -- of hops, and of drops, that are told apart
+
 local function counter(of, list, name)
+  if not of[name] and #list >= MOST_KINDS then -- only a capture made to defeat us has so many
+    name = "(others)"
+  end
   local found = of[name]
   if not found then
     found = { name = name, frames = 0, packets = 0, steps = 0, sum = 0, longest = 0 }

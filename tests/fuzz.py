@@ -89,6 +89,10 @@ def seeds() -> dict[str, list[bytes]]:
 def damaged(kind: str, inputs: list[bytes], chance: Random) -> bytes:
     """One of the inputs, with bytes flipped, put in, taken out, or pieces of another input between its own."""
     data = bytearray(chance.choice(inputs))
+    if kind == "pcapng" and chance.random() < 0.8:
+        for _ in range(chance.choice((1, 2, 4, 16))):
+            data = inside(bytes(data), chance)
+        return bytes(spliced(kind, bytes(data), chance.choice(inputs), chance) if chance.random() < 0.3 else data)
     for _ in range(chance.choice((1, 1, 2, 4, 16))):
         at, size = chance.randrange(len(data) + 1), min(chance.choice((1, 2, 4, 28, 200)), len(data))
         how = chance.randrange(7)
@@ -115,6 +119,16 @@ def spliced(kind: str, data: bytes, other: bytes, chance: Random) -> bytearray:
         return bytearray(b"".join(own))
     at, there = chance.randrange(len(data) + 1), chance.randrange(len(other) + 1)
     return bytearray(data[:at] + other[there : there + chance.randrange(400)] + data[at:])
+
+
+def inside(data: bytes, chance: Random) -> bytearray:
+    """A pcapng of which one block's body is damaged, and the block is whole: so the damage gets further in."""
+    own = list(pieces(data))
+    at = chance.randrange(len(own))
+    if len(own[at]) > 12:
+        body = damaged("", [own[at][8:-4]], chance)
+        own[at] = ng.block(int.from_bytes(own[at][:4], "little"), body)
+    return bytearray(b"".join(own))
 
 
 def pieces(data: bytes) -> Iterator[bytes]:
@@ -262,7 +276,9 @@ def main() -> None:
                 path = arguments.keep / f"{arguments.seed}-{found}.{kind}"
                 path.write_bytes(data)
                 print(f"{problem}: tests/fuzz.py --kind {kind} --replay {path} '{command}'", flush=True)
-    print(f"{sum(runs.values())} runs ({', '.join(f'{count} {kind}' for kind, count in runs.items())}), {found} findings")
+    print(
+        f"{sum(runs.values())} runs ({', '.join(f'{count} {kind}' for kind, count in runs.items())}), {found} findings"
+    )
     raise SystemExit(found > 0)
 
 
