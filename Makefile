@@ -5,7 +5,7 @@ SUITES := trixie sid
 NEXT := $(SUITES:%=test-next-%)
 WINDOW := wireshark xvfb=Xvfb openbox xdotool imagemagick=import
 
-.PHONY: help setup demo test test-next $(NEXT) coverage lint generate bench screenshots clean
+.PHONY: help setup demo test test-next $(NEXT) coverage lint generate bench hostile fuzz screenshots clean
 .DELETE_ON_ERROR:
 
 help: ## list the targets
@@ -41,6 +41,13 @@ generate: setup ## make lua/ and profiles/ from the tables
 bench: setup ## measure speed and memory
 	@scripts/need.sh tshark
 	$(VENV)/python benchmarks/run.py
+
+hostile: setup ## measure captures made to defeat us
+	$(VENV)/python benchmarks/hostile.py
+
+fuzz: setup ## damage inputs for some minutes and see what breaks
+	@scripts/need.sh tshark
+	$(VENV)/python tests/fuzz.py
 
 screenshots: setup ## take the pictures of the docs
 	@scripts/need.sh $(WINDOW)

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 # From a Lua runtime and the engine's modules, something to be used as the engine.
 Watch = Callable[[Any, Any], Any]
 
+MOST_LINKTYPE = 65535  # that fits an interface description block
 MOST_INTERFACES = 65536  # in a section; only a capture made to defeat us has more
 
 # LuaJIT where lupa has it; the engine runs the same on the others, slower.
@@ -135,6 +136,9 @@ class _Walker:
         if start := self._sink[b"start"]:
             start(capture.pcap and capture.pcap.units)
             if capture.pcap:
+                if capture.pcap.linktype > MOST_LINKTYPE:
+                    words = f"its link type is {capture.pcap.linktype}, and a pcapng names none above {MOST_LINKTYPE}"
+                    raise CaptureError(f"{capture.path}: {words}")
                 yield pcapng.beginning(capture.pcap)
         rest, frames = b"", 0
         for piece in capture.pieces(progress):

@@ -194,7 +194,7 @@ def problems(folder: Path, outcome: str | int, command: str, before: set[str]) -
     found = [] if outcome in (0, 1, 2) else [f"ended with {outcome}"]
     if "Traceback" in said or "Error:" in said.replace("\nError: ", ""):
         found.append("an error that is no sentence")
-    if outcome in (1, 2) and "generate" not in command and len(said.splitlines()) > 3:
+    if outcome in (1, 2) and "generate" not in command and len(said.splitlines()) > 4:
         found.append("many lines on stderr")
     if controls(said) or (controls(out.decode("utf-8", "backslashreplace")) and "--json" not in command):
         found.append("control characters on the terminal")

@@ -229,6 +229,18 @@ def test_the_frame_check_sequence_of_a_pcap_is_known(tmp_path: Path) -> None:
     assert (13, b"\x20") in [one[:2] for one in options("<", interface[16:-4])]
 
 
+@pytest.mark.parametrize("command", [("annotate", "--format", "pcapng"), ("dedup",)])
+def test_a_link_type_that_no_pcapng_can_name(tmp_path: Path, command: tuple[str, ...]) -> None:
+    capture = bytearray(ng.pcap([(1, 0, FRAME)]))
+    struct.pack_into("<I", capture, 20, 0x10001)
+    path = tmp_path / "odd.pcap"
+    path.write_bytes(capture)
+    done = run(*command, path, "-o", tmp_path / "out.pcapng")
+    words = f"pywnv: {path}: its link type is 65537, and a pcapng names none above 65535\n"
+    assert (done.returncode, done.stderr.decode()) == (2, words)
+    assert list(tmp_path.iterdir()) == [path]
+
+
 @pytest.mark.parametrize("size", [37, 1024])
 def test_pieces(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, size: int) -> None:
     whole = {name: annotated(tmp_path, capture) for name, capture in (ODD | PCAPS).items()}
