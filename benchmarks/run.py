@@ -31,7 +31,7 @@ ANNOTATE = "pywnv annotate"
 CONVERT = "pywnv convert"
 
 # Aims: CPU as a part of plain tshark's.
-ANNOTATE_AIM = 0.35
+ANNOTATE_AIM = 0.25
 PLUGIN_AIMS = {"4.0": 1.6, "4.6": 2.1}  # by version of tshark
 
 
