@@ -190,9 +190,14 @@ class Window:
     def keys(self, *names: str) -> None:
         self.ask("xdotool", "key", "--delay", "60", *names)
 
+    def _takes_focus(self) -> bool:
+        """When a window ends, the window manager may give the focus to none."""
+        self.ask("xdotool", "windowactivate", self.id)
+        return self.ask("xdotool", "getactivewindow").decode().strip() == self.id
+
     def choose(self, title: str) -> None:
         """Chooses from Tools > WNV, which stands last."""
-        wait_for("focus of the window", lambda: self.ask("xdotool", "getactivewindow").decode().strip() == self.id)
+        wait_for("focus of the window", self._takes_focus)
         self.keys("alt+t", "Up", "Right", *["Down"] * MENU.index(title), "Return")
 
     def filter(self, text: str) -> None:
