@@ -8,9 +8,11 @@ import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from io import BufferedReader
+from itertools import repeat
 from pathlib import Path
 from typing import Protocol
 
+from pywnv.background import in_background
 from pywnv.capture import pcapng
 from pywnv.capture.pcapng import PcapHeader
 from pywnv.errors import CaptureError, UnknownFormatError
@@ -97,12 +99,15 @@ class Capture:
         """
         seekable = self._raw.seekable()
         read = self._read if seekable else self._read_some
-        piece = self._head + read(self.piece)
+        pieces: Iterator[bytes] = (read(self.piece) for _ in repeat(None))
+        if seekable and self._file is not self._raw:  # the next piece is unpacked while this one is understood
+            pieces = in_background(lambda _: read(self.piece), repeat(None))
+        piece = self._head + next(pieces)
         while piece:
             yield piece
             if seekable:
                 progress(self._raw.tell())
-            piece = read(self.piece)
+            piece = next(pieces)
 
 
 @contextmanager
