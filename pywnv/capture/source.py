@@ -98,16 +98,22 @@ class Capture:
             progress: is told how many bytes have been read from disk so far.
         """
         seekable = self._raw.seekable()
-        read = self._read if seekable else self._read_some
-        pieces: Iterator[bytes] = (read(self.piece) for _ in repeat(None))
-        if seekable and self._file is not self._raw:  # the next piece is unpacked while this one is understood
-            pieces = in_background(lambda _: read(self.piece), repeat(None))
-        piece = self._head + next(pieces)
+
+        def read(_: None) -> tuple[bytes, int]:
+            if seekable:
+                return self._read(self.piece), self._raw.tell()
+            return self._read_some(self.piece), 0
+
+        is_packed = seekable and self._file is not self._raw
+        # The next piece is unpacked while this one is understood.
+        pieces = in_background(read, repeat(None)) if is_packed else map(read, repeat(None))
+        piece, position = next(pieces)
+        piece = self._head + piece
         while piece:
             yield piece
             if seekable:
-                progress(self._raw.tell())
-            piece = next(pieces)
+                progress(position)
+            piece, position = next(pieces)
 
 
 @contextmanager
