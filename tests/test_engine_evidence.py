@@ -190,6 +190,13 @@ def test_two_frames_at_one_hop(runtime: str, first: bytes, second: bytes, expect
 
 
 @pytest.mark.parametrize("runtime", RUNTIMES)
+@pytest.mark.parametrize(("gap", "expected"), [(20e-3, "1 duplicate rewritten mac,ttl"), (60e-3, "2 original")])
+def test_a_router_may_take_as_long_as_the_window(runtime: str, gap: float, expected: str) -> None:
+    rows: list[Row] = [("A", 1.0, framed(ipv4(udp()))), ("A", 1 + gap, ROUTED)]
+    assert last(runtime, rows, 2)[1] == expected
+
+
+@pytest.mark.parametrize("runtime", RUNTIMES)
 def test_linux_cooked_in_and_out(runtime: str) -> None:
     """A forwarding host, captured on `any`."""
     out = put(sll(put(RST, 8, b"\x3f")), 0, b"\0\4")

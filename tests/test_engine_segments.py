@@ -79,6 +79,16 @@ def test_receive_coalescing(runtime: str, whole: bytes, ident: int | None, heade
 
 
 @pytest.mark.parametrize("runtime", RUNTIMES)
+@pytest.mark.parametrize(("whole", "ident", "header"), [LSO["IPv4"], LSO["IPv6"]], ids=["IPv4", "IPv6"])
+def test_what_a_hop_has_seen_in_parts_is_sent_again_as_one(
+    runtime: str, whole: bytes, ident: int | None, header: int
+) -> None:
+    parts = [framed(part) for part in segments(whole, 4000, 1448, ident=ident, header=header)]
+    rows: list[Row] = [("A", 1 + at * US, part) for at, part in enumerate(parts)]
+    assert said_of(runtime, [*rows, ("A", 1.02, framed(whole))])[3] == (4, "retransmission", None)
+
+
+@pytest.mark.parametrize("runtime", RUNTIMES)
 @pytest.mark.parametrize(
     ("last", "ident", "is_segment"),
     [(last, ident, ident == 52) for last in (1104, 724) for ident in (49, 50, 52, 53)] + [(1104, 54, False)],
