@@ -29,6 +29,7 @@ OUT = ROOT / "benchmarks/out"
 PLUGIN = ROOT / "lua/wnv.lua"
 ANNOTATE = "pywnv annotate"
 CONVERT = "pywnv convert"
+OTHER_FORMATS = ("pcapng", "parquet")
 
 # Aims: CPU as a part of plain tshark's.
 ANNOTATE_AIM = 0.25
@@ -79,10 +80,13 @@ def plugin_jobs(version: str, tshark: str, capture: Capture, env: dict[str, str]
     ]
 
 
+def annotate_command(capture: Capture, output_format: str) -> list[str]:
+    command = [str(Path(sys.executable).with_name("pywnv")), "annotate", str(capture.path), "--format", output_format]
+    return [*command, "--engine", "lupa", "-o", str(OUT / f"annotate.{output_format}"), "--force"]
+
+
 def annotate_job(capture: Capture, versions: list[str]) -> Job:
-    command = [str(Path(sys.executable).with_name("pywnv")), "annotate", str(capture.path), "--format", "csv"]
-    command += ["--engine", "lupa", "-o", str(OUT / "annotate.csv"), "--force"]
-    return Job(ANNOTATE, capture, command, versions, dict.fromkeys(versions, ANNOTATE_AIM))
+    return Job(ANNOTATE, capture, annotate_command(capture, "csv"), versions, dict.fromkeys(versions, ANNOTATE_AIM))
 
 
 def is_convert(job: Job) -> bool:
@@ -108,6 +112,8 @@ def all_jobs(frames: int, tshark_frames: int, env: dict[str, str]) -> tuple[Jobs
             command = ["editcap", *options.split(), str(capture.path), os.devnull]
             jobs.append(Job(f"editcap {options}", capture, command))
         jobs.append(annotate_job(capture, list(found)))
+        if capture == large:
+            jobs += [Job(f"{ANNOTATE}, {kind}", capture, annotate_command(capture, kind)) for kind in OTHER_FORMATS]
     jobs.append(convert_job(tshark_frames))
     # No frames at all: what starting costs.
     sizes = [annotate_job(inputs.capture(OUT, size), []) for size in (0, frames // 100, frames // 10)]
@@ -151,7 +157,7 @@ def main() -> None:
     for job in track(every * arguments.runs, "Measuring", console=Console(stderr=True), refresh_per_second=1):
         job.run(env)
     changed, after = code() != measured, os.getloadavg()
-    for made in ("annotate.csv", "convert.pcapng"):
+    for made in ("convert.pcapng", *(f"annotate.{kind}" for kind in ("csv", *OTHER_FORMATS))):
         (OUT / made).unlink(missing_ok=True)
 
     facts = {
