@@ -1,0 +1,182 @@
+"""Rules of TCP in the engine that no other test held: what was sent before, and what was cut from what."""
+
+from __future__ import annotations
+
+import struct
+
+import pytest
+from engine import (
+    A4,
+    A6,
+    B4,
+    B6,
+    MAC_A,
+    MAC_B,
+    RUNTIMES,
+    TCP,
+    Engine,
+    Row,
+    ipv4,
+    ipv6,
+    play,
+    put,
+    tcp,
+)
+from test_engine_evidence import US, framed
+from test_engine_rules import packets
+from test_engine_segments import LARGE, segments
+
+runtimes = pytest.mark.parametrize("runtime", RUNTIMES)
+
+
+def segment(number: int, ident: int) -> bytes:
+    return framed(ipv4(tcp(bytes([number]) * 100, seq=1000 + 100 * number), TCP, ident=ident))
+
+
+@runtimes
+def test_segments_that_were_overtaken_were_not_sent_before(runtime: str) -> None:
+    order = [0, 2, 4, 6, 1, 5, 3]
+    rows: list[Row] = [("A", 1 + at * 50 * US, segment(number, 10 + at)) for at, number in enumerate(order)]
+    assert {said.verdict for said in play(runtime, rows)} == {"original"}
+    rows += [("A", 1.001 + at * 50 * US, segment(number, 20 + at)) for at, number in enumerate(order)]
+    assert {said.verdict for said in play(runtime, rows)[len(order) :]} == {"retransmission"}
+
+
+def dialogue(version: int, number: int, *, back: bool = False, flags: int = 0x18, size: int = 100) -> bytes:
+    """A segment of two that talk: the n-th of their data, or an answer that asks for that."""
+    payload = put(tcp(bytes([number % 256]) * size, seq=2000 if back else 1000 + 100 * number), 13, bytes([flags]))
+    if not back:
+        return framed(ipv4(payload, TCP, ident=0) if version == 4 else ipv6(payload, TCP))
+    payload = put(payload[2:4] + payload[:2] + payload[4:], 8, struct.pack(">I", 1000 + 100 * number))
+    packet = ipv4(payload, TCP, ident=0, src=B4, dst=A4) if version == 4 else ipv6(payload, TCP)
+    return framed(packet if version == 4 else packet[:8] + B6 + A6 + packet[40:], src=MAC_B, dst=MAC_A)
+
+
+def verdicts(runtime: str, rows: list[Row]) -> list[str]:
+    return [said.verdict for said in play(runtime, rows)]
+
+
+@runtimes
+@pytest.mark.parametrize("version", [4, 6])
+@pytest.mark.parametrize(
+    ("acks", "after", "verdict"),
+    [(1, 1e-3, "original"), (2, 1e-3, "original"), (3, 1e-3, "retransmission"), (3, 25e-3, "retransmission")],
+)
+def test_what_was_asked_for_again_and_again_was_lost(
+    runtime: str, version: int, acks: int, after: float, verdict: str
+) -> None:
+    """What comes late, and was not asked for, was overtaken, as long as that may take."""
+    rows: list[Row] = [("A", 1 + number * US, dialogue(version, number)) for number in (0, 2, 3, 4)]
+    rows += [("A", 1.0001 + at * 4e-5, dialogue(version, 1, back=True, flags=0x10, size=0)) for at in range(acks)]
+    assert verdicts(runtime, [*rows, ("A", 1 + after, dialogue(version, 1))])[-1] == verdict
+
+
+@runtimes
+@pytest.mark.parametrize("version", [4, 6])
+@pytest.mark.parametrize(
+    ("trip", "after", "verdict"),
+    [(50e-3, 40e-3, "original"), (50e-3, 60e-3, "retransmission"), (None, 4e-3, "retransmission")],
+)
+def test_within_a_round_trip_nothing_is_sent_again(
+    runtime: str, version: int, trip: float | None, after: float, verdict: str
+) -> None:
+    rows: list[Row] = []
+    if trip:
+        syn = dialogue(version, 0, flags=2, size=0)
+        syn_ack = dialogue(version, 0, back=True, flags=0x12, size=0)
+        rows = [
+            ("A", 0.5, syn),
+            ("A", 0.5 + trip, syn_ack),
+            ("A", 0.5 + trip + US, dialogue(version, 0, flags=0x10, size=0)),
+        ]
+    rows += [("A", 1 + number * US, dialogue(version, number)) for number in (0, 2, 3)]
+    assert verdicts(runtime, [*rows, ("A", 1 + after, dialogue(version, 1))])[-1] == verdict
+
+
+@runtimes
+@pytest.mark.parametrize("version", [4, 6])
+@pytest.mark.parametrize("asked", [False, True])
+def test_what_was_asked_for_since_is_no_copy(runtime: str, version: int, *, asked: bool) -> None:
+    data = dialogue(version, 1)
+    ask = [dialogue(version, 1, back=True, flags=0x10, size=0)]
+    rows: list[Row] = [("A", 1.0, data)]
+    rows += [("A", 1.0001 + at * 4e-5, frame) for at, frame in enumerate(ask * (2 if asked else 1))]
+    assert packets(runtime, [*rows, ("A", 1.0005, data)])[-1] == (len(rows) + 1 if asked else 1)
+
+
+# flags and bytes of data, sequence number from what came before: whether that was sent before
+TCP_AGAIN = {
+    "SYN": (2, 0, 0, True),
+    "FIN": (0x11, 0, 0, True),
+    "data": (0x18, 9, 0, True),
+    "RST": (4, 0, 0, False),
+    "acknowledgement": (0x10, 0, 0, False),
+}
+
+
+@runtimes
+@pytest.mark.parametrize(("flags", "size", "seq", "again"), TCP_AGAIN.values(), ids=TCP_AGAIN)
+def test_what_tcp_sends_again(runtime: str, flags: int, size: int, seq: int, *, again: bool) -> None:
+    frame = dialogue(6, seq, flags=flags, size=size)
+    rows: list[Row] = [("A", 1.0, frame), ("A", 1.3, frame)]
+    assert verdicts(runtime, rows) == ["original", "retransmission" if again else "original"]
+
+
+@runtimes
+@pytest.mark.parametrize(
+    ("size", "seq", "again"), [(0, 1099, False), (1, 1099, False), (1, 1098, True), (9, 1091, True)]
+)
+def test_a_keep_alive_repeats_the_last_byte(runtime: str, size: int, seq: int, *, again: bool) -> None:
+    rows: list[Row] = [("A", 1.0, framed(ipv6(tcp(bytes(100), seq=1000), TCP)))]
+    rows += [("A", 2.0, framed(ipv6(tcp(bytes(size), seq=seq), TCP)))]
+    assert verdicts(runtime, rows)[1] == ("retransmission" if again else "original")
+
+
+WHOLE = ipv4(tcp(LARGE), TCP, ident=50)
+PARTS = segments(WHOLE, 4000, 1448, ident=50)
+
+
+@runtimes
+@pytest.mark.parametrize(
+    ("time", "part", "same"), [(5, PARTS[0], True), (-5, PARTS[0], False), (5, put(PARTS[0], 40, b"\xff"), False)]
+)
+def test_a_hop_shows_segments_after_what_they_were_cut_from(
+    runtime: str, time: int, part: bytes, *, same: bool
+) -> None:
+    """As far as data tells, each byte counts."""
+    rows: list[Row] = [("A", 1.0, framed(WHOLE)), ("A", 1 + time * US, framed(part))]
+    assert (verdicts(runtime, rows)[1] == "segment") == same
+
+
+@runtimes
+def test_a_fin_alone_repeats_no_part_of_a_larger_frame(runtime: str) -> None:
+    fin = framed(ipv6(put(tcp(seq=5000), 13, b"\x11"), TCP))
+    said = play(runtime, [("A", 1.0, framed(ipv6(tcp(LARGE), TCP))), ("A", 1.1, fin), ("A", 1.4, fin)])
+    assert (said[2].verdict, said[2].segment_of) == ("retransmission", None)
+
+
+@runtimes
+def test_a_large_frame_that_was_rejected_has_no_segments(runtime: str) -> None:
+    engine = Engine(runtime)
+    upper, lower = engine.hop(name="A"), engine.hop(name="B")
+    engine.frame(1.0, upper, framed(WHOLE))
+    engine.undo()
+    engine.frame(1.0, upper, framed(put(WHOLE, 4, 90)))
+    assert engine.frame(1 + 5 * US, lower, framed(PARTS[1])).segment_of is None
+
+
+@runtimes
+def test_tcp_that_was_rejected_was_not_sent_before(runtime: str) -> None:
+    """Wireshark's read filter dissects a frame that it rejects, and gives its number to the next one."""
+    rows: list[Row] = [("A", 1 + number * US, dialogue(6, number)) for number in (0, 2, 3, 4)]
+    ask = dialogue(6, 1, back=True, flags=0x10, size=0)
+    rows += [("A", 1.0001, ask), ("A", 1.0002, ask), ("A", 1.001, dialogue(6, 1)), ("A", 1.3, dialogue(6, 2))]
+    engine = Engine(runtime)
+    hop = engine.hop(name="A")
+    said = []
+    for _, time, frame, *_ in rows:
+        engine.frame(time, hop, frame)
+        engine.undo()
+        said.append(engine.frame(time, hop, frame).verdict)
+    assert said == verdicts(runtime, rows)
+    assert said[-2:] == ["original", "retransmission"]
