@@ -3375,7 +3375,7 @@ function M.new()
     if hits + misses == 0 then
       return nil
     end
-    return hits > 0 and hits >= misses and gap <= max(LOOSE * known.gap, LEAST_LOOSE)
+    return hits >= misses and gap <= max(LOOSE * known.gap, LEAST_LOOSE)
   end
 
   -- Hits and misses of the n-th sighting of a class, or if nothing is known of that, of its sender.
