@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import struct
+
 import pytest
 from engine import (
+    A4,
+    B4,
     DATA,
     MAC_A,
     MAC_B,
@@ -12,6 +16,7 @@ from engine import (
     TCP,
     Engine,
     Row,
+    brief,
     ethernet,
     ipv4,
     ipv4_fragments,
@@ -19,6 +24,7 @@ from engine import (
     put,
     radiotap,
     sll2,
+    snap,
     tcp,
     udp,
     wifi,
@@ -180,3 +186,116 @@ def test_as_often_as_not_is_enough(runtime: str, twice: int, *, learned: bool) -
     rows += [("A", 0.2 + at * 3 * US, unique(2)) for at in range(1 + twice)]
     rows += [("A", 1 + at * 4 * US, framed(PURE_ACK)) for at in range(2)]
     assert last(runtime, rows, 2)[1].startswith("1 duplicate learned" if learned else "2 ")
+
+
+def dns(*, ident: int = 0xA11C, flags: int = 0x0100, questions: int = 1, port: int = 53) -> bytes:
+    data = struct.pack(">6H", ident, flags, questions, 0, 0, 0) + b"\7example\0\0\1\0\1"
+    return framed(ipv4(udp(data, dport=port), ident=0))
+
+
+# whether two within a moment are one
+DNS = {
+    "query": (dns(), True),
+    "response": (dns(flags=0x8180), True),
+    "without an identifier": (dns(ident=0), False),
+    "notify": (dns(flags=0x2000), False),
+    "update": (dns(flags=0x2800), False),
+    "no question": (dns(questions=0), False),
+    "two questions": (dns(questions=2), False),
+    "many questions": (dns(questions=0x101), False),
+    "at another port": (dns(port=54), False),
+    "at a port that ends alike": (dns(port=0x135), False),
+}
+
+
+@runtimes
+@pytest.mark.parametrize(("frame", "same"), DNS.values(), ids=DNS)
+def test_what_a_dns_message_proves(runtime: str, frame: bytes, *, same: bool) -> None:
+    assert packets(runtime, [("A", 1.0, frame), ("A", 1 + 200 * US, frame)]) == [1, 1 if same else 2]
+
+
+@runtimes
+def test_a_loopback_whose_addresses_are_all_zero(runtime: str) -> None:
+    """What goes to where it came from was not sent back for that."""
+    frame = framed(ipv4(udp(), ident=9), src=bytes(6), dst=bytes(6))
+    assert packets(runtime, [("A", 1.0, frame), ("A", 1 + 20 * US, frame)]) == [1, 1]
+
+
+@runtimes
+def test_what_goes_over_the_air_again_inside_ethernet_is_no_copy(runtime: str) -> None:
+    """So pktmon shows 802.11."""
+    first, again = (wifi(snap(ipv4(udp(), ident=9)), flags=flags, qos=True) for flags in (1, 9))
+    assert packets(runtime, [("A", 1.0, first), ("A", 1 + 200 * US, first)]) == [1, 1]
+    assert packets(runtime, [("A", 1.0, first), ("A", 1 + 200 * US, again)]) == [1, 2]
+
+
+@runtimes
+def test_a_ttl_at_the_same_time(runtime: str) -> None:
+    """Then the file tells which came first."""
+    high, low = (framed(ipv4(udp(), ident=9, ttl=ttl)) for ttl in (64, 63))
+    assert packets(runtime, [("A", 1.0, high), ("B", 1.0, low)]) == [1, 1]
+    assert packets(runtime, [("A", 1.0, low), ("B", 1.0, high)]) == [1, 2]
+
+
+@runtimes
+def test_what_was_rewritten_is_taken_back(runtime: str) -> None:
+    """Wireshark's read filter rejects what shows a packet again, and lets another sighting pass."""
+    packet = ipv4(udp(), ident=9)
+    engine = Engine(runtime)
+    upper, lower = engine.hop(name="A"), engine.hop(name="B")
+    engine.frame(1.0, upper, framed(packet))
+    engine.frame(1 + 10 * US, lower, ethernet(put(packet, 8, b"\x3e"), tags=((0x8100, 7),), src=MAC_C))
+    engine.undo()
+    said = engine.frame(1 + 20 * US, lower, ethernet(put(packet, 8, b"\x3f"), src=MAC_C))
+    assert brief(said) == "1 duplicate rewritten mac,ttl"
+
+
+@runtimes
+def test_packets_with_ids_of_their_own_are_not_one(runtime: str) -> None:
+    """Once ids have proved right, at another hop too."""
+    engine = Engine(runtime)
+    hops = [engine.hop(name=name, id=at) for at, name in enumerate("AB")]
+    frames = [(unique(number), (str(number),) * 2) for number in range(1, 6)] + [(framed(PURE_ACK), ("x", "y"))]
+    said = [
+        engine.frame(1 + at * 1e-3, hop, frame, tag=tag)
+        for at, (frame, tags) in enumerate(frames)
+        for hop, tag in zip(hops, tags, strict=True)
+    ]
+    assert [one.packet for one in said] == [1, 1, 3, 3, 5, 5, 7, 7, 9, 9, 11, 12]
+
+
+@runtimes
+def test_equal_as_far_as_captured(runtime: str) -> None:
+    long = framed(ipv4(udp(bytes(range(200)), dport=9), ident=0))
+    assert packets(runtime, [("A", 1.0, long[:120], len(long)), ("B", 1 + 20 * US, long)]) == [1, 1]
+    assert packets(runtime, [("A", 1.0, long), ("B", 1 + 20 * US, long[:120], len(long))]) == [1, 1]
+
+
+@runtimes
+@pytest.mark.parametrize("turned", [False, True])
+def test_a_short_frame_that_goes_on_is_another_one(runtime: str, *, turned: bool) -> None:
+    """Both are whole, and no length in them tells how long they are."""
+    frames = [ethernet(bytes(range(1, 20 + more)), 0x88B5) for more in (0, 3)]
+    first, second = frames[::-1] if turned else frames
+    assert packets(runtime, [("A", 1.0, first), ("B", 1 + 20 * US, second)]) == [1, 2]
+
+
+@runtimes
+def test_what_a_hop_has_shown_first_does_not_come_to_it(runtime: str) -> None:
+    """Datagrams that begin alike: another one still waits to be shown there."""
+    waiting, shown = (framed(ipv4(udp(b"all begin so alike " + end, dport=9), ident=0)) for end in (b"one", b"two"))
+    rows: list[Row] = [("A", 1.0, waiting), ("B", 1 + 5 * US, shown), ("B", 1 + 10 * US, shown), ("A", 1.02, shown)]
+    assert packets(runtime, rows) == [1, 2, 3, 2]
+
+
+@runtimes
+def test_without_macs_senders_are_known_by_their_addresses(runtime: str) -> None:
+    rows: list[Row] = []
+    for number in range(12):
+        for src, times in ((A4, 2), (B4, 1)):
+            packet = ipv4(udp(), ident=100 + number, src=src, dst=bytes([203, 0, 113, src[3]]))
+            rows += [("R", 0.1 + number * 5e-3 + at * 3 * US, packet) for at in range(times)]
+    for src, same in ((A4, True), (B4, False)):
+        ack = put(put(PURE_ACK, 12, src), 16, bytes([203, 0, 113, src[3]]))
+        said = last(runtime, rows + [("R", 1 + at * 4 * US, ack) for at in range(2)], 2)[1]
+        assert said.startswith("1 duplicate learned" if same else "2 ")

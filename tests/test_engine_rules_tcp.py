@@ -10,12 +10,14 @@ from engine import (
     A6,
     B4,
     B6,
+    DATA,
     MAC_A,
     MAC_B,
     RUNTIMES,
     TCP,
     Engine,
     Row,
+    brief,
     ipv4,
     ipv6,
     play,
@@ -94,17 +96,19 @@ def test_within_a_round_trip_nothing_is_sent_again(
 
 
 @runtimes
-@pytest.mark.parametrize("version", [4, 6])
 @pytest.mark.parametrize("asked", [False, True])
-def test_what_was_asked_for_since_is_no_copy(runtime: str, version: int, *, asked: bool) -> None:
-    data = dialogue(version, 1)
-    ask = [dialogue(version, 1, back=True, flags=0x10, size=0)]
+@pytest.mark.parametrize("version", [4, 6, "an IP ID"])
+def test_what_was_asked_for_since_is_no_copy(runtime: str, version: int | str, *, asked: bool) -> None:
+    """Unless its IP ID is the same: what is sent again gets a new one."""
+    data = put(dialogue(4, 1), 18, 7) if isinstance(version, str) else dialogue(version, 1)
+    ask = dialogue(6 if version == 6 else 4, 1, back=True, flags=0x10, size=0)
     rows: list[Row] = [("A", 1.0, data)]
-    rows += [("A", 1.0001 + at * 4e-5, frame) for at, frame in enumerate(ask * (2 if asked else 1))]
-    assert packets(runtime, [*rows, ("A", 1.0005, data)])[-1] == (len(rows) + 1 if asked else 1)
+    rows += [("A", 1.0001 + at * 4e-5, ask) for at in range(2 if asked else 1)]
+    is_another = asked and version in (4, 6)
+    assert packets(runtime, [*rows, ("A", 1.0005, data)])[-1] == (len(rows) + 1 if is_another else 1)
 
 
-# flags and bytes of data, sequence number from what came before: whether that was sent before
+# flags and bytes of data, sequence number: whether the same again was sent before
 TCP_AGAIN = {
     "SYN": (2, 0, 0, True),
     "FIN": (0x11, 0, 0, True),
@@ -180,3 +184,93 @@ def test_tcp_that_was_rejected_was_not_sent_before(runtime: str) -> None:
         said.append(engine.frame(time, hop, frame).verdict)
     assert said == verdicts(runtime, rows)
     assert said[-2:] == ["original", "retransmission"]
+
+
+@runtimes
+def test_segments_are_rewritten_only_by_what_their_link_header_says(runtime: str) -> None:
+    moved = framed(PARTS[1], src=MAC_B, dst=MAC_A)
+    rows: list[Row] = [("A", 1.0, framed(WHOLE)), ("B", 1 + 5 * US, framed(PARTS[0])), ("B", 1 + 6 * US, moved)]
+    assert [brief(said) for said in play(runtime, rows)[1:]] == ["1 segment segment", "1 segment segment mac"]
+    parts: list[Row] = [("A", 1 + at * US, framed(part)) for at, part in enumerate(PARTS)]
+    assert brief(play(runtime, [*parts, ("B", 1 + 9 * US, framed(WHOLE))])[3]) == "1 coalesced segment"
+
+
+@runtimes
+@pytest.mark.parametrize("flags", [0x10, 0x11], ids=["acknowledgement", "FIN"])
+@pytest.mark.parametrize("seq", [1000, 2448, 5000])
+def test_what_has_no_data_was_cut_from_nothing(runtime: str, seq: int, flags: int) -> None:
+    empty = framed(ipv6(put(tcp(seq=seq), 13, bytes([flags])), TCP))
+    assert packets(runtime, [("A", 1.0, framed(ipv6(tcp(LARGE), TCP))), ("B", 1 + 9 * US, empty)]) == [1, 2]
+
+
+@runtimes
+@pytest.mark.parametrize("size", [1104, 1448])
+def test_a_segment_lies_inside_what_it_was_cut_from(runtime: str, size: int) -> None:
+    """The last one ends where that ends."""
+    data = (LARGE + bytes(1000))[2896 : 2896 + size]
+    part = framed(ipv4(tcp(data, seq=1000 + 2896), TCP, ident=52))
+    rows: list[Row] = [("A", 1.0, framed(WHOLE)), ("B", 1 + 5 * US, part)]
+    assert packets(runtime, rows) == [1, 1 if size == 1104 else 2]
+
+
+@runtimes
+def test_an_acknowledgement_is_no_part_of_a_larger_frame(runtime: str) -> None:
+    """It was overtaken by the data that was sent after it."""
+    parts = [framed(part) for part in segments(ipv6(tcp(LARGE), TCP), 4000, 1448, ident=None, header=40)]
+    ack = framed(ipv6(put(tcp(seq=2448), 13, b"\x10"), TCP))
+    rows: list[Row] = [("A", 1 + at * US, frame) for at, frame in enumerate([*parts[:2], ack, parts[2]])]
+    said = play(runtime, [*rows, ("B", 1 + 20 * US, framed(ipv6(tcp(LARGE), TCP)))])
+    assert (said[4].packet, said[4].verdict) == (1, "coalesced")
+
+
+@runtimes
+@pytest.mark.parametrize(
+    ("number", "after", "verdict"),
+    [(1, 15e-3, "retransmission"), (1, 25e-3, "original"), (3, 15e-3, "original")],
+    ids=["soon", "later", "not asked for"],
+)
+def test_what_is_asked_for_is_sent_again_at_once(runtime: str, number: int, after: float, verdict: str) -> None:
+    """Within the round trip, what comes later or was not asked for was overtaken."""
+    rows: list[Row] = [
+        ("A", 0.5, dialogue(6, 0, flags=2, size=0)),
+        ("A", 0.6, dialogue(6, 0, back=True, flags=0x12, size=0)),
+        ("A", 0.6 + US, dialogue(6, 0, flags=0x10, size=0)),
+    ]
+    rows += [("A", 1 + at * US, dialogue(6, at)) for at in (0, 2, 4, 5)]
+    rows += [("A", 1 + at * 10 * US, dialogue(6, 1, back=True, flags=0x10, size=0)) for at in (1, 2, 3)]
+    assert verdicts(runtime, [*rows, ("A", 1 + after, dialogue(6, number))])[-1] == verdict
+
+
+def wrapped(packet: bytes, at: int) -> bytes:
+    """The packet of a sequence number as if the flow had begun 2000 bytes before that wraps."""
+    (seq,) = struct.unpack_from(">I", packet, at)
+    return framed(put(packet, at, struct.pack(">I", (seq - 1000 - 2000) % 2**32)))
+
+
+@runtimes
+def test_sequence_numbers_that_wrap(runtime: str) -> None:
+    whole, *parts = (wrapped(packet, 24) for packet in (WHOLE, *PARTS))
+    clock = [1 + at * US for at in range(4)]
+    rows: list[Row] = [("A", time, frame) for time, frame in zip(clock, (whole, *parts), strict=True)]
+    assert verdicts(runtime, rows[1:]) == ["original"] * 3
+    assert verdicts(runtime, [*rows[1:], ("A", 1.1, put(parts[1], 18, 99))])[3] == "retransmission"
+    assert verdicts(runtime, [*rows[1:], ("B", 1.1, put(parts[1], 18, 99))])[3] == "original"
+    assert verdicts(runtime, [*rows[1:], ("B", 1 + 5 * US, whole)])[3] == "coalesced"
+    assert verdicts(runtime, rows[:1] + [("B", *row[1:]) for row in rows[1:]]) == ["original"] + ["segment"] * 3
+
+
+@runtimes
+@pytest.mark.parametrize(("size", "large"), [(1460, False), (1461, True)])
+def test_what_ethernet_carries_is_not_cut(runtime: str, size: int, *, large: bool) -> None:
+    whole = ipv4(tcp(LARGE[:size]), TCP, ident=50)
+    rows: list[Row] = [("A", 1.0, framed(whole)), ("B", 1 + 5 * US, framed(ipv4(tcp(LARGE[:700]), TCP, ident=50)))]
+    assert packets(runtime, rows) == [1, 1 if large else 2]
+
+
+@runtimes
+@pytest.mark.parametrize("size", range(34, 60))
+def test_a_tcp_header_that_was_cut_proves_nothing(runtime: str, size: int) -> None:
+    """Behind the flags it is known whether there is data."""
+    frame = framed(ipv4(tcp(DATA), TCP, ident=0))
+    rows: list[Row] = [("A", 1 + at * 20 * US, frame[:size], len(frame)) for at in range(2)]
+    assert packets(runtime, rows) == [1, 1 if size > 47 else 2]
