@@ -209,7 +209,7 @@ function M.new()
   --- Whether a hop is known to record packets of a class once.
   function tally.once(class, hop)
     local hits, misses = counts(class, hop, 2)
-    return misses > 0 and hits * RARE < misses
+    return hits * RARE < misses
   end
 
   --- Whether it is a rule that a hop does not show packets of a class an n-th time, or seldom and not so late.
