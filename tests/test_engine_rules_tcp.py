@@ -18,13 +18,14 @@ from engine import (
     Engine,
     Row,
     brief,
+    ethernet,
     ipv4,
     ipv6,
     play,
     put,
     tcp,
 )
-from test_engine_evidence import US, framed
+from test_engine_evidence import US, framed, last, lesson
 from test_engine_rules import packets
 from test_engine_segments import LARGE, segments
 
@@ -274,3 +275,61 @@ def test_a_tcp_header_that_was_cut_proves_nothing(runtime: str, size: int) -> No
     frame = framed(ipv4(tcp(DATA), TCP, ident=0))
     rows: list[Row] = [("A", 1 + at * 20 * US, frame[:size], len(frame)) for at in range(2)]
     assert packets(runtime, rows) == [1, 1 if size > 47 else 2]
+
+
+@runtimes
+def test_an_acknowledgement_without_data_was_not_asked_for(runtime: str) -> None:
+    """Both ends say again, at once, where they stand; one of them is recorded twice."""
+    ack = dialogue(6, 1, flags=0x10, size=0)
+    asks = [dialogue(6, 1, back=True, flags=0x10, size=0)] * 2
+    rows = lesson(2, 0.1)
+    rows += [("A", 1 + at * US, frame) for at, frame in enumerate([ack, *asks, ack])]
+    assert last(runtime, rows, 4)[3] == "1 duplicate learned"
+
+
+@runtimes
+@pytest.mark.parametrize(
+    ("start", "end", "verdict"),
+    [
+        (1100, 1200, "original"),
+        (1100, 1150, "original"),
+        (1150, 1200, "original"),
+        (1050, 1200, "retransmission"),
+        (1100, 1250, "retransmission"),
+    ],
+)
+def test_what_repeats_a_byte_was_sent_before(runtime: str, start: int, end: int, verdict: str) -> None:
+    """What fills a gap, no more, was overtaken."""
+    rows: list[Row] = [("A", 1 + number * US, dialogue(6, number)) for number in (0, 2, 3)]
+    late = framed(ipv6(tcp(bytes(end - start), seq=start), TCP))
+    assert verdicts(runtime, [*rows, ("A", 1 + 50 * US, late)])[3] == verdict
+
+
+@runtimes
+def test_a_socket_connected_to_itself(runtime: str) -> None:
+    """As a loopback shows where a client gets the port that it asks for; what it acknowledges is its own."""
+    frames = [
+        ethernet(ipv6(tcp(DATA, seq=1000 + at, sport=443), TCP), src=bytes(6), dst=bytes(6)) for at in (0, 100, 0)
+    ]
+    frames = [put(frame, 22, A6 + A6) for frame in frames]
+    said = play(runtime, [("A", 1.0 + 0.1 * at, frame) for at, frame in enumerate(frames)])
+    assert [one.verdict for one in said] == ["original", "original", "retransmission"]
+
+
+@runtimes
+def test_segments_that_overtake(runtime: str) -> None:
+    """With an IP ID, it tells which is which."""
+    order = [PARTS[0], PARTS[2], PARTS[1]]
+    rows: list[Row] = [("A", 1.0, framed(WHOLE))]
+    rows += [("B", 1 + (5 + at) * US, framed(part)) for at, part in enumerate(order)]
+    assert verdicts(runtime, rows)[1:] == ["segment"] * 3
+
+
+@runtimes
+def test_a_segment_without_an_ip_id_that_comes_again(runtime: str) -> None:
+    """It is another packet: the hop has shown that part, and what is behind."""
+    whole = ipv6(tcp(LARGE), TCP)
+    parts = [framed(part) for part in segments(whole, 4000, 1448, ident=None, header=40)]
+    rows: list[Row] = [("A", 1.0, framed(whole))]
+    rows += [("B", 1 + (5 + at) * US, part) for at, part in enumerate(parts)]
+    assert packets(runtime, [*rows, ("B", 1.02, parts[1])]) == [1, 1, 1, 1, 5]
