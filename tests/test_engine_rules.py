@@ -329,3 +329,18 @@ def test_a_checksum_that_is_not_filled_in_tells_nothing(
     if turned:
         rows = [("A", 1.0, *rows[1][2:]), ("B", 1 + 20 * US, *rows[0][2:])]
     assert packets(runtime, rows) == [1, 1]
+
+
+@runtimes
+def test_each_datagram_of_a_burst_proves_for_itself(runtime: str) -> None:
+    """They begin alike; two are a text, sent twice, the others one that is encrypted."""
+    text, encrypted = (framed(ipv4(udp(data, dport=443), ident=0)) for data in (RANDOM[:30] + bytes(170), RANDOM))
+    rows: list[Row] = [("A", 1 + at * 9 * US, frame) for at, frame in enumerate((text, text, encrypted, encrypted))]
+    assert packets(runtime, rows) == [1, 2, 3, 3]
+
+
+@runtimes
+@pytest.mark.parametrize("flags", [0x80, 0x81, 0x83, 0x03, 0x00])
+def test_80211_headers_of_each_length(runtime: str, flags: int) -> None:
+    frame = wifi(snap(ipv4(udp())), flags=flags, qos=True)
+    assert packets(runtime, [("W", 1.0, frame), ("A", 1 + 20 * US, framed(ipv4(udp())))]) == [1, 1]

@@ -333,3 +333,11 @@ def test_a_segment_without_an_ip_id_that_comes_again(runtime: str) -> None:
     rows: list[Row] = [("A", 1.0, framed(whole))]
     rows += [("B", 1 + (5 + at) * US, part) for at, part in enumerate(parts)]
     assert packets(runtime, [*rows, ("B", 1.02, parts[1])]) == [1, 1, 1, 1, 5]
+
+
+@runtimes
+def test_a_flow_is_known_while_thousands_of_others_begin(runtime: str) -> None:
+    frame = dialogue(6, 0)
+    rows: list[Row] = [("A", 1.0, frame)]
+    rows += [("A", 1.1 + at * US, put(frame, 54, at)) for at in range(1, 6000)]
+    assert verdicts(runtime, [*rows, ("A", 1.2, frame)])[-1] == "retransmission"
