@@ -3942,8 +3942,11 @@ function M.new()
   end
 
   --- Reads the TCP header in a key, into `flows`: flow, seq, ack, flags, window, size (bytes of data on the wire).
-  -- @return whether it is there
+  -- @return whether it is there: a fragment has none
   function flows.read(key, transport)
+    if not transport then
+      return false
+    end
     local offset, flags, high, low = byte(key, transport + 12, transport + 15)
     if not low then
       return false
@@ -4658,7 +4661,7 @@ function M.new(window)
       return node
     end
     local transport = frame.transport
-    local is_tcp = transport and byte(key, 2) == TCP and flows.read(key, transport)
+    local is_tcp = byte(key, 2) == TCP and flows.read(key, transport)
     local mark = mark_of(key, frame.content, transport)
     if slot and not is_equal then
       node = go_on(slot, frame, VERDICT.duplicate, evidence)

@@ -16,6 +16,7 @@ from engine import (
     MAC_C,
     RUNTIMES,
     TCP,
+    UDP,
     Engine,
     Row,
     brief,
@@ -25,6 +26,7 @@ from engine import (
     ipv4,
     ipv4_fragments,
     ipv6,
+    ipv6_fragments,
     play,
     put,
     radiotap,
@@ -76,6 +78,18 @@ def test_which_of_two_equal_packets_goes_on(
         steps = [("A", 0.5, unique(9)), ("B", 0.5 + longest * US, unique(9))]
     rows: list[Row] = [("A", 1 - first * US, SAME), ("A", 1 - second * US, SAME), ("B", 1.0, SAME)]
     assert packets(runtime, steps + rows)[-1] == len(steps) + which
+
+
+@runtimes
+def test_only_a_step_that_cannot_be_mistaken_tells_how_long_it_takes(runtime: str) -> None:
+    """It may have been either of two that wait, unless it is the last one."""
+    other = ethernet(ipv4(udp(b"another"), ident=0))
+    either: list[Row] = [("A", 0.5, other), ("A", 0.5 + 200 * US, other), ("B", 0.5 + 220 * US, other)]
+    rows: list[Row] = [("A", 1 - 300 * US, SAME), ("A", 1 - 50 * US, SAME), ("B", 1.0, SAME)]
+    assert packets(runtime, [*either, *rows]) == [1, 2, 1, 4, 5, 5]
+    of_last: list[Row] = [("A", 0.5, other), ("A", 0.54, other), ("B", 0.54 + 50 * US, other)]
+    rows = [("A", 1 - 200 * US, SAME), ("A", 1 - 20 * US, SAME), ("B", 1.0, SAME)]
+    assert packets(runtime, [*of_last, *rows]) == [1, 2, 2, 4, 5, 5]
 
 
 @runtimes
@@ -158,6 +172,8 @@ DNS = {
     "without an identifier": (dns(ident=0), False),
     "notify": (dns(flags=0x2000), False),
     "update": (dns(flags=0x2800), False),
+    "inverse query": (dns(flags=0x0800), False),
+    "from a low port": (put(dns(), 34, 123), True),
     "no question": (dns(questions=0), False),
     "two questions": (dns(questions=2), False),
     "many questions": (dns(questions=0x101), False),
@@ -304,15 +320,17 @@ def test_a_ping_behind_a_nat(runtime: str, outside: bytes, *, same: bool) -> Non
     assert packets(runtime, [("A", 1.0, framed(PING)), ("B", 1 + 30 * US, framed(outside))]) == [1, 1 if same else 2]
 
 
-def pseudo_sum(packet: bytes, *, length: bool) -> int:
+def pseudo_sum(packet: bytes, *, length: bool | None) -> int:
     """What stands in the checksum of a UDP packet until the NIC fills it in."""
+    if length is None:
+        return 0
     addresses = packet[12:20] if packet[0] == 0x45 else packet[8:40]
     size = packet[24:26] if packet[0] == 0x45 else packet[44:46]
     return checksum(addresses + bytes([0, 17]) + (size if length else b"")) ^ 0xFFFF
 
 
 @runtimes
-@pytest.mark.parametrize("length", [True, False])
+@pytest.mark.parametrize("length", [True, False, None])
 @pytest.mark.parametrize("turned", [False, True])
 @pytest.mark.parametrize(
     "make",
@@ -320,7 +338,7 @@ def pseudo_sum(packet: bytes, *, length: bool) -> int:
     ids=["IPv4", "IPv6"],
 )
 def test_a_checksum_that_is_not_filled_in_tells_nothing(
-    runtime: str, make: Callable[..., bytes], *, turned: bool, length: bool
+    runtime: str, make: Callable[..., bytes], *, turned: bool, length: bool | None
 ) -> None:
     """In frames that were cut. The NIC has it still to do; the length is left out where that cuts segments."""
     done = make(DATA * 3)
@@ -344,3 +362,26 @@ def test_each_datagram_of_a_burst_proves_for_itself(runtime: str) -> None:
 def test_80211_headers_of_each_length(runtime: str, flags: int) -> None:
     frame = wifi(snap(ipv4(udp())), flags=flags, qos=True)
     assert packets(runtime, [("W", 1.0, frame), ("A", 1 + 20 * US, framed(ipv4(udp())))]) == [1, 1]
+
+
+@runtimes
+@pytest.mark.parametrize("turned", [False, True])
+def test_the_ttl_of_what_is_cut_before_its_checksum(runtime: str, *, turned: bool) -> None:
+    high, low = (framed(ipv4(udp(), ident=9, ttl=ttl)) for ttl in (64, 63))
+    rows: list[Row] = [("A", 1.0, high[:40], len(high)), ("B", 1 + 20 * US, low[:40], len(low))]
+    if turned:
+        rows = [("A", 1.0, *rows[1][2:]), ("B", 1 + 20 * US, *rows[0][2:])]
+    assert packets(runtime, rows) == [1, 2 if turned else 1]
+
+
+@runtimes
+@pytest.mark.parametrize("protocol", [TCP, UDP])
+def test_fragments_at_one_hop(runtime: str, protocol: int) -> None:
+    """An IP ID proves that they are the same; of IPv6, only a TCP header does, which the first one has."""
+    payload = tcp(DATA * 3) if protocol == TCP else udp(DATA * 3)
+    parts = ipv4_fragments(ipv4(payload, protocol, ident=9), 128)
+    parts_of_6 = ipv6_fragments(payload, protocol, 128)
+    for part in parts + parts_of_6:
+        same = part in parts or (part is parts_of_6[0] and protocol == TCP)
+        rows: list[Row] = [("A", 1 + at * 20 * US, framed(part)) for at in range(2)]
+        assert packets(runtime, rows) == [1, 1 if same else 2]

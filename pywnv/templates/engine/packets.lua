@@ -253,7 +253,7 @@ function M.new(window)
       return node
     end
     local transport = frame.transport
-    local is_tcp = transport and byte(key, 2) == TCP and flows.read(key, transport)
+    local is_tcp = byte(key, 2) == TCP and flows.read(key, transport)
     local mark = mark_of(key, frame.content, transport)
     if slot and not is_equal then
       node = go_on(slot, frame, VERDICT.duplicate, evidence)

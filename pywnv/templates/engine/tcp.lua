@@ -67,8 +67,11 @@ function M.new()
   end
 
   --- Reads the TCP header in a key, into `flows`: flow, seq, ack, flags, window, size (bytes of data on the wire).
-  -- @return whether it is there
+  -- @return whether it is there: a fragment has none
   function flows.read(key, transport)
+    if not transport then
+      return false
+    end
     local offset, flags, high, low = byte(key, transport + 12, transport + 15)
     if not low then
       return false
