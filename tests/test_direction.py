@@ -70,6 +70,8 @@ CASES = {
     "macs: both inside": ("AR1v AR1p BR2w BR2p AB3v AB3w BA4w", "- o - o t t t"),
     "macs: what comes from the uplink is from outside": ("AR1v AR1p RA2x AR3v", "- o i o"),
     # A bridge puts its own MAC in: S is the host's, too.
+    # A router inside sends back out what came in; the hops tell.
+    "order goes before macs": ("AR1v AR1p RA2p RA2v RA3v RA3p", "- o i i i o"),
     "macs: rewritten": ("AR1v SR1p RS2p RA2v", "- o i i"),
     "macs: seen first where nothing is known": ("SA1u AR2v AR2p SA3v AS4v", "- - o - -"),
     # A file in batches, an interface each: times run back.
@@ -191,6 +193,22 @@ def test_undo_takes_all_back(runtime: str, steps: list[tuple[int, str, bool, byt
         put(before)
         if counts:
             assert step(*arguments) == plain_step(*arguments) == first
+
+
+@pytest.mark.parametrize("runtime", RUNTIMES)
+def test_a_side_that_was_seen_stays_so_when_a_frame_is_taken_back(runtime: str) -> None:
+    """Both sides have been seen, so who is first seen inside is the host's."""
+    step, undo, *_ = lua(runtime).execute(DRIVER.encode(), module(runtime, "direction"))
+    inner, outer = (fields.ROLES.index(role) for role in ("vmNIC", "pNIC"))
+    step(1e-6, inner, True, R + A)
+    step(2e-6, outer, True, A + R)
+    for role in (inner, outer):
+        step(3e-6, role, True, BROADCAST + S)
+        undo()
+    step(4e-6, inner, True, BROADCAST + A)
+    step(5e-6, inner, True, BROADCAST + B)
+    step(7e-6, inner, True, BROADCAST + S)
+    assert fields.DIRECTIONS[step(8e-6, inner, True, S + B)] == "internal"
 
 
 @pytest.mark.parametrize("runtime", RUNTIMES)

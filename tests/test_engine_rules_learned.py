@@ -19,8 +19,10 @@ from engine import (
     put,
     sll,
     sll2,
+    snap,
     tcp,
     udp,
+    wifi,
 )
 from test_engine_evidence import PURE_ACK, US, framed, last, lesson
 from test_engine_rules import packets, unique
@@ -140,3 +142,16 @@ def test_a_cooked_capture_that_records_each_packet_twice(
     ]
     rows += [(hop, 1 + at * 4 * US, cooked(PURE_ACK)) for at in range(2)]
     assert last(runtime, rows, 2)[1] == "1 duplicate learned"
+
+
+@runtimes
+@pytest.mark.parametrize("times", [1, 2])
+def test_of_80211_addresses_tell_the_sender(runtime: str, times: int) -> None:
+    """Not the sequence numbers, by which each frame differs."""
+    frames = [wifi(snap(ipv4(udp(), ident=100 + number))) for number in range(5)] + [wifi(snap(PURE_ACK))]
+    rows: list[Row] = [
+        ("A", 0.1 + number * 5e-3 + at * 3 * US, put(frame, 22, 0x1000 + 16 * number))
+        for number, frame in enumerate(frames)
+        for at in range(times if number < 5 else 2)
+    ]
+    assert last(runtime, rows, 2)[1].startswith("1 duplicate learned" if times == 2 else "2 ")

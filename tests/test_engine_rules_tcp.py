@@ -341,3 +341,22 @@ def test_a_flow_is_known_while_thousands_of_others_begin(runtime: str) -> None:
     rows: list[Row] = [("A", 1.0, frame)]
     rows += [("A", 1.1 + at * US, put(frame, 54, at)) for at in range(1, 6000)]
     assert verdicts(runtime, [*rows, ("A", 1.2, frame)])[-1] == "retransmission"
+
+
+@runtimes
+def test_how_long_a_segment_took(runtime: str) -> None:
+    """Since the larger frame was seen last, and since it was seen first."""
+    rows: list[Row] = [("A", 1.0, framed(WHOLE)), ("B", 1 + 5 * US, framed(WHOLE)), ("C", 1 + 9 * US, framed(PARTS[0]))]
+    said = play(runtime, rows)[2]
+    assert said.previous == 2
+    assert said.delta == pytest.approx(4 * US)
+    assert said.elapsed == pytest.approx(9 * US)
+
+
+@runtimes
+@pytest.mark.parametrize("number", [2, 3])
+def test_two_parts_are_enough(runtime: str, number: int) -> None:
+    data = LARGE[: number * 1000]
+    parts = segments(ipv4(tcp(data), TCP, ident=50), len(data), 1000, ident=50)
+    rows: list[Row] = [("A", 1 + at * US, framed(part)) for at, part in enumerate(parts)]
+    assert verdicts(runtime, [*rows, ("B", 1 + 9 * US, framed(ipv4(tcp(data), TCP, ident=50)))])[-1] == "coalesced"
