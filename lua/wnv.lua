@@ -3561,8 +3561,13 @@ function M.new(slots, tally, flows)
       last_unique = proof.is_unique(key, content, frame.transport, tally.is_steady(class, ident))
     end
     local unique = last_unique
-    if unique and not ident and byte(key, 2) == TCP and flows.is_asked_for(key, frame.transport, last_time[slot]) then
-      return nil
+    local count = node.counts[hop]
+    local expected = is_same_ttl and tally.expects(class, hop, count + 1, gap)
+    if unique and not ident and byte(key, 2) == TCP then
+      local may, is_asked_for = flows.may_be_sent_again(key, frame.transport, last_time[slot], gap)
+      if may and (is_asked_for or is_same_ttl and not expected) then
+        return nil
+      end
     end
     if not is_same_ttl then -- it fell, else the frame had not come here
       -- A router changes the addresses too; what counts down without is a ladder of probes.
@@ -3576,8 +3581,6 @@ function M.new(slots, tally, flows)
     if node.hop == hop and not (is_ethernet and has_moved) and is_new_shape(slot, hop.kind, form, header) then
       return bytes, unique and (form == "wifi" or forms[slot] == "wifi") -- else each shape is a hop of its own
     end
-    local count = node.counts[hop]
-    local expected = tally.expects(class, hop, count + 1, gap)
     if unique and not expected and (class.is_storm or count >= MOST_UNKNOWN) then
       tally.distrust(class)
       return nil
@@ -3885,6 +3888,7 @@ local MOST_HOLES = 16 -- in what a hop has seen of a flow
 local FAST = 0.02 -- seconds after duplicate ACKs in which what they ask for is sent again
 local REORDERED = 0.003 -- seconds in which a segment may be overtaken, where no round trip is known
 local LEAST_DUPLICATE_ACKS = 2
+local SLOW_HANDSHAKE = 4 -- times that its packets, the first of a flow, may take as long as later ones
 
 local M = {}
 
@@ -3899,7 +3903,7 @@ local function number(text, at)
 end
 
 --- The flows of one capture.
--- @return table: read, see, is_asked_for, undo
+-- @return table: read, see, may_be_sent_again, undo
 function M.new()
   local young, old, count = {}, {}, 0
   local last_id = 0
@@ -4060,13 +4064,24 @@ function M.new()
     return occupies and advance(seen, flow, time, flows.seq, flags, size)
   end
 
-  --- Whether the other end has asked, since a moment, for what a packet carries: then it is sent again.
-  function flows.is_asked_for(key, transport, since)
-    if not flows.read(key, transport) then
+  --- Whether a packet may have been sent again since it was last seen. Within much less than a round trip no end can
+  -- have noticed a loss. After that, duplicate ACKs ask for what it carries, or for older data, with which all that is
+  -- missing behind is sent again (RFC 6675); an ACK of all before it, or a whole round trip, only let it be.
+  -- @param gap seconds since then
+  -- @return whether it may; whether it was asked for
+  function flows.may_be_sent_again(key, transport, since, gap)
+    if not flows.read(key, transport) or flows.flags % 4 >= SYN then -- a SYN waits for much longer
       return false
     end
-    local back = flows.flow.back
-    return back.dups > 0 and back.ack == flows.seq and back.ack_time > since
+    local flow = flows.flow
+    local back, trip = flow.back, flow.round_trip
+    if trip and gap < trip / SLOW_HANDSHAKE then
+      return false
+    end
+    local is_new_ack = back.ack and back.ack_time > since
+    local behind = is_new_ack and minus(flows.seq, back.ack)
+    local is_asked_for = is_new_ack and back.dups > 0 and behind >= 0
+    return is_asked_for or trip ~= nil and (behind == 0 or gap >= trip), is_asked_for
   end
 
   --- Takes back the last `see`.

@@ -133,8 +133,13 @@ function M.new(slots, tally, flows)
       last_unique = proof.is_unique(key, content, frame.transport, tally.is_steady(class, ident))
     end
     local unique = last_unique
-    if unique and not ident and byte(key, 2) == TCP and flows.is_asked_for(key, frame.transport, last_time[slot]) then
-      return nil
+    local count = node.counts[hop]
+    local expected = is_same_ttl and tally.expects(class, hop, count + 1, gap)
+    if unique and not ident and byte(key, 2) == TCP then
+      local may, is_asked_for = flows.may_be_sent_again(key, frame.transport, last_time[slot], gap)
+      if may and (is_asked_for or is_same_ttl and not expected) then
+        return nil
+      end
     end
     if not is_same_ttl then -- it fell, else the frame had not come here
       -- A router changes the addresses too; what counts down without is a ladder of probes.
@@ -148,8 +153,6 @@ function M.new(slots, tally, flows)
     if node.hop == hop and not (is_ethernet and has_moved) and is_new_shape(slot, hop.kind, form, header) then
       return bytes, unique and (form == "wifi" or forms[slot] == "wifi") -- else each shape is a hop of its own
     end
-    local count = node.counts[hop]
-    local expected = tally.expects(class, hop, count + 1, gap)
     if unique and not expected and (class.is_storm or count >= MOST_UNKNOWN) then
       tally.distrust(class)
       return nil

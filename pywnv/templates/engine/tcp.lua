@@ -14,6 +14,7 @@ local MOST_HOLES = 16 -- in what a hop has seen of a flow
 local FAST = 0.02 -- seconds after duplicate ACKs in which what they ask for is sent again
 local REORDERED = 0.003 -- seconds in which a segment may be overtaken, where no round trip is known
 local LEAST_DUPLICATE_ACKS = 2
+local SLOW_HANDSHAKE = 4 -- times that its packets, the first of a flow, may take as long as later ones
 
 local M = {}
 
@@ -28,7 +29,7 @@ local function number(text, at)
 end
 
 --- The flows of one capture.
--- @return table: read, see, is_asked_for, undo
+-- @return table: read, see, may_be_sent_again, undo
 function M.new()
   local young, old, count = {}, {}, 0
   local last_id = 0
@@ -189,13 +190,24 @@ function M.new()
     return occupies and advance(seen, flow, time, flows.seq, flags, size)
   end
 
-  --- Whether the other end has asked, since a moment, for what a packet carries: then it is sent again.
-  function flows.is_asked_for(key, transport, since)
-    if not flows.read(key, transport) then
+  --- Whether a packet may have been sent again since it was last seen. Within much less than a round trip no end can
+  -- have noticed a loss. After that, duplicate ACKs ask for what it carries, or for older data, with which all that is
+  -- missing behind is sent again (RFC 6675); an ACK of all before it, or a whole round trip, only let it be.
+  -- @param gap seconds since then
+  -- @return whether it may; whether it was asked for
+  function flows.may_be_sent_again(key, transport, since, gap)
+    if not flows.read(key, transport) or flows.flags % 4 >= SYN then -- a SYN waits for much longer
       return false
     end
-    local back = flows.flow.back
-    return back.dups > 0 and back.ack == flows.seq and back.ack_time > since
+    local flow = flows.flow
+    local back, trip = flow.back, flow.round_trip
+    if trip and gap < trip / SLOW_HANDSHAKE then
+      return false
+    end
+    local is_new_ack = back.ack and back.ack_time > since
+    local behind = is_new_ack and minus(flows.seq, back.ack)
+    local is_asked_for = is_new_ack and back.dups > 0 and behind >= 0
+    return is_asked_for or trip ~= nil and (behind == 0 or gap >= trip), is_asked_for
   end
 
   --- Takes back the last `see`.
