@@ -576,12 +576,16 @@ end)()
 modules.link = (function()
 --- Finds the network-layer header of a frame, whatever link header stands before it.
 --
--- Sources: IEEE 802.3, 802.1Q, 802.1ad; IEEE 802.11-2020 section 9.2; RFC 1042 (SNAP);
+-- Sources: IEEE 802.3, 802.1Q, 802.1ad; IEEE 802.11-2020 section 9.2; RFC 1042 (SNAP); RFC 2516 (PPPoE);
+-- RFC 3032 (MPLS), RFC 4385, RFC 4448 (Ethernet over MPLS);
 -- tcpdump.org LINKTYPE_LINUX_SLL, LINKTYPE_LINUX_SLL2, LINKTYPE_NULL; radiotap.org.
 
 local byte, floor, sub = string.byte, math.floor, string.sub
 
 local IPV4, IPV6, ARP = 0x0800, 0x86dd, 0x0806
+local PPPOE, MPLS, MPLS_MULTICAST = 0x8864, 0x8847, 0x8848
+local PPP_IPV4, PPP_IPV6 = 0x0021, 0x0057
+local MOST_LABELS = 8
 local LLC = 0 -- an 802.3 frame whose payload starts with an LLC header that is not SNAP
 
 local M = { IPV4 = IPV4, IPV6 = IPV6, ARP = ARP, LLC = LLC }
@@ -664,6 +668,48 @@ local function wifi_in_ethernet(buf, at, stop)
   return nil
 end
 
+-- What carries a packet inside Ethernet, by its EtherType: functions of the index behind that; nil where no packet that
+-- is known lies behind.
+local carriers = {}
+
+carriers[PPPOE] = function(buf, at, stop)
+  local high, low = byte(buf, at + 6, at + 7)
+  if at + 8 > stop then
+    return nil
+  end
+  local protocol = high * 256 + low
+  local ethertype = protocol == PPP_IPV4 and IPV4 or protocol == PPP_IPV6 and IPV6
+  if ethertype then
+    return at + 8, ethertype
+  end
+  return nil
+end
+
+-- No label says what it carries: that shows in what follows.
+carriers[MPLS] = function(buf, at, stop)
+  for _ = 1, MOST_LABELS do
+    local bottom = byte(buf, at + 2)
+    at = at + 4
+    if at > stop then
+      return nil
+    elseif bottom % 2 == 1 then
+      local l3, ethertype = ip_version(buf, at)
+      if l3 then
+        return l3, ethertype
+      end
+      for control = 4, 0, -4 do -- Ethernet, with a control word or without
+        l3, ethertype = readers.ethernet(buf, at + control, stop)
+        if l3 and is_known(ethertype) and l3 <= stop then
+          return l3, ethertype, "tunnel"
+        end
+      end
+      return nil
+    end
+  end
+  return nil
+end
+carriers[MPLS_MULTICAST] = carriers[MPLS]
+
 function readers.ethernet(buf, at, stop)
   local first = byte(buf, at)
   local high, low = byte(buf, at + 12, at + 13)
@@ -685,6 +731,13 @@ function readers.ethernet(buf, at, stop)
       return snap, inner
     end
     return l3, LLC
+  end
+  local carrier = carriers[ethertype]
+  if carrier then
+    local inner_l3, inner, form = carrier(buf, l3, stop)
+    if inner_l3 then
+      return inner_l3, inner, form
+    end
   end
   return l3, ethertype
 end
@@ -743,7 +796,7 @@ end
 -- @param at   the index of the frame's first byte in it
 -- @param stop the index of its last byte
 -- @return index and EtherType (LLC for 802.3 without SNAP), or nil where the header is cut or unknown; then "wifi"
---   where an Ethernet interface holds an 802.11 frame
+--   where an Ethernet interface holds an 802.11 frame, "tunnel" where MPLS carries Ethernet
 function M.network(kind, buf, at, stop)
   local read = readers[kind]
   if not read then
@@ -761,9 +814,10 @@ return M
 end)()
 
 modules.tunnel = (function(...)
---- Finds the packet inside a packet: VXLAN, Geneve, GRE and NVGRE, IP in IP.
+--- Finds the packet inside a packet: VXLAN, Geneve, GTP-U, GRE, NVGRE and ERSPAN, IP in IP.
 --
--- Sources: RFC 7348, RFC 8926, RFC 2784, RFC 2890, RFC 7637, RFC 2003, RFC 2473, RFC 4213.
+-- Sources: RFC 7348, RFC 8926, RFC 2784, RFC 2890, RFC 7637, RFC 2003, RFC 2473, RFC 4213; 3GPP TS 29.281 section 5;
+-- draft-foschiano-erspan.
 
 local link = ...
 
@@ -771,7 +825,10 @@ local byte, floor = string.byte, math.floor
 
 local UDP, IPIP, IPV6_IN_IP, GRE = 17, 4, 41, 47
 local VXLAN, VXLAN_LINUX, GENEVE = 4789, 8472, 6081 -- ports; Linux used its own before there was one
+local GTPU, GTPU_DATA = 2152, 255 -- port; message type
+local MOST_EXTENSIONS = 8
 local BRIDGED = 0x6558 -- transparent Ethernet bridging
+local ERSPAN, ERSPAN3 = 0x88be, 0x22eb
 
 local M = {}
 
@@ -780,6 +837,30 @@ local function inside(ethertype, buf, at, stop)
     return link.network("ethernet", buf, at, stop)
   end
   return at, ethertype
+end
+
+-- An IP packet behind GTP version 1.
+local function past_gtpu(buf, at, stop)
+  local flags, kind = byte(buf, at, at + 1)
+  if floor(flags / 16) ~= 3 or kind ~= GTPU_DATA then
+    return nil
+  end
+  local l3 = at + 8
+  if flags % 8 > 0 then -- sequence number, N-PDU number, type of the next extension header
+    l3 = l3 + 4
+    for _ = 1, flags % 8 >= 4 and MOST_EXTENSIONS or 0 do
+      local units = byte(buf, l3)
+      if l3 > stop or byte(buf, l3 - 1) == 0 or units == 0 then
+        break
+      end
+      l3 = l3 + 4 * units
+    end
+  end
+  local first = byte(buf, l3)
+  if l3 > stop then
+    return nil
+  end
+  return l3, first >= 0x60 and link.IPV6 or link.IPV4
 end
 
 local function past_udp(buf, at, stop)
@@ -799,8 +880,22 @@ local function past_udp(buf, at, stop)
       return nil
     end
     return inside(type2 * 256 + type1, buf, at + 16 + 4 * (first % 64), stop)
+  elseif port == GTPU then
+    return past_gtpu(buf, at + 8, stop)
   end
   return nil
+end
+
+-- A mirrored frame. Type I has no header of its own, nor a sequence number; II has 8 bytes, III 12 or 20.
+local function past_erspan(ethertype, has_number, buf, at, stop)
+  if ethertype == ERSPAN then
+    return inside(BRIDGED, buf, at + (has_number and 8 or 0), stop)
+  end
+  local last = byte(buf, at + 11)
+  if at + 11 > stop then
+    return nil
+  end
+  return inside(BRIDGED, buf, at + (last % 2 == 1 and 20 or 12), stop)
 end
 
 local function past_gre(buf, at, stop)
@@ -814,7 +909,11 @@ local function past_gre(buf, at, stop)
       size = size + 4
     end
   end
-  return inside(type2 * 256 + type1, buf, at + size, stop)
+  local ethertype = type2 * 256 + type1
+  if ethertype == ERSPAN or ethertype == ERSPAN3 then
+    return past_erspan(ethertype, floor(flags / 16) % 2 == 1, buf, at + size, stop)
+  end
+  return inside(ethertype, buf, at + size, stop)
 end
 
 -- Whether the network header inside was captured, and is one.
@@ -1045,14 +1144,16 @@ local function read_other(frame, l3, ethertype, last, span)
     return
   end
   local size = ""
-  if ethertype == link.LLC then
-    last = min(last, l3 + big16(buf, l3 - 2) - 1)
+  local whole = length - (l3 - at)
+  if ethertype == link.LLC then -- its length leaves out padding, and an FCS
+    whole = min(whole, big16(buf, l3 - 2))
+    last = min(last, l3 + whole - 1)
   end
   local content = sub(buf, l3, last)
   if length <= 64 then
     content = without_padding(content) -- the wire pads a frame to 60 bytes, 64 with its FCS
   else
-    size = number(length - (l3 - at))
+    size = number(whole)
   end
   local addresses = frame.kind == "ethernet" and not frame.form and sub(buf, at, at + 11) or ""
   frame.key = OTHER .. number(ethertype) .. addresses .. size .. sub(content, 1, span)
@@ -3437,7 +3538,7 @@ local abs, byte, floor, min, sub = math.abs, string.byte, math.floor, math.min, 
 
 local MOMENT = 1e-3 -- seconds in which a packet that cannot repeat is another sighting
 local TTL = 4294967296 -- of `soft` of `key`
-local LONGEST_TAGS = 8 -- bytes: two VLAN tags
+local LONGEST_SHAPE = 22 -- bytes of a link header: addresses, two VLAN tags, EtherType
 local COARSE = 4 -- different frames that share a timestamp to the nanosecond, before a clock is not believed
 local RETRY = 8 -- among the flags of 802.11
 local MOST_UNKNOWN = 20 -- sightings of one packet at a hop, where none has been seen that often: more are a storm
@@ -3451,7 +3552,7 @@ local function shape_of(kind, form, header)
   if form == "tunnel" or form == "wifi" then
     return form
   elseif kind == "ethernet" then
-    return sub(link.tags(header), 1, LONGEST_TAGS)
+    return sub(header, 13, LONGEST_SHAPE) -- VLAN tags, EtherType
   elseif kind == "sll" then
     return sub(header, 1, 2) -- in or out
   elseif kind == "sll2" then
@@ -3485,6 +3586,32 @@ local function is_retried(kind, form, header, earlier)
     return false
   end
   return floor((byte(header, at) or 0) / RETRY) % 2 > floor((byte(earlier, earlier_at) or 0) / RETRY) % 2
+end
+
+local IPV4_ADDRESSES, IPV4_ADDRESSES_END = 27, 34 -- of the outer packet, behind an Ethernet header
+
+-- Whether a tunnel leads elsewhere, as where a frame is flooded into several: one between the same ends may hold a
+-- packet that was mirrored, or doubled, before.
+local function is_other_tunnel(header, earlier)
+  local from, to = 15, -1
+  if sub(header, 13, 14) == "\8\0" and sub(earlier, 13, 14) == "\8\0" then
+    from, to = IPV4_ADDRESSES, IPV4_ADDRESSES_END
+  end
+  return sub(header, from, to) ~= sub(earlier, from, to)
+end
+
+local REDUNDANCY_TAG = "\241\193" -- EtherType of IEEE 802.1CB: copies on several ways, by design
+
+-- Whether both are sent to a group in VLANs of their own, as by a router or host that is at home in several.
+local function is_in_other_vlan(header, earlier)
+  if (byte(header, 1) or 0) % 2 == 0 then
+    return false
+  end
+  local tags, earlier_tags = link.tags(header), link.tags(earlier)
+  return tags ~= earlier_tags
+    and #tags == #earlier_tags
+    and #tags > 0
+    and sub(header, 13 + #tags, 14 + #tags) ~= REDUNDANCY_TAG
 end
 
 -- Whether a frame goes to where an earlier one came from: something sent it back, as a neighbour does a BFD echo.
@@ -3574,8 +3701,10 @@ function M.new(slots, tally, flows)
       local is_routed = has_moved or not is_ethernet and unique and gap <= MOMENT
       return is_routed and EVIDENCE.rewritten or nil
     end
-    if form == "tunnel" and forms[slot] == "tunnel" and sub(header, 15) ~= sub(earlier, 15) then
-      return nil -- one packet in several tunnels, as floods are
+    if form == "tunnel" and forms[slot] == "tunnel" and is_other_tunnel(header, earlier) then
+      return nil
+    elseif is_ethernet and not ident and is_in_other_vlan(header, earlier) then
+      return nil
     end
     local bytes = soft == softs[slot] and EVIDENCE.bytes or EVIDENCE.rewritten
     if node.hop == hop and not (is_ethernet and has_moved) and is_new_shape(slot, hop.kind, form, header) then

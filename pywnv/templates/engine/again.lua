@@ -9,7 +9,7 @@ local abs, byte, floor, min, sub = math.abs, string.byte, math.floor, math.min, 
 
 local MOMENT = 1e-3 -- seconds in which a packet that cannot repeat is another sighting
 local TTL = 4294967296 -- of `soft` of `key`
-local LONGEST_TAGS = 8 -- bytes: two VLAN tags
+local LONGEST_SHAPE = 22 -- bytes of a link header: addresses, two VLAN tags, EtherType
 local COARSE = 4 -- different frames that share a timestamp to the nanosecond, before a clock is not believed
 local RETRY = 8 -- among the flags of 802.11
 local MOST_UNKNOWN = 20 -- sightings of one packet at a hop, where none has been seen that often: more are a storm
@@ -23,7 +23,7 @@ local function shape_of(kind, form, header)
   if form == "tunnel" or form == "wifi" then
     return form
   elseif kind == "ethernet" then
-    return sub(link.tags(header), 1, LONGEST_TAGS)
+    return sub(header, 13, LONGEST_SHAPE) -- VLAN tags, EtherType
   elseif kind == "sll" then
     return sub(header, 1, 2) -- in or out
   elseif kind == "sll2" then
@@ -57,6 +57,32 @@ local function is_retried(kind, form, header, earlier)
     return false
   end
   return floor((byte(header, at) or 0) / RETRY) % 2 > floor((byte(earlier, earlier_at) or 0) / RETRY) % 2
+end
+
+local IPV4_ADDRESSES, IPV4_ADDRESSES_END = 27, 34 -- of the outer packet, behind an Ethernet header
+
+-- Whether a tunnel leads elsewhere, as where a frame is flooded into several: one between the same ends may hold a
+-- packet that was mirrored, or doubled, before.
+local function is_other_tunnel(header, earlier)
+  local from, to = 15, -1
+  if sub(header, 13, 14) == "\8\0" and sub(earlier, 13, 14) == "\8\0" then
+    from, to = IPV4_ADDRESSES, IPV4_ADDRESSES_END
+  end
+  return sub(header, from, to) ~= sub(earlier, from, to)
+end
+
+local REDUNDANCY_TAG = "\241\193" -- EtherType of IEEE 802.1CB: copies on several ways, by design
+
+-- Whether both are sent to a group in VLANs of their own, as by a router or host that is at home in several.
+local function is_in_other_vlan(header, earlier)
+  if (byte(header, 1) or 0) % 2 == 0 then
+    return false
+  end
+  local tags, earlier_tags = link.tags(header), link.tags(earlier)
+  return tags ~= earlier_tags
+    and #tags == #earlier_tags
+    and #tags > 0
+    and sub(header, 13 + #tags, 14 + #tags) ~= REDUNDANCY_TAG
 end
 
 -- Whether a frame goes to where an earlier one came from: something sent it back, as a neighbour does a BFD echo.
@@ -146,8 +172,10 @@ function M.new(slots, tally, flows)
       local is_routed = has_moved or not is_ethernet and unique and gap <= MOMENT
       return is_routed and EVIDENCE.rewritten or nil
     end
-    if form == "tunnel" and forms[slot] == "tunnel" and sub(header, 15) ~= sub(earlier, 15) then
-      return nil -- one packet in several tunnels, as floods are
+    if form == "tunnel" and forms[slot] == "tunnel" and is_other_tunnel(header, earlier) then
+      return nil
+    elseif is_ethernet and not ident and is_in_other_vlan(header, earlier) then
+      return nil
     end
     local bytes = soft == softs[slot] and EVIDENCE.bytes or EVIDENCE.rewritten
     if node.hop == hop and not (is_ethernet and has_moved) and is_new_shape(slot, hop.kind, form, header) then
