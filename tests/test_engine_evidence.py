@@ -204,39 +204,6 @@ def test_datagrams_that_differ_behind_the_cut(runtime: str) -> None:
     assert [words.split()[0] for words in last(runtime, rows, 3)] == ["1", "2", "1"]
 
 
-def translated(packet: bytes, source: bytes = C4) -> bytes:
-    """Behind a NAT: another source address, another port, a TTL that fell."""
-    return put(put(put(packet, 12, source), 20, 61000), 8, b"\x3f")
-
-
-# the frames, and what is said of the second at another hop and, between other neighbours, at the same
-NAT = {
-    "UDP": (ipv4(udp()), translated(ipv4(udp())), True),
-    "TCP": (ipv4(tcp(DATA), TCP), translated(ipv4(tcp(DATA), TCP)), True),
-    "pure ACK": (ipv4(tcp(), TCP), translated(ipv4(tcp(), TCP)), True),
-    "ping": (ipv4(echo(), ICMP), put(put(ipv4(echo(), ICMP), 12, C4), 24, 99), True),
-    "to another address": (ipv4(udp()), put(ipv4(udp()), 16, C4), True),
-    "no IP ID": (ipv4(udp(), ident=0), translated(ipv4(udp(), ident=0)), False),
-    "other data": (ipv4(udp()), translated(put(ipv4(udp()), -1, b"x")), False),
-    "other sequence number": (ipv4(tcp(DATA), TCP), translated(put(ipv4(tcp(DATA), TCP), 24, 9)), False),
-    "both ends": (ipv4(udp()), put(translated(ipv4(udp())), 16, C4), False),
-    "no data": (ipv4(udp(b"")), translated(ipv4(udp(b""))), False),
-}
-
-
-@pytest.mark.parametrize("runtime", RUNTIMES)
-@pytest.mark.parametrize(("inside", "outside", "same"), NAT.values(), ids=NAT)
-def test_nat(runtime: str, inside: bytes, outside: bytes, same: bool) -> None:
-    between = framed(outside, src=MAC_B, dst=MAC_C)
-    for hop in "BA":
-        words = last(runtime, [("A", 1.0, framed(inside)), (hop, 1 + 30 * US, between)], 2)[1]
-        assert (words.startswith("1 duplicate rewritten") and words.endswith("nat")) == same
-    late = last(runtime, [("A", 1.0, framed(inside)), ("B", 1.001, between)], 2)[1]
-    assert late.startswith("2 ")
-    on = last(runtime, [("A", 1.0, framed(inside)), ("B", 1 + 30 * US, between), ("C", 1 + 40 * US, between)], 3)[2]
-    assert on.split()[0] == ("1" if same else "2")
-
-
 def vxlan(frame: bytes, *, dst: bytes = B4, ident: int = 5) -> bytes:
     return ethernet(ipv4(udp(b"\x08\0\0\0\0\0\x2a\0" + frame, dport=4789), dst=dst, ident=ident))
 
