@@ -3541,7 +3541,10 @@ local TTL = 4294967296 -- of `soft` of `key`
 local LONGEST_SHAPE = 22 -- bytes of a link header: addresses, two VLAN tags, EtherType
 local COARSE = 4 -- different frames that share a timestamp to the nanosecond, before a clock is not believed
 local RETRY = 8 -- among the flags of 802.11
-local MOST_UNKNOWN = 20 -- sightings of one packet at a hop, where none has been seen that often: more are a storm
+-- Sightings of one packet at a hop, where none has been seen that often: more are a storm, and so are those that go on
+-- for over a moment.
+local MOST_UNKNOWN = 20
+local STILL = 8 -- different frames in a row with one timestamp: the clock does not tell moments
 local TCP = 6
 local EVIDENCE = codes.evidence
 
@@ -3625,17 +3628,18 @@ end
 -- @param flows  its TCP flows
 -- @return table: judge, note_coarse_clock, undo
 function M.new(slots, tally, flows)
-  local nodes, last_time, softs = slots.nodes, slots.last_time, slots.softs
+  local nodes, first_time, last_time, softs = slots.nodes, slots.first_time, slots.last_time, slots.softs
   local headers, forms = slots.headers, slots.forms
   local classes, shapes, keys = slots.classes, slots.shapes, slots.keys
-  local coarse = 0
+  local coarse, still, still_time = 0, 0, nil -- frames that shared a timestamp; those that share the last one
   local last_key, last_content, last_class, last_unique -- what `proof.is_unique` said last
   local undo_seen, undo_shape -- what `judge` noted of this frame
   local again = {}
 
   --- To be told of every two frames in a row with one timestamp and other bytes, before `judge`.
-  function again.note_coarse_clock()
+  function again.note_coarse_clock(time)
     coarse = min(coarse + 1, COARSE)
+    still, still_time = time == still_time and still + 1 or 1, time
   end
 
   -- Whether the packet has not been seen in this shape yet, but in another.
@@ -3687,7 +3691,7 @@ function M.new(slots, tally, flows)
       last_key, last_content, last_class = key, content, class
       last_unique = proof.is_unique(key, content, frame.transport, tally.is_steady(class, ident))
     end
-    local unique = last_unique
+    local unique = last_unique and (ident ~= nil or gap > 0 or still < STILL or time ~= still_time)
     local count = node.counts[hop]
     local expected = is_same_ttl and tally.expects(class, hop, count + 1, gap)
     if unique and not ident and byte(key, 2) == TCP then
@@ -3710,7 +3714,10 @@ function M.new(slots, tally, flows)
     if node.hop == hop and not (is_ethernet and has_moved) and is_new_shape(slot, hop.kind, form, header) then
       return bytes, unique and (form == "wifi" or forms[slot] == "wifi") -- else each shape is a hop of its own
     end
-    if unique and not expected and (class.is_storm or count >= MOST_UNKNOWN) then
+    local is_storm = class.is_storm
+      or count >= MOST_UNKNOWN
+      or count == node.depth and abs(time - first_time[slot]) > MOMENT
+    if unique and not expected and is_storm then
       tally.distrust(class)
       return nil
     elseif unique then
@@ -4792,7 +4799,7 @@ function M.new(window)
       settle(before)
     end
     if time == clock_time and key ~= clock_key then
-      again.note_coarse_clock()
+      again.note_coarse_clock(time)
     end
     clock_time, clock_key = time, key
     if paths.made > MOST_OF_PATHS then -- only a capture made to defeat us has so many

@@ -226,7 +226,7 @@ function M.new(window)
       settle(before)
     end
     if time == clock_time and key ~= clock_key then
-      again.note_coarse_clock()
+      again.note_coarse_clock(time)
     end
     clock_time, clock_key = time, key
     if paths.made > MOST_OF_PATHS then -- only a capture made to defeat us has so many
