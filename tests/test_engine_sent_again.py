@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import struct
+
 import pytest
 from engine import A4, B4, MAC_A, MAC_B, MAC_C, RUNTIMES, TCP, Row, ethernet, ipv4, play, put, tcp
 
@@ -17,8 +19,9 @@ def segment(number: int) -> bytes:
 
 
 def answer(number: int, selective: int = 0, *, flags: bytes = ACK) -> bytes:
-    """The ACK of all before a segment; what was selectively acknowledged tells duplicates apart."""
-    options = b"\1\1\5\x0a" + bytes(7) + bytes([selective])
+    """The ACK of all before a segment; what is known behind it tells duplicates apart."""
+    edges = struct.pack(">II", START + (number + 1) * SIZE, START + (number + 1) * SIZE + selective)
+    options = b"\1\1\5\x0a" + edges if selective else b""
     header = put(put(tcp(sport=443, dport=50000, seq=2000, options=options), 13, flags), 8, START + number * SIZE >> 16)
     header = put(header, 10, START + number * SIZE & 0xFFFF)
     return ethernet(ipv4(header, TCP, src=B4, dst=A4, ident=0), src=MAC_B, dst=MAC_A)
@@ -89,5 +92,31 @@ def test_routed_while_asked_for(runtime: str) -> None:
     routed = ethernet(put(put(packet, 8, b"\x3f"), 10, b"\0\0"), src=MAC_B, dst=MAC_C)
     rows = [*HANDSHAKE, *BURST, ("A", 0.02, answer(1, 1)), ("A", 0.02 + US, answer(1, 2)), ("A", 0.02 + 2 * US, sent)]
     rows += [("A", 0.02 + 3 * US, answer(1, 3)), ("A", 0.02 + 12 * US, routed)]
+    said = packets(runtime, rows)
+    assert said[-1] == (len(said) - 2, "duplicate")
+
+
+@runtimes
+def test_the_next_hole_is_filled_when_the_first_has_been(runtime: str) -> None:
+    """The ACK of what was sent again is no duplicate; that it is selective tells of the next hole."""
+    rows: list[Row] = [*BURST, ("A", 0.01 + TRIP, answer(1, 9)), ("A", 0.01 + 2 * TRIP, answer(3, 8))]
+    said = packets(runtime, [*rows, ("A", 0.01 + 2 * TRIP + US, segment(3))])
+    assert said[-1] == (len(said), "retransmission")
+
+
+@runtimes
+def test_what_came_twice_is_no_hole(runtime: str) -> None:
+    """A duplicate selective ACK (RFC 2883) lies behind what is acknowledged."""
+    twice = answer(4, 9)
+    twice = put(twice, twice.index(struct.pack(">I", START + 5 * SIZE)), struct.pack(">I", START + 2 * SIZE))
+    said = packets(runtime, [*BURST, ("A", 0.01 + TRIP, twice), ("A", 0.01 + TRIP + US, segment(5))])
+    assert said[-1] == (6, "duplicate")
+
+
+@runtimes
+def test_a_mirror_without_a_handshake(runtime: str) -> None:
+    """How soon data was answered tells what a duplicate ACK cannot ask for yet."""
+    rows = [*BURST[:2], ("A", 0.01 + TRIP, answer(2)), ("A", 0.02, answer(2)), ("A", 0.02 + US, answer(2))]
+    rows += [("A", 0.02 + 2 * US, segment(7)), ("A", 0.02 + 3 * US, answer(2)), ("A", 0.02 + 5 * US, segment(7))]
     said = packets(runtime, rows)
     assert said[-1] == (len(said) - 2, "duplicate")

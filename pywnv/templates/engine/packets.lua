@@ -263,7 +263,7 @@ function M.new(window)
     if not node then
       local verdict = VERDICT.original
       undo_flows = is_tcp
-      local is_sent_again = is_tcp and flows.see(frame.hop, time)
+      local is_sent_again = is_tcp and flows.see(frame.hop, time, frame.content)
       if is_sent_again then
         verdict = VERDICT.retransmission
       elseif entry and repeats(entry, frame) then
