@@ -3580,15 +3580,19 @@ local function has_changed_addresses(kind, header, earlier)
   return false
 end
 
--- Whether a frame has the Retry bit of 802.11 and the earlier one has not: it went over the air once more.
+local function has_retry_bit(header, at)
+  return floor((byte(header, at) or 0) / RETRY) % 2 == 1
+end
+
+-- Whether a frame went over the air once more, by the Retry bit of 802.11. A radio hears each try once; inside Windows
+-- a frame that came by a later try keeps the bit at each place that shows it.
 local function is_retried(kind, form, header, earlier)
-  local at, earlier_at = 2, 2
   if kind == "radiotap" then
-    at, earlier_at = at + radiotap_size(header), earlier_at + radiotap_size(earlier)
-  elseif kind ~= "wifi" and form ~= "wifi" then
-    return false
+    return has_retry_bit(header, 2 + radiotap_size(header))
+  elseif kind == "wifi" then
+    return has_retry_bit(header, 2)
   end
-  return floor((byte(header, at) or 0) / RETRY) % 2 > floor((byte(earlier, earlier_at) or 0) / RETRY) % 2
+  return form == "wifi" and has_retry_bit(header, 2) and not has_retry_bit(earlier, 2)
 end
 
 local IPV4_ADDRESSES, IPV4_ADDRESSES_END = 27, 34 -- of the outer packet, behind an Ethernet header
@@ -4079,8 +4083,8 @@ function M.new()
     return flow
   end
 
-  --- Reads the TCP header in a key, into `flows`: flow, seq, ack, flags, window, options (bytes of them), size (bytes of
-  -- data on the wire).
+  --- Reads the TCP header in a key, into `flows`: flow, seq, ack, flags, window; options and size (of the data on the
+  -- wire) in bytes.
   -- @return whether it is there
   function flows.read(key, transport)
     local offset, flags, high, low = byte(key, transport + 12, transport + 15)
@@ -4255,7 +4259,7 @@ function M.new()
 
   --- Whether a packet may have been sent again since it was last seen. Within much less than a round trip no end can
   -- have noticed a loss. After that, duplicate or selective ACKs ask for what it carries, or for older data, with which
-  -- all that is missing behind is sent again (RFC 6675); an ACK of all before it, or a whole round trip, only let it be.
+  -- all that is missing behind is sent again (RFC 6675); an ACK of all before it, or a round trip, only let it be.
   -- @param gap seconds since then
   -- @return whether it may; whether it was asked for
   function flows.may_be_sent_again(key, transport, since, gap)

@@ -51,15 +51,19 @@ local function has_changed_addresses(kind, header, earlier)
   return false
 end
 
--- Whether a frame has the Retry bit of 802.11 and the earlier one has not: it went over the air once more.
+local function has_retry_bit(header, at)
+  return floor((byte(header, at) or 0) / RETRY) % 2 == 1
+end
+
+-- Whether a frame went over the air once more, by the Retry bit of 802.11. A radio hears each try once; inside Windows
+-- a frame that came by a later try keeps the bit at each place that shows it.
 local function is_retried(kind, form, header, earlier)
-  local at, earlier_at = 2, 2
   if kind == "radiotap" then
-    at, earlier_at = at + radiotap_size(header), earlier_at + radiotap_size(earlier)
-  elseif kind ~= "wifi" and form ~= "wifi" then
-    return false
+    return has_retry_bit(header, 2 + radiotap_size(header))
+  elseif kind == "wifi" then
+    return has_retry_bit(header, 2)
   end
-  return floor((byte(header, at) or 0) / RETRY) % 2 > floor((byte(earlier, earlier_at) or 0) / RETRY) % 2
+  return form == "wifi" and has_retry_bit(header, 2) and not has_retry_bit(earlier, 2)
 end
 
 local IPV4_ADDRESSES, IPV4_ADDRESSES_END = 27, 34 -- of the outer packet, behind an Ethernet header

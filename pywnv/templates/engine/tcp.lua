@@ -69,8 +69,8 @@ function M.new()
     return flow
   end
 
-  --- Reads the TCP header in a key, into `flows`: flow, seq, ack, flags, window, options (bytes of them), size (bytes of
-  -- data on the wire).
+  --- Reads the TCP header in a key, into `flows`: flow, seq, ack, flags, window; options and size (of the data on the
+  -- wire) in bytes.
   -- @return whether it is there
   function flows.read(key, transport)
     local offset, flags, high, low = byte(key, transport + 12, transport + 15)
@@ -245,7 +245,7 @@ function M.new()
 
   --- Whether a packet may have been sent again since it was last seen. Within much less than a round trip no end can
   -- have noticed a loss. After that, duplicate or selective ACKs ask for what it carries, or for older data, with which
-  -- all that is missing behind is sent again (RFC 6675); an ACK of all before it, or a whole round trip, only let it be.
+  -- all that is missing behind is sent again (RFC 6675); an ACK of all before it, or a round trip, only let it be.
   -- @param gap seconds since then
   -- @return whether it may; whether it was asked for
   function flows.may_be_sent_again(key, transport, since, gap)
