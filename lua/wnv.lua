@@ -92,14 +92,14 @@ local function note_time(seconds, nanos)
   end
 end
 
---- Counts a frame; there is no text for it.
+--- Counts a frame.
 function M.row(_, seconds, nanos, _, said)
   frames = frames + 1
   if seconds then
     note_time(seconds, nanos)
   end
   if not said then
-    return ""
+    return
   end
   verdicts[said.verdict] = (verdicts[said.verdict] or 0) + 1
   if said.packet then
@@ -116,6 +116,10 @@ function M.row(_, seconds, nanos, _, said)
     local drop = counter(drops, drop_list, said.drop_reason_text or "reason not known")
     drop.frames = drop.frames + 1
   end
+end
+
+--- There is no text before the end.
+function M.finish()
   return ""
 end
 
@@ -4353,10 +4357,11 @@ function M.new(slots, window, slot_of)
     local ahead = (ident - entry.ident) % 65536
     if entry.each then
       return ahead == floor(offset / entry.each)
-    elseif offset % size == 0 then
-      return ahead == offset / size
+    elseif offset == 0 or ahead == 0 then
+      return offset == ahead
     end
-    return ahead > 0 and offset % ahead == 0 -- the last one, which may be shorter
+    local each, is_last = offset / ahead, offset + size == entry.size -- which may be shorter
+    return each == size or is_last and each > size and offset % ahead == 0
   end
 
   -- Whether a segment holds what its place in the large frame holds, as far as both were captured.

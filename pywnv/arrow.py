@@ -9,6 +9,7 @@ from itertools import chain
 from typing import Any
 
 from pywnv import fields
+from pywnv.background import in_background
 from pywnv.errors import UsageError
 from pywnv.fields import Type
 
@@ -86,8 +87,8 @@ def _read(text: bytes) -> Any:
     return found.set_column(at, schema().field(at), _time(found.column(at))).cast(schema())
 
 
-def _groups(pieces: Iterator[bytes]) -> Iterator[Any]:
-    """Tables of some ten thousand rows, from CSV with a header."""
+def _groups(pieces: Iterator[bytes]) -> Iterator[bytes]:
+    """Some ten thousand rows at a time, from CSV with a header, without it."""
     header, _, first = next(pieces).partition(b"\n")
     if header.decode().split(",") != list(fields.columns()):
         raise AssertionError(header)
@@ -96,14 +97,14 @@ def _groups(pieces: Iterator[bytes]) -> Iterator[Any]:
         group.append(piece)
         size += len(piece)
         if size >= GROUP:
-            yield _read(b"".join(group))
+            yield b"".join(group)
             group, size = [], 0
-    yield _read(b"".join(group))
+    yield b"".join(group)
 
 
 def table(pieces: Iterator[bytes]) -> Any:
     """A `pyarrow.Table` from rows of CSV."""
-    return need().concat_tables(_groups(pieces))
+    return need().concat_tables(in_background(_read, _groups(pieces)))
 
 
 class _Drain(io.RawIOBase):
@@ -133,7 +134,10 @@ def parquet(pieces: Iterator[bytes]) -> Iterator[bytes]:
 
     drain = _Drain()
     with pq.ParquetWriter(drain, schema(), compression="zstd") as writer:
-        for group in _groups(pieces):
-            writer.write_table(group)
-            yield drain.take()
+
+        def written(group: bytes) -> bytes:
+            writer.write_table(_read(group))
+            return drain.take()
+
+        yield from in_background(written, _groups(pieces))
     yield drain.take()

@@ -58,7 +58,8 @@ def annotate(
         bool, typer.Option("--series", help="The captures are one, as a ring buffer writes it: one output.")
     ] = False,
     jobs: Annotated[
-        int | None, typer.Option("-j", "--jobs", min=1, help="How many captures at a time. Default: one a core.")
+        int | None,
+        typer.Option("-j", "--jobs", min=1, help="At most so many captures at a time. Default: one a core."),
     ] = None,
     cluster: Annotated[
         str | None,
@@ -96,8 +97,6 @@ def annotate(
             force=force,
         )
         return
-    if jobs and jobs > 1:
-        raise UsageError("--jobs: one capture is decided in order, by one process; several are done at a time")
     with ExitStack() as stack:
         progress = stack.enter_context(progress_bar(captures, wanted=is_quiet(output)))
         opened = [stack.enter_context(opened_capture(capture, progress)) for capture in captures]

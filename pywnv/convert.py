@@ -22,7 +22,7 @@ from pywnv.capture.host import Host
 from pywnv.capture.metadata import Metadata
 from pywnv.capture.source import STDIN, open_file
 from pywnv.capture.spool import Spool
-from pywnv.errors import CaptureError
+from pywnv.errors import CaptureError, WnvError
 from pywnv.topology import Topology
 
 MOST_WARNINGS = 5  # of one trace that are told one by one
@@ -204,4 +204,7 @@ def as_pcapng(
         made = Path(folder) / f"{path.stem}.pcapng"
         with made.open("xb") as file:
             convert(path, file, progress=progress, warn=warn)
-        yield made
+        try:
+            yield made
+        except WnvError as error:  # the user knows only the trace
+            raise type(error)(str(error).replace(str(made), str(path))) from error

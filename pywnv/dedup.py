@@ -85,7 +85,7 @@ class Dedup:
         kept: list[Any] = []
 
         def sink(lua: Lua) -> Any:
-            kept.append(lua.load("kept.lua", lua.load("splice.lua", lua.bytes), stays))
+            kept.append(lua.load("kept.lua", lua.load("splice.lua", lua.bytes, lua.load("buffer.lua")), stays))
             return kept[0]
 
         with open_capture(self._capture) as opened:
@@ -108,7 +108,7 @@ class Dedup:
         chosen: list[Any] = []
 
         def sink(lua: Lua) -> Any:
-            chosen.append(lua.load("choose.lua", lua.modules[b"codes"], self._keep.encode()))
+            chosen.append(lua.load("choose.lua", lua.modules[b"codes"], self._keep.encode(), lua.load("buffer.lua")))
             return chosen[0]
 
         with open_capture(self._capture) as opened:
@@ -117,7 +117,6 @@ class Dedup:
                 [opened], sink=sink, window=self._window, topology=self._topology, progress=progress, warn=self._warn
             ):
                 flags += piece
-        flags += chosen[0][b"rest"]()
         self.frames = len(flags)
         self.left_out = {fields.VERDICTS[int(code)]: count for code, count in chosen[0][b"left"]().items()}
         return bytes(flags)

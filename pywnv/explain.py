@@ -141,7 +141,7 @@ def _rows(
         if number in frames:
             found.append(row)
     if len(found) < len(frames):
-        raise UsageError(f"{capture}: has no frame {max(frames)}, but {number} frames")
+        raise UsageError(f"{capture}: has no frame {max(frames)}; the last is {number}")
     return found
 
 

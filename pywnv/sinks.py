@@ -41,15 +41,17 @@ def _row(lua: Lua, *, json: bool) -> Any:
     columns = [describe(name) for name in fields.columns()]
     facts = fields.columns().index("direction")
     text = render("row.lua.j2", first=columns[:facts], last=columns[facts:], json=json)
-    return lua.runtime.execute(text.encode(), lua.load("buffer.lua"))
+    return lua.runtime.execute(text.encode(), lua.load("buffer.lua"), lua.load("cells.lua"))
 
 
 def _pcapng(lua: Lua) -> Any:
     """The capture again, with comments."""
     columns = [(fields.BY_COLUMN[column], name) for column, name in fields.COMMENT.items()]
     original = fields.VERDICTS.index("original")
-    comment = lua.runtime.execute(render("comment.lua.j2", columns=columns, original=original).encode())
-    splice = lua.load("splice.lua", lua.bytes)
+    text = render("comment.lua.j2", columns=columns, original=original)
+    new_buffer = lua.load("buffer.lua")
+    comment = lua.runtime.execute(text.encode(), new_buffer, lua.load("cells.lua"))
+    splice = lua.load("splice.lua", lua.bytes, new_buffer)
     return lua.load("annotated.lua", lua.bytes, splice, lua.modules[b"note"], comment)
 
 

@@ -105,6 +105,17 @@ def test_a_trace_is_told_by_its_bytes(tmp_path: Path) -> None:
         assert made == other
 
 
+def test_errors_name_the_trace(tmp_path: Path) -> None:
+    path = tmp_path / "a.etl"
+    path.write_bytes(w.etl([w.packet(1, 1, FRAME)]))
+    done = run("explain", path, "2")
+    assert (done.returncode, done.stdout, done.stderr) == (
+        2,
+        b"",
+        f"pywnv: {path}: has no frame 2; the last is 1\n".encode(),
+    )
+
+
 def test_without_the_extra(tmp_path: Path) -> None:
     path = tmp_path / "a.etl"
     path.write_bytes(w.etl([w.packet(1, 1, FRAME)]))

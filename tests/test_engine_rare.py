@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from engine import RUNTIMES, TCP, Engine, brief, ethernet, ipv4, ipv6, play, tcp, udp
+from engine import MAC_C, RUNTIMES, TCP, Engine, brief, ethernet, ipv4, ipv6, play, tcp, udp
 
 STEP = 20e-6
 DATA = bytes(range(100, 250))
@@ -27,6 +27,17 @@ def test_a_hop_shows_a_packet_again_within_a_millisecond(runtime: str, frame: by
     assert [said.packet for said in soon] == [1, 1]
     later = play(runtime, [("A", 0.0, frame), ("A", gap, frame)])
     assert [said.packet for said in later] == [1, 2]
+
+
+@runtimes
+@pytest.mark.parametrize("shared", [0, 3, 4, 40])
+@pytest.mark.parametrize(("time", "tells"), [(1.0000123457, True), (1.000012, False)], ids=["ns", "us"])
+def test_the_same_nanosecond(runtime: str, time: float, tells: bool, shared: int) -> None:
+    """It tells, unless the clock counts only microseconds, or four different frames have shared a moment before."""
+    ack = ethernet(ipv4(tcp(), TCP, ident=0))
+    others = [("A", 0.5 + at // 2 * 1e-3, ethernet(ipv4(udp(), ident=1 + at), src=MAC_C)) for at in range(2 * shared)]
+    said = play(runtime, [*others, ("A", time, ack), ("A", time, ack)])
+    assert said[-1].packet == len(said) - (1 if tells and shared < 4 else 0)
 
 
 @runtimes

@@ -79,6 +79,19 @@ def test_receive_coalescing(runtime: str, whole: bytes, ident: int | None, heade
 
 
 @pytest.mark.parametrize("runtime", RUNTIMES)
+@pytest.mark.parametrize(
+    ("last", "ident", "is_segment"),
+    [(last, ident, ident == 52) for last in (1104, 724) for ident in (49, 50, 52, 53)] + [(1104, 54, False)],
+)
+def test_the_last_segment_alone(runtime: str, last: int, ident: int, *, is_segment: bool) -> None:
+    """Two of 1448 bytes come before it, so its IP ID is two more; with four more, they would be shorter than itself."""
+    whole = ipv4(tcp(LARGE[: 2 * 1448 + last]), TCP, ident=50)
+    part = segments(whole, 2 * 1448 + last, 1448, ident=50)[2]
+    said = said_of(runtime, [("A", 1.0, framed(whole)), ("B", 1 + 5 * US, framed(put(part, 4, ident)))])
+    assert said[1][2] == (1 if is_segment else None)
+
+
+@pytest.mark.parametrize("runtime", RUNTIMES)
 def test_not_cut_from_that(runtime: str) -> None:
     whole, ident, _ = LSO["IPv4"]
     parts = segments(whole, 4000, 1448, ident=ident)

@@ -102,7 +102,7 @@ def test_wrong_use(tmp_path: Path) -> None:
     assert said(path, 3) == ["Frame 3 is no packet."]
     with pytest.raises(UsageError, match="frame 3 is no packet"):
         compare(path, 1, 3)
-    with pytest.raises(UsageError, match="has no frame 9, but 3 frames"):
+    with pytest.raises(UsageError, match="has no frame 9; the last is 3"):
         sightings(path, 9)
     with pytest.raises(CaptureError, match="No such file"):
         sightings(tmp_path / "none", 1)
@@ -110,7 +110,7 @@ def test_wrong_use(tmp_path: Path) -> None:
         ((LOSS, 1, 2, 3), b"takes one frame or two different ones, not 1 2 3"),
         ((LOSS, 1, 1), b"takes one frame or two different ones, not 1 1"),
         (("-", 1), b"takes a file, not stdin"),
-        ((LOSS, 99999), b"has no frame 99999, but 2932 frames"),
+        ((LOSS, 99999), b"has no frame 99999; the last is 2932"),
     ):
         done = run("explain", *arguments)
         assert (done.returncode, done.stdout, done.stderr.count(b"\n")) == (2, b"", 1)

@@ -42,6 +42,12 @@ def test_each_capture_has_its_output(tmp_path: Path, jobs: list[str]) -> None:
     assert tree(out) == {path.name.replace(".pcapng.gz", ".csv"): whole(path) for path in (MIX, LOSS, SAME)}
 
 
+@pytest.mark.parametrize("jobs", ["1", "2"])
+def test_one_capture_is_the_same_with_any_jobs(jobs: str) -> None:
+    done = run("annotate", MIX, "--jobs", jobs)
+    assert (done.returncode, done.stdout, done.stderr) == (0, whole(MIX), b"")
+
+
 @pytest.mark.parametrize("output_format", [Format.JSONL, Format.PCAPNG, Format.SUMMARY])
 def test_in_every_format(tmp_path: Path, output_format: Format) -> None:
     tmp_path.joinpath("out").mkdir()
@@ -103,8 +109,6 @@ def test_what_cannot_be(tmp_path: Path) -> None:
     refuses(["annotate", MIX, MIX, "-o", tmp_path / "out"], f"{MIX} and {MIX}: both would become {out}", tmp_path)
     (tmp_path / "file").write_bytes(b"precious")
     refuses(["annotate", MIX, SAME, "-o", tmp_path / "file"], f"{tmp_path / 'file'}: File exists", tmp_path)
-    words = "--jobs: one capture is decided in order, by one process; several are done at a time"
-    refuses(["annotate", MIX, "--jobs", "2"], words, tmp_path)
     words = f"{tmp_path}: is a folder; the output of a series is one file"
     refuses(["annotate", MIX, SAME, "--series", "-o", tmp_path], words, tmp_path)
     words = "--series: is for the lupa engine, which knows no filters"

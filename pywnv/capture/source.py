@@ -8,9 +8,11 @@ import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from io import BufferedReader
+from itertools import repeat
 from pathlib import Path
 from typing import Protocol
 
+from pywnv.background import in_background
 from pywnv.capture import pcapng
 from pywnv.capture.pcapng import PcapHeader
 from pywnv.errors import CaptureError, UnknownFormatError
@@ -96,13 +98,22 @@ class Capture:
             progress: is told how many bytes have been read from disk so far.
         """
         seekable = self._raw.seekable()
-        read = self._read if seekable else self._read_some
-        piece = self._head + read(self.piece)
+
+        def read(_: None) -> tuple[bytes, int]:
+            if seekable:
+                return self._read(self.piece), self._raw.tell()
+            return self._read_some(self.piece), 0
+
+        is_packed = seekable and self._file is not self._raw
+        # The next piece is unpacked while this one is understood.
+        pieces = in_background(read, repeat(None)) if is_packed else map(read, repeat(None))
+        piece, position = next(pieces)
+        piece = self._head + piece
         while piece:
             yield piece
             if seekable:
-                progress(self._raw.tell())
-            piece = read(self.piece)
+                progress(position)
+            piece, position = next(pieces)
 
 
 @contextmanager

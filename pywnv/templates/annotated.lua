@@ -60,18 +60,19 @@ local function strip(buf, from, stop, order, owns_id)
   return rest, true, has_id and not owns_id
 end
 
---- The text for a frame: what comes before it, and where it is changed, itself.
+--- Takes a frame; its text comes with that of the chunk.
 function M.row(_, _, _, _, said, buf, block)
   local at, order = block < 0 and -block or block, block < 0 and -1 or 1
   local text = said and comment(said)
   local id = said and said.packet
   if splice.is_pcap() then
-    return splice.of_record(buf, at, order, splice.options(order, text, id))
+    splice.of_record(buf, at, order, splice.options(order, text, id))
+    return
   end
   local from, stop = splice.options_at(buf, at, order)
   if not from then
     unfit = unfit + (text and 1 or 0)
-    return ""
+    return
   end
   local old, was_own, has_id = "", false, false
   if from <= stop then
@@ -81,14 +82,10 @@ function M.row(_, _, _, _, said, buf, block)
     text, id = text and text .. note.KEPT, nil
   end
   local added = splice.options(order, text, id)
-  if added == "" and not was_own then
-    return ""
-  end
-  local changed = splice.with_options(buf, at, order, from, stop, added, old)
-  if not changed then
+  local is_changed = added ~= "" or was_own
+  if is_changed and not splice.with_options(buf, at, order, from, stop, added, old) then
     unfit = unfit + 1
   end
-  return changed or ""
 end
 
 --- What the user should know at the end, or nil.

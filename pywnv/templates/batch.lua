@@ -2,8 +2,8 @@
 --
 -- This body of the engine runs under lupa. Python reads the file, understands every block that is no packet and
 -- says where results go; one call here takes a whole chunk, so that nothing is done in Python for each frame.
--- A sink has `row`, which gives the text for a frame, and may have `section`, which is told where one starts, and
--- `finish`, which gives the text for the end of a chunk.
+-- A sink has `row`, which takes a frame, and `finish`, which gives the text of a chunk; it may have `section`, which is
+-- told where one starts.
 -- Sources: draft-ietf-opsawg-pcapng (blocks), draft-ietf-opsawg-pcap (records).
 
 local engine, bytes, sink, on_block = ...
@@ -43,7 +43,7 @@ local options_from, options_to = {}, {}
 local journals = {} -- the body of a journal entry; false: it is another record that is no packet
 local nodes, packets, previous, verdicts, evidence, rewritten = {}, {}, {}, {}, {}, {}
 local deltas, elapsed, wholes, facts, events, nears = {}, {}, {}, {}, {}, {}
-local rows, said, event_said = {}, {}, {}
+local said, event_said = {}, {}
 local carried = { count = 0 }
 
 if jit then
@@ -272,15 +272,10 @@ local function take(buf, stop)
     end
     local shown = node and said or events[at] and event_said
     local interface = interfaces_of[at]
-    rows[at] = row(before + at, seconds_of[at], nanos_of[at], interface and interface.id, shown, buf, blocks[at])
-  end
-  local last = count
-  if finish then
-    last = last + 1
-    rows[last] = finish(buf, stop)
+    row(before + at, seconds_of[at], nanos_of[at], interface and interface.id, shown, buf, blocks[at])
   end
   count = 0
-  return table.concat(rows, "", 1, last)
+  return finish(buf, stop)
 end
 
 --- Walks the blocks of a pcapng.

@@ -4,7 +4,7 @@
 -- many later comes. A packet that was cut into segments stays as a whole or as all its segments, each by one frame. A
 -- frame built from several packets never stays: those do.
 
-local codes, keep = ...
+local codes, keep, new_buffer = ...
 
 local REACH = 2 ^ 20 -- the engine joins nothing over more
 local RANK = 2 ^ 44 -- more than any frame's number
@@ -22,6 +22,7 @@ end
 local UNKNOWN = NEARNESS.unknown
 local role = codes.role[keep]
 
+local out = new_buffer()
 local M = {}
 
 -- Of the last REACH frames, frame `n` in place n % REACH. A packet as a whole goes by its first frame, a segment by the
@@ -106,21 +107,26 @@ local function settle(number)
   return GONE
 end
 
---- The byte of the frame whose choice is made by now, if there is one.
+--- Takes a frame.
 function M.row(number, _, _, _, said)
-  local text = number > REACH and settle(number - REACH) or ""
+  if number > REACH then
+    out:put(settle(number - REACH))
+  end
   see(number, said)
   newest = number
-  return text
+end
+
+--- The bytes of the frames whose choice is made by now.
+function M.finish()
+  return out:get()
 end
 
 --- The bytes of the frames whose choice was not made yet.
-function M.rest()
-  local flags = {}
+function M.total()
   for number = math.max(newest - REACH + 1, 1), newest do
-    flags[#flags + 1] = settle(number)
+    out:put(settle(number))
   end
-  return table.concat(flags)
+  return out:get()
 end
 
 --- How many frames go, by the code of their verdict.

@@ -8,14 +8,17 @@ local frames = 0
 
 local M = { section = splice.section, finish = splice.finish, start = splice.start }
 
---- The text for a frame: what comes before it, and itself where it is a record of a classic pcap.
+--- Takes a frame; its text comes with that of the chunk.
 function M.row(number, _, _, _, _, buf, block)
   frames = number
   local at, order = block < 0 and -block or block, block < 0 and -1 or 1
   if byte(stays, number) == 1 then
-    return splice.is_pcap() and splice.of_record(buf, at, order, "") or ""
+    if splice.is_pcap() then
+      splice.of_record(buf, at, order, "")
+    end
+  else
+    splice.without(buf, at, order)
   end
-  return splice.without(buf, at, order)
 end
 
 --- How many frames there were.

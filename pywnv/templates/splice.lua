@@ -2,10 +2,9 @@
 --
 -- Sources: draft-ietf-opsawg-pcapng (blocks, options), draft-ietf-opsawg-pcap (records).
 
-local bytes = ...
+local bytes, new_buffer = ...
 
 local floor, sub = math.floor, string.sub
-local concat = table.concat
 
 local PACKET = 6
 local END = "\0\0\0\0" -- opt_endofopt
@@ -15,6 +14,7 @@ local PADDING = { [0] = "", "\0", "\0\0", "\0\0\0" }
 
 local M = {}
 
+local out = new_buffer()
 local copied = 0 -- the last byte of the chunk that is written, or left out
 local sections, section_count = {}, 0 -- where sections start in the chunk that name their length
 local units -- of timestamps a second, where the capture is a classic pcap
@@ -41,35 +41,39 @@ function M.section(buf, at)
   end
 end
 
-local function with_sections(buf, to)
-  local parts, left = {}, 0
+local function put_with_sections(buf, to)
+  local left = 0
   for at = 1, section_count do
     local length = sections[at] + 16
     if length > to then
       left = left + 1
       sections[left] = sections[at]
     elseif length > copied then
-      parts[#parts + 1] = sub(buf, copied + 1, length - 1) .. UNKNOWN_LENGTH
+      out:put(sub(buf, copied + 1, length - 1), UNKNOWN_LENGTH)
       copied = length + 7
     end
   end
   section_count = left
-  parts[#parts + 1] = sub(buf, copied + 1, to)
-  return concat(parts)
+  out:put(sub(buf, copied + 1, to))
 end
 
--- What is not written yet, up to a byte.
+-- Puts what is not written yet, up to a byte.
 local function copy(buf, to)
-  local text = section_count > 0 and with_sections(buf, to) or sub(buf, copied + 1, to)
+  if section_count > 0 then
+    put_with_sections(buf, to)
+  else
+    out:put(sub(buf, copied + 1, to))
+  end
   copied = to
-  return text
 end
 
---- The text for the end of a chunk.
+--- The text of a chunk.
 function M.finish(buf, stop)
-  local text = units and "" or copy(buf, stop)
+  if not units then
+    copy(buf, stop)
+  end
   copied, section_count = 0, 0
-  return text
+  return out:get()
 end
 
 local function put_option(order, code, value)
@@ -102,7 +106,7 @@ local function halves(seconds, fraction)
   return floor(upper / 65536) + floor(lower / 4294967296), lower % 4294967296
 end
 
---- A record of a classic pcap as a packet block.
+--- Puts a record of a classic pcap as a packet block.
 -- @param options to give it
 function M.of_record(buf, at, order, options)
   local read, put = reader(order), writer(order)
@@ -113,7 +117,7 @@ function M.of_record(buf, at, order, options)
   end
   local data = sub(buf, at + 8, at + 15 + captured) -- begins with both lengths
   local length = put(32 + captured + -captured % 4 + #options)
-  return put(PACKET) .. length .. put(0) .. put(high) .. put(low) .. data .. PADDING[-captured % 4] .. options .. length
+  out:put(put(PACKET), length, put(0), put(high), put(low), data, PADDING[-captured % 4], options, length)
 end
 
 --- Where the options of a packet block are.
@@ -127,31 +131,31 @@ function M.options_at(buf, at, order)
   return at + 28 + captured + -captured % 4, at + read(buf, at + 4) - 5
 end
 
---- The text up to the end of a packet block that gets other options; nil where they do not fit.
+--- Puts what is there up to the end of a packet block that gets other options.
 -- @param from, stop as `options_at` gave them
 -- @param added   what to put before them
 -- @param old     its options, without what `added` replaces
+-- @return whether they fit
 function M.with_options(buf, at, order, from, stop, added, old)
   local ends = old == "" or sub(old, 1, 2) == "\0\0"
   local options = added ~= "" and ends and added .. END .. old or added .. old
   local length = from - at + #options + 4
   if length > LARGEST_BLOCK then
-    return nil
+    return false
   end
-  local put = writer(order)
-  local text = copy(buf, at + 3) .. put(length) .. sub(buf, at + 8, from - 1) .. options .. put(length)
+  local size = writer(order)(length)
+  copy(buf, at + 3)
+  out:put(size, sub(buf, at + 8, from - 1), options, size)
   copied = stop + 4
-  return text
+  return true
 end
 
---- The text up to a block or a record, which is left out.
+--- Puts what is there up to a block, which is left out, as records are that nobody puts.
 function M.without(buf, at, order)
-  if units then
-    return ""
+  if not units then
+    copy(buf, at - 1)
+    copied = at + reader(order)(buf, at + 4) - 1
   end
-  local text = copy(buf, at - 1)
-  copied = at + reader(order)(buf, at + 4) - 1
-  return text
 end
 
 --- Whether the capture is a classic pcap.

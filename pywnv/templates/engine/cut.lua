@@ -58,10 +58,11 @@ function M.new(slots, window, slot_of)
     local ahead = (ident - entry.ident) % 65536
     if entry.each then
       return ahead == floor(offset / entry.each)
-    elseif offset % size == 0 then
-      return ahead == offset / size
+    elseif offset == 0 or ahead == 0 then
+      return offset == ahead
     end
-    return ahead > 0 and offset % ahead == 0 -- the last one, which may be shorter
+    local each, is_last = offset / ahead, offset + size == entry.size -- which may be shorter
+    return each == size or is_last and each > size and offset % ahead == 0
   end
 
   -- Whether a segment holds what its place in the large frame holds, as far as both were captured.

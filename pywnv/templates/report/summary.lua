@@ -35,14 +35,14 @@ local function note_time(seconds, nanos)
   end
 end
 
---- Counts a frame; there is no text for it.
+--- Counts a frame.
 function M.row(_, seconds, nanos, _, said)
   frames = frames + 1
   if seconds then
     note_time(seconds, nanos)
   end
   if not said then
-    return ""
+    return
   end
   verdicts[said.verdict] = (verdicts[said.verdict] or 0) + 1
   if said.packet then
@@ -59,6 +59,10 @@ function M.row(_, seconds, nanos, _, said)
     local drop = counter(drops, drop_list, said.drop_reason_text or "reason not known")
     drop.frames = drop.frames + 1
   end
+end
+
+--- There is no text before the end.
+function M.finish()
   return ""
 end
 
