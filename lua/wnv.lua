@@ -3364,7 +3364,7 @@ function M.new()
     end
     if hits + misses == 0 then
       known = at(everybody(hop), hop)
-      if known.several and not known.misses[2] and (known.hits[n] or 0) >= FEW then
+      if known.several and (known.hits[2] or 0) > RARE * (known.misses[2] or 0) and (known.hits[n] or 0) >= FEW then
         hits = known.hits[n]
       end
     end
