@@ -2846,32 +2846,47 @@ end)(modules.codes, modules.link)
 modules.proof = (function()
 --- What the bytes of a packet prove: that it cannot be sent twice within a moment, or that two are not the same.
 
-local byte, floor = string.byte, math.floor
+local byte, floor, min = string.byte, math.floor, math.min
 
 local ICMP, TCP, UDP, ESP, ICMPV6 = 1, 6, 17, 50, 58
 local ECHO = { [ICMP] = { [8] = true, [0] = true }, [ICMPV6] = { [128] = true, [129] = true } }
 
 local DNS = 53
 local LEAST_PAYLOAD, LEAST_DISTINCT = 160, 72 -- bytes of a datagram; text has fewer different ones
+local LEAST_CAPTURED = 40 -- bytes of a datagram that was cut: traces of pktmon end at 128 of a frame
+local MOST_OF_LOT = 0.75 -- of the different bytes that so many drawn by lot have; text and patterns have fewer
 local LEAST_ESP = 16 -- bytes: identifier, sequence number, and something
 local CHECKSUM = 65536
 
 local M = {}
 
--- A long datagram whose bytes look drawn by lot has a number that counts, or was encrypted. A shorter one, and text,
--- may well be sent twice.
-local function is_varied(payload)
-  if #payload < LEAST_PAYLOAD then
-    return false
-  end
-  local seen, distinct = {}, 0
-  for at = 1, LEAST_PAYLOAD do
+-- How many different bytes there are among the first of a payload; with `by` 1, different steps from byte to byte.
+local function distinct(payload, have, by)
+  local seen, count, last = {}, 0, 0
+  for at = 1, have do
     local value = byte(payload, at)
-    if not seen[value] then
-      seen[value], distinct = true, distinct + 1
+    local step = (value - by * last) % 256
+    last = value
+    if not seen[step] then
+      seen[step], count = true, count + 1
     end
   end
-  return distinct >= LEAST_DISTINCT
+  return count
+end
+
+-- A long datagram whose bytes look drawn by lot has a number that counts, or was encrypted. A shorter one, and text,
+-- may well be sent twice. Where the capture cut it, fewer bytes must do, of which few may repeat.
+-- @param size bytes of it on the wire
+local function is_varied(payload, size)
+  local have = min(#payload, LEAST_PAYLOAD)
+  if size < LEAST_PAYLOAD or have < LEAST_CAPTURED then
+    return false
+  end
+  if have == LEAST_PAYLOAD then
+    return distinct(payload, have, 0) >= LEAST_DISTINCT
+  end
+  local least = MOST_OF_LOT * 256 * (1 - (255 / 256) ^ have)
+  return distinct(payload, have, 0) >= least and distinct(payload, have, 1) >= least
 end
 
 -- A DNS message with one question has an identifier drawn by lot, and is asked for again after seconds. Not so
@@ -2925,7 +2940,7 @@ function M.is_unique(key, content, transport, steady)
     return flags % 4 > 0 and flags % 8 < 4 and not steady -- SYN, FIN, without RST
       or M.tcp_size(key, transport) > 1 -- one byte probes a window
   elseif protocol == UDP then
-    return is_varied(content) or is_name_query(key, content, transport)
+    return is_varied(content, M.rest_size(key, transport) - 8) or is_name_query(key, content, transport)
   end
   local echo = ECHO[protocol]
   return echo ~= nil and echo[byte(key, transport) or -1] == true
@@ -3374,6 +3389,19 @@ function M.new()
     return hits > 0 and hits >= misses and gap <= max(LOOSE * known.gap, LEAST_LOOSE)
   end
 
+  --- A packet that cannot repeat had other addresses at its n-th sighting at a hop: a bridge wrote its own.
+  function tally.move(class, hop, n)
+    local known = at(class.sender, hop)
+    known.moves = known.moves or {}
+    known.moves[n] = true
+  end
+
+  --- Whether packets of a sender are known to have other addresses at their n-th sighting at a hop.
+  function tally.moves(class, hop, n)
+    local known = class.sender.at[hop]
+    return known and known.moves and known.moves[n]
+  end
+
   -- Hits and misses of the n-th sighting of a class, or if nothing is known of that, of its sender.
   local function counts(class, hop, n)
     local known = class.at[hop]
@@ -3582,10 +3610,14 @@ function M.new(slots, tally, flows)
       tally.distrust(class)
       return nil
     elseif unique then
-      local is_another = tally.never(class, hop, count + 1, gap) or node.hop ~= hop and not expected
-      return not is_another and bytes or nil, true
+      if tally.never(class, hop, count + 1, gap) or node.hop ~= hop and not expected then
+        return nil, true
+      elseif has_moved then
+        tally.move(class, hop, count + 1)
+      end
+      return bytes, true
     end
-    if expected and not has_moved then
+    if expected and (not has_moved or tally.moves(class, hop, count + 1)) then
       return EVIDENCE.learned
     end
     if is_same_moment(time, gap) and not has_moved and not tally.once(class, hop) and keys[slot] == key then

@@ -154,10 +154,14 @@ function M.new(slots, tally, flows)
       tally.distrust(class)
       return nil
     elseif unique then
-      local is_another = tally.never(class, hop, count + 1, gap) or node.hop ~= hop and not expected
-      return not is_another and bytes or nil, true
+      if tally.never(class, hop, count + 1, gap) or node.hop ~= hop and not expected then
+        return nil, true
+      elseif has_moved then
+        tally.move(class, hop, count + 1)
+      end
+      return bytes, true
     end
-    if expected and not has_moved then
+    if expected and (not has_moved or tally.moves(class, hop, count + 1)) then
       return EVIDENCE.learned
     end
     if is_same_moment(time, gap) and not has_moved and not tally.once(class, hop) and keys[slot] == key then

@@ -194,6 +194,19 @@ function M.new()
     return hits > 0 and hits >= misses and gap <= max(LOOSE * known.gap, LEAST_LOOSE)
   end
 
+  --- A packet that cannot repeat had other addresses at its n-th sighting at a hop: a bridge wrote its own.
+  function tally.move(class, hop, n)
+    local known = at(class.sender, hop)
+    known.moves = known.moves or {}
+    known.moves[n] = true
+  end
+
+  --- Whether packets of a sender are known to have other addresses at their n-th sighting at a hop.
+  function tally.moves(class, hop, n)
+    local known = class.sender.at[hop]
+    return known and known.moves and known.moves[n]
+  end
+
   -- Hits and misses of the n-th sighting of a class, or if nothing is known of that, of its sender.
   local function counts(class, hop, n)
     local known = class.at[hop]
