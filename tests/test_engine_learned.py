@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from engine import ARP, MAC_A, MAC_B, RUNTIMES, Row, brief, ethernet, ipv4, ipv6, play, udp
+from engine import ARP, DATA, MAC_A, MAC_B, RUNTIMES, TCP, Row, brief, ethernet, ipv4, ipv6, play, tcp, udp
 
 STEP = 2e-6
 MAC_D = bytes([2, 0, 0, 0, 0, 0xD])
@@ -91,3 +91,86 @@ def test_a_cut_datagram_that_looks_drawn_by_lot(runtime: str, payload: bytes, si
     cut = ethernet(ipv6(udp(payload.ljust(size, b"\0"))))[: 14 + 40 + 8 + len(payload)]
     said = play(runtime, [("A", 0.0, cut, 62 + size), ("A", STEP, cut, 62 + size)])
     assert [frame.packet for frame in said] == packets
+
+
+def acks(number: int, ident: int = 0) -> bytes:
+    """A pure ACK."""
+    return ethernet(ipv4(tcp(seq=7)[:8] + number.to_bytes(4) + b"\x50\x10" + tcp()[14:], TCP, ident=ident))
+
+
+def in_batch(time: float, frames: list[bytes], times: int = 3) -> list[Row]:
+    """Frames that a driver hands on together: each place shows all of them before the next one does."""
+    return [
+        ("A", time + 1e-6 * (turn * len(frames) + at), frame)
+        for turn in range(times)
+        for at, frame in enumerate(frames)
+    ]
+
+
+@runtimes
+def test_equal_acks_in_a_batch(runtime: str) -> None:
+    """Three ACKs that ask for the same, behind one that does not: each is a packet, seen three times."""
+    rows: list[Row] = []
+    for number in range(10):
+        rows += in_batch(number * 0.01, [acks(10 * number + at, 10 * number + at + 1) for at in range(4)])
+    start = len(rows)
+    rows += in_batch(1.0, [acks(1000), acks(2000), acks(2000), acks(2000)])
+    packets = [said.packet - start for said in play(runtime, rows)[start:]]
+    assert packets == [1, 2, 3, 4] * 3
+
+
+@runtimes
+def test_a_lost_frame_makes_no_batch(runtime: str) -> None:
+    """Where packets come one by one, one whose copy was lost does not keep the next one's from being marked."""
+    rows: list[Row] = []
+    for number in range(40):
+        rows += shown(number * 0.01, acks(number, number + 1), 2)
+    start = len(rows)
+    rows += [("A", 1.0, acks(1000)), *shown(1.0 + STEP, acks(2000), 2)]
+    assert [said.packet - start for said in play(runtime, rows)[start:]] == [1, 2, 2]
+
+
+SLOW = (0.0, 2e-6, 150e-6, 152e-6)  # a switch hands packets to another processor
+
+
+@runtimes
+def test_a_step_that_takes_long_is_known(runtime: str) -> None:
+    rows: list[Row] = []
+    for ident in range(1, 51):
+        rows += [("A", ident * 0.01 + gap, numbered(ident, MAC_A)) for gap in SLOW]
+    start = len(rows)
+    rows += [("A", 1.0 + 3 * gap, numbered(0, MAC_A)) for gap in SLOW]
+    assert [said.packet - start for said in play(runtime, rows)[start:]] == [1, 1, 1, 1]
+
+
+@runtimes
+@pytest.mark.parametrize(("seen", "stall", "packets"), [(2, 3e-3, 1), (2, 9e-3, 2), (4, 3e-3, 2)])
+@pytest.mark.parametrize("data", [b"", DATA], ids=["an IP ID", "TCP data"])
+def test_a_packet_waits_for_its_thread(runtime: str, data: bytes, seen: int, stall: float, packets: int) -> None:
+    """One that lacks what all others show may be late by milliseconds; one that is complete was sent again."""
+    rows: list[Row] = []
+    for ident in range(1, 31):
+        rows += shown(ident * 0.01, numbered(ident, MAC_A), 4)
+    late = ethernet(ipv6(tcp(data), TCP)) if data else numbered(99, MAC_A)
+    if data:
+        rows += [
+            row
+            for at in range(10)
+            for row in shown(0.4 + at * 0.01, ethernet(ipv6(tcp(data, seq=9000 + 100 * at), TCP)), 4)
+        ]
+    start = len(rows)
+    rows += shown(1.0, late, seen) + shown(1.0 + stall, late, 4 - seen or 1)
+    assert {said.packet for said in play(runtime, rows)[start:]} == {start + 1, start + 1 + (packets - 1) * seen}
+
+
+@runtimes
+def test_what_is_cut_on_its_way_does_not_teach(runtime: str) -> None:
+    """Large sends are shown at two places, then as segments; what is no larger than the wire takes, at four."""
+    rows: list[Row] = []
+    small = [ethernet(ipv6(tcp(DATA, seq=100 * at, sport=60000), TCP)) for at in range(20)]
+    for at in range(200):
+        large = ethernet(ipv6(tcp(DATA * 90, seq=9000 * at), TCP))
+        rows += shown(at * 0.01, large, 2) + (shown(at * 0.01 + 5e-3, small[at // 10], 4) if at % 10 == 0 else [])
+    start = len(rows)
+    rows += shown(9.0, ethernet(ipv6(tcp(), TCP)), 4)
+    assert [said.packet - start for said in play(runtime, rows)[start:]] == [1, 1, 1, 1]

@@ -69,6 +69,11 @@ function M.ident(key)
   return high * 256 + low
 end
 
+--- Whether a packet has an IP ID or TCP data, as most have that cannot repeat.
+function M.counts(key, transport)
+  return M.ident(key) ~= nil or transport and byte(key, 2) == TCP and M.tcp_size(key, transport) > 1
+end
+
 --- Whether two packets with these bytes cannot come from one sender within a millisecond.
 -- @param key, content, transport  as `key.read` gives them
 -- @param steady whether the sender gives all packets the same IP ID, as scanners do

@@ -37,6 +37,7 @@ function M.new()
   -- The last `see`, so that it can be undone.
   local undo_flow, undo_ack, undo_ack_time, undo_dups, undo_window
   local undo_seen, undo_start, undo_next, undo_time, undo_holes
+  local undo_last, undo_last_key, undo_other
 
   local function new_flow()
     last_id = last_id + 1
@@ -175,6 +176,7 @@ function M.new()
     end
     undo_flow, undo_ack, undo_ack_time, undo_dups, undo_window = flow, flow.ack, flow.ack_time, flow.dups, flow.window
     undo_seen, undo_start, undo_next, undo_time, undo_holes = seen, seen.start, seen.next, seen.time, seen.holes
+    undo_last, undo_last_key, undo_other = flow.last, flow.last_key, flow.other
     if flags % 8 >= RST then
       return false
     end
@@ -187,6 +189,18 @@ function M.new()
       flow.syn_time = time
     end
     return occupies and advance(seen, flow, time, flows.seq, flags, size)
+  end
+
+  --- Notes the packet that `see` has taken.
+  -- @param id, key of it
+  -- @return the packet that came last before it in its flow with other bytes, or nil
+  function flows.follow(id, key)
+    local flow = flows.flow
+    if flow.last_key ~= key then
+      flow.other = flow.last
+    end
+    flow.last, flow.last_key = id, key
+    return flow.other
   end
 
   --- Whether the other end has asked, since a moment, for what a packet carries: then it is sent again.
@@ -203,6 +217,7 @@ function M.new()
     local flow, seen = undo_flow, undo_seen
     flow.ack, flow.ack_time, flow.dups, flow.window = undo_ack, undo_ack_time, undo_dups, undo_window
     seen.start, seen.next, seen.time, seen.holes = undo_start, undo_next, undo_time, undo_holes
+    flow.last, flow.last_key, flow.other = undo_last, undo_last_key, undo_other
   end
 
   return flows
