@@ -174,3 +174,16 @@ def test_what_is_cut_on_its_way_does_not_teach(runtime: str) -> None:
     start = len(rows)
     rows += shown(9.0, ethernet(ipv6(tcp(), TCP)), 4)
     assert [said.packet - start for said in play(runtime, rows)[start:]] == [1, 1, 1, 1]
+
+
+@runtimes
+def test_a_flood_has_steps_of_its_own(runtime: str) -> None:
+    """What a host sends to everybody is shown less often than the rest, and soon sent again: that is no late step."""
+    steps = (0.0, 2e-6, 4e-6, 104e-6, 106e-6, 108e-6, 110e-6, 112e-6)
+    rows: list[Row] = []
+    for ident in range(1, 51):
+        rows += [("A", ident * 0.01 + gap, numbered(ident, MAC_A)) for gap in steps]
+    start = len(rows)
+    flood = ethernet(ipv4(udp(), ident=0), src=MAC_A, dst=GROUP)
+    rows += shown(1.0, flood, 3) + shown(1.0 + 200e-6, flood, 3)
+    assert [said.packet - start for said in play(runtime, rows)[start:]] == [1, 1, 1, 4, 4, 4]

@@ -21,6 +21,7 @@ local FEW = 4 -- sightings that let all senders of a hop speak for a new one; IP
 -- A sighting may follow the one before after so many times the usual gap, or seconds; later ones are other packets,
 -- even those that cannot repeat by themselves: the network doubled them.
 local LOOSE, LEAST_LOOSE = 8, 100e-6
+local LOOSE_STEP = 16 -- the same of the one step before that sighting: queues between processors vary
 local LATE, LEAST_LATE = 16, 100e-6
 local MOST_BATCHES, LOST_BATCH = 16, 2 -- that count; how many batches one packet speaks against that was none
 local LEARNS = 1 / 16 -- how much one gap tells of the usual one
@@ -210,7 +211,8 @@ function M.new()
     if hits + misses == 0 then
       return nil
     end
-    return hits > 0 and hits >= misses and gap <= max(LOOSE * max(known.gap, known.gaps[n] or 0), LEAST_LOOSE)
+    local step = not class.is_group and known.gaps[n] or 0 -- a flood's steps are its own
+    return hits > 0 and hits >= misses and gap <= max(LOOSE * known.gap, LOOSE_STEP * step, LEAST_LOOSE)
   end
 
   --- A packet that cannot repeat had other addresses at its n-th sighting at a hop: a bridge wrote its own.
