@@ -2951,32 +2951,47 @@ end)(modules.codes, modules.link)
 modules.proof = (function()
 --- What the bytes of a packet prove: that it cannot be sent twice within a moment, or that two are not the same.
 
-local byte, floor = string.byte, math.floor
+local byte, floor, min = string.byte, math.floor, math.min
 
 local ICMP, TCP, UDP, ESP, ICMPV6 = 1, 6, 17, 50, 58
 local ECHO = { [ICMP] = { [8] = true, [0] = true }, [ICMPV6] = { [128] = true, [129] = true } }
 
 local DNS = 53
 local LEAST_PAYLOAD, LEAST_DISTINCT = 160, 72 -- bytes of a datagram; text has fewer different ones
+local LEAST_CAPTURED = 40 -- bytes of a datagram that was cut: traces of pktmon end at 128 of a frame
+local MOST_OF_LOT = 0.75 -- of the different bytes that so many drawn by lot have; text and patterns have fewer
 local LEAST_ESP = 16 -- bytes: identifier, sequence number, and something
 local CHECKSUM = 65536
 
 local M = {}
 
--- A long datagram whose bytes look drawn by lot has a number that counts, or was encrypted. A shorter one, and text,
--- may well be sent twice.
-local function is_varied(payload)
-  if #payload < LEAST_PAYLOAD then
-    return false
-  end
-  local seen, distinct = {}, 0
-  for at = 1, LEAST_PAYLOAD do
+-- How many different bytes there are among the first of a payload; with `by` 1, different steps from byte to byte.
+local function distinct(payload, have, by)
+  local seen, count, last = {}, 0, 0
+  for at = 1, have do
     local value = byte(payload, at)
-    if not seen[value] then
-      seen[value], distinct = true, distinct + 1
+    local step = (value - by * last) % 256
+    last = value
+    if not seen[step] then
+      seen[step], count = true, count + 1
     end
   end
-  return distinct >= LEAST_DISTINCT
+  return count
+end
+
+-- A long datagram whose bytes look drawn by lot has a number that counts, or was encrypted. A shorter one, and text,
+-- may well be sent twice. Where the capture cut it, fewer bytes must do, of which few may repeat.
+-- @param size bytes of it on the wire
+local function is_varied(payload, size)
+  local have = min(#payload, LEAST_PAYLOAD)
+  if size < LEAST_PAYLOAD or have < LEAST_CAPTURED then
+    return false
+  end
+  if have == LEAST_PAYLOAD then
+    return distinct(payload, have, 0) >= LEAST_DISTINCT
+  end
+  local least = MOST_OF_LOT * 256 * (1 - (255 / 256) ^ have)
+  return distinct(payload, have, 0) >= least and distinct(payload, have, 1) >= least
 end
 
 -- A DNS message with one question has an identifier drawn by lot, and is asked for again after seconds. Not so
@@ -3005,6 +3020,11 @@ function M.ident(key)
   return high * 256 + low
 end
 
+--- Whether a packet has an IP ID or TCP data, as most have that cannot repeat.
+function M.counts(key, transport)
+  return M.ident(key) ~= nil or transport and byte(key, 2) == TCP and M.tcp_size(key, transport) > 1
+end
+
 --- Whether two packets with these bytes cannot come from one sender within a millisecond.
 -- @param key, content, transport  as `key.read` gives them
 -- @param steady whether the sender gives all packets the same IP ID, as scanners do
@@ -3030,7 +3050,7 @@ function M.is_unique(key, content, transport, steady)
     return flags % 4 > 0 and flags % 8 < 4 and not steady -- SYN, FIN, without RST
       or M.tcp_size(key, transport) > 1 -- one byte probes a window
   elseif protocol == UDP then
-    return is_varied(content) or is_name_query(key, content, transport)
+    return is_varied(content, M.rest_size(key, transport) - 8) or is_name_query(key, content, transport)
   end
   local echo = ECHO[protocol]
   return echo ~= nil and echo[byte(key, transport) or -1] == true
@@ -3124,6 +3144,7 @@ function M.new(window)
   local classes = {} -- as `tally.class` gave it; false for a part of another packet
   local shapes, silent = {}, {} -- as `again` keeps them; whether what was seen of it must not teach
   local tags = {} -- packet ids that the capture tool wrote
+  local before = {} -- packets with other bytes that are just before them in a batch of their TCP flow, it seems, by id
   local wholes = {} -- larger frames that packets were cut from, or repeat a part of, by their frame
   local slots = {
     first_frame = first_frame,
@@ -3143,6 +3164,7 @@ function M.new(window)
     shapes = shapes,
     silent = silent,
     tags = tags,
+    before = before,
     wholes = wholes,
   }
   local young_from, bytes = 1, 0 -- the first packet of the young generation, and its bytes
@@ -3235,7 +3257,7 @@ function M.new(window)
     keys[slot], contents[slot], softs[slot], transports[slot] = key, content, frame.soft, frame.transport
     cuts[slot], headers[slot], forms[slot] = frame.cut, header, frame.form
     nodes[slot], first_softs[slot], classes[slot] = node, frame.soft, false
-    shapes[slot], silent[slot], tags[slot], wholes[slot] = nil, nil, nil, nil
+    shapes[slot], silent[slot], tags[slot], wholes[slot], before[slot] = nil, nil, nil, nil, nil
     bytes = bytes + #content + #key + #header
     undo_entry = young[key]
     remember(id, key)
@@ -3290,7 +3312,7 @@ modules.tally = (function()
 -- shows a packet again, or is another one with the same bytes, is judged by that.
 
 local byte, sub = string.byte, string.sub
-local max = math.max
+local max, min = math.max, math.min
 
 local MOST_CLASSES = 4096 -- of senders and receivers; then learning starts anew
 local MOST_KNOWN = 65536 -- so much is learned of senders at hops; then likewise
@@ -3306,7 +3328,9 @@ local FEW = 4 -- sightings that let all senders of a hop speak for a new one; IP
 -- A sighting may follow the one before after so many times the usual gap, or seconds; later ones are other packets,
 -- even those that cannot repeat by themselves: the network doubled them.
 local LOOSE, LEAST_LOOSE = 8, 100e-6
+local LOOSE_STEP = 16 -- the same of the one step before that sighting: queues between processors vary
 local LATE, LEAST_LATE = 16, 100e-6
+local MOST_BATCHES, LOST_BATCH = 16, 2 -- that count; how many batches one packet speaks against that was none
 local LEARNS = 1 / 16 -- how much one gap tells of the usual one
 
 local M = {}
@@ -3319,6 +3343,11 @@ local function count(tally, other, which, weight)
   end
 end
 
+-- The usual gap, once one more is known.
+local function near(usual, gap)
+  return usual + (gap - usual) * (usual > 0 and LEARNS or 1)
+end
+
 --- What is learned of one capture.
 function M.new()
   local classes, senders, number = {}, {}, 0
@@ -3326,11 +3355,12 @@ function M.new()
   local known_number = 0
   local tally = {}
 
-  -- What is known of a hop, for some senders: hits[n] packets were seen an n-th time there, misses[n] were not.
+  -- What is known of a hop, for some senders: hits[n] packets were seen an n-th time there, misses[n] were not; the
+  -- usual gap before a sighting, and before the n-th: some steps are handed to another processor.
   local function at(holder, hop)
     local known = holder.at[hop]
     if not known then
-      known = { hits = {}, misses = {}, gap = 0 }
+      known = { hits = {}, misses = {}, gap = 0, gaps = {} }
       holder.at[hop], known_number = known, known_number + 1
     end
     return known
@@ -3370,7 +3400,7 @@ function M.new()
     local sender = senders[from] or { at = {}, idents = {}, known = 0 }
     senders[from] = sender
     local is_group = #header >= 12 and byte(name, 1) % 2 == 1
-    class = { sender = sender, is_group = is_group, at = {}, taught = 0 }
+    class = { sender = sender, is_group = is_group, at = {}, taught = 0, batches = 0 }
     classes[name] = class
     number = number + 1
     return class
@@ -3410,7 +3440,8 @@ function M.new()
     for _, known in ipairs({ at(class, hop), at(class.sender, hop), all }) do
       count(known.hits, known.misses, n, 1)
       if gap then
-        known.gap = known.gap + (gap - known.gap) * (known.gap > 0 and LEARNS or 1)
+        known.gap = near(known.gap, gap)
+        known.gaps[n] = near(known.gaps[n] or 0, gap)
       end
     end
   end
@@ -3430,6 +3461,17 @@ function M.new()
     count(own.misses, own.hits, n, weight)
     count(sender.misses, sender.hits, n, weight)
     count(all.misses, all.hits, n, weight)
+  end
+
+  --- Notes what came of a packet of a class that had been seen once when the next one of its flow came.
+  -- @param is_batch whether it was seen again after that: the next did not wait for it to go on; else that was lost
+  function tally.note_batch(class, is_batch)
+    class.batches = is_batch and min(class.batches + 1, MOST_BATCHES) or max(class.batches - LOST_BATCH, -MOST_BATCHES)
+  end
+
+  --- Whether packets of a class come in batches, each of which a hop shows once before it shows the first again.
+  function tally.has_batches(class)
+    return class.batches > 0
   end
 
   --- Gives up a class: one packet of it came on and on, as in a loop of the network, or a flood.
@@ -3469,14 +3511,28 @@ function M.new()
     end
     if hits + misses == 0 then
       known = at(everybody(hop), hop)
-      if known.several and not known.misses[2] and (known.hits[n] or 0) >= FEW then
+      if known.several and (known.hits[2] or 0) > RARE * (known.misses[2] or 0) and (known.hits[n] or 0) >= FEW then
         hits = known.hits[n]
       end
     end
     if hits + misses == 0 then
       return nil
     end
-    return hits > 0 and hits >= misses and gap <= max(LOOSE * known.gap, LEAST_LOOSE)
+    local step = not class.is_group and known.gaps[n] or 0 -- a flood's steps are its own
+    return hits > 0 and hits >= misses and gap <= max(LOOSE * known.gap, LOOSE_STEP * step, LEAST_LOOSE)
+  end
+
+  --- A packet that cannot repeat had other addresses at its n-th sighting at a hop: a bridge wrote its own.
+  function tally.move(class, hop, n)
+    local known = at(class.sender, hop)
+    known.moves = known.moves or {}
+    known.moves[n] = true
+  end
+
+  --- Whether packets of a sender are known to have other addresses at their n-th sighting at a hop.
+  function tally.moves(class, hop, n)
+    local known = class.sender.at[hop]
+    return known and known.moves and known.moves[n]
   end
 
   -- Hits and misses of the n-th sighting of a class, or if nothing is known of that, of its sender.
@@ -3495,6 +3551,12 @@ function M.new()
   function tally.once(class, hop)
     local hits, misses = counts(class, hop, 2)
     return misses > 0 and hits * RARE < misses
+  end
+
+  --- Whether it is a rule that a hop shows packets of a class an n-th time.
+  function tally.lacks(class, hop, n)
+    local hits, misses = counts(class, hop, n)
+    return hits >= FEW and hits > misses
   end
 
   --- Whether it is a rule that a hop does not show packets of a class an n-th time, or seldom and not so late.
@@ -3541,6 +3603,7 @@ local codes, link, proof = ...
 local abs, byte, floor, min, sub = math.abs, string.byte, math.floor, math.min, string.sub
 
 local MOMENT = 1e-3 -- seconds in which a packet that cannot repeat is another sighting
+local STALL = 8e-3 -- seconds in which it is, where it lacks one: a thread had to wait, and TCP does not yet time out
 local TTL = 4294967296 -- of `soft` of `key`
 local LONGEST_SHAPE = 22 -- bytes of a link header: addresses, two VLAN tags, EtherType
 local COARSE = 4 -- different frames that share a timestamp to the nanosecond, before a clock is not believed
@@ -3552,7 +3615,7 @@ local STILL = 8 -- different frames in a row with one timestamp: the clock does 
 local TCP = 6
 local EVIDENCE = codes.evidence
 
-local M = { MOMENT = MOMENT }
+local M = { MOMENT = MOMENT, STALL = STALL }
 
 -- What stands around a packet: copies in another link header, or with another VLAN tag, are no repeats.
 local function shape_of(kind, form, header)
@@ -3632,16 +3695,18 @@ end
 
 --- A judge for one capture.
 -- @param slots  of packets: see `memory`
+-- @param slot_of function: the slot of a packet that is still remembered, or nil
 -- @param tally  what is learned of this capture
 -- @param flows  its TCP flows
--- @return table: judge, note_coarse_clock, undo
-function M.new(slots, tally, flows)
+-- @return table: judge, follow, note_coarse_clock, undo, undo_follow
+function M.new(slots, slot_of, tally, flows)
   local nodes, first_time, last_time, softs = slots.nodes, slots.first_time, slots.last_time, slots.softs
-  local headers, forms = slots.headers, slots.forms
+  local headers, forms, before = slots.headers, slots.forms, slots.before
   local classes, shapes, keys = slots.classes, slots.shapes, slots.keys
   local coarse, still, still_time = 0, 0, nil -- frames that shared a timestamp; those that share the last one
   local last_key, last_content, last_class, last_unique -- what `proof.is_unique` said last
   local undo_seen, undo_shape -- what `judge` noted of this frame
+  local undo_class, undo_batches -- what `follow` did
   local again = {}
 
   --- To be told of every two frames in a row with one timestamp and other bytes, before `judge`.
@@ -3665,6 +3730,39 @@ function M.new(slots, tally, flows)
     return true
   end
 
+  -- Whether the packet before this one in its batch is to be seen first: a hop shows each of a batch once before it
+  -- shows the first again, and a flow's packets do not overtake each other.
+  local function waits_for_another(slot, hop, count, time)
+    local other = slot_of(before[slot] or 0)
+    if not other or not classes[other] or not tally.has_batches(classes[slot]) then
+      return false
+    end
+    local seen = nodes[other].counts[hop]
+    return seen and seen <= count and tally.expects(classes[other], hop, seen + 1, abs(time - last_time[other]))
+  end
+
+  --- Notes that a packet followed another in its TCP flow, and what came of the one before that.
+  -- @param slot of the packet
+  -- @param id   of the one that came last before it with other bytes, or nil
+  -- @param frame that shows the packet
+  function again.follow(slot, id, frame)
+    undo_batches = nil
+    local other = slot_of(id or 0)
+    if not other then
+      return
+    end
+    local hop, class, first = frame.hop, classes[slot], slot_of(before[other] or 0)
+    local seen = first and nodes[first].counts[hop]
+    if seen then
+      local is_batch = seen > 1
+      if is_batch or abs(frame.time - last_time[first]) > MOMENT then
+        undo_batches, undo_class = class.batches, class
+        tally.note_batch(class, is_batch)
+      end
+    end
+    before[slot] = nodes[other].counts[hop] == 1 and id or nil
+  end
+
   -- Equal timestamps are proof where they tell nanoseconds, and different frames do not share them.
   local function is_same_moment(time, gap)
     local part = time * 1e6 % 1
@@ -3683,7 +3781,9 @@ function M.new(slots, tally, flows)
     local node, class = nodes[slot], classes[slot]
     local earlier, gap = headers[slot], abs(time - last_time[slot])
     local is_same_ttl = floor(soft / TTL) == floor(softs[slot] / TTL)
-    if is_same_ttl and gap > MOMENT then
+    local ident, count = proof.ident(key), node.counts[hop]
+    local is_late = is_same_ttl and gap > MOMENT
+    if is_late and (gap > STALL or not tally.lacks(class, hop, count + 1)) then
       return nil
     end
     local is_ethernet = hop.kind == "ethernet" and not form and not forms[slot]
@@ -3693,18 +3793,16 @@ function M.new(slots, tally, flows)
     elseif forms[slot] == form and is_retried(hop.kind, form, header, earlier) then
       return nil
     end
-    local ident = proof.ident(key)
     local content = frame.content
     if key ~= last_key or content ~= last_content or class ~= last_class then -- in a burst they are the same each time
       last_key, last_content, last_class = key, content, class
       last_unique = proof.is_unique(key, content, frame.transport, tally.is_steady(class, ident))
     end
     local unique = last_unique and (ident ~= nil or gap > 0 or still < STILL or time ~= still_time)
-    local count = node.counts[hop]
     local expected = is_same_ttl and tally.expects(class, hop, count + 1, gap)
     if unique and not ident and byte(key, 2) == TCP then
       local may, is_asked_for = flows.may_be_sent_again(key, frame.transport, last_time[slot], gap)
-      if may and (is_asked_for or is_same_ttl and not expected) then
+      if may and (is_asked_for or is_same_ttl and not expected and not is_late) then
         return nil
       end
     end
@@ -3722,6 +3820,9 @@ function M.new(slots, tally, flows)
     if node.hop == hop and not (is_ethernet and has_moved) and is_new_shape(slot, hop.kind, form, header) then
       return bytes, unique and (form == "wifi" or forms[slot] == "wifi") -- else each shape is a hop of its own
     end
+    if is_late then
+      return unique and not has_moved and bytes or nil
+    end
     local is_storm = class.is_storm
       or count >= MOST_UNKNOWN
       or count == node.depth and abs(time - first_time[slot]) > MOMENT
@@ -3729,16 +3830,29 @@ function M.new(slots, tally, flows)
       tally.distrust(class)
       return nil
     elseif unique then
-      local is_another = tally.never(class, hop, count + 1, gap) or node.hop ~= hop and not expected
-      return not is_another and bytes or nil, true
+      if tally.never(class, hop, count + 1, gap) or node.hop ~= hop and not expected then
+        return nil, true
+      elseif has_moved then
+        tally.move(class, hop, count + 1)
+      end
+      return bytes, true
     end
-    if expected and not has_moved then
+    if expected and waits_for_another(slot, hop, count, time) then
+      return nil
+    elseif expected and (not has_moved or tally.moves(class, hop, count + 1)) then
       return EVIDENCE.learned
     end
     if is_same_moment(time, gap) and not has_moved and not tally.once(class, hop) and keys[slot] == key then
       return bytes
     end
     return nil
+  end
+
+  --- Takes back what the last `follow` noted.
+  function again.undo_follow()
+    if undo_batches then
+      undo_class.batches, undo_batches = undo_batches, nil
+    end
   end
 
   --- Takes back what `judge` noted of the last frame.
@@ -3774,7 +3888,7 @@ local LOOSE, LEAST_LOOSE, NEW_LOOSE = 3, 60e-6, 250e-6
 local TIGHT, LEAST_TIGHT, NEW_TIGHT = 1.5, 15e-6, 60e-6
 local MOST_SKIPS = 256 -- packets of a queue that a frame may rule out for its hop at once
 
-local MOMENT = again_of.MOMENT
+local MOMENT, STALL = again_of.MOMENT, again_of.STALL
 local DUE = 30e-6 -- seconds within which a hop mostly shows a packet again
 local MOST_AGAIN, MOST_JUDGED = 32, 16 -- packets with one key that a frame at their hop may show again; with its bytes
 
@@ -3882,11 +3996,12 @@ function M.new(memory, tally, again, window)
     memory.prune(queue)
     local time, hop, soft = frame.time, frame.hop, frame.soft
     local first, waits, lesson = max(queue.first, queue.last - MOST_AGAIN + 1), false, nil
+    local longest = proof.counts(frame.key, frame.transport) and STALL or MOMENT
     for pass = 1, 2 do
       for at = first, queue.last do
         local slot = queue[at] % SLOTS + 1
         local gap, is_routed = abs(time - last_time[slot]), has_other_ttl(soft, softs[slot])
-        if nodes[slot].counts[hop] and (gap <= MOMENT or is_routed) then
+        if nodes[slot].counts[hop] and (gap <= longest or is_routed) then
           if (gap <= DUE and not is_routed) == (pass == 1) then
             local evidence, teaches = judge(slot, frame)
             lesson = teaches and slot
@@ -4058,6 +4173,7 @@ function M.new()
   -- The last `see`, so that it can be undone.
   local undo_flow, undo_ack, undo_ack_time, undo_dups, undo_window, undo_hole
   local undo_seen, undo_start, undo_next, undo_time, undo_holes
+  local undo_last, undo_last_key, undo_other
 
   local function new_flow()
     last_id = last_id + 1
@@ -4243,6 +4359,7 @@ function M.new()
     undo_flow, undo_ack, undo_ack_time, undo_dups, undo_window = flow, flow.ack, flow.ack_time, flow.dups, flow.window
     undo_hole = flow.hole
     undo_seen, undo_start, undo_next, undo_time, undo_holes = seen, seen.start, seen.next, seen.time, seen.holes
+    undo_last, undo_last_key, undo_other = flow.last, flow.last_key, flow.other
     if flags % 8 >= RST then
       return false
     end
@@ -4259,6 +4376,18 @@ function M.new()
       await_answer(flow, time, is_again)
     end
     return is_again
+  end
+
+  --- Notes the packet that `see` has taken.
+  -- @param id, key of it
+  -- @return the packet that came last before it in its flow with other bytes, or nil
+  function flows.follow(id, key)
+    local flow = flows.flow
+    if flow.last_key ~= key then
+      flow.other = flow.last
+    end
+    flow.last, flow.last_key = id, key
+    return flow.other
   end
 
   --- Whether a packet may have been sent again since it was last seen. Within much less than a round trip no end can
@@ -4288,6 +4417,7 @@ function M.new()
     flow.ack, flow.ack_time, flow.dups = undo_ack, undo_ack_time, undo_dups
     flow.window, flow.hole = undo_window, undo_hole
     seen.start, seen.next, seen.time, seen.holes = undo_start, undo_next, undo_time, undo_holes
+    flow.last, flow.last_key, flow.other = undo_last, undo_last_key, undo_other
   end
 
   return flows
@@ -4314,6 +4444,13 @@ local LEAST_PARTS = 2
 
 local M = {}
 
+--- Whether a TCP segment is larger than what Ethernet carries.
+function M.is_large(key)
+  return proof.network_size(key) > LARGE
+end
+
+local is_large = M.is_large
+
 --- Finds the other frames that a segment goes with.
 -- @param slots  of packets: contents, keys, nodes, last_time, first_frame, by slot
 -- @param window seconds
@@ -4325,10 +4462,6 @@ function M.new(slots, window, slot_of)
   local large, old_large, parts, old_parts = {}, {}, {}, {}
   local undo_entry, undo_hop, undo_cut, undo_each
   local cuts = {}
-
-  local function is_large(key)
-    return proof.network_size(key) > LARGE
-  end
 
   --- Remembers a new packet with TCP data.
   -- @param id   of the packet
@@ -4665,7 +4798,7 @@ function M.new(window)
   local nodes, first_softs, classes, wholes = slots.nodes, slots.first_softs, slots.classes, slots.wholes
   local silent = slots.silent
   local flows, ids = tcp.new(), ids_of.new(slots, slot_of)
-  local again = again_of.new(slots, tally, flows)
+  local again = again_of.new(slots, slot_of, tally, flows)
   local matching = match_of.new(memory, tally, again, window)
   local segments, translations = cut_of.new(slots, window, slot_of), nat_of.new(slots, slot_of)
   local clock_time, clock_key = -math.huge, nil -- of the last frame
@@ -4735,11 +4868,12 @@ function M.new(window)
       and (node.depth > node.counts[hop] or classes[slot] and tally.once(classes[slot], hop))
   end
 
-  -- What a packet that hops show no more teaches: how often each did.
+  -- What a packet that hops show no more teaches: how often each did. Not one that is larger than the wire takes: it is
+  -- cut on its way, and what comes of it goes on.
   local function teach(slot, class)
-    local weight = tally.weight(class)
-    if weight > 0 then
-      local key = keys[slot]
+    local weight, key = tally.weight(class), keys[slot]
+    local is_cut = byte(key, 2) == TCP and cut_of.is_large(key)
+    if weight > 0 and not is_cut then
       if proof.is_unique(key, contents[slot], transports[slot], tally.is_steady(class, proof.ident(key))) then
         for hop, count in pairs(nodes[slot].counts) do
           if count < MOST_SIGHTINGS then
@@ -4909,6 +5043,9 @@ function M.new(window)
       local larger = is_sent_again and flows.size > 0 and segments.repeated(frame, flows)
       local whole = larger and first_frame[larger]
       node = add(frame, verdict)
+      if is_tcp then
+        again.follow(slot_of(memory.newest), flows.follow(memory.newest, key), frame)
+      end
       if whole and frame.number - whole < MOST_DISTANCE then
         wholes[slot_of(memory.newest)], found.segment_of = whole, whole
       end
@@ -4955,6 +5092,7 @@ function M.new(window)
     end
     if undo_flows then
       flows.undo()
+      again.undo_follow()
     end
     if undo_segments then
       segments.undo()

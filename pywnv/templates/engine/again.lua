@@ -8,6 +8,7 @@ local codes, link, proof = ...
 local abs, byte, floor, min, sub = math.abs, string.byte, math.floor, math.min, string.sub
 
 local MOMENT = 1e-3 -- seconds in which a packet that cannot repeat is another sighting
+local STALL = 8e-3 -- seconds in which it is, where it lacks one: a thread had to wait, and TCP does not yet time out
 local TTL = 4294967296 -- of `soft` of `key`
 local LONGEST_SHAPE = 22 -- bytes of a link header: addresses, two VLAN tags, EtherType
 local COARSE = 4 -- different frames that share a timestamp to the nanosecond, before a clock is not believed
@@ -19,7 +20,7 @@ local STILL = 8 -- different frames in a row with one timestamp: the clock does 
 local TCP = 6
 local EVIDENCE = codes.evidence
 
-local M = { MOMENT = MOMENT }
+local M = { MOMENT = MOMENT, STALL = STALL }
 
 -- What stands around a packet: copies in another link header, or with another VLAN tag, are no repeats.
 local function shape_of(kind, form, header)
@@ -99,16 +100,18 @@ end
 
 --- A judge for one capture.
 -- @param slots  of packets: see `memory`
+-- @param slot_of function: the slot of a packet that is still remembered, or nil
 -- @param tally  what is learned of this capture
 -- @param flows  its TCP flows
--- @return table: judge, note_coarse_clock, undo
-function M.new(slots, tally, flows)
+-- @return table: judge, follow, note_coarse_clock, undo, undo_follow
+function M.new(slots, slot_of, tally, flows)
   local nodes, first_time, last_time, softs = slots.nodes, slots.first_time, slots.last_time, slots.softs
-  local headers, forms = slots.headers, slots.forms
+  local headers, forms, before = slots.headers, slots.forms, slots.before
   local classes, shapes, keys = slots.classes, slots.shapes, slots.keys
   local coarse, still, still_time = 0, 0, nil -- frames that shared a timestamp; those that share the last one
   local last_key, last_content, last_class, last_unique -- what `proof.is_unique` said last
   local undo_seen, undo_shape -- what `judge` noted of this frame
+  local undo_class, undo_batches -- what `follow` did
   local again = {}
 
   --- To be told of every two frames in a row with one timestamp and other bytes, before `judge`.
@@ -132,6 +135,39 @@ function M.new(slots, tally, flows)
     return true
   end
 
+  -- Whether the packet before this one in its batch is to be seen first: a hop shows each of a batch once before it
+  -- shows the first again, and a flow's packets do not overtake each other.
+  local function waits_for_another(slot, hop, count, time)
+    local other = slot_of(before[slot] or 0)
+    if not other or not classes[other] or not tally.has_batches(classes[slot]) then
+      return false
+    end
+    local seen = nodes[other].counts[hop]
+    return seen and seen <= count and tally.expects(classes[other], hop, seen + 1, abs(time - last_time[other]))
+  end
+
+  --- Notes that a packet followed another in its TCP flow, and what came of the one before that.
+  -- @param slot of the packet
+  -- @param id   of the one that came last before it with other bytes, or nil
+  -- @param frame that shows the packet
+  function again.follow(slot, id, frame)
+    undo_batches = nil
+    local other = slot_of(id or 0)
+    if not other then
+      return
+    end
+    local hop, class, first = frame.hop, classes[slot], slot_of(before[other] or 0)
+    local seen = first and nodes[first].counts[hop]
+    if seen then
+      local is_batch = seen > 1
+      if is_batch or abs(frame.time - last_time[first]) > MOMENT then
+        undo_batches, undo_class = class.batches, class
+        tally.note_batch(class, is_batch)
+      end
+    end
+    before[slot] = nodes[other].counts[hop] == 1 and id or nil
+  end
+
   -- Equal timestamps are proof where they tell nanoseconds, and different frames do not share them.
   local function is_same_moment(time, gap)
     local part = time * 1e6 % 1
@@ -150,7 +186,9 @@ function M.new(slots, tally, flows)
     local node, class = nodes[slot], classes[slot]
     local earlier, gap = headers[slot], abs(time - last_time[slot])
     local is_same_ttl = floor(soft / TTL) == floor(softs[slot] / TTL)
-    if is_same_ttl and gap > MOMENT then
+    local ident, count = proof.ident(key), node.counts[hop]
+    local is_late = is_same_ttl and gap > MOMENT
+    if is_late and (gap > STALL or not tally.lacks(class, hop, count + 1)) then
       return nil
     end
     local is_ethernet = hop.kind == "ethernet" and not form and not forms[slot]
@@ -160,18 +198,16 @@ function M.new(slots, tally, flows)
     elseif forms[slot] == form and is_retried(hop.kind, form, header, earlier) then
       return nil
     end
-    local ident = proof.ident(key)
     local content = frame.content
     if key ~= last_key or content ~= last_content or class ~= last_class then -- in a burst they are the same each time
       last_key, last_content, last_class = key, content, class
       last_unique = proof.is_unique(key, content, frame.transport, tally.is_steady(class, ident))
     end
     local unique = last_unique and (ident ~= nil or gap > 0 or still < STILL or time ~= still_time)
-    local count = node.counts[hop]
     local expected = is_same_ttl and tally.expects(class, hop, count + 1, gap)
     if unique and not ident and byte(key, 2) == TCP then
       local may, is_asked_for = flows.may_be_sent_again(key, frame.transport, last_time[slot], gap)
-      if may and (is_asked_for or is_same_ttl and not expected) then
+      if may and (is_asked_for or is_same_ttl and not expected and not is_late) then
         return nil
       end
     end
@@ -189,6 +225,9 @@ function M.new(slots, tally, flows)
     if node.hop == hop and not (is_ethernet and has_moved) and is_new_shape(slot, hop.kind, form, header) then
       return bytes, unique and (form == "wifi" or forms[slot] == "wifi") -- else each shape is a hop of its own
     end
+    if is_late then
+      return unique and not has_moved and bytes or nil
+    end
     local is_storm = class.is_storm
       or count >= MOST_UNKNOWN
       or count == node.depth and abs(time - first_time[slot]) > MOMENT
@@ -196,16 +235,29 @@ function M.new(slots, tally, flows)
       tally.distrust(class)
       return nil
     elseif unique then
-      local is_another = tally.never(class, hop, count + 1, gap) or node.hop ~= hop and not expected
-      return not is_another and bytes or nil, true
+      if tally.never(class, hop, count + 1, gap) or node.hop ~= hop and not expected then
+        return nil, true
+      elseif has_moved then
+        tally.move(class, hop, count + 1)
+      end
+      return bytes, true
     end
-    if expected and not has_moved then
+    if expected and waits_for_another(slot, hop, count, time) then
+      return nil
+    elseif expected and (not has_moved or tally.moves(class, hop, count + 1)) then
       return EVIDENCE.learned
     end
     if is_same_moment(time, gap) and not has_moved and not tally.once(class, hop) and keys[slot] == key then
       return bytes
     end
     return nil
+  end
+
+  --- Takes back what the last `follow` noted.
+  function again.undo_follow()
+    if undo_batches then
+      undo_class.batches, undo_batches = undo_batches, nil
+    end
   end
 
   --- Takes back what `judge` noted of the last frame.

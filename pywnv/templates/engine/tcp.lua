@@ -40,6 +40,7 @@ function M.new()
   -- The last `see`, so that it can be undone.
   local undo_flow, undo_ack, undo_ack_time, undo_dups, undo_window, undo_hole
   local undo_seen, undo_start, undo_next, undo_time, undo_holes
+  local undo_last, undo_last_key, undo_other
 
   local function new_flow()
     last_id = last_id + 1
@@ -225,6 +226,7 @@ function M.new()
     undo_flow, undo_ack, undo_ack_time, undo_dups, undo_window = flow, flow.ack, flow.ack_time, flow.dups, flow.window
     undo_hole = flow.hole
     undo_seen, undo_start, undo_next, undo_time, undo_holes = seen, seen.start, seen.next, seen.time, seen.holes
+    undo_last, undo_last_key, undo_other = flow.last, flow.last_key, flow.other
     if flags % 8 >= RST then
       return false
     end
@@ -241,6 +243,18 @@ function M.new()
       await_answer(flow, time, is_again)
     end
     return is_again
+  end
+
+  --- Notes the packet that `see` has taken.
+  -- @param id, key of it
+  -- @return the packet that came last before it in its flow with other bytes, or nil
+  function flows.follow(id, key)
+    local flow = flows.flow
+    if flow.last_key ~= key then
+      flow.other = flow.last
+    end
+    flow.last, flow.last_key = id, key
+    return flow.other
   end
 
   --- Whether a packet may have been sent again since it was last seen. Within much less than a round trip no end can
@@ -270,6 +284,7 @@ function M.new()
     flow.ack, flow.ack_time, flow.dups = undo_ack, undo_ack_time, undo_dups
     flow.window, flow.hole = undo_window, undo_hole
     seen.start, seen.next, seen.time, seen.holes = undo_start, undo_next, undo_time, undo_holes
+    flow.last, flow.last_key, flow.other = undo_last, undo_last_key, undo_other
   end
 
   return flows
