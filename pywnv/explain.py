@@ -211,8 +211,8 @@ def _one_hop(pair: Pair, *, joined: bool, gap: float) -> list[str]:
         lines.append("Nothing has been learned before of how often this hop records packets of this sender.")
     if not joined and gap > MOMENT and not (pair.difference and not pair.difference.soft):
         lines.append(
-            f"A hop shows a packet again within {MOMENT * 1e3:g} ms, or {STALL * 1e3:g} ms if it cannot repeat and lacks a"
-            " sighting, unless it was routed between."
+            f"A hop shows a packet again within {MOMENT * 1e3:g} ms, or {STALL * 1e3:g} ms if it cannot repeat and"
+            " lacks a sighting, unless it was routed between."
         )
     return lines
 
