@@ -3040,6 +3040,7 @@ function M.new(window)
   local shapes, silent = {}, {} -- as `again` keeps them; whether what was seen of it must not teach
   local tags = {} -- packet ids that the capture tool wrote
   local before = {} -- packets with other bytes that are just before them in a batch of their TCP flow, it seems, by id
+  local batches = {} -- the first packets of those batches, by id; nil: itself
   local wholes = {} -- larger frames that packets were cut from, or repeat a part of, by their frame
   local slots = {
     first_frame = first_frame,
@@ -3060,6 +3061,7 @@ function M.new(window)
     silent = silent,
     tags = tags,
     before = before,
+    batches = batches,
     wholes = wholes,
   }
   local young_from, bytes = 1, 0 -- the first packet of the young generation, and its bytes
@@ -3152,7 +3154,8 @@ function M.new(window)
     keys[slot], contents[slot], softs[slot], transports[slot] = key, content, frame.soft, frame.transport
     cuts[slot], headers[slot], forms[slot] = frame.cut, header, frame.form
     nodes[slot], first_softs[slot], classes[slot] = node, frame.soft, false
-    shapes[slot], silent[slot], tags[slot], wholes[slot], before[slot] = nil, nil, nil, nil, nil
+    shapes[slot], silent[slot], tags[slot], wholes[slot] = nil, nil, nil, nil
+    before[slot], batches[slot] = nil, nil
     bytes = bytes + #content + #key + #header
     undo_entry = young[key]
     remember(id, key)
@@ -3563,10 +3566,11 @@ end
 -- @param slot_of function: the slot of a packet that is still remembered, or nil
 -- @param tally  what is learned of this capture
 -- @param flows  its TCP flows
--- @return table: judge, follow, note_coarse_clock, undo, undo_follow
+-- @return table: judge, follow, is_one_batch, note_coarse_clock, undo, undo_follow
 function M.new(slots, slot_of, tally, flows)
   local nodes, last_time, softs = slots.nodes, slots.last_time, slots.softs
   local headers, forms, before = slots.headers, slots.forms, slots.before
+  local batches = slots.batches
   local classes, shapes, keys = slots.classes, slots.shapes, slots.keys
   local coarse = 0
   local last_key, last_content, last_class, last_unique -- what `proof.is_unique` said last
@@ -3605,26 +3609,33 @@ function M.new(slots, slot_of, tally, flows)
     return seen and seen <= count and tally.expects(classes[other], hop, seen + 1, abs(time - last_time[other]))
   end
 
-  --- Notes that a packet followed another in its TCP flow, and what came of the one before that.
-  -- @param slot of the packet
-  -- @param id   of the one that came last before it with other bytes, or nil
+  --- Notes that a packet followed others in its TCP flow, and what came of the one before those.
   -- @param frame that shows the packet
-  function again.follow(slot, id, frame)
+  -- @param slot of the packet
+  -- @param last, other the ids of the one that came last before it, and the last with other bytes; or nil
+  function again.follow(frame, slot, last, other)
     undo_batches = nil
-    local other = slot_of(id or 0)
-    if not other then
+    local last_slot, other_slot = slot_of(last or 0), slot_of(other or 0)
+    if last_slot and nodes[last_slot].depth == 1 then
+      batches[slot] = batches[last_slot] or last
+    end
+    if not other_slot then
       return
     end
-    local hop, class, first = frame.hop, classes[slot], slot_of(before[other] or 0)
-    local seen = first and nodes[first].counts[hop]
-    if seen then
-      local is_batch = seen > 1
+    local first = slot_of(before[other_slot] or 0)
+    if first then
+      local class, is_batch = classes[slot], nodes[first].depth > 1
       if is_batch or abs(frame.time - last_time[first]) > MOMENT then
         undo_batches, undo_class = class.batches, class
         tally.note_batch(class, is_batch)
       end
     end
-    before[slot] = nodes[other].counts[hop] == 1 and id or nil
+    before[slot] = nodes[other_slot].depth == 1 and other or nil
+  end
+
+  --- Whether two packets came in one batch, by their ids.
+  function again.is_one_batch(id, other)
+    return (batches[slot_of(id)] or id) == (batches[slot_of(other)] or other)
   end
 
   -- Equal timestamps are proof where they tell nanoseconds, and different frames do not share them.
@@ -3896,9 +3907,16 @@ function M.new(memory, tally, again, window)
       return fits(slot, frame) and slot or nil, nil, nil, true
     end
     undo_queue, undo_hop, undo_taken = entry, hop, entry.taken[hop]
-    local current = slot_of(entry[entry.taken[hop] or 0] or 0)
+    local current_id = entry[undo_taken or 0]
+    local current = slot_of(current_id or 0)
     local unfinished = current and is_unfinished(current, frame.time, hop)
-    local index = not unfinished and search(entry, frame)
+    local index = (not unfinished or tally.has_batches(classes[current])) and search(entry, frame)
+    if unfinished and index and not again.is_one_batch(current_id, entry[index]) then
+      index = nil
+    end
+    if unfinished and not index then
+      entry.taken[hop] = undo_taken
+    end
     if index then
       entry.taken[hop] = index
       return slot_of(entry[index]), nil, nil, index == entry.last
@@ -4183,14 +4201,15 @@ function M.new()
 
   --- Notes the packet that `see` has taken.
   -- @param id, key of it
-  -- @return the packet that came last before it in its flow with other bytes, or nil
+  -- @return the packet that came last before it in its flow, or nil; the last with other bytes, or nil
   function flows.follow(id, key)
     local flow = flows.flow
+    local last = flow.last
     if flow.last_key ~= key then
-      flow.other = flow.last
+      flow.other = last
     end
     flow.last, flow.last_key = id, key
-    return flow.other
+    return last, flow.other
   end
 
   --- Whether the other end has asked, since a moment, for what a packet carries: then it is sent again.
@@ -4812,7 +4831,7 @@ function M.new(window)
       local whole = larger and first_frame[larger]
       node = add(frame, verdict)
       if is_tcp then
-        again.follow(slot_of(memory.newest), flows.follow(memory.newest, key), frame)
+        again.follow(frame, slot_of(memory.newest), flows.follow(memory.newest, key))
       end
       if whole and frame.number - whole < MOST_DISTANCE then
         wholes[slot_of(memory.newest)], found.segment_of = whole, whole

@@ -213,3 +213,18 @@ def test_a_late_sighting_with_another_tag(runtime: str) -> None:
         tagged = bare[:12] + b"\x81\0\0\5" + bare[12:]
         rows += shown(ident * 0.02, tagged, 2) + shown(ident * 0.02 + wait + 2 * STEP, bare, 2)
     assert [frame.packet for frame in play(runtime, rows)[-4:]] == [121] * 4
+
+
+@runtimes
+def test_equal_acks_of_a_batch_at_a_filter_with_two_edges(runtime: str) -> None:
+    """A NIC shows each of the batch once, then the filter above it each at its lower, then each at its upper edge."""
+    rows: list[Row] = []
+    for number in range(10):
+        for _, time, frame in in_batch(
+            number * 0.01, [acks(10 * number + at, 10 * number + at + 1) for at in range(4)]
+        ):
+            rows.append(("A" if len(rows) % 12 < 4 else "B", time, frame))
+    start = len(rows)
+    for _, time, frame in in_batch(1.0, [acks(2000)] * 3):
+        rows.append(("A" if len(rows) - start < 3 else "B", time, frame))
+    assert [said.packet - start for said in play(runtime, rows)[start:]] == [1, 2, 3] * 3

@@ -275,7 +275,7 @@ function M.new(window)
       local whole = larger and first_frame[larger]
       node = add(frame, verdict)
       if is_tcp then
-        again.follow(slot_of(memory.newest), flows.follow(memory.newest, key), frame)
+        again.follow(frame, slot_of(memory.newest), flows.follow(memory.newest, key))
       end
       if whole and frame.number - whole < MOST_DISTANCE then
         wholes[slot_of(memory.newest)], found.segment_of = whole, whole
