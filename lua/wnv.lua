@@ -3145,6 +3145,7 @@ function M.new(window)
   local shapes, silent = {}, {} -- as `again` keeps them; whether what was seen of it must not teach
   local tags = {} -- packet ids that the capture tool wrote
   local before = {} -- packets with other bytes that are just before them in a batch of their TCP flow, it seems, by id
+  local batches = {} -- the first packets of those batches, by id; nil: itself
   local wholes = {} -- larger frames that packets were cut from, or repeat a part of, by their frame
   local slots = {
     first_frame = first_frame,
@@ -3165,6 +3166,7 @@ function M.new(window)
     silent = silent,
     tags = tags,
     before = before,
+    batches = batches,
     wholes = wholes,
   }
   local young_from, bytes = 1, 0 -- the first packet of the young generation, and its bytes
@@ -3257,7 +3259,8 @@ function M.new(window)
     keys[slot], contents[slot], softs[slot], transports[slot] = key, content, frame.soft, frame.transport
     cuts[slot], headers[slot], forms[slot] = frame.cut, header, frame.form
     nodes[slot], first_softs[slot], classes[slot] = node, frame.soft, false
-    shapes[slot], silent[slot], tags[slot], wholes[slot], before[slot] = nil, nil, nil, nil, nil
+    shapes[slot], silent[slot], tags[slot], wholes[slot] = nil, nil, nil, nil
+    before[slot], batches[slot] = nil, nil
     bytes = bytes + #content + #key + #header
     undo_entry = young[key]
     remember(id, key)
@@ -3556,6 +3559,9 @@ function M.new()
   --- Whether it is a rule that a hop shows packets of a class an n-th time.
   function tally.lacks(class, hop, n)
     local hits, misses = counts(class, hop, n)
+    if hits + misses == 0 then -- the first in another shape is not counted, but what comes after that is
+      hits, misses = counts(class, hop, n + 1)
+    end
     return hits >= FEW and hits > misses
   end
 
@@ -3698,10 +3704,11 @@ end
 -- @param slot_of function: the slot of a packet that is still remembered, or nil
 -- @param tally  what is learned of this capture
 -- @param flows  its TCP flows
--- @return table: judge, follow, note_coarse_clock, undo, undo_follow
+-- @return table: judge, follow, is_one_batch, note_coarse_clock, undo, undo_follow
 function M.new(slots, slot_of, tally, flows)
   local nodes, first_time, last_time, softs = slots.nodes, slots.first_time, slots.last_time, slots.softs
   local headers, forms, before = slots.headers, slots.forms, slots.before
+  local batches = slots.batches
   local classes, shapes, keys = slots.classes, slots.shapes, slots.keys
   local coarse, still, still_time = 0, 0, nil -- frames that shared a timestamp; those that share the last one
   local last_key, last_content, last_class, last_unique -- what `proof.is_unique` said last
@@ -3741,26 +3748,33 @@ function M.new(slots, slot_of, tally, flows)
     return seen and seen <= count and tally.expects(classes[other], hop, seen + 1, abs(time - last_time[other]))
   end
 
-  --- Notes that a packet followed another in its TCP flow, and what came of the one before that.
-  -- @param slot of the packet
-  -- @param id   of the one that came last before it with other bytes, or nil
+  --- Notes that a packet followed others in its TCP flow, and what came of the one before those.
   -- @param frame that shows the packet
-  function again.follow(slot, id, frame)
+  -- @param slot of the packet
+  -- @param last, other the ids of the one that came last before it, and the last with other bytes; or nil
+  function again.follow(frame, slot, last, other)
     undo_batches = nil
-    local other = slot_of(id or 0)
-    if not other then
+    local last_slot, other_slot = slot_of(last or 0), slot_of(other or 0)
+    if last_slot and nodes[last_slot].depth == 1 then
+      batches[slot] = batches[last_slot] or last
+    end
+    if not other_slot then
       return
     end
-    local hop, class, first = frame.hop, classes[slot], slot_of(before[other] or 0)
-    local seen = first and nodes[first].counts[hop]
-    if seen then
-      local is_batch = seen > 1
+    local first = slot_of(before[other_slot] or 0)
+    if first then
+      local class, is_batch = classes[slot], nodes[first].depth > 1
       if is_batch or abs(frame.time - last_time[first]) > MOMENT then
         undo_batches, undo_class = class.batches, class
         tally.note_batch(class, is_batch)
       end
     end
-    before[slot] = nodes[other].counts[hop] == 1 and id or nil
+    before[slot] = nodes[other_slot].depth == 1 and other or nil
+  end
+
+  --- Whether two packets came in one batch, by their ids.
+  function again.is_one_batch(id, other)
+    return (batches[slot_of(id)] or id) == (batches[slot_of(other)] or other)
   end
 
   -- Equal timestamps are proof where they tell nanoseconds, and different frames do not share them.
@@ -3821,7 +3835,8 @@ function M.new(slots, slot_of, tally, flows)
       return bytes, unique and (form == "wifi" or forms[slot] == "wifi") -- else each shape is a hop of its own
     end
     if is_late then
-      return unique and not has_moved and bytes or nil
+      local is_it = unique and not has_moved
+      return is_it and bytes or nil, is_it
     end
     local is_storm = class.is_storm
       or count >= MOST_UNKNOWN
@@ -4039,9 +4054,16 @@ function M.new(memory, tally, again, window)
       return fits(slot, frame) and slot or nil, nil, nil, true
     end
     undo_queue, undo_hop, undo_taken = entry, hop, entry.taken[hop]
-    local current = slot_of(entry[entry.taken[hop] or 0] or 0)
+    local current_id = entry[undo_taken or 0]
+    local current = slot_of(current_id or 0)
     local unfinished = current and is_unfinished(current, frame.time, hop)
-    local index = not unfinished and search(entry, frame)
+    local index = (not unfinished or tally.has_batches(classes[current])) and search(entry, frame)
+    if unfinished and index and not again.is_one_batch(current_id, entry[index]) then
+      index = nil
+    end
+    if unfinished and not index then
+      entry.taken[hop] = undo_taken
+    end
     if index then
       entry.taken[hop] = index
       return slot_of(entry[index]), nil, nil, index == entry.last
@@ -4380,14 +4402,15 @@ function M.new()
 
   --- Notes the packet that `see` has taken.
   -- @param id, key of it
-  -- @return the packet that came last before it in its flow with other bytes, or nil
+  -- @return the packet that came last before it in its flow, or nil; the last with other bytes, or nil
   function flows.follow(id, key)
     local flow = flows.flow
+    local last = flow.last
     if flow.last_key ~= key then
-      flow.other = flow.last
+      flow.other = last
     end
     flow.last, flow.last_key = id, key
-    return flow.other
+    return last, flow.other
   end
 
   --- Whether a packet may have been sent again since it was last seen. Within much less than a round trip no end can
@@ -4776,7 +4799,7 @@ local abs, byte, max, pairs = math.abs, string.byte, math.max, pairs
 local learn, mark_of = path.learn, nat_of.mark
 
 local SPAN = 16 -- bytes of content in a key; fewer once the capture turns out to be cut shorter
-local SETTLED = 3e-3 -- seconds after which a hop shows a packet no more
+local SETTLED = 9e-3 -- seconds after which a hop shows a packet no more
 local MOST_SIGHTINGS = 32 -- at one hop that are counted
 
 local MOST_DISTANCE, SLOTS = match_of.MOST_DISTANCE, memory_of.SLOTS
@@ -5015,7 +5038,8 @@ function M.new(window)
       slot, evidence, lesson, alone = matching.find(entry, frame)
       is_equal = true
       if lesson then
-        count_sighting(lesson, frame.hop, slot and abs(time - last_time[slot]))
+        local gap = slot and abs(time - last_time[slot])
+        count_sighting(lesson, frame.hop, gap and gap <= again_of.MOMENT and gap or nil)
       end
     end
     undo_ids, undo_flows, undo_segments = tag, false, false
@@ -5044,7 +5068,7 @@ function M.new(window)
       local whole = larger and first_frame[larger]
       node = add(frame, verdict)
       if is_tcp then
-        again.follow(slot_of(memory.newest), flows.follow(memory.newest, key), frame)
+        again.follow(frame, slot_of(memory.newest), flows.follow(memory.newest, key))
       end
       if whole and frame.number - whole < MOST_DISTANCE then
         wholes[slot_of(memory.newest)], found.segment_of = whole, whole

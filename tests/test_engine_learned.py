@@ -187,3 +187,44 @@ def test_a_flood_has_steps_of_its_own(runtime: str) -> None:
     flood = ethernet(ipv4(udp(), ident=0), src=MAC_A, dst=GROUP)
     rows += shown(1.0, flood, 3) + shown(1.0 + 200e-6, flood, 3)
     assert [said.packet - start for said in play(runtime, rows)[start:]] == [1, 1, 1, 4, 4, 4]
+
+
+@runtimes
+def test_late_sightings_teach_too(runtime: str) -> None:
+    """Where a queue takes milliseconds, all wait for it."""
+    rows: list[Row] = []
+    late = [0] * 10 + [3e-3] * 60
+    for number, wait in enumerate(late):
+        time = number * 0.02
+        rows += shown(time, numbered(number + 1, MAC_A), 2) + shown(
+            time + wait + 3 * STEP, numbered(number + 1, MAC_A), 2
+        )
+    said = play(runtime, rows)
+    assert [frame.packet for frame in said[-4:]] == [len(rows) - 3] * 4
+    assert [frame.appearance for frame in said] == [1, 2, 3, 4] * len(late)
+
+
+@runtimes
+def test_a_late_sighting_with_another_tag(runtime: str) -> None:
+    """The first in another shape is not counted; those after it are."""
+    rows: list[Row] = []
+    for ident in range(1, 32):
+        bare, wait = numbered(ident, MAC_A), 3e-3 * (ident == 31)
+        tagged = bare[:12] + b"\x81\0\0\5" + bare[12:]
+        rows += shown(ident * 0.02, tagged, 2) + shown(ident * 0.02 + wait + 2 * STEP, bare, 2)
+    assert [frame.packet for frame in play(runtime, rows)[-4:]] == [121] * 4
+
+
+@runtimes
+def test_equal_acks_of_a_batch_at_a_filter_with_two_edges(runtime: str) -> None:
+    """A NIC shows each of the batch once, then the filter above it each at its lower, then each at its upper edge."""
+    rows: list[Row] = []
+    for number in range(10):
+        for _, time, frame in in_batch(
+            number * 0.01, [acks(10 * number + at, 10 * number + at + 1) for at in range(4)]
+        ):
+            rows.append(("A" if len(rows) % 12 < 4 else "B", time, frame))
+    start = len(rows)
+    for _, time, frame in in_batch(1.0, [acks(2000)] * 3):
+        rows.append(("A" if len(rows) - start < 3 else "B", time, frame))
+    assert [said.packet - start for said in play(runtime, rows)[start:]] == [1, 2, 3] * 3

@@ -103,10 +103,11 @@ end
 -- @param slot_of function: the slot of a packet that is still remembered, or nil
 -- @param tally  what is learned of this capture
 -- @param flows  its TCP flows
--- @return table: judge, follow, note_coarse_clock, undo, undo_follow
+-- @return table: judge, follow, is_one_batch, note_coarse_clock, undo, undo_follow
 function M.new(slots, slot_of, tally, flows)
   local nodes, first_time, last_time, softs = slots.nodes, slots.first_time, slots.last_time, slots.softs
   local headers, forms, before = slots.headers, slots.forms, slots.before
+  local batches = slots.batches
   local classes, shapes, keys = slots.classes, slots.shapes, slots.keys
   local coarse, still, still_time = 0, 0, nil -- frames that shared a timestamp; those that share the last one
   local last_key, last_content, last_class, last_unique -- what `proof.is_unique` said last
@@ -146,26 +147,33 @@ function M.new(slots, slot_of, tally, flows)
     return seen and seen <= count and tally.expects(classes[other], hop, seen + 1, abs(time - last_time[other]))
   end
 
-  --- Notes that a packet followed another in its TCP flow, and what came of the one before that.
-  -- @param slot of the packet
-  -- @param id   of the one that came last before it with other bytes, or nil
+  --- Notes that a packet followed others in its TCP flow, and what came of the one before those.
   -- @param frame that shows the packet
-  function again.follow(slot, id, frame)
+  -- @param slot of the packet
+  -- @param last, other the ids of the one that came last before it, and the last with other bytes; or nil
+  function again.follow(frame, slot, last, other)
     undo_batches = nil
-    local other = slot_of(id or 0)
-    if not other then
+    local last_slot, other_slot = slot_of(last or 0), slot_of(other or 0)
+    if last_slot and nodes[last_slot].depth == 1 then
+      batches[slot] = batches[last_slot] or last
+    end
+    if not other_slot then
       return
     end
-    local hop, class, first = frame.hop, classes[slot], slot_of(before[other] or 0)
-    local seen = first and nodes[first].counts[hop]
-    if seen then
-      local is_batch = seen > 1
+    local first = slot_of(before[other_slot] or 0)
+    if first then
+      local class, is_batch = classes[slot], nodes[first].depth > 1
       if is_batch or abs(frame.time - last_time[first]) > MOMENT then
         undo_batches, undo_class = class.batches, class
         tally.note_batch(class, is_batch)
       end
     end
-    before[slot] = nodes[other].counts[hop] == 1 and id or nil
+    before[slot] = nodes[other_slot].depth == 1 and other or nil
+  end
+
+  --- Whether two packets came in one batch, by their ids.
+  function again.is_one_batch(id, other)
+    return (batches[slot_of(id)] or id) == (batches[slot_of(other)] or other)
   end
 
   -- Equal timestamps are proof where they tell nanoseconds, and different frames do not share them.
@@ -226,7 +234,8 @@ function M.new(slots, slot_of, tally, flows)
       return bytes, unique and (form == "wifi" or forms[slot] == "wifi") -- else each shape is a hop of its own
     end
     if is_late then
-      return unique and not has_moved and bytes or nil
+      local is_it = unique and not has_moved
+      return is_it and bytes or nil, is_it
     end
     local is_storm = class.is_storm
       or count >= MOST_UNKNOWN

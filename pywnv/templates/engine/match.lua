@@ -167,9 +167,16 @@ function M.new(memory, tally, again, window)
       return fits(slot, frame) and slot or nil, nil, nil, true
     end
     undo_queue, undo_hop, undo_taken = entry, hop, entry.taken[hop]
-    local current = slot_of(entry[entry.taken[hop] or 0] or 0)
+    local current_id = entry[undo_taken or 0]
+    local current = slot_of(current_id or 0)
     local unfinished = current and is_unfinished(current, frame.time, hop)
-    local index = not unfinished and search(entry, frame)
+    local index = (not unfinished or tally.has_batches(classes[current])) and search(entry, frame)
+    if unfinished and index and not again.is_one_batch(current_id, entry[index]) then
+      index = nil
+    end
+    if unfinished and not index then
+      entry.taken[hop] = undo_taken
+    end
     if index then
       entry.taken[hop] = index
       return slot_of(entry[index]), nil, nil, index == entry.last

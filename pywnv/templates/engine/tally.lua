@@ -249,6 +249,9 @@ function M.new()
   --- Whether it is a rule that a hop shows packets of a class an n-th time.
   function tally.lacks(class, hop, n)
     local hits, misses = counts(class, hop, n)
+    if hits + misses == 0 then -- the first in another shape is not counted, but what comes after that is
+      hits, misses = counts(class, hop, n + 1)
+    end
     return hits >= FEW and hits > misses
   end
 

@@ -247,14 +247,15 @@ function M.new()
 
   --- Notes the packet that `see` has taken.
   -- @param id, key of it
-  -- @return the packet that came last before it in its flow with other bytes, or nil
+  -- @return the packet that came last before it in its flow, or nil; the last with other bytes, or nil
   function flows.follow(id, key)
     local flow = flows.flow
+    local last = flow.last
     if flow.last_key ~= key then
-      flow.other = flow.last
+      flow.other = last
     end
     flow.last, flow.last_key = id, key
-    return flow.other
+    return last, flow.other
   end
 
   --- Whether a packet may have been sent again since it was last seen. Within much less than a round trip no end can
