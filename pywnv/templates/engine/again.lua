@@ -194,8 +194,7 @@ function M.new(slots, slot_of, tally, flows)
       return bytes, unique and (form == "wifi" or forms[slot] == "wifi") -- else each shape is a hop of its own
     end
     if is_late then
-      local is_it = unique and not has_moved
-      return is_it and bytes or nil, is_it
+      return unique and not has_moved and bytes or nil
     end
     local expected = tally.expects(class, hop, count + 1, gap)
     if unique and not expected and (class.is_storm or count >= MOST_UNKNOWN) then
