@@ -3558,11 +3558,13 @@ function M.new()
 
   --- Whether it is a rule that a hop shows packets of a class an n-th time.
   function tally.lacks(class, hop, n)
-    local hits, misses = counts(class, hop, n)
-    if hits + misses == 0 then -- the first in another shape is not counted, but what comes after that is
-      hits, misses = counts(class, hop, n + 1)
+    for which = n, n + 1 do -- what is shown once more was shown, though the first in another shape is not counted
+      local hits, misses = counts(class, hop, which)
+      if hits >= FEW and hits > misses then
+        return true
+      end
     end
-    return hits >= FEW and hits > misses
+    return false
   end
 
   --- Whether it is a rule that a hop does not show packets of a class an n-th time, or seldom and not so late.
@@ -3835,8 +3837,7 @@ function M.new(slots, slot_of, tally, flows)
       return bytes, unique and (form == "wifi" or forms[slot] == "wifi") -- else each shape is a hop of its own
     end
     if is_late then
-      local is_it = unique and not has_moved
-      return is_it and bytes or nil, is_it
+      return unique and not has_moved and bytes or nil
     end
     local is_storm = class.is_storm
       or count >= MOST_UNKNOWN
@@ -4799,7 +4800,7 @@ local abs, byte, max, pairs = math.abs, string.byte, math.max, pairs
 local learn, mark_of = path.learn, nat_of.mark
 
 local SPAN = 16 -- bytes of content in a key; fewer once the capture turns out to be cut shorter
-local SETTLED = 9e-3 -- seconds after which a hop shows a packet no more
+local SETTLED = 3e-3 -- seconds after which a hop shows a packet no more
 local MOST_SIGHTINGS = 32 -- at one hop that are counted
 
 local MOST_DISTANCE, SLOTS = match_of.MOST_DISTANCE, memory_of.SLOTS
@@ -5038,8 +5039,7 @@ function M.new(window)
       slot, evidence, lesson, alone = matching.find(entry, frame)
       is_equal = true
       if lesson then
-        local gap = slot and abs(time - last_time[slot])
-        count_sighting(lesson, frame.hop, gap and gap <= again_of.MOMENT and gap or nil)
+        count_sighting(lesson, frame.hop, slot and abs(time - last_time[slot]))
       end
     end
     undo_ids, undo_flows, undo_segments = tag, false, false

@@ -190,21 +190,6 @@ def test_a_flood_has_steps_of_its_own(runtime: str) -> None:
 
 
 @runtimes
-def test_late_sightings_teach_too(runtime: str) -> None:
-    """Where a queue takes milliseconds, all wait for it."""
-    rows: list[Row] = []
-    late = [0] * 10 + [3e-3] * 60
-    for number, wait in enumerate(late):
-        time = number * 0.02
-        rows += shown(time, numbered(number + 1, MAC_A), 2) + shown(
-            time + wait + 3 * STEP, numbered(number + 1, MAC_A), 2
-        )
-    said = play(runtime, rows)
-    assert [frame.packet for frame in said[-4:]] == [len(rows) - 3] * 4
-    assert [frame.appearance for frame in said] == [1, 2, 3, 4] * len(late)
-
-
-@runtimes
 def test_a_late_sighting_with_another_tag(runtime: str) -> None:
     """The first in another shape is not counted; those after it are."""
     rows: list[Row] = []

@@ -234,8 +234,7 @@ function M.new(slots, slot_of, tally, flows)
       return bytes, unique and (form == "wifi" or forms[slot] == "wifi") -- else each shape is a hop of its own
     end
     if is_late then
-      local is_it = unique and not has_moved
-      return is_it and bytes or nil, is_it
+      return unique and not has_moved and bytes or nil
     end
     local is_storm = class.is_storm
       or count >= MOST_UNKNOWN

@@ -6,7 +6,7 @@ local abs, byte, max, pairs = math.abs, string.byte, math.max, pairs
 local learn, mark_of = path.learn, nat_of.mark
 
 local SPAN = 16 -- bytes of content in a key; fewer once the capture turns out to be cut shorter
-local SETTLED = 9e-3 -- seconds after which a hop shows a packet no more
+local SETTLED = 3e-3 -- seconds after which a hop shows a packet no more
 local MOST_SIGHTINGS = 32 -- at one hop that are counted
 
 local MOST_DISTANCE, SLOTS = match_of.MOST_DISTANCE, memory_of.SLOTS
@@ -245,8 +245,7 @@ function M.new(window)
       slot, evidence, lesson, alone = matching.find(entry, frame)
       is_equal = true
       if lesson then
-        local gap = slot and abs(time - last_time[slot])
-        count_sighting(lesson, frame.hop, gap and gap <= again_of.MOMENT and gap or nil)
+        count_sighting(lesson, frame.hop, slot and abs(time - last_time[slot]))
       end
     end
     undo_ids, undo_flows, undo_segments = tag, false, false

@@ -248,11 +248,13 @@ function M.new()
 
   --- Whether it is a rule that a hop shows packets of a class an n-th time.
   function tally.lacks(class, hop, n)
-    local hits, misses = counts(class, hop, n)
-    if hits + misses == 0 then -- the first in another shape is not counted, but what comes after that is
-      hits, misses = counts(class, hop, n + 1)
+    for which = n, n + 1 do -- what is shown once more was shown, though the first in another shape is not counted
+      local hits, misses = counts(class, hop, which)
+      if hits >= FEW and hits > misses then
+        return true
+      end
     end
-    return hits >= FEW and hits > misses
+    return false
   end
 
   --- Whether it is a rule that a hop does not show packets of a class an n-th time, or seldom and not so late.
