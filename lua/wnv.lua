@@ -3351,6 +3351,15 @@ local function near(usual, gap)
   return usual + (gap - usual) * (usual > 0 and LEARNS or 1)
 end
 
+-- Counts an n-th sighting, a gap after the one before.
+local function see(known, n, gap)
+  count(known.hits, known.misses, n, 1)
+  if gap then
+    known.gap = near(known.gap, gap)
+    known.gaps[n] = near(known.gaps[n] or 0, gap)
+  end
+end
+
 --- What is learned of one capture.
 function M.new()
   local classes, senders, number = {}, {}, 0
@@ -3440,13 +3449,9 @@ function M.new()
     if all.sender ~= class.sender then
       all.several, all.sender = all.sender ~= nil, class.sender
     end
-    for _, known in ipairs({ at(class, hop), at(class.sender, hop), all }) do
-      count(known.hits, known.misses, n, 1)
-      if gap then
-        known.gap = near(known.gap, gap)
-        known.gaps[n] = near(known.gaps[n] or 0, gap)
-      end
-    end
+    see(at(class, hop), n, gap)
+    see(at(class.sender, hop), n, gap)
+    see(all, n, gap)
   end
 
   --- Takes back the last `hit`.
