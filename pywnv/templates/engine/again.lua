@@ -9,6 +9,7 @@ local abs, byte, floor, min, sub = math.abs, string.byte, math.floor, math.min, 
 
 local MOMENT = 1e-3 -- seconds in which a packet that cannot repeat is another sighting
 local STALL = 8e-3 -- seconds in which it is, where it lacks one: a thread had to wait, and TCP does not yet time out
+local NEXT = 10e-6 -- seconds within which the next packet of a batch is shown
 local TTL = 4294967296 -- of `soft` of `key`
 local LONGEST_TAGS = 8 -- bytes: two VLAN tags
 local COARSE = 4 -- different frames that share a timestamp to the nanosecond, before a clock is not believed
@@ -120,7 +121,8 @@ function M.new(slots, slot_of, tally, flows)
   function again.follow(frame, slot, last, other)
     undo_batches = nil
     local last_slot, other_slot = slot_of(last or 0), slot_of(other or 0)
-    if last_slot and nodes[last_slot].depth == 1 then
+    local is_next = last_slot and nodes[last_slot].depth == 1 and abs(frame.time - last_time[last_slot]) <= NEXT
+    if is_next then
       batches[slot] = batches[last_slot] or last
     end
     if not other_slot then
@@ -134,7 +136,7 @@ function M.new(slots, slot_of, tally, flows)
         tally.note_batch(class, is_batch)
       end
     end
-    before[slot] = nodes[other_slot].depth == 1 and other or nil
+    before[slot] = is_next and nodes[other_slot].depth == 1 and other or nil
   end
 
   --- Whether two packets came in one batch, by their ids.
