@@ -3039,8 +3039,8 @@ function M.new(window)
   local classes = {} -- as `tally.class` gave it; false for a part of another packet
   local shapes, silent = {}, {} -- as `again` keeps them; whether what was seen of it must not teach
   local tags = {} -- packet ids that the capture tool wrote
-  local before = {} -- packets with other bytes that are just before them in a batch of their TCP flow, it seems, by id
-  local batches = {} -- the first packets of those batches, by id; nil: itself
+  local before = {} -- the last of their TCP flow with other bytes, by id, where that had been seen once when they came
+  local batches = {} -- the first of the batch in which they seem to have come, by id; nil: it is first, or alone
   local wholes = {} -- larger frames that packets were cut from, or repeat a part of, by their frame
   local slots = {
     first_frame = first_frame,
@@ -3609,8 +3609,11 @@ function M.new(slots, slot_of, tally, flows)
   -- Whether the packet before this one in its batch is to be seen first: a hop shows each of a batch once before it
   -- shows the first again, and a flow's packets do not overtake each other.
   local function waits_for_another(slot, hop, count, time)
-    local other = slot_of(before[slot] or 0)
+    local batch, other_id = batches[slot], before[slot]
+    local other = batch and slot_of(other_id or 0)
     if not other or not classes[other] or not tally.has_batches(classes[slot]) then
+      return false
+    elseif batch ~= (batches[other] or other_id) then
       return false
     end
     local seen = nodes[other].counts[hop]
@@ -3624,8 +3627,7 @@ function M.new(slots, slot_of, tally, flows)
   function again.follow(frame, slot, last, other)
     undo_batches = nil
     local last_slot, other_slot = slot_of(last or 0), slot_of(other or 0)
-    local is_next = last_slot and nodes[last_slot].depth == 1 and abs(frame.time - last_time[last_slot]) <= NEXT
-    if is_next then
+    if last_slot and nodes[last_slot].depth == 1 and abs(frame.time - last_time[last_slot]) <= NEXT then
       batches[slot] = batches[last_slot] or last
     end
     if not other_slot then
@@ -3639,7 +3641,7 @@ function M.new(slots, slot_of, tally, flows)
         tally.note_batch(class, is_batch)
       end
     end
-    before[slot] = is_next and nodes[other_slot].depth == 1 and other or nil
+    before[slot] = nodes[other_slot].depth == 1 and other or nil
   end
 
   --- Whether two packets came in one batch, by their ids.

@@ -106,8 +106,11 @@ function M.new(slots, slot_of, tally, flows)
   -- Whether the packet before this one in its batch is to be seen first: a hop shows each of a batch once before it
   -- shows the first again, and a flow's packets do not overtake each other.
   local function waits_for_another(slot, hop, count, time)
-    local other = slot_of(before[slot] or 0)
+    local batch, other_id = batches[slot], before[slot]
+    local other = batch and slot_of(other_id or 0)
     if not other or not classes[other] or not tally.has_batches(classes[slot]) then
+      return false
+    elseif batch ~= (batches[other] or other_id) then
       return false
     end
     local seen = nodes[other].counts[hop]
@@ -121,8 +124,7 @@ function M.new(slots, slot_of, tally, flows)
   function again.follow(frame, slot, last, other)
     undo_batches = nil
     local last_slot, other_slot = slot_of(last or 0), slot_of(other or 0)
-    local is_next = last_slot and nodes[last_slot].depth == 1 and abs(frame.time - last_time[last_slot]) <= NEXT
-    if is_next then
+    if last_slot and nodes[last_slot].depth == 1 and abs(frame.time - last_time[last_slot]) <= NEXT then
       batches[slot] = batches[last_slot] or last
     end
     if not other_slot then
@@ -136,7 +138,7 @@ function M.new(slots, slot_of, tally, flows)
         tally.note_batch(class, is_batch)
       end
     end
-    before[slot] = is_next and nodes[other_slot].depth == 1 and other or nil
+    before[slot] = nodes[other_slot].depth == 1 and other or nil
   end
 
   --- Whether two packets came in one batch, by their ids.
