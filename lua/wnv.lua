@@ -3144,8 +3144,8 @@ function M.new(window)
   local classes = {} -- as `tally.class` gave it; false for a part of another packet
   local shapes, silent = {}, {} -- as `again` keeps them; whether what was seen of it must not teach
   local tags = {} -- packet ids that the capture tool wrote
-  local before = {} -- packets with other bytes that are just before them in a batch of their TCP flow, it seems, by id
-  local batches = {} -- the first packets of those batches, by id; nil: itself
+  local before = {} -- the last of their TCP flow with other bytes, by id, where that had been seen once when they came
+  local batches = {} -- the first of the batch in which they seem to have come, by id; nil: it is first, or alone
   local wholes = {} -- larger frames that packets were cut from, or repeat a part of, by their frame
   local slots = {
     first_frame = first_frame,
@@ -3617,6 +3617,7 @@ local abs, byte, floor, min, sub = math.abs, string.byte, math.floor, math.min, 
 
 local MOMENT = 1e-3 -- seconds in which a packet that cannot repeat is another sighting
 local STALL = 8e-3 -- seconds in which it is, where it lacks one: a thread had to wait, and TCP does not yet time out
+local NEXT = 10e-6 -- seconds within which the next packet of a batch is shown
 local TTL = 4294967296 -- of `soft` of `key`
 local LONGEST_SHAPE = 22 -- bytes of a link header: addresses, two VLAN tags, EtherType
 local COARSE = 4 -- different frames that share a timestamp to the nanosecond, before a clock is not believed
@@ -3747,8 +3748,11 @@ function M.new(slots, slot_of, tally, flows)
   -- Whether the packet before this one in its batch is to be seen first: a hop shows each of a batch once before it
   -- shows the first again, and a flow's packets do not overtake each other.
   local function waits_for_another(slot, hop, count, time)
-    local other = slot_of(before[slot] or 0)
+    local batch, other_id = batches[slot], before[slot]
+    local other = batch and slot_of(other_id or 0)
     if not other or not classes[other] or not tally.has_batches(classes[slot]) then
+      return false
+    elseif batch ~= (batches[other] or other_id) then
       return false
     end
     local seen = nodes[other].counts[hop]
@@ -3762,7 +3766,7 @@ function M.new(slots, slot_of, tally, flows)
   function again.follow(frame, slot, last, other)
     undo_batches = nil
     local last_slot, other_slot = slot_of(last or 0), slot_of(other or 0)
-    if last_slot and nodes[last_slot].depth == 1 then
+    if last_slot and nodes[last_slot].depth == 1 and abs(frame.time - last_time[last_slot]) <= NEXT then
       batches[slot] = batches[last_slot] or last
     end
     if not other_slot then

@@ -213,3 +213,14 @@ def test_equal_acks_of_a_batch_at_a_filter_with_two_edges(runtime: str) -> None:
     for _, time, frame in in_batch(1.0, [acks(2000)] * 3):
         rows.append(("A" if len(rows) - start < 3 else "B", time, frame))
     assert [said.packet - start for said in play(runtime, rows)[start:]] == [1, 2, 3] * 3
+
+
+@runtimes
+def test_a_dropped_packet_is_no_batch_with_a_later_one(runtime: str) -> None:
+    """One that was dropped at the first place does not keep those from being marked that come long after it."""
+    rows: list[Row] = []
+    for number in range(10):
+        rows += in_batch(number * 0.01, [acks(10 * number + at, 10 * number + at + 1) for at in range(4)])
+    start = len(rows)
+    rows += [("A", 1.0, acks(1000)), *shown(1.0 + 50e-6, acks(2000), 3)]
+    assert [said.packet - start for said in play(runtime, rows)[start:]] == [1, 2, 2, 2]

@@ -9,6 +9,7 @@ local abs, byte, floor, min, sub = math.abs, string.byte, math.floor, math.min, 
 
 local MOMENT = 1e-3 -- seconds in which a packet that cannot repeat is another sighting
 local STALL = 8e-3 -- seconds in which it is, where it lacks one: a thread had to wait, and TCP does not yet time out
+local NEXT = 10e-6 -- seconds within which the next packet of a batch is shown
 local TTL = 4294967296 -- of `soft` of `key`
 local LONGEST_SHAPE = 22 -- bytes of a link header: addresses, two VLAN tags, EtherType
 local COARSE = 4 -- different frames that share a timestamp to the nanosecond, before a clock is not believed
@@ -139,8 +140,11 @@ function M.new(slots, slot_of, tally, flows)
   -- Whether the packet before this one in its batch is to be seen first: a hop shows each of a batch once before it
   -- shows the first again, and a flow's packets do not overtake each other.
   local function waits_for_another(slot, hop, count, time)
-    local other = slot_of(before[slot] or 0)
+    local batch, other_id = batches[slot], before[slot]
+    local other = batch and slot_of(other_id or 0)
     if not other or not classes[other] or not tally.has_batches(classes[slot]) then
+      return false
+    elseif batch ~= (batches[other] or other_id) then
       return false
     end
     local seen = nodes[other].counts[hop]
@@ -154,7 +158,7 @@ function M.new(slots, slot_of, tally, flows)
   function again.follow(frame, slot, last, other)
     undo_batches = nil
     local last_slot, other_slot = slot_of(last or 0), slot_of(other or 0)
-    if last_slot and nodes[last_slot].depth == 1 then
+    if last_slot and nodes[last_slot].depth == 1 and abs(frame.time - last_time[last_slot]) <= NEXT then
       batches[slot] = batches[last_slot] or last
     end
     if not other_slot then

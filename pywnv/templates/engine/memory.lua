@@ -25,8 +25,8 @@ function M.new(window)
   local classes = {} -- as `tally.class` gave it; false for a part of another packet
   local shapes, silent = {}, {} -- as `again` keeps them; whether what was seen of it must not teach
   local tags = {} -- packet ids that the capture tool wrote
-  local before = {} -- packets with other bytes that are just before them in a batch of their TCP flow, it seems, by id
-  local batches = {} -- the first packets of those batches, by id; nil: itself
+  local before = {} -- the last of their TCP flow with other bytes, by id, where that had been seen once when they came
+  local batches = {} -- the first of the batch in which they seem to have come, by id; nil: it is first, or alone
   local wholes = {} -- larger frames that packets were cut from, or repeat a part of, by their frame
   local slots = {
     first_frame = first_frame,
