@@ -236,6 +236,19 @@ def cut_same_start() -> Case:
 
 
 @case
+def same_headers() -> Case:
+    """Datagrams with IP ID 0 that differ in their data alone, at two hops, with loss between."""
+    world, me, peers = office(28, "zero")
+    world.mixed(peers, rounds=1)
+    for number in range(60):
+        for copy in range(3):
+            data = struct.pack(">HH", number, copy) * 15
+            world.send(10_000 + number * 9_000 + copy * 8, me, peers[0], UDP, datagram(data, 5000, 5001), ident=0)
+    path = both([Stop(0), Stop(1, (2, 20), seen=0.7)], [Stop(1), Stop(0, (2, 20), seen=0.7)], me)
+    return Case(record(world, path), [("vmNIC", 1), ("pNIC", 1)])
+
+
+@case
 def scan_at_two_hops() -> Case:
     """zmap sends each probe twice with one IP ID: two packets, each of which shows at both hops."""
     world, me, peers = office(27, peers_sack=False)

@@ -24,6 +24,7 @@ NAMES = (
     "tunnel_vxlan",
     "vlan_one_interface",
     "cut_same_start",
+    "same_headers",
     "acks_repeat",
     "arp_repeats",
     "bfd_echo",
