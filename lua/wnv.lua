@@ -3838,7 +3838,7 @@ function M.new(slots, slot_of, tally, flows)
     end
     if form == "tunnel" and forms[slot] == "tunnel" and is_other_tunnel(header, earlier) then
       return nil
-    elseif is_ethernet and not ident and is_in_other_vlan(header, earlier) then
+    elseif is_ethernet and not ident and not expected and is_in_other_vlan(header, earlier) then
       return nil
     end
     local bytes = soft == softs[slot] and EVIDENCE.bytes or EVIDENCE.rewritten

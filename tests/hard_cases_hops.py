@@ -63,10 +63,10 @@ def vlan_between_hops() -> Case:
 
 
 @case
-def vlan_one_interface() -> Case:
+def vlan_one_interface(*, more: bool = True) -> Case:
     """A trunk captured with its VLAN device: tags are added, removed, and translated from 10 to 20."""
     world, me, peers = office(12, peers_sack=False)
-    world.mixed(peers)
+    world.mixed(peers, more=more)
     out = [Stop(), Stop(gap=(1, 12), change=tagged((Q, 10))), Stop(gap=(4, 30), change=tagged((Q, 20), least=64))]
     back = [Stop(change=tagged((Q, 20), least=64)), Stop(gap=(4, 30), change=tagged((Q, 10))), Stop(gap=(1, 12))]
     return Case(record(world, both(out, back, me)))
