@@ -217,7 +217,7 @@ function M.new()
       return nil
     end
     local step = not class.is_group and known.gaps[n] or 0 -- a flood's steps are its own
-    return hits > 0 and hits >= misses and gap <= max(LOOSE * known.gap, LOOSE_STEP * step, LEAST_LOOSE)
+    return hits >= misses and gap <= max(LOOSE * known.gap, LOOSE_STEP * step, LEAST_LOOSE)
   end
 
   --- A packet that cannot repeat had other addresses at its n-th sighting at a hop: a bridge wrote its own.
@@ -248,7 +248,7 @@ function M.new()
   --- Whether a hop is known to record packets of a class once.
   function tally.once(class, hop)
     local hits, misses = counts(class, hop, 2)
-    return misses > 0 and hits * RARE < misses
+    return hits * RARE < misses
   end
 
   --- Whether it is a rule that a hop shows packets of a class an n-th time.

@@ -1,0 +1,335 @@
+"""Rules of TCP in the engine that no other test held: what was sent before, and what was cut from what."""
+
+from __future__ import annotations
+
+import struct
+
+import pytest
+from engine import (
+    A4,
+    A6,
+    B4,
+    B6,
+    DATA,
+    MAC_A,
+    MAC_B,
+    RUNTIMES,
+    TCP,
+    Engine,
+    Row,
+    brief,
+    ethernet,
+    ipv4,
+    ipv6,
+    play,
+    put,
+    tcp,
+)
+from test_engine_evidence import US, framed, last, lesson
+from test_engine_rules import packets
+from test_engine_segments import LARGE, segments
+
+runtimes = pytest.mark.parametrize("runtime", RUNTIMES)
+
+
+def segment(number: int, ident: int) -> bytes:
+    return framed(ipv4(tcp(bytes([number]) * 100, seq=1000 + 100 * number), TCP, ident=ident))
+
+
+@runtimes
+def test_segments_that_were_overtaken_were_not_sent_before(runtime: str) -> None:
+    order = [0, 2, 4, 6, 1, 5, 3]
+    rows: list[Row] = [("A", 1 + at * 50 * US, segment(number, 10 + at)) for at, number in enumerate(order)]
+    assert {said.verdict for said in play(runtime, rows)} == {"original"}
+    rows += [("A", 1.001 + at * 50 * US, segment(number, 20 + at)) for at, number in enumerate(order)]
+    assert {said.verdict for said in play(runtime, rows)[len(order) :]} == {"retransmission"}
+
+
+def dialogue(version: int, number: int, *, back: bool = False, flags: int = 0x18, size: int = 100) -> bytes:
+    """A segment of two that talk: the n-th of their data, or an answer that asks for that."""
+    payload = put(tcp(bytes([number % 256]) * size, seq=2000 if back else 1000 + 100 * number), 13, bytes([flags]))
+    if not back:
+        return framed(ipv4(payload, TCP, ident=0) if version == 4 else ipv6(payload, TCP))
+    payload = put(payload[2:4] + payload[:2] + payload[4:], 8, struct.pack(">I", 1000 + 100 * number))
+    packet = ipv4(payload, TCP, ident=0, src=B4, dst=A4) if version == 4 else ipv6(payload, TCP)
+    return framed(packet if version == 4 else packet[:8] + B6 + A6 + packet[40:], src=MAC_B, dst=MAC_A)
+
+
+def verdicts(runtime: str, rows: list[Row]) -> list[str]:
+    return [said.verdict for said in play(runtime, rows)]
+
+
+@runtimes
+@pytest.mark.parametrize("version", [4, 6])
+@pytest.mark.parametrize(
+    ("acks", "after", "verdict"),
+    [(1, 1e-3, "original"), (2, 1e-3, "original"), (3, 1e-3, "retransmission"), (3, 25e-3, "retransmission")],
+)
+def test_what_was_asked_for_again_and_again_was_lost(
+    runtime: str, version: int, acks: int, after: float, verdict: str
+) -> None:
+    """What comes late, and was not asked for, was overtaken, as long as that may take."""
+    rows: list[Row] = [("A", 1 + number * US, dialogue(version, number)) for number in (0, 2, 3, 4)]
+    rows += [("A", 1.0001 + at * 4e-5, dialogue(version, 1, back=True, flags=0x10, size=0)) for at in range(acks)]
+    assert verdicts(runtime, [*rows, ("A", 1 + after, dialogue(version, 1))])[-1] == verdict
+
+
+@runtimes
+@pytest.mark.parametrize("version", [4, 6])
+@pytest.mark.parametrize(
+    ("trip", "after", "verdict"),
+    [(50e-3, 40e-3, "original"), (50e-3, 60e-3, "retransmission"), (None, 4e-3, "retransmission")],
+)
+def test_within_a_round_trip_nothing_is_sent_again(
+    runtime: str, version: int, trip: float | None, after: float, verdict: str
+) -> None:
+    rows: list[Row] = []
+    if trip:
+        syn = dialogue(version, 0, flags=2, size=0)
+        syn_ack = dialogue(version, 0, back=True, flags=0x12, size=0)
+        rows = [
+            ("A", 0.5, syn),
+            ("A", 0.5 + trip, syn_ack),
+            ("A", 0.5 + trip + US, dialogue(version, 0, flags=0x10, size=0)),
+        ]
+    rows += [("A", 1 + number * US, dialogue(version, number)) for number in (0, 2, 3)]
+    assert verdicts(runtime, [*rows, ("A", 1 + after, dialogue(version, 1))])[-1] == verdict
+
+
+@runtimes
+@pytest.mark.parametrize("asked", [False, True])
+@pytest.mark.parametrize("version", [4, 6, "an IP ID"])
+def test_what_was_asked_for_since_is_no_copy(runtime: str, version: int | str, *, asked: bool) -> None:
+    """Unless its IP ID is the same: what is sent again gets a new one."""
+    data = put(dialogue(4, 1), 18, 7) if isinstance(version, str) else dialogue(version, 1)
+    ask = dialogue(6 if version == 6 else 4, 1, back=True, flags=0x10, size=0)
+    rows: list[Row] = [("A", 1.0, data)]
+    rows += [("A", 1.0001 + at * 4e-5, ask) for at in range(2 if asked else 1)]
+    is_another = asked and version in (4, 6)
+    assert packets(runtime, [*rows, ("A", 1.0005, data)])[-1] == (len(rows) + 1 if is_another else 1)
+
+
+# flags and bytes of data, sequence number: whether the same again was sent before
+TCP_AGAIN = {
+    "SYN": (2, 0, 0, True),
+    "FIN": (0x11, 0, 0, True),
+    "data": (0x18, 9, 0, True),
+    "RST": (4, 0, 0, False),
+    "acknowledgement": (0x10, 0, 0, False),
+}
+
+
+@runtimes
+@pytest.mark.parametrize(("flags", "size", "seq", "again"), TCP_AGAIN.values(), ids=TCP_AGAIN)
+def test_what_tcp_sends_again(runtime: str, flags: int, size: int, seq: int, *, again: bool) -> None:
+    frame = dialogue(6, seq, flags=flags, size=size)
+    rows: list[Row] = [("A", 1.0, frame), ("A", 1.3, frame)]
+    assert verdicts(runtime, rows) == ["original", "retransmission" if again else "original"]
+
+
+@runtimes
+@pytest.mark.parametrize(
+    ("size", "seq", "again"), [(0, 1099, False), (1, 1099, False), (1, 1098, True), (9, 1091, True)]
+)
+def test_a_keep_alive_repeats_the_last_byte(runtime: str, size: int, seq: int, *, again: bool) -> None:
+    rows: list[Row] = [("A", 1.0, framed(ipv6(tcp(bytes(100), seq=1000), TCP)))]
+    rows += [("A", 2.0, framed(ipv6(tcp(bytes(size), seq=seq), TCP)))]
+    assert verdicts(runtime, rows)[1] == ("retransmission" if again else "original")
+
+
+WHOLE = ipv4(tcp(LARGE), TCP, ident=50)
+PARTS = segments(WHOLE, 4000, 1448, ident=50)
+
+
+@runtimes
+@pytest.mark.parametrize(
+    ("time", "part", "same"), [(5, PARTS[0], True), (-5, PARTS[0], False), (5, put(PARTS[0], 40, b"\xff"), False)]
+)
+def test_a_hop_shows_segments_after_what_they_were_cut_from(
+    runtime: str, time: int, part: bytes, *, same: bool
+) -> None:
+    """As far as data tells, each byte counts."""
+    rows: list[Row] = [("A", 1.0, framed(WHOLE)), ("A", 1 + time * US, framed(part))]
+    assert (verdicts(runtime, rows)[1] == "segment") == same
+
+
+@runtimes
+def test_a_fin_alone_repeats_no_part_of_a_larger_frame(runtime: str) -> None:
+    fin = framed(ipv6(put(tcp(seq=5000), 13, b"\x11"), TCP))
+    said = play(runtime, [("A", 1.0, framed(ipv6(tcp(LARGE), TCP))), ("A", 1.1, fin), ("A", 1.4, fin)])
+    assert (said[2].verdict, said[2].segment_of) == ("retransmission", None)
+
+
+@runtimes
+def test_a_large_frame_that_was_rejected_has_no_segments(runtime: str) -> None:
+    engine = Engine(runtime)
+    upper, lower = engine.hop(name="A"), engine.hop(name="B")
+    engine.frame(1.0, upper, framed(WHOLE))
+    engine.undo()
+    engine.frame(1.0, upper, framed(put(WHOLE, 4, 90)))
+    assert engine.frame(1 + 5 * US, lower, framed(PARTS[1])).segment_of is None
+
+
+@runtimes
+def test_tcp_that_was_rejected_was_not_sent_before(runtime: str) -> None:
+    """Wireshark's read filter dissects a frame that it rejects, and gives its number to the next one."""
+    rows: list[Row] = [("A", 1 + number * US, dialogue(6, number)) for number in (0, 2, 3, 4)]
+    ask = dialogue(6, 1, back=True, flags=0x10, size=0)
+    rows += [("A", 1.0001, ask), ("A", 1.0002, ask), ("A", 1.001, dialogue(6, 1)), ("A", 1.3, dialogue(6, 2))]
+    engine = Engine(runtime)
+    hop = engine.hop(name="A")
+    said = []
+    for _, time, frame, *_ in rows:
+        engine.frame(time, hop, frame)
+        engine.undo()
+        said.append(engine.frame(time, hop, frame).verdict)
+    assert said == verdicts(runtime, rows)
+    assert said[-2:] == ["original", "retransmission"]
+
+
+@runtimes
+def test_segments_are_rewritten_only_by_what_their_link_header_says(runtime: str) -> None:
+    moved = framed(PARTS[1], src=MAC_B, dst=MAC_A)
+    rows: list[Row] = [("A", 1.0, framed(WHOLE)), ("B", 1 + 5 * US, framed(PARTS[0])), ("B", 1 + 6 * US, moved)]
+    assert [brief(said) for said in play(runtime, rows)[1:]] == ["1 segment segment", "1 segment segment mac"]
+    parts: list[Row] = [("A", 1 + at * US, framed(part)) for at, part in enumerate(PARTS)]
+    assert brief(play(runtime, [*parts, ("B", 1 + 9 * US, framed(WHOLE))])[3]) == "1 coalesced segment"
+
+
+@runtimes
+@pytest.mark.parametrize("flags", [0x10, 0x11], ids=["acknowledgement", "FIN"])
+@pytest.mark.parametrize("seq", [1000, 2448, 5000])
+def test_what_has_no_data_was_cut_from_nothing(runtime: str, seq: int, flags: int) -> None:
+    empty = framed(ipv6(put(tcp(seq=seq), 13, bytes([flags])), TCP))
+    assert packets(runtime, [("A", 1.0, framed(ipv6(tcp(LARGE), TCP))), ("B", 1 + 9 * US, empty)]) == [1, 2]
+
+
+@runtimes
+@pytest.mark.parametrize("size", [1104, 1448])
+def test_a_segment_lies_inside_what_it_was_cut_from(runtime: str, size: int) -> None:
+    """The last one ends where that ends."""
+    data = (LARGE + bytes(1000))[2896 : 2896 + size]
+    part = framed(ipv4(tcp(data, seq=1000 + 2896), TCP, ident=52))
+    rows: list[Row] = [("A", 1.0, framed(WHOLE)), ("B", 1 + 5 * US, part)]
+    assert packets(runtime, rows) == [1, 1 if size == 1104 else 2]
+
+
+@runtimes
+def test_an_acknowledgement_is_no_part_of_a_larger_frame(runtime: str) -> None:
+    """It was overtaken by the data that was sent after it."""
+    parts = [framed(part) for part in segments(ipv6(tcp(LARGE), TCP), 4000, 1448, ident=None, header=40)]
+    ack = framed(ipv6(put(tcp(seq=2448), 13, b"\x10"), TCP))
+    rows: list[Row] = [("A", 1 + at * US, frame) for at, frame in enumerate([*parts[:2], ack, parts[2]])]
+    said = play(runtime, [*rows, ("B", 1 + 20 * US, framed(ipv6(tcp(LARGE), TCP)))])
+    assert (said[4].packet, said[4].verdict) == (1, "coalesced")
+
+
+@runtimes
+@pytest.mark.parametrize(
+    ("number", "after", "verdict"),
+    [(1, 15e-3, "retransmission"), (1, 25e-3, "original"), (3, 15e-3, "original")],
+    ids=["soon", "later", "not asked for"],
+)
+def test_what_is_asked_for_is_sent_again_at_once(runtime: str, number: int, after: float, verdict: str) -> None:
+    """Within the round trip, what comes later or was not asked for was overtaken."""
+    rows: list[Row] = [
+        ("A", 0.5, dialogue(6, 0, flags=2, size=0)),
+        ("A", 0.6, dialogue(6, 0, back=True, flags=0x12, size=0)),
+        ("A", 0.6 + US, dialogue(6, 0, flags=0x10, size=0)),
+    ]
+    rows += [("A", 1 + at * US, dialogue(6, at)) for at in (0, 2, 4, 5)]
+    rows += [("A", 1 + at * 10 * US, dialogue(6, 1, back=True, flags=0x10, size=0)) for at in (1, 2, 3)]
+    assert verdicts(runtime, [*rows, ("A", 1 + after, dialogue(6, number))])[-1] == verdict
+
+
+def wrapped(packet: bytes, at: int) -> bytes:
+    """The packet of a sequence number as if the flow had begun 2000 bytes before that wraps."""
+    (seq,) = struct.unpack_from(">I", packet, at)
+    return framed(put(packet, at, struct.pack(">I", (seq - 1000 - 2000) % 2**32)))
+
+
+@runtimes
+def test_sequence_numbers_that_wrap(runtime: str) -> None:
+    whole, *parts = (wrapped(packet, 24) for packet in (WHOLE, *PARTS))
+    clock = [1 + at * US for at in range(4)]
+    rows: list[Row] = [("A", time, frame) for time, frame in zip(clock, (whole, *parts), strict=True)]
+    assert verdicts(runtime, rows[1:]) == ["original"] * 3
+    assert verdicts(runtime, [*rows[1:], ("A", 1.1, put(parts[1], 18, 99))])[3] == "retransmission"
+    assert verdicts(runtime, [*rows[1:], ("B", 1.1, put(parts[1], 18, 99))])[3] == "original"
+    assert verdicts(runtime, [*rows[1:], ("B", 1 + 5 * US, whole)])[3] == "coalesced"
+    assert verdicts(runtime, rows[:1] + [("B", *row[1:]) for row in rows[1:]]) == ["original"] + ["segment"] * 3
+
+
+@runtimes
+@pytest.mark.parametrize(("size", "large"), [(1460, False), (1461, True)])
+def test_what_ethernet_carries_is_not_cut(runtime: str, size: int, *, large: bool) -> None:
+    whole = ipv4(tcp(LARGE[:size]), TCP, ident=50)
+    rows: list[Row] = [("A", 1.0, framed(whole)), ("B", 1 + 5 * US, framed(ipv4(tcp(LARGE[:700]), TCP, ident=50)))]
+    assert packets(runtime, rows) == [1, 1 if large else 2]
+
+
+@runtimes
+@pytest.mark.parametrize("size", range(34, 60))
+def test_a_tcp_header_that_was_cut_proves_nothing(runtime: str, size: int) -> None:
+    """Behind the flags it is known whether there is data."""
+    frame = framed(ipv4(tcp(DATA), TCP, ident=0))
+    rows: list[Row] = [("A", 1 + at * 20 * US, frame[:size], len(frame)) for at in range(2)]
+    assert packets(runtime, rows) == [1, 1 if size > 47 else 2]
+
+
+@runtimes
+def test_an_acknowledgement_without_data_was_not_asked_for(runtime: str) -> None:
+    """Both ends say again, at once, where they stand; one of them is recorded twice."""
+    ack = dialogue(6, 1, flags=0x10, size=0)
+    asks = [dialogue(6, 1, back=True, flags=0x10, size=0)] * 2
+    rows = lesson(2, 0.1)
+    rows += [("A", 1 + at * US, frame) for at, frame in enumerate([ack, *asks, ack])]
+    assert last(runtime, rows, 4)[3] == "1 duplicate learned"
+
+
+@runtimes
+@pytest.mark.parametrize(
+    ("start", "end", "verdict"),
+    [
+        (1100, 1200, "original"),
+        (1100, 1150, "original"),
+        (1150, 1200, "original"),
+        (1050, 1200, "retransmission"),
+        (1100, 1250, "retransmission"),
+    ],
+)
+def test_what_repeats_a_byte_was_sent_before(runtime: str, start: int, end: int, verdict: str) -> None:
+    """What fills a gap, no more, was overtaken."""
+    rows: list[Row] = [("A", 1 + number * US, dialogue(6, number)) for number in (0, 2, 3)]
+    late = framed(ipv6(tcp(bytes(end - start), seq=start), TCP))
+    assert verdicts(runtime, [*rows, ("A", 1 + 50 * US, late)])[3] == verdict
+
+
+@runtimes
+def test_a_socket_connected_to_itself(runtime: str) -> None:
+    """As a loopback shows where a client gets the port that it asks for; what it acknowledges is its own."""
+    frames = [
+        ethernet(ipv6(tcp(DATA, seq=1000 + at, sport=443), TCP), src=bytes(6), dst=bytes(6)) for at in (0, 100, 0)
+    ]
+    frames = [put(frame, 22, A6 + A6) for frame in frames]
+    said = play(runtime, [("A", 1.0 + 0.1 * at, frame) for at, frame in enumerate(frames)])
+    assert [one.verdict for one in said] == ["original", "original", "retransmission"]
+
+
+@runtimes
+def test_segments_that_overtake(runtime: str) -> None:
+    """With an IP ID, it tells which is which."""
+    order = [PARTS[0], PARTS[2], PARTS[1]]
+    rows: list[Row] = [("A", 1.0, framed(WHOLE))]
+    rows += [("B", 1 + (5 + at) * US, framed(part)) for at, part in enumerate(order)]
+    assert verdicts(runtime, rows)[1:] == ["segment"] * 3
+
+
+@runtimes
+def test_a_segment_without_an_ip_id_that_comes_again(runtime: str) -> None:
+    """It is another packet: the hop has shown that part, and what is behind."""
+    whole = ipv6(tcp(LARGE), TCP)
+    parts = [framed(part) for part in segments(whole, 4000, 1448, ident=None, header=40)]
+    rows: list[Row] = [("A", 1.0, framed(whole))]
+    rows += [("B", 1 + (5 + at) * US, part) for at, part in enumerate(parts)]
+    assert packets(runtime, [*rows, ("B", 1.02, parts[1])]) == [1, 1, 1, 1, 5]
