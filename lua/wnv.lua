@@ -580,12 +580,16 @@ end)()
 modules.link = (function()
 --- Finds the network-layer header of a frame, whatever link header stands before it.
 --
--- Sources: IEEE 802.3, 802.1Q, 802.1ad; IEEE 802.11-2020 section 9.2; RFC 1042 (SNAP);
+-- Sources: IEEE 802.3, 802.1Q, 802.1ad; IEEE 802.11-2020 section 9.2; RFC 1042 (SNAP); RFC 2516 (PPPoE);
+-- RFC 3032 (MPLS), RFC 4385, RFC 4448 (Ethernet over MPLS);
 -- tcpdump.org LINKTYPE_LINUX_SLL, LINKTYPE_LINUX_SLL2, LINKTYPE_NULL; radiotap.org.
 
 local byte, floor, sub = string.byte, math.floor, string.sub
 
 local IPV4, IPV6, ARP = 0x0800, 0x86dd, 0x0806
+local PPPOE, MPLS, MPLS_MULTICAST = 0x8864, 0x8847, 0x8848
+local PPP_IPV4, PPP_IPV6 = 0x0021, 0x0057
+local MOST_LABELS = 8
 local LLC = 0 -- an 802.3 frame whose payload starts with an LLC header that is not SNAP
 
 local M = { IPV4 = IPV4, IPV6 = IPV6, ARP = ARP, LLC = LLC }
@@ -668,6 +672,48 @@ local function wifi_in_ethernet(buf, at, stop)
   return nil
 end
 
+-- What carries a packet inside Ethernet, by its EtherType: functions of the index behind that; nil where no packet that
+-- is known lies behind.
+local carriers = {}
+
+carriers[PPPOE] = function(buf, at, stop)
+  local high, low = byte(buf, at + 6, at + 7)
+  if at + 8 > stop then
+    return nil
+  end
+  local protocol = high * 256 + low
+  local ethertype = protocol == PPP_IPV4 and IPV4 or protocol == PPP_IPV6 and IPV6
+  if ethertype then
+    return at + 8, ethertype
+  end
+  return nil
+end
+
+-- No label says what it carries: that shows in what follows.
+carriers[MPLS] = function(buf, at, stop)
+  for _ = 1, MOST_LABELS do
+    local bottom = byte(buf, at + 2)
+    at = at + 4
+    if at > stop then
+      return nil
+    elseif bottom % 2 == 1 then
+      local l3, ethertype = ip_version(buf, at)
+      if l3 then
+        return l3, ethertype
+      end
+      for control = 4, 0, -4 do -- Ethernet, with a control word or without
+        l3, ethertype = readers.ethernet(buf, at + control, stop)
+        if l3 and is_known(ethertype) and l3 <= stop then
+          return l3, ethertype, "tunnel"
+        end
+      end
+      return nil
+    end
+  end
+  return nil
+end
+carriers[MPLS_MULTICAST] = carriers[MPLS]
+
 function readers.ethernet(buf, at, stop)
   local first = byte(buf, at)
   local high, low = byte(buf, at + 12, at + 13)
@@ -689,6 +735,13 @@ function readers.ethernet(buf, at, stop)
       return snap, inner
     end
     return l3, LLC
+  end
+  local carrier = carriers[ethertype]
+  if carrier then
+    local inner_l3, inner, form = carrier(buf, l3, stop)
+    if inner_l3 then
+      return inner_l3, inner, form
+    end
   end
   return l3, ethertype
 end
@@ -747,7 +800,7 @@ end
 -- @param at   the index of the frame's first byte in it
 -- @param stop the index of its last byte
 -- @return index and EtherType (LLC for 802.3 without SNAP), or nil where the header is cut or unknown; then "wifi"
---   where an Ethernet interface holds an 802.11 frame
+--   where an Ethernet interface holds an 802.11 frame, "tunnel" where MPLS carries Ethernet
 function M.network(kind, buf, at, stop)
   local read = readers[kind]
   if not read then
@@ -765,9 +818,10 @@ return M
 end)()
 
 modules.tunnel = (function(...)
---- Finds the packet inside a packet: VXLAN, Geneve, GRE and NVGRE, IP in IP.
+--- Finds the packet inside a packet: VXLAN, Geneve, GTP-U, GRE, NVGRE and ERSPAN, IP in IP.
 --
--- Sources: RFC 7348, RFC 8926, RFC 2784, RFC 2890, RFC 7637, RFC 2003, RFC 2473, RFC 4213.
+-- Sources: RFC 7348, RFC 8926, RFC 2784, RFC 2890, RFC 7637, RFC 2003, RFC 2473, RFC 4213; 3GPP TS 29.281 section 5;
+-- draft-foschiano-erspan.
 
 local link = ...
 
@@ -775,7 +829,10 @@ local byte, floor = string.byte, math.floor
 
 local UDP, IPIP, IPV6_IN_IP, GRE = 17, 4, 41, 47
 local VXLAN, VXLAN_LINUX, GENEVE = 4789, 8472, 6081 -- ports; Linux used its own before there was one
+local GTPU, GTPU_DATA = 2152, 255 -- port; message type
+local MOST_EXTENSIONS = 8
 local BRIDGED = 0x6558 -- transparent Ethernet bridging
+local ERSPAN, ERSPAN3 = 0x88be, 0x22eb
 
 local M = {}
 
@@ -784,6 +841,30 @@ local function inside(ethertype, buf, at, stop)
     return link.network("ethernet", buf, at, stop)
   end
   return at, ethertype
+end
+
+-- An IP packet behind GTP version 1.
+local function past_gtpu(buf, at, stop)
+  local flags, kind = byte(buf, at, at + 1)
+  if floor(flags / 16) ~= 3 or kind ~= GTPU_DATA then
+    return nil
+  end
+  local l3 = at + 8
+  if flags % 8 > 0 then -- sequence number, N-PDU number, type of the next extension header
+    l3 = l3 + 4
+    for _ = 1, flags % 8 >= 4 and MOST_EXTENSIONS or 0 do
+      local units = byte(buf, l3)
+      if l3 > stop or byte(buf, l3 - 1) == 0 or units == 0 then
+        break
+      end
+      l3 = l3 + 4 * units
+    end
+  end
+  local first = byte(buf, l3)
+  if l3 > stop then
+    return nil
+  end
+  return l3, first >= 0x60 and link.IPV6 or link.IPV4
 end
 
 local function past_udp(buf, at, stop)
@@ -803,8 +884,22 @@ local function past_udp(buf, at, stop)
       return nil
     end
     return inside(type2 * 256 + type1, buf, at + 16 + 4 * (first % 64), stop)
+  elseif port == GTPU then
+    return past_gtpu(buf, at + 8, stop)
   end
   return nil
+end
+
+-- A mirrored frame. Type I has no header of its own, nor a sequence number; II has 8 bytes, III 12 or 20.
+local function past_erspan(ethertype, has_number, buf, at, stop)
+  if ethertype == ERSPAN then
+    return inside(BRIDGED, buf, at + (has_number and 8 or 0), stop)
+  end
+  local last = byte(buf, at + 11)
+  if at + 11 > stop then
+    return nil
+  end
+  return inside(BRIDGED, buf, at + (last % 2 == 1 and 20 or 12), stop)
 end
 
 local function past_gre(buf, at, stop)
@@ -818,7 +913,11 @@ local function past_gre(buf, at, stop)
       size = size + 4
     end
   end
-  return inside(type2 * 256 + type1, buf, at + size, stop)
+  local ethertype = type2 * 256 + type1
+  if ethertype == ERSPAN or ethertype == ERSPAN3 then
+    return past_erspan(ethertype, floor(flags / 16) % 2 == 1, buf, at + size, stop)
+  end
+  return inside(ethertype, buf, at + size, stop)
 end
 
 -- Whether the network header inside was captured, and is one.
@@ -1049,14 +1148,16 @@ local function read_other(frame, l3, ethertype, last, span)
     return
   end
   local size = ""
-  if ethertype == link.LLC then
-    last = min(last, l3 + big16(buf, l3 - 2) - 1)
+  local whole = length - (l3 - at)
+  if ethertype == link.LLC then -- its length leaves out padding, and an FCS
+    whole = min(whole, big16(buf, l3 - 2))
+    last = min(last, l3 + whole - 1)
   end
   local content = sub(buf, l3, last)
   if length <= 64 then
     content = without_padding(content) -- the wire pads a frame to 60 bytes, 64 with its FCS
   else
-    size = number(length - (l3 - at))
+    size = number(whole)
   end
   local addresses = frame.kind == "ethernet" and not frame.form and sub(buf, at, at + 11) or ""
   frame.key = OTHER .. number(ethertype) .. addresses .. size .. sub(content, 1, span)
@@ -2850,32 +2951,47 @@ end)(modules.codes, modules.link)
 modules.proof = (function()
 --- What the bytes of a packet prove: that it cannot be sent twice within a moment, or that two are not the same.
 
-local byte, floor = string.byte, math.floor
+local byte, floor, min = string.byte, math.floor, math.min
 
 local ICMP, TCP, UDP, ESP, ICMPV6 = 1, 6, 17, 50, 58
 local ECHO = { [ICMP] = { [8] = true, [0] = true }, [ICMPV6] = { [128] = true, [129] = true } }
 
 local DNS = 53
 local LEAST_PAYLOAD, LEAST_DISTINCT = 160, 72 -- bytes of a datagram; text has fewer different ones
+local LEAST_CAPTURED = 40 -- bytes of a datagram that was cut: traces of pktmon end at 128 of a frame
+local MOST_OF_LOT = 0.75 -- of the different bytes that so many drawn by lot have; text and patterns have fewer
 local LEAST_ESP = 16 -- bytes: identifier, sequence number, and something
 local CHECKSUM = 65536
 
 local M = {}
 
--- A long datagram whose bytes look drawn by lot has a number that counts, or was encrypted. A shorter one, and text,
--- may well be sent twice.
-local function is_varied(payload)
-  if #payload < LEAST_PAYLOAD then
-    return false
-  end
-  local seen, distinct = {}, 0
-  for at = 1, LEAST_PAYLOAD do
+-- How many different bytes there are among the first of a payload; with `by` 1, different steps from byte to byte.
+local function distinct(payload, have, by)
+  local seen, count, last = {}, 0, 0
+  for at = 1, have do
     local value = byte(payload, at)
-    if not seen[value] then
-      seen[value], distinct = true, distinct + 1
+    local step = (value - by * last) % 256
+    last = value
+    if not seen[step] then
+      seen[step], count = true, count + 1
     end
   end
-  return distinct >= LEAST_DISTINCT
+  return count
+end
+
+-- A long datagram whose bytes look drawn by lot has a number that counts, or was encrypted. A shorter one, and text,
+-- may well be sent twice. Where the capture cut it, fewer bytes must do, of which few may repeat.
+-- @param size bytes of it on the wire
+local function is_varied(payload, size)
+  local have = min(#payload, LEAST_PAYLOAD)
+  if size < LEAST_PAYLOAD or have < LEAST_CAPTURED then
+    return false
+  end
+  if have == LEAST_PAYLOAD then
+    return distinct(payload, have, 0) >= LEAST_DISTINCT
+  end
+  local least = MOST_OF_LOT * 256 * (1 - (255 / 256) ^ have)
+  return distinct(payload, have, 0) >= least and distinct(payload, have, 1) >= least
 end
 
 -- A DNS message with one question has an identifier drawn by lot, and is asked for again after seconds. Not so
@@ -2904,6 +3020,11 @@ function M.ident(key)
   return high * 256 + low
 end
 
+--- Whether a packet has an IP ID or TCP data, as most have that cannot repeat.
+function M.counts(key, transport)
+  return M.ident(key) ~= nil or transport and byte(key, 2) == TCP and M.tcp_size(key, transport) > 1
+end
+
 --- Whether two packets with these bytes cannot come from one sender within a millisecond.
 -- @param key, content, transport  as `key.read` gives them
 -- @param steady whether the sender gives all packets the same IP ID, as scanners do
@@ -2929,7 +3050,7 @@ function M.is_unique(key, content, transport, steady)
     return flags % 4 > 0 and flags % 8 < 4 and not steady -- SYN, FIN, without RST
       or M.tcp_size(key, transport) > 1 -- one byte probes a window
   elseif protocol == UDP then
-    return is_varied(content) or is_name_query(key, content, transport)
+    return is_varied(content, M.rest_size(key, transport) - 8) or is_name_query(key, content, transport)
   end
   local echo = ECHO[protocol]
   return echo ~= nil and echo[byte(key, transport) or -1] == true
@@ -3023,6 +3144,8 @@ function M.new(window)
   local classes = {} -- as `tally.class` gave it; false for a part of another packet
   local shapes, silent = {}, {} -- as `again` keeps them; whether what was seen of it must not teach
   local tags = {} -- packet ids that the capture tool wrote
+  local before = {} -- the last of their TCP flow with other bytes, by id, where that had been seen once when they came
+  local batches = {} -- the first of the batch in which they seem to have come, by id; nil: it is first, or alone
   local wholes = {} -- larger frames that packets were cut from, or repeat a part of, by their frame
   local slots = {
     first_frame = first_frame,
@@ -3042,6 +3165,8 @@ function M.new(window)
     shapes = shapes,
     silent = silent,
     tags = tags,
+    before = before,
+    batches = batches,
     wholes = wholes,
   }
   local young_from, bytes = 1, 0 -- the first packet of the young generation, and its bytes
@@ -3135,6 +3260,7 @@ function M.new(window)
     cuts[slot], headers[slot], forms[slot] = frame.cut, header, frame.form
     nodes[slot], first_softs[slot], classes[slot] = node, frame.soft, false
     shapes[slot], silent[slot], tags[slot], wholes[slot] = nil, nil, nil, nil
+    before[slot], batches[slot] = nil, nil
     bytes = bytes + #content + #key + #header
     undo_entry = young[key]
     remember(id, key)
@@ -3189,7 +3315,7 @@ modules.tally = (function()
 -- shows a packet again, or is another one with the same bytes, is judged by that.
 
 local byte, sub = string.byte, string.sub
-local max = math.max
+local max, min = math.max, math.min
 
 local MOST_CLASSES = 4096 -- of senders and receivers; then learning starts anew
 local MOST_KNOWN = 65536 -- so much is learned of senders at hops; then likewise
@@ -3205,7 +3331,9 @@ local FEW = 4 -- sightings that let all senders of a hop speak for a new one; IP
 -- A sighting may follow the one before after so many times the usual gap, or seconds; later ones are other packets,
 -- even those that cannot repeat by themselves: the network doubled them.
 local LOOSE, LEAST_LOOSE = 8, 100e-6
+local LOOSE_STEP = 16 -- the same of the one step before that sighting: queues between processors vary
 local LATE, LEAST_LATE = 16, 100e-6
+local MOST_BATCHES, LOST_BATCH = 16, 2 -- that count; how many batches one packet speaks against that was none
 local LEARNS = 1 / 16 -- how much one gap tells of the usual one
 
 local M = {}
@@ -3218,6 +3346,20 @@ local function count(tally, other, which, weight)
   end
 end
 
+-- The usual gap, once one more is known.
+local function near(usual, gap)
+  return usual + (gap - usual) * (usual > 0 and LEARNS or 1)
+end
+
+-- Counts an n-th sighting, a gap after the one before.
+local function see(known, n, gap)
+  count(known.hits, known.misses, n, 1)
+  if gap then
+    known.gap = near(known.gap, gap)
+    known.gaps[n] = near(known.gaps[n] or 0, gap)
+  end
+end
+
 --- What is learned of one capture.
 function M.new()
   local classes, senders, number = {}, {}, 0
@@ -3225,11 +3367,12 @@ function M.new()
   local known_number = 0
   local tally = {}
 
-  -- What is known of a hop, for some senders: hits[n] packets were seen an n-th time there, misses[n] were not.
+  -- What is known of a hop, for some senders: hits[n] packets were seen an n-th time there, misses[n] were not; the
+  -- usual gap before a sighting, and before the n-th: some steps are handed to another processor.
   local function at(holder, hop)
     local known = holder.at[hop]
     if not known then
-      known = { hits = {}, misses = {}, gap = 0 }
+      known = { hits = {}, misses = {}, gap = 0, gaps = {} }
       holder.at[hop], known_number = known, known_number + 1
     end
     return known
@@ -3269,7 +3412,7 @@ function M.new()
     local sender = senders[from] or { at = {}, idents = {}, known = 0 }
     senders[from] = sender
     local is_group = #header >= 12 and byte(name, 1) % 2 == 1
-    class = { sender = sender, is_group = is_group, at = {}, taught = 0 }
+    class = { sender = sender, is_group = is_group, at = {}, taught = 0, batches = 0 }
     classes[name] = class
     number = number + 1
     return class
@@ -3306,12 +3449,9 @@ function M.new()
     if all.sender ~= class.sender then
       all.several, all.sender = all.sender ~= nil, class.sender
     end
-    for _, known in ipairs({ at(class, hop), at(class.sender, hop), all }) do
-      count(known.hits, known.misses, n, 1)
-      if gap then
-        known.gap = known.gap + (gap - known.gap) * (known.gap > 0 and LEARNS or 1)
-      end
-    end
+    see(at(class, hop), n, gap)
+    see(at(class.sender, hop), n, gap)
+    see(all, n, gap)
   end
 
   --- Takes back the last `hit`.
@@ -3329,6 +3469,17 @@ function M.new()
     count(own.misses, own.hits, n, weight)
     count(sender.misses, sender.hits, n, weight)
     count(all.misses, all.hits, n, weight)
+  end
+
+  --- Notes what came of a packet of a class that had been seen once when the next one of its flow came.
+  -- @param is_batch whether it was seen again after that: the next did not wait for it to go on; else that was lost
+  function tally.note_batch(class, is_batch)
+    class.batches = is_batch and min(class.batches + 1, MOST_BATCHES) or max(class.batches - LOST_BATCH, -MOST_BATCHES)
+  end
+
+  --- Whether packets of a class come in batches, each of which a hop shows once before it shows the first again.
+  function tally.has_batches(class)
+    return class.batches > 0
   end
 
   --- Gives up a class: one packet of it came on and on, as in a loop of the network, or a flood.
@@ -3368,14 +3519,28 @@ function M.new()
     end
     if hits + misses == 0 then
       known = at(everybody(hop), hop)
-      if known.several and not known.misses[2] and (known.hits[n] or 0) >= FEW then
+      if known.several and (known.hits[2] or 0) > RARE * (known.misses[2] or 0) and (known.hits[n] or 0) >= FEW then
         hits = known.hits[n]
       end
     end
     if hits + misses == 0 then
       return nil
     end
-    return hits >= misses and gap <= max(LOOSE * known.gap, LEAST_LOOSE)
+    local step = not class.is_group and known.gaps[n] or 0 -- a flood's steps are its own
+    return hits >= misses and gap <= max(LOOSE * known.gap, LOOSE_STEP * step, LEAST_LOOSE)
+  end
+
+  --- A packet that cannot repeat had other addresses at its n-th sighting at a hop: a bridge wrote its own.
+  function tally.move(class, hop, n)
+    local known = at(class.sender, hop)
+    known.moves = known.moves or {}
+    known.moves[n] = true
+  end
+
+  --- Whether packets of a sender are known to have other addresses at their n-th sighting at a hop.
+  function tally.moves(class, hop, n)
+    local known = class.sender.at[hop]
+    return known and known.moves and known.moves[n]
   end
 
   -- Hits and misses of the n-th sighting of a class, or if nothing is known of that, of its sender.
@@ -3394,6 +3559,17 @@ function M.new()
   function tally.once(class, hop)
     local hits, misses = counts(class, hop, 2)
     return hits * RARE < misses
+  end
+
+  --- Whether it is a rule that a hop shows packets of a class an n-th time.
+  function tally.lacks(class, hop, n)
+    for which = n, n + 1 do -- what is shown once more was shown, though the first in another shape is not counted
+      local hits, misses = counts(class, hop, which)
+      if hits >= FEW and hits > misses then
+        return true
+      end
+    end
+    return false
   end
 
   --- Whether it is a rule that a hop does not show packets of a class an n-th time, or seldom and not so late.
@@ -3440,22 +3616,27 @@ local codes, link, proof = ...
 local abs, byte, floor, min, sub = math.abs, string.byte, math.floor, math.min, string.sub
 
 local MOMENT = 1e-3 -- seconds in which a packet that cannot repeat is another sighting
+local STALL = 8e-3 -- seconds in which it is, where it lacks one: a thread had to wait, and TCP does not yet time out
+local NEXT = 10e-6 -- seconds within which the next packet of a batch is shown
 local TTL = 4294967296 -- of `soft` of `key`
-local LONGEST_TAGS = 8 -- bytes: two VLAN tags
+local LONGEST_SHAPE = 22 -- bytes of a link header: addresses, two VLAN tags, EtherType
 local COARSE = 4 -- different frames that share a timestamp to the nanosecond, before a clock is not believed
 local RETRY = 8 -- among the flags of 802.11
-local MOST_UNKNOWN = 20 -- sightings of one packet at a hop, where none has been seen that often: more are a storm
+-- Sightings of one packet at a hop, where none has been seen that often: more are a storm, and so are those that go on
+-- for over a moment.
+local MOST_UNKNOWN = 20
+local STILL = 8 -- different frames in a row with one timestamp: the clock does not tell moments
 local TCP = 6
 local EVIDENCE = codes.evidence
 
-local M = { MOMENT = MOMENT }
+local M = { MOMENT = MOMENT, STALL = STALL }
 
 -- What stands around a packet: copies in another link header, or with another VLAN tag, are no repeats.
 local function shape_of(kind, form, header)
   if form == "tunnel" or form == "wifi" then
     return form
   elseif kind == "ethernet" then
-    return sub(link.tags(header), 1, LONGEST_TAGS)
+    return sub(header, 13, LONGEST_SHAPE) -- VLAN tags, EtherType
   elseif kind == "sll" then
     return sub(header, 1, 2) -- in or out
   elseif kind == "sll2" then
@@ -3480,15 +3661,45 @@ local function has_changed_addresses(kind, header, earlier)
   return false
 end
 
--- Whether a frame has the Retry bit of 802.11 and the earlier one has not: it went over the air once more.
+local function has_retry_bit(header, at)
+  return floor((byte(header, at) or 0) / RETRY) % 2 == 1
+end
+
+-- Whether a frame went over the air once more, by the Retry bit of 802.11. A radio hears each try once; inside Windows
+-- a frame that came by a later try keeps the bit at each place that shows it.
 local function is_retried(kind, form, header, earlier)
-  local at, earlier_at = 2, 2
   if kind == "radiotap" then
-    at, earlier_at = at + radiotap_size(header), earlier_at + radiotap_size(earlier)
-  elseif kind ~= "wifi" and form ~= "wifi" then
+    return has_retry_bit(header, 2 + radiotap_size(header))
+  elseif kind == "wifi" then
+    return has_retry_bit(header, 2)
+  end
+  return form == "wifi" and has_retry_bit(header, 2) and not has_retry_bit(earlier, 2)
+end
+
+local IPV4_ADDRESSES, IPV4_ADDRESSES_END = 27, 34 -- of the outer packet, behind an Ethernet header
+
+-- Whether a tunnel leads elsewhere, as where a frame is flooded into several: one between the same ends may hold a
+-- packet that was mirrored, or doubled, before.
+local function is_other_tunnel(header, earlier)
+  local from, to = 15, -1
+  if sub(header, 13, 14) == "\8\0" and sub(earlier, 13, 14) == "\8\0" then
+    from, to = IPV4_ADDRESSES, IPV4_ADDRESSES_END
+  end
+  return sub(header, from, to) ~= sub(earlier, from, to)
+end
+
+local REDUNDANCY_TAG = "\241\193" -- EtherType of IEEE 802.1CB: copies on several ways, by design
+
+-- Whether both are sent to a group in VLANs of their own, as by a router or host that is at home in several.
+local function is_in_other_vlan(header, earlier)
+  if (byte(header, 1) or 0) % 2 == 0 then
     return false
   end
-  return floor((byte(header, at) or 0) / RETRY) % 2 > floor((byte(earlier, earlier_at) or 0) / RETRY) % 2
+  local tags, earlier_tags = link.tags(header), link.tags(earlier)
+  return tags ~= earlier_tags
+    and #tags == #earlier_tags
+    and #tags > 0
+    and sub(header, 13 + #tags, 14 + #tags) ~= REDUNDANCY_TAG
 end
 
 -- Whether a frame goes to where an earlier one came from: something sent it back, as a neighbour does a BFD echo.
@@ -3498,21 +3709,25 @@ end
 
 --- A judge for one capture.
 -- @param slots  of packets: see `memory`
+-- @param slot_of function: the slot of a packet that is still remembered, or nil
 -- @param tally  what is learned of this capture
 -- @param flows  its TCP flows
--- @return table: judge, note_coarse_clock, undo
-function M.new(slots, tally, flows)
-  local nodes, last_time, softs = slots.nodes, slots.last_time, slots.softs
-  local headers, forms = slots.headers, slots.forms
+-- @return table: judge, follow, is_one_batch, note_coarse_clock, undo, undo_follow
+function M.new(slots, slot_of, tally, flows)
+  local nodes, first_time, last_time, softs = slots.nodes, slots.first_time, slots.last_time, slots.softs
+  local headers, forms, before = slots.headers, slots.forms, slots.before
+  local batches = slots.batches
   local classes, shapes, keys = slots.classes, slots.shapes, slots.keys
-  local coarse = 0
+  local coarse, still, still_time = 0, 0, nil -- frames that shared a timestamp; those that share the last one
   local last_key, last_content, last_class, last_unique -- what `proof.is_unique` said last
   local undo_seen, undo_shape -- what `judge` noted of this frame
+  local undo_class, undo_batches -- what `follow` did
   local again = {}
 
   --- To be told of every two frames in a row with one timestamp and other bytes, before `judge`.
-  function again.note_coarse_clock()
+  function again.note_coarse_clock(time)
     coarse = min(coarse + 1, COARSE)
+    still, still_time = time == still_time and still + 1 or 1, time
   end
 
   -- Whether the packet has not been seen in this shape yet, but in another.
@@ -3528,6 +3743,49 @@ function M.new(slots, tally, flows)
     end
     seen[shape], undo_seen, undo_shape = true, seen, shape
     return true
+  end
+
+  -- Whether the packet before this one in its batch is to be seen first: a hop shows each of a batch once before it
+  -- shows the first again, and a flow's packets do not overtake each other.
+  local function waits_for_another(slot, hop, count, time)
+    local batch, other_id = batches[slot], before[slot]
+    local other = batch and slot_of(other_id or 0)
+    if not other or not classes[other] or not tally.has_batches(classes[slot]) then
+      return false
+    elseif batch ~= (batches[other] or other_id) then
+      return false
+    end
+    local seen = nodes[other].counts[hop]
+    return seen and seen <= count and tally.expects(classes[other], hop, seen + 1, abs(time - last_time[other]))
+  end
+
+  --- Notes that a packet followed others in its TCP flow, and what came of the one before those.
+  -- @param frame that shows the packet
+  -- @param slot of the packet
+  -- @param last, other the ids of the one that came last before it, and the last with other bytes; or nil
+  function again.follow(frame, slot, last, other)
+    undo_batches = nil
+    local last_slot, other_slot = slot_of(last or 0), slot_of(other or 0)
+    if last_slot and nodes[last_slot].depth == 1 and abs(frame.time - last_time[last_slot]) <= NEXT then
+      batches[slot] = batches[last_slot] or last
+    end
+    if not other_slot then
+      return
+    end
+    local first = slot_of(before[other_slot] or 0)
+    if first then
+      local class, is_batch = classes[slot], nodes[first].depth > 1
+      if is_batch or abs(frame.time - last_time[first]) > MOMENT then
+        undo_batches, undo_class = class.batches, class
+        tally.note_batch(class, is_batch)
+      end
+    end
+    before[slot] = nodes[other_slot].depth == 1 and other or nil
+  end
+
+  --- Whether two packets came in one batch, by their ids.
+  function again.is_one_batch(id, other)
+    return (batches[slot_of(id)] or id) == (batches[slot_of(other)] or other)
   end
 
   -- Equal timestamps are proof where they tell nanoseconds, and different frames do not share them.
@@ -3548,7 +3806,9 @@ function M.new(slots, tally, flows)
     local node, class = nodes[slot], classes[slot]
     local earlier, gap = headers[slot], abs(time - last_time[slot])
     local is_same_ttl = floor(soft / TTL) == floor(softs[slot] / TTL)
-    if is_same_ttl and gap > MOMENT then
+    local ident, count = proof.ident(key), node.counts[hop]
+    local is_late = is_same_ttl and gap > MOMENT
+    if is_late and (gap > STALL or not tally.lacks(class, hop, count + 1)) then
       return nil
     end
     local is_ethernet = hop.kind == "ethernet" and not form and not forms[slot]
@@ -3558,44 +3818,66 @@ function M.new(slots, tally, flows)
     elseif forms[slot] == form and is_retried(hop.kind, form, header, earlier) then
       return nil
     end
-    local ident = proof.ident(key)
     local content = frame.content
     if key ~= last_key or content ~= last_content or class ~= last_class then -- in a burst they are the same each time
       last_key, last_content, last_class = key, content, class
       last_unique = proof.is_unique(key, content, frame.transport, tally.is_steady(class, ident))
     end
-    local unique = last_unique
-    if unique and not ident and byte(key, 2) == TCP and flows.is_asked_for(key, frame.transport, last_time[slot]) then
-      return nil
+    local unique = last_unique and (ident ~= nil or gap > 0 or still < STILL or time ~= still_time)
+    local expected = is_same_ttl and tally.expects(class, hop, count + 1, gap)
+    if unique and not ident and byte(key, 2) == TCP then
+      local may, is_asked_for = flows.may_be_sent_again(key, frame.transport, last_time[slot], gap)
+      if may and (is_asked_for or is_same_ttl and not expected and not is_late) then
+        return nil
+      end
     end
     if not is_same_ttl then -- it fell, else the frame had not come here
       -- A router changes the addresses too; what counts down without is a ladder of probes.
       local is_routed = has_moved or not is_ethernet and unique and gap <= MOMENT
       return is_routed and EVIDENCE.rewritten or nil
     end
-    if form == "tunnel" and forms[slot] == "tunnel" and sub(header, 15) ~= sub(earlier, 15) then
-      return nil -- one packet in several tunnels, as floods are
+    if form == "tunnel" and forms[slot] == "tunnel" and is_other_tunnel(header, earlier) then
+      return nil
+    elseif is_ethernet and not ident and not expected and is_in_other_vlan(header, earlier) then
+      return nil
     end
     local bytes = soft == softs[slot] and EVIDENCE.bytes or EVIDENCE.rewritten
     if node.hop == hop and not (is_ethernet and has_moved) and is_new_shape(slot, hop.kind, form, header) then
       return bytes, unique and (form == "wifi" or forms[slot] == "wifi") -- else each shape is a hop of its own
     end
-    local count = node.counts[hop]
-    local expected = tally.expects(class, hop, count + 1, gap)
-    if unique and not expected and (class.is_storm or count >= MOST_UNKNOWN) then
+    if is_late then
+      return unique and not has_moved and bytes or nil
+    end
+    local is_storm = class.is_storm
+      or count >= MOST_UNKNOWN
+      or count == node.depth and abs(time - first_time[slot]) > MOMENT
+    if unique and not expected and is_storm then
       tally.distrust(class)
       return nil
     elseif unique then
-      local is_another = tally.never(class, hop, count + 1, gap) or node.hop ~= hop and not expected
-      return not is_another and bytes or nil, true
+      if tally.never(class, hop, count + 1, gap) or node.hop ~= hop and not expected then
+        return nil, true
+      elseif has_moved then
+        tally.move(class, hop, count + 1)
+      end
+      return bytes, true
     end
-    if expected and not has_moved then
+    if expected and waits_for_another(slot, hop, count, time) then
+      return nil
+    elseif expected and (not has_moved or tally.moves(class, hop, count + 1)) then
       return EVIDENCE.learned
     end
     if is_same_moment(time, gap) and not has_moved and not tally.once(class, hop) and keys[slot] == key then
       return bytes
     end
     return nil
+  end
+
+  --- Takes back what the last `follow` noted.
+  function again.undo_follow()
+    if undo_batches then
+      undo_class.batches, undo_batches = undo_batches, nil
+    end
   end
 
   --- Takes back what `judge` noted of the last frame.
@@ -3631,7 +3913,7 @@ local LOOSE, LEAST_LOOSE, NEW_LOOSE = 3, 60e-6, 250e-6
 local TIGHT, LEAST_TIGHT, NEW_TIGHT = 1.5, 15e-6, 60e-6
 local MOST_SKIPS = 256 -- packets of a queue that a frame may rule out for its hop at once
 
-local MOMENT = again_of.MOMENT
+local MOMENT, STALL = again_of.MOMENT, again_of.STALL
 local DUE = 30e-6 -- seconds within which a hop mostly shows a packet again
 local MOST_AGAIN, MOST_JUDGED = 32, 16 -- packets with one key that a frame at their hop may show again; with its bytes
 
@@ -3739,11 +4021,12 @@ function M.new(memory, tally, again, window)
     memory.prune(queue)
     local time, hop, soft = frame.time, frame.hop, frame.soft
     local first, waits, lesson = max(queue.first, queue.last - MOST_AGAIN + 1), false, nil
+    local longest = proof.counts(frame.key, frame.transport) and STALL or MOMENT
     for pass = 1, 2 do
       for at = first, queue.last do
         local slot = queue[at] % SLOTS + 1
         local gap, is_routed = abs(time - last_time[slot]), has_other_ttl(soft, softs[slot])
-        if nodes[slot].counts[hop] and (gap <= MOMENT or is_routed) then
+        if nodes[slot].counts[hop] and (gap <= longest or is_routed) then
           if (gap <= DUE and not is_routed) == (pass == 1) then
             local evidence, teaches = judge(slot, frame)
             lesson = teaches and slot
@@ -3781,9 +4064,16 @@ function M.new(memory, tally, again, window)
       return fits(slot, frame) and slot or nil, nil, nil, true
     end
     undo_queue, undo_hop, undo_taken = entry, hop, entry.taken[hop]
-    local current = slot_of(entry[entry.taken[hop] or 0] or 0)
+    local current_id = entry[undo_taken or 0]
+    local current = slot_of(current_id or 0)
     local unfinished = current and is_unfinished(current, frame.time, hop)
-    local index = not unfinished and search(entry, frame)
+    local index = (not unfinished or tally.has_batches(classes[current])) and search(entry, frame)
+    if unfinished and index and not again.is_one_batch(current_id, entry[index]) then
+      index = nil
+    end
+    if unfinished and not index then
+      entry.taken[hop] = undo_taken
+    end
     if index then
       entry.taken[hop] = index
       return slot_of(entry[index]), nil, nil, index == entry.last
@@ -3884,11 +4174,14 @@ local byte, floor, max, min, sub = string.byte, math.floor, math.max, math.min, 
 
 local WRAP, HALF = 2 ^ 32, 2 ^ 31
 local FIN, SYN, RST, ACK = 1, 2, 4, 16
+local OPTIONS = 3 -- where the options start, in what follows the checksum
+local NO_OPERATION, SACK, LEAST_SACK = 1, 5, 10 -- kinds of options; bytes of the smallest SACK
 local MOST_FLOWS = 8192 -- each way counts; then the older half is forgotten
 local MOST_HOLES = 16 -- in what a hop has seen of a flow
 local FAST = 0.02 -- seconds after duplicate ACKs in which what they ask for is sent again
 local REORDERED = 0.003 -- seconds in which a segment may be overtaken, where no round trip is known
 local LEAST_DUPLICATE_ACKS = 2
+local SLOW_HANDSHAKE = 4 -- times that its packets, the first of a flow, may take as long as later ones
 
 local M = {}
 
@@ -3903,15 +4196,16 @@ local function number(text, at)
 end
 
 --- The flows of one capture.
--- @return table: read, see, is_asked_for, undo
+-- @return table: read, see, may_be_sent_again, undo
 function M.new()
   local young, old, count = {}, {}, 0
   local last_id = 0
   local flows = {}
 
   -- The last `see`, so that it can be undone.
-  local undo_flow, undo_ack, undo_ack_time, undo_dups, undo_window
+  local undo_flow, undo_ack, undo_ack_time, undo_dups, undo_window, undo_hole
   local undo_seen, undo_start, undo_next, undo_time, undo_holes
+  local undo_last, undo_last_key, undo_other
 
   local function new_flow()
     last_id = last_id + 1
@@ -3941,7 +4235,8 @@ function M.new()
     return flow
   end
 
-  --- Reads the TCP header in a key, into `flows`: flow, seq, ack, flags, window, size (bytes of data on the wire).
+  --- Reads the TCP header in a key, into `flows`: flow, seq, ack, flags, window; options and size (of the data on the
+  -- wire) in bytes.
   -- @return whether it is there: a fragment has none
   function flows.read(key, transport)
     if not transport then
@@ -3952,6 +4247,7 @@ function M.new()
       return false
     end
     flows.flags, flows.window = flags, high * 256 + low
+    flows.options = floor(offset / 16) * 4 - 20
     flows.size = max(proof.rest_size(key, transport) - floor(offset / 16) * 4, 0)
     flows.seq, flows.ack = number(key, transport + 4), number(key, transport + 8)
     flows.flow = flow_of(key, transport)
@@ -4027,8 +4323,32 @@ function M.new()
     return again
   end
 
+  -- Whether an ACK tells of data behind a hole: selective acknowledgement (RFC 2018), but of data that came twice (RFC
+  -- 2883).
+  local function has_hole(content)
+    local at, stop = OPTIONS, OPTIONS + flows.options - 1
+    while at < stop do
+      local kind, size = byte(content, at, at + 1)
+      if kind == NO_OPERATION then
+        at = at + 1
+      elseif not size or kind == 0 or size < 2 then
+        return false
+      elseif kind == SACK then
+        for edge = at + 2, at + size - 8, 8 do
+          if edge + 3 <= #content and minus(number(content, edge), flows.ack) > 0 then
+            return true
+          end
+        end
+        return false
+      else
+        at = at + size
+      end
+    end
+    return false
+  end
+
   -- Notes what an end has acknowledged, whether it did so again and again, and how long the first answer took.
-  local function acknowledge(flow, time, occupies)
+  local function acknowledge(flow, time, occupies, content)
     local ack, window, syn_time = flows.ack, flows.window, flow.syn_time
     if ack ~= flow.ack then
       flow.dups = 0
@@ -4039,12 +4359,32 @@ function M.new()
       flow.round_trip = time - min(syn_time, flow.back.syn_time)
       flow.back.round_trip = flow.round_trip
     end
+    local back = flow.back
+    local timed = back.timed
+    if timed and minus(ack, timed) >= 0 then
+      local took = time - back.timed_at
+      back.answer = back.answer and min(back.answer, took) or took
+      back.timed = nil
+    end
     flow.ack, flow.ack_time = ack, time
+    if not occupies then
+      flow.hole = flows.options >= LEAST_SACK and has_hole(content)
+    end
+  end
+
+  -- Lets the next ACK tell how soon data is answered: not of data sent again, as it may be of the first (RFC 6298).
+  local function await_answer(flow, time, is_again)
+    if is_again then
+      flow.timed = nil
+    elseif not flow.timed then
+      flow.timed, flow.timed_at = (flows.seq + flows.size) % WRAP, time
+    end
   end
 
   --- Takes what `read` has read as a new packet, first seen at a hop.
+  -- @param content what follows the checksum
   -- @return whether its data was sent before
-  function flows.see(hop, time)
+  function flows.see(hop, time, content)
     local flow, flags, size = flows.flow, flows.flags, flows.size
     local seen = flow.seen[hop]
     if not seen then
@@ -4052,35 +4392,68 @@ function M.new()
       flow.seen[hop] = seen
     end
     undo_flow, undo_ack, undo_ack_time, undo_dups, undo_window = flow, flow.ack, flow.ack_time, flow.dups, flow.window
+    undo_hole = flow.hole
     undo_seen, undo_start, undo_next, undo_time, undo_holes = seen, seen.start, seen.next, seen.time, seen.holes
+    undo_last, undo_last_key, undo_other = flow.last, flow.last_key, flow.other
     if flags % 8 >= RST then
       return false
     end
     local occupies = size > 0 or flags % 4 > 0
     if flags % 32 >= ACK then
-      acknowledge(flow, time, occupies)
+      acknowledge(flow, time, occupies, content)
     end
     flow.window = flows.window
     if flags % 4 >= SYN then
       flow.syn_time = time
     end
-    return occupies and advance(seen, flow, time, flows.seq, flags, size)
+    local is_again = occupies and advance(seen, flow, time, flows.seq, flags, size)
+    if size > 0 then
+      await_answer(flow, time, is_again)
+    end
+    return is_again
   end
 
-  --- Whether the other end has asked, since a moment, for what a packet carries: then it is sent again.
-  function flows.is_asked_for(key, transport, since)
-    if not flows.read(key, transport) then
+  --- Notes the packet that `see` has taken.
+  -- @param id, key of it
+  -- @return the packet that came last before it in its flow, or nil; the last with other bytes, or nil
+  function flows.follow(id, key)
+    local flow = flows.flow
+    local last = flow.last
+    if flow.last_key ~= key then
+      flow.other = last
+    end
+    flow.last, flow.last_key = id, key
+    return last, flow.other
+  end
+
+  --- Whether a packet may have been sent again since it was last seen. Within much less than a round trip no end can
+  -- have noticed a loss. After that, duplicate or selective ACKs ask for what it carries, or for older data, with which
+  -- all that is missing behind is sent again (RFC 6675); an ACK of all before it, or a round trip, only let it be.
+  -- @param gap seconds since then
+  -- @return whether it may; whether it was asked for
+  function flows.may_be_sent_again(key, transport, since, gap)
+    if not flows.read(key, transport) or flows.flags % 4 >= SYN then -- a SYN waits for much longer
       return false
     end
-    local back = flows.flow.back
-    return back.dups > 0 and back.ack == flows.seq and back.ack_time > since
+    local flow = flows.flow
+    local back, trip = flow.back, flow.round_trip
+    local least = trip or flow.answer -- at the end that answers, this is far less than a round trip
+    if least and gap < least / SLOW_HANDSHAKE then
+      return false
+    end
+    local is_new_ack = back.ack and back.ack_time > since
+    local behind = is_new_ack and minus(flows.seq, back.ack)
+    local is_asked_for = is_new_ack and (back.dups > 0 or back.hole) and behind >= 0
+    return is_asked_for or trip ~= nil and (behind == 0 or gap >= trip), is_asked_for
   end
 
   --- Takes back the last `see`.
   function flows.undo()
     local flow, seen = undo_flow, undo_seen
-    flow.ack, flow.ack_time, flow.dups, flow.window = undo_ack, undo_ack_time, undo_dups, undo_window
+    flow.ack, flow.ack_time, flow.dups = undo_ack, undo_ack_time, undo_dups
+    flow.window, flow.hole = undo_window, undo_hole
     seen.start, seen.next, seen.time, seen.holes = undo_start, undo_next, undo_time, undo_holes
+    flow.last, flow.last_key, flow.other = undo_last, undo_last_key, undo_other
   end
 
   return flows
@@ -4107,6 +4480,13 @@ local LEAST_PARTS = 2
 
 local M = {}
 
+--- Whether a TCP segment is larger than what Ethernet carries.
+function M.is_large(key)
+  return proof.network_size(key) > LARGE
+end
+
+local is_large = M.is_large
+
 --- Finds the other frames that a segment goes with.
 -- @param slots  of packets: contents, keys, nodes, last_time, first_frame, by slot
 -- @param window seconds
@@ -4118,10 +4498,6 @@ function M.new(slots, window, slot_of)
   local large, old_large, parts, old_parts = {}, {}, {}, {}
   local undo_entry, undo_hop, undo_cut, undo_each
   local cuts = {}
-
-  local function is_large(key)
-    return proof.network_size(key) > LARGE
-  end
 
   --- Remembers a new packet with TCP data.
   -- @param id   of the packet
@@ -4298,36 +4674,48 @@ modules.nat = (function(...)
 -- The last resort: IP ID, TCP sequence numbers (of UDP and ICMP, the first bytes) and all content are equal, and so is
 -- one of the two ends. Source: RFC 3022.
 
-local changes, proof = ...
+local proof = ...
 
 local abs, byte, sub = math.abs, string.byte, string.sub
 
 local ICMP, TCP, UDP = 1, 6, 17
 local MOMENT = 500e-6 -- seconds that a translation takes at most
 local TTL = 4294967296 -- of `soft` of `key`
+local NO_IDENT, SPREAD = 2 ^ 50, 65521 -- above all marks with an IP ID; a prime
 local LEAST_CONTENT = 4 -- bytes that say something
+
+-- Where a link header says who sent; Linux's say in or out, too, and SLL2 at which interface.
+local SENDER = { ethernet = { 7, 12 }, sll = { 1, 14 }, sll2 = { 5, 20 } }
 
 local M = {}
 
---- A number that translation leaves alone, and the IP ID with it; nil where there is none.
+local function number(text, at)
+  local a, b, c, d = byte(text, at, at + 3)
+  return d and ((a * 256 + b) * 256 + c) * 256 + d
+end
+
+--- A number that translation leaves alone, and the IP ID with it; nil where there is none. TCP needs no IP ID: its two
+-- numbers, and the size, tell as much.
 function M.mark(key, content, transport)
   local ident = proof.ident(key)
-  if not ident or not transport then
+  if not transport then
     return nil
   end
   local protocol, text, at = byte(key, 2), content, 1
-  if protocol == TCP then
+  if protocol == TCP and not ident then
+    local ack = byte(key, 1) == 4 and number(key, transport + 8)
+    return ack and NO_IDENT + number(key, transport + 4) * SPREAD + ack + proof.network_size(key)
+  elseif not ident then
+    return nil
+  elseif protocol == TCP then
     text, at = key, transport + 4 -- sequence number
   elseif protocol == ICMP then
     at = 3 -- behind the identifier, which a translation changes too
   elseif protocol ~= UDP then
     return nil
   end
-  local a, b, c, d = byte(text, at, at + 3)
-  if not d then
-    return nil
-  end
-  return (ident * 256 + a) * 16777216 + b * 65536 + c * 256 + d
+  local rest = number(text, at)
+  return rest and ident * 4294967296 + rest
 end
 
 -- Whether two keys are those of one packet before and after: one end is the same, the other is not.
@@ -4350,6 +4738,13 @@ local function is_translated(key, earlier, transport)
     and sub(key, transport + 4) == sub(earlier, transport + 4)
 end
 
+-- Whether what shows both at one interface is a translation: what translates sends with its own address. A server that
+-- says the same to several clients does not change.
+local function is_from_elsewhere(kind, header, earlier)
+  local part = SENDER[kind]
+  return part ~= nil and sub(header, part[1], part[2]) ~= sub(earlier, part[1], part[2])
+end
+
 --- @param slots   of packets: see `memory`
 -- @param slot_of function: the slot of a packet that is still remembered, or nil
 -- @return table: note, find, forget
@@ -4362,7 +4757,9 @@ function M.new(slots, slot_of)
   --- Remembers a new packet.
   -- @param mark as `M.mark` gives it
   function nat.note(id, mark)
-    young[mark] = id
+    local slot, earlier = slot_of(id), slot_of(young[mark] or 0)
+    local is_again = earlier and keys[earlier] == keys[slot] and last_time[slot] - last_time[earlier] <= MOMENT
+    young[mark] = is_again and 0 or id -- of two that are equal, none could be told
   end
 
   --- The slot of the packet that a frame shows translated; nil where there is none.
@@ -4386,8 +4783,9 @@ function M.new(slots, slot_of)
       return nil
     end
     local hop, node = frame.hop, nodes[slot]
-    if node.counts[hop] then -- where both show at one interface, it is between other neighbours
-      if gap < 0 or changes.link(hop.kind, form, frame.header, node.hop.kind, forms[slot], headers[slot]) == 0 then
+    if node.counts[hop] then
+      local is_as_far = mark >= NO_IDENT and ttl == earlier_ttl
+      if gap < 0 or is_as_far or not is_from_elsewhere(hop.kind, frame.header, headers[slot]) then
         return nil
       end
     end
@@ -4403,7 +4801,7 @@ function M.new(slots, slot_of)
 end
 
 return M
-end)(modules.changes, modules.proof)
+end)(modules.proof)
 
 modules.packets = (function(...)
 --- Groups frames into packets: each frame shows one of the last moments again, comes of one, or is a new one.
@@ -4436,7 +4834,7 @@ function M.new(window)
   local nodes, first_softs, classes, wholes = slots.nodes, slots.first_softs, slots.classes, slots.wholes
   local silent = slots.silent
   local flows, ids = tcp.new(), ids_of.new(slots, slot_of)
-  local again = again_of.new(slots, tally, flows)
+  local again = again_of.new(slots, slot_of, tally, flows)
   local matching = match_of.new(memory, tally, again, window)
   local segments, translations = cut_of.new(slots, window, slot_of), nat_of.new(slots, slot_of)
   local clock_time, clock_key = -math.huge, nil -- of the last frame
@@ -4506,11 +4904,12 @@ function M.new(window)
       and (node.depth > node.counts[hop] or classes[slot] and tally.once(classes[slot], hop))
   end
 
-  -- What a packet that hops show no more teaches: how often each did.
+  -- What a packet that hops show no more teaches: how often each did. Not one that is larger than the wire takes: it is
+  -- cut on its way, and what comes of it goes on.
   local function teach(slot, class)
-    local weight = tally.weight(class)
-    if weight > 0 then
-      local key = keys[slot]
+    local weight, key = tally.weight(class), keys[slot]
+    local is_cut = byte(key, 2) == TCP and cut_of.is_large(key)
+    if weight > 0 and not is_cut then
       if proof.is_unique(key, contents[slot], transports[slot], tally.is_steady(class, proof.ident(key))) then
         for hop, count in pairs(nodes[slot].counts) do
           if count < MOST_SIGHTINGS then
@@ -4634,7 +5033,7 @@ function M.new(window)
       settle(before)
     end
     if time == clock_time and key ~= clock_key then
-      again.note_coarse_clock()
+      again.note_coarse_clock(time)
     end
     clock_time, clock_key = time, key
     if paths.made > MOST_OF_PATHS then -- only a capture made to defeat us has so many
@@ -4671,7 +5070,7 @@ function M.new(window)
     if not node then
       local verdict = VERDICT.original
       undo_flows = is_tcp
-      local is_sent_again = is_tcp and flows.see(frame.hop, time)
+      local is_sent_again = is_tcp and flows.see(frame.hop, time, frame.content)
       if is_sent_again then
         verdict = VERDICT.retransmission
       elseif entry and repeats(entry, frame) then
@@ -4680,6 +5079,9 @@ function M.new(window)
       local larger = is_sent_again and flows.size > 0 and segments.repeated(frame, flows)
       local whole = larger and first_frame[larger]
       node = add(frame, verdict)
+      if is_tcp then
+        again.follow(frame, slot_of(memory.newest), flows.follow(memory.newest, key))
+      end
       if whole and frame.number - whole < MOST_DISTANCE then
         wholes[slot_of(memory.newest)], found.segment_of = whole, whole
       end
@@ -4726,6 +5128,7 @@ function M.new(window)
     end
     if undo_flows then
       flows.undo()
+      again.undo_follow()
     end
     if undo_segments then
       segments.undo()

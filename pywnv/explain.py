@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 REACH = 2**20  # frames: the engine joins nothing over more
 MOMENT = 1e-3  # seconds in which a hop shows a packet again; templates/engine/again.lua
+STALL = 8e-3  # the same of one that lacks a sighting; there too
 Warn = Callable[[str], None]  # is told what the user should know of the capture, in one line
 Row = dict[str, Any]  # of `annotate --format jsonl`
 
@@ -209,7 +210,10 @@ def _one_hop(pair: Pair, *, joined: bool, gap: float) -> list[str]:
     if not pair.learned:
         lines.append("Nothing has been learned before of how often this hop records packets of this sender.")
     if not joined and gap > MOMENT and not (pair.difference and not pair.difference.soft):
-        lines.append(f"A hop shows a packet again within {MOMENT * 1e3:g} ms, unless it was routed between.")
+        lines.append(
+            f"A hop shows a packet again within {MOMENT * 1e3:g} ms, or {STALL * 1e3:g} ms if it cannot repeat and"
+            " lacks a sighting, unless it was routed between."
+        )
     return lines
 
 

@@ -65,7 +65,7 @@ ENGINE = (
     ("ids", ()),
     ("tcp", ("proof",)),
     ("cut", ("proof",)),
-    ("nat", ("changes", "proof")),
+    ("nat", ("proof",)),
     ("packets", ("codes", "path", "changes", "proof", "memory", "tally", "again", "match", "ids", "tcp", "cut", "nat")),
     ("engine", ("codes", "key", "hop", "path", "packets", "note", "record", "facts", "direction", "topology")),
 )

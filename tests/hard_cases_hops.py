@@ -63,10 +63,10 @@ def vlan_between_hops() -> Case:
 
 
 @case
-def vlan_one_interface() -> Case:
+def vlan_one_interface(*, more: bool = True) -> Case:
     """A trunk captured with its VLAN device: tags are added, removed, and translated from 10 to 20."""
     world, me, peers = office(12, peers_sack=False)
-    world.mixed(peers)
+    world.mixed(peers, more=more)
     out = [Stop(), Stop(gap=(1, 12), change=tagged((Q, 10))), Stop(gap=(4, 30), change=tagged((Q, 20), least=64))]
     back = [Stop(change=tagged((Q, 20), least=64)), Stop(gap=(4, 30), change=tagged((Q, 10))), Stop(gap=(1, 12))]
     return Case(record(world, both(out, back, me)))
@@ -233,6 +233,19 @@ def cut_same_start() -> Case:
             world.send(10_000 + number * 9_000 + copy * 8, me, peers[0], UDP, datagram(data, 5000, 5001))
     path = both([Stop(0), Stop(1, (2, 60))], [Stop(1), Stop(0, (2, 60))], me)
     return Case(record(world, path, cut=128), [("vmNIC", 1), ("pNIC", 1)])
+
+
+@case
+def same_headers() -> Case:
+    """Datagrams with IP ID 0 that differ in their data alone, at two hops, with loss between."""
+    world, me, peers = office(28, "zero")
+    world.mixed(peers, rounds=1)
+    for number in range(60):
+        for copy in range(3):
+            data = struct.pack(">HH", number, copy) * 15
+            world.send(10_000 + number * 9_000 + copy * 8, me, peers[0], UDP, datagram(data, 5000, 5001), ident=0)
+    path = both([Stop(0), Stop(1, (2, 20), seen=0.7)], [Stop(1), Stop(0, (2, 20), seen=0.7)], me)
+    return Case(record(world, path), [("vmNIC", 1), ("pNIC", 1)])
 
 
 @case

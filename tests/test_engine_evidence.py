@@ -146,11 +146,11 @@ def test_a_storm(runtime: str) -> None:
 @pytest.mark.parametrize("runtime", RUNTIMES)
 def test_what_goes_over_the_air_again_is_no_copy(runtime: str) -> None:
     for hop, frames in (
-        ("W", [wifi(snap(ipv4(udp())), flags=flags, qos=True) for flags in (1, 9)]),
-        ("T", [radiotap(wifi(snap(ipv4(udp())), flags=flags)) for flags in (2, 10)]),
+        ("W", [wifi(snap(ipv4(udp())), flags=flags, qos=True) for flags in (1, 9, 9)]),
+        ("T", [radiotap(wifi(snap(ipv4(udp())), flags=flags)) for flags in (2, 10, 10)]),
     ):
         rows: list[Row] = [(hop, 1 + at * 200 * US, frame) for at, frame in enumerate(frames)]
-        assert last(runtime, rows, 2) == ["1 original", "2 original"]
+        assert last(runtime, rows, 3) == ["1 original", "2 original", "3 original"]
         assert last(runtime, [*rows[:1], (hop, 1 + 5 * US, frames[0])], 2)[1] == "1 duplicate bytes"
 
 
@@ -211,41 +211,12 @@ def test_datagrams_that_differ_behind_the_cut(runtime: str) -> None:
     assert [words.split()[0] for words in last(runtime, rows, 3)] == ["1", "2", "1"]
 
 
-def translated(packet: bytes, source: bytes = C4) -> bytes:
-    """Behind a NAT: another source address, another port, a TTL that fell."""
-    return put(put(put(packet, 12, source), 20, 61000), 8, b"\x3f")
-
-
-# the frames, and what is said of the second at another hop and, between other neighbours, at the same
-NAT = {
-    "UDP": (ipv4(udp()), translated(ipv4(udp())), True),
-    "TCP": (ipv4(tcp(DATA), TCP), translated(ipv4(tcp(DATA), TCP)), True),
-    "pure ACK": (ipv4(tcp(), TCP), translated(ipv4(tcp(), TCP)), True),
-    "ping": (ipv4(echo(), ICMP), put(put(ipv4(echo(), ICMP), 12, C4), 24, 99), True),
-    "to another address": (ipv4(udp()), put(ipv4(udp()), 16, C4), True),
-    "no IP ID": (ipv4(udp(), ident=0), translated(ipv4(udp(), ident=0)), False),
-    "other data": (ipv4(udp()), translated(put(ipv4(udp()), -1, b"x")), False),
-    "other sequence number": (ipv4(tcp(DATA), TCP), translated(put(ipv4(tcp(DATA), TCP), 24, 9)), False),
-    "both ends": (ipv4(udp()), put(translated(ipv4(udp())), 16, C4), False),
-    "no data": (ipv4(udp(b"")), translated(ipv4(udp(b""))), False),
-}
-
-
-@pytest.mark.parametrize("runtime", RUNTIMES)
-@pytest.mark.parametrize(("inside", "outside", "same"), NAT.values(), ids=NAT)
-def test_nat(runtime: str, inside: bytes, outside: bytes, same: bool) -> None:
-    between = framed(outside, src=MAC_B, dst=MAC_C)
-    for hop in "BA":
-        words = last(runtime, [("A", 1.0, framed(inside)), (hop, 1 + 30 * US, between)], 2)[1]
-        assert (words.startswith("1 duplicate rewritten") and words.endswith("nat")) == same
-    late = last(runtime, [("A", 1.0, framed(inside)), ("B", 1.001, between)], 2)[1]
-    assert late.startswith("2 ")
-    on = last(runtime, [("A", 1.0, framed(inside)), ("B", 1 + 30 * US, between), ("C", 1 + 40 * US, between)], 3)[2]
-    assert on.split()[0] == ("1" if same else "2")
-
-
 def vxlan(frame: bytes, *, dst: bytes = B4, ident: int = 5) -> bytes:
     return ethernet(ipv4(udp(b"\x08\0\0\0\0\0\x2a\0" + frame, dport=4789), dst=dst, ident=ident))
+
+
+def gtpu(inside: bytes, *, flags: int = 0x30) -> bytes:
+    return ethernet(ipv4(udp(struct.pack(">BBHI", flags, 255, len(inside), 77) + inside, dport=2152)))
 
 
 INNER = ipv4(udp(b"inside"), src=C4, ident=9)
@@ -258,6 +229,16 @@ TUNNELS = {
     "GRE, IPv6": ethernet(ipv6(struct.pack(">HHII", 0x3000, 0x0800, 1, 2) + INNER, GRE)),
     "IP in IP": ethernet(ipv4(INNER, IPIP)),
     "IPv4 in IPv6": ethernet(ipv6(INNER, IPIP)),
+    "GTP-U": gtpu(INNER),
+    "GTP-U, numbered": gtpu(b"\0\7\0\0" + INNER, flags=0x32),
+    "GTP-U, extended": gtpu(b"\0\0\0\x85" + b"\1\x10\1\0" + INNER, flags=0x34),
+    "GTP-U, extended twice": gtpu(b"\0\0\0\xc0" + b"\2" + bytes(6) + b"\x85" + b"\1\x10\1\0" + INNER, flags=0x34),
+    "ERSPAN I": ethernet(ipv4(struct.pack(">HH", 0, 0x88BE) + ethernet(INNER), GRE)),
+    "ERSPAN II": ethernet(ipv4(struct.pack(">HHI", 0x1000, 0x88BE, 3) + bytes(8) + ethernet(INNER), GRE)),
+    "ERSPAN III": ethernet(ipv4(struct.pack(">HHI", 0x1000, 0x22EB, 3) + bytes(12) + ethernet(INNER), GRE)),
+    "ERSPAN III, longer": ethernet(
+        ipv4(struct.pack(">HHI", 0x1000, 0x22EB, 3) + b"\1".rjust(12, b"\0") + bytes(8) + ethernet(INNER), GRE)
+    ),
     "two tunnels": vxlan(ethernet(ipv4(INNER, IPIP))),
 }
 
@@ -285,6 +266,56 @@ def test_one_frame_flooded_into_three_tunnels(runtime: str) -> None:
         ("A", 1 + at * US, vxlan(framed(RST), dst=bytes([10, 0, 0, at]), ident=at)) for at in range(1, 4)
     ]
     assert [words.split()[0] for words in last(runtime, rows, 3)] == ["1", "2", "3"]
+
+
+@pytest.mark.parametrize("runtime", RUNTIMES)
+def test_ipv6_in_gtpu(runtime: str) -> None:
+    inside = ipv6(tcp(DATA), TCP)
+    said = last(runtime, [("A", 1.0, framed(inside)), ("B", 1 + 20 * US, gtpu(inside))], 2)
+    assert said[1] == "1 duplicate bytes link"
+    reply = gtpu(inside).replace(b"\x30\xff", b"\x30\xfe")  # no packet is inside other messages
+    assert last(runtime, [("A", 1.0, framed(inside)), ("B", 1 + 20 * US, reply)], 2)[1] == "2 original"
+
+
+@pytest.mark.parametrize("runtime", RUNTIMES)
+def test_what_two_tunnels_between_the_same_ends_hold_is_judged_as_without_them(runtime: str) -> None:
+    """ERSPAN: a switch mirrors two ports to one collector. What cannot repeat was mirrored twice."""
+
+    def mirrored(packet: bytes, number: int) -> bytes:
+        header = struct.pack(">HHI", 0x1000, 0x88BE, number) + bytes(8)
+        return ethernet(ipv4(header + ethernet(packet), GRE, ident=number))
+
+    for packet, expected in ((INNER, "1"), (RST, "2")):
+        rows: list[Row] = [("A", 1 + at * 3 * US, mirrored(packet, 50 + at)) for at in range(2)]
+        assert last(runtime, rows, 2)[1].split()[0] == expected
+
+
+GROUP = b"\x33\x33\0\0\0\xfb"
+
+
+@pytest.mark.parametrize("runtime", RUNTIMES)
+def test_a_host_in_three_vlans_speaks_in_each(runtime: str) -> None:
+    """Its VLAN interfaces share MAC and link-local address: what it says to a group is the same in all."""
+    said = ipv6(udp(b"_http._tcp.local", sport=5353, dport=5353), hops=255)
+
+    def in_vlans(packet: bytes, ethertype: int | None, *tags: tuple[int, ...]) -> list[str]:
+        frames = [ethernet(packet, ethertype, tags=tuple((0x8100, tag) for tag in each), dst=GROUP) for each in tags]
+        rows: list[Row] = [("A", 1 + at * 5 * US, frame) for at, frame in enumerate(frames)]
+        return [words.split()[0] for words in last(runtime, rows, len(rows))]
+
+    assert in_vlans(said, None, (10,), (20,), (30,)) == ["1", "2", "3"]
+    assert in_vlans(said, None, (), (20,)) == ["1", "1"]  # an access port and a trunk
+    assert in_vlans(said, None, (10,), (7, 10)) == ["1", "1"]
+    assert in_vlans(ipv4(udp(b"state"), ident=7), None, (10,), (20,)) == ["1", "1"]
+    assert in_vlans(b"\0\0\0\7" + DATA, 0xF1C1, (10,), (20,)) == ["1", "1"]  # IEEE 802.1CB sends it on two ways
+
+
+@pytest.mark.parametrize("runtime", RUNTIMES)
+def test_the_checksum_of_a_frame_without_ethertype(runtime: str) -> None:
+    """One tap keeps the FCS: an 802.3 frame says where it ends."""
+    frame = ethernet(b"\x42\x42\3" + DATA, 3 + len(DATA))
+    said = last(runtime, [("A", 1.0, frame), ("B", 1 + 20 * US, frame + b"\x12\x34\x56\x78")], 2)
+    assert said[1] == "1 duplicate bytes"
 
 
 def tagged(runtime: str, frames: list[tuple[bytes, str | None]]) -> list[Said]:

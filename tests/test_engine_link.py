@@ -42,6 +42,8 @@ from engine import (
 
 LLC = 0
 TAG, SERVICE_TAG, OLD_TAG = 0x8100, 0x88A8, 0x9100
+PPPOE, MPLS = 0x8864, 0x8847
+LABEL, BOTTOM = b"\0\x06\x40\x40", b"\0\x06\x41\x40"  # label 100, TTL 64
 V4, V6 = ipv4(udp(DATA[:20])), ipv6(udp(DATA[:20]))
 EXTENSION = (HOP_BY_HOP, bytes([0, 1, 4, 0, 0, 0, 0]))
 
@@ -62,7 +64,25 @@ CASES = {
     "ethernet, padded": ("ethernet", ethernet(ipv4(udp(b"x")), least=60), (14, IPV4)),
     "ethernet, ARP": ("ethernet", ethernet(arp(), ARP), (14, ARP)),
     "ethernet, LLDP": ("ethernet", ethernet(lldp(), LLDP), (14, LLDP)),
-    "ethernet, PPPoE is not looked into": ("ethernet", ethernet(b"\x11\0\0\1\0\x2a\0\x21" + V4, 0x8864), (14, 0x8864)),
+    "ethernet, PPPoE": ("ethernet", ethernet(b"\x11\0\0\1\0\x2a\0\x21" + V4, PPPOE), (22, IPV4)),
+    "ethernet, PPPoE in a VLAN": (
+        "ethernet",
+        ethernet(b"\x11\0\0\1\0\x2a\0\x57" + V6, PPPOE, tags=((TAG, 5),)),
+        (26, IPV6),
+    ),
+    "ethernet, PPPoE control": ("ethernet", ethernet(b"\x11\0\0\1\0\x2a\xc0\x21" + DATA, PPPOE), (14, PPPOE)),
+    "ethernet, MPLS": ("ethernet", ethernet(LABEL + BOTTOM + V4, MPLS), (22, IPV4)),
+    "ethernet, MPLS, IPv6": ("ethernet", ethernet(BOTTOM + V6, MPLS), (18, IPV6)),
+    "ethernet, MPLS, eight labels": ("ethernet", ethernet(LABEL * 7 + BOTTOM + V4, MPLS), (46, IPV4)),
+    "ethernet, MPLS, nine labels": ("ethernet", ethernet(LABEL * 8 + BOTTOM + V4, MPLS), (14, MPLS)),
+    "ethernet, MPLS, no bottom": ("ethernet", ethernet(LABEL * 3, MPLS), (14, MPLS)),
+    "ethernet, MPLS, Ethernet": ("ethernet", ethernet(BOTTOM + ethernet(V4), MPLS), (32, IPV4)),
+    "ethernet, MPLS, Ethernet, control": (
+        "ethernet",
+        ethernet(BOTTOM + bytes(4) + ethernet(arp(), ARP), MPLS),
+        (36, ARP),
+    ),
+    "ethernet, MPLS, unknown": ("ethernet", ethernet(BOTTOM + bytes(4) + ethernet(DATA, LLDP), MPLS), (14, MPLS)),
     "ethernet, VLAN": ("ethernet", ethernet(V4, tags=((TAG, 5),)), (18, IPV4)),
     "ethernet, VLAN with priority": ("ethernet", ethernet(V6, tags=((TAG, 0xE005),)), (18, IPV6)),
     "ethernet, QinQ": ("ethernet", ethernet(V4, tags=((SERVICE_TAG, 9), (TAG, 5))), (22, IPV4)),

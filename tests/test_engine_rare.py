@@ -7,6 +7,7 @@ from engine import MAC_C, RUNTIMES, TCP, Engine, brief, ethernet, ipv4, ipv6, pl
 
 STEP = 20e-6
 DATA = bytes(range(100, 250))
+NOISE = bytes(number * 167 % 256 for number in range(400))
 IPV6_IN_IP = 41
 AGAIN = {
     "IPv6": ethernet(ipv6(tcp(DATA), TCP)),
@@ -89,3 +90,37 @@ def test_a_packet_id_is_taken_back(runtime: str, rejected: int) -> None:
         frame(99, "0", lower, 0.06)
         engine.undo()
     assert frame(50, "x", upper, 0.07) == frame(51, "x", lower, 0.07)
+
+
+@runtimes
+def test_a_generator_sends_one_frame_on_and_on(runtime: str) -> None:
+    """Each within a millisecond of the one before, with one IP ID: beyond a millisecond they are no copies."""
+    rows = [("A", 0.3e-3 * number, ethernet(ipv4(udp(DATA), ident=7))) for number in range(200)]
+    rows += [("A", 1 + 0.3e-3 * number, ethernet(ipv6(udp(NOISE)))) for number in range(200)]
+    said = play(runtime, rows)
+    assert sum(one.verdict == "duplicate" for one in said[:200]) <= 3
+    assert sum(one.verdict == "duplicate" for one in said[200:]) <= 3
+
+
+@runtimes
+def test_two_taps_far_apart_of_which_one_is_mirrored_twice(runtime: str) -> None:
+    """A step of 3 ms to the other tap is no storm there."""
+    rows = []
+    for number in range(1, 30):
+        frame = ethernet(ipv4(udp(DATA), ident=number))
+        rows += [
+            ("A", 0.01 * number, frame),
+            ("B", 0.01 * number + 3e-3, frame),
+            ("B", 0.01 * number + 3e-3 + STEP, frame),
+        ]
+    assert [said.appearance for said in play(runtime, rows)] == [1, 2, 3] * 29
+
+
+@runtimes
+def test_a_clock_that_stands_still(runtime: str) -> None:
+    """A capture made of a text has no times: what TCP sent again without an IP ID, it sent again."""
+    segments = [ethernet(ipv6(tcp(DATA, seq=1000 + 150 * number), TCP)) for number in range(20)]
+    said = play(runtime, [("A", 0.0, frame) for frame in [*segments, segments[15]]])
+    assert (said[-1].packet, said[-1].verdict) == (21, "retransmission")
+    copied = [ethernet(ipv4(tcp(DATA, seq=1000 + 150 * number), TCP, ident=5 + number)) for number in range(20)]
+    assert play(runtime, [("A", 0.0, frame) for frame in [*copied, copied[15]]])[-1].packet == 16

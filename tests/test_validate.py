@@ -173,14 +173,14 @@ def test_the_samples_are_shown_as_they_should_be(tmp_path: Path) -> None:
         listed = [
             f"ok     {Path(row['capture']).name.partition('.')[0]}: {row['shows']}" for row in csv.DictReader(file)
         ]
-    assert len(listed) == 34
+    assert len(listed) == 35
     number = ".".join(map(str, version(find_tshark())))
     assert lines[0].startswith(f"Wireshark {number} with the plugin")
-    assert lines[1:35] == listed
-    assert lines[35] == "34 of 34 samples are shown as they should be."
-    assert all(" differs from the plugin in " in line or "of its own to compare" in line for line in lines[36:])
+    assert lines[1:36] == listed
+    assert lines[36] == "35 of 35 samples are shown as they should be."
+    assert all(" differs from the plugin in " in line or "of its own to compare" in line for line in lines[37:])
     suites = ElementTree.parse(tmp_path / "found.xml").getroot()
-    assert [suite.get("failures") for suite in suites] == ["0"] * 34
+    assert [suite.get("failures") for suite in suites] == ["0"] * 35
     measured = {case.get("name") for case in suites.iter("testcase")}
     assert measured == {"packets", "hop", "drop", "drop_reason"}
 
@@ -205,6 +205,17 @@ def test_an_engine_that_merges_too_much(spoil: Callable[[str], Settings]) -> Non
     assert one["measures"]["packets"]["precision"] < 0.9
     why = one["differences"][0]["why"]
     assert why[0].startswith("Wireshark shows it otherwise than this pywnv decides: is another plugin installed?")
+
+
+@pytest.mark.wireshark
+def test_an_engine_that_compares_no_data(config: Path) -> None:
+    whole, compares = plugin_lua(), "if known_content ~= content then"
+    assert whole.count(compares) == 1
+    (config / "plugins" / "wnv.lua").write_text(whole.replace(compares, "if false then"), "utf-8")
+    capture = CAPTURES / "hard/same_headers.pcapng.gz"
+    environment = {**os.environ, "WIRESHARK_CONFIG_DIR": str(config)}
+    one = found(capture, truth_of(capture), rc=1, environment=environment)
+    assert one["measures"]["packets"]["precision"] < 0.99
 
 
 @pytest.mark.wireshark

@@ -15,6 +15,13 @@ local LEAST_PARTS = 2
 
 local M = {}
 
+--- Whether a TCP segment is larger than what Ethernet carries.
+function M.is_large(key)
+  return proof.network_size(key) > LARGE
+end
+
+local is_large = M.is_large
+
 --- Finds the other frames that a segment goes with.
 -- @param slots  of packets: contents, keys, nodes, last_time, first_frame, by slot
 -- @param window seconds
@@ -26,10 +33,6 @@ function M.new(slots, window, slot_of)
   local large, old_large, parts, old_parts = {}, {}, {}, {}
   local undo_entry, undo_hop, undo_cut, undo_each
   local cuts = {}
-
-  local function is_large(key)
-    return proof.network_size(key) > LARGE
-  end
 
   --- Remembers a new packet with TCP data.
   -- @param id   of the packet

@@ -190,14 +190,16 @@ local function read_other(frame, l3, ethertype, last, span)
     return
   end
   local size = ""
-  if ethertype == link.LLC then
-    last = min(last, l3 + big16(buf, l3 - 2) - 1)
+  local whole = length - (l3 - at)
+  if ethertype == link.LLC then -- its length leaves out padding, and an FCS
+    whole = min(whole, big16(buf, l3 - 2))
+    last = min(last, l3 + whole - 1)
   end
   local content = sub(buf, l3, last)
   if length <= 64 then
     content = without_padding(content) -- the wire pads a frame to 60 bytes, 64 with its FCS
   else
-    size = number(length - (l3 - at))
+    size = number(whole)
   end
   local addresses = frame.kind == "ethernet" and not frame.form and sub(buf, at, at + 11) or ""
   frame.key = OTHER .. number(ethertype) .. addresses .. size .. sub(content, 1, span)

@@ -1,11 +1,15 @@
 --- Finds the network-layer header of a frame, whatever link header stands before it.
 --
--- Sources: IEEE 802.3, 802.1Q, 802.1ad; IEEE 802.11-2020 section 9.2; RFC 1042 (SNAP);
+-- Sources: IEEE 802.3, 802.1Q, 802.1ad; IEEE 802.11-2020 section 9.2; RFC 1042 (SNAP); RFC 2516 (PPPoE);
+-- RFC 3032 (MPLS), RFC 4385, RFC 4448 (Ethernet over MPLS);
 -- tcpdump.org LINKTYPE_LINUX_SLL, LINKTYPE_LINUX_SLL2, LINKTYPE_NULL; radiotap.org.
 
 local byte, floor, sub = string.byte, math.floor, string.sub
 
 local IPV4, IPV6, ARP = 0x0800, 0x86dd, 0x0806
+local PPPOE, MPLS, MPLS_MULTICAST = 0x8864, 0x8847, 0x8848
+local PPP_IPV4, PPP_IPV6 = 0x0021, 0x0057
+local MOST_LABELS = 8
 local LLC = 0 -- an 802.3 frame whose payload starts with an LLC header that is not SNAP
 
 local M = { IPV4 = IPV4, IPV6 = IPV6, ARP = ARP, LLC = LLC }
@@ -88,6 +92,48 @@ local function wifi_in_ethernet(buf, at, stop)
   return nil
 end
 
+-- What carries a packet inside Ethernet, by its EtherType: functions of the index behind that; nil where no packet that
+-- is known lies behind.
+local carriers = {}
+
+carriers[PPPOE] = function(buf, at, stop)
+  local high, low = byte(buf, at + 6, at + 7)
+  if at + 8 > stop then
+    return nil
+  end
+  local protocol = high * 256 + low
+  local ethertype = protocol == PPP_IPV4 and IPV4 or protocol == PPP_IPV6 and IPV6
+  if ethertype then
+    return at + 8, ethertype
+  end
+  return nil
+end
+
+-- No label says what it carries: that shows in what follows.
+carriers[MPLS] = function(buf, at, stop)
+  for _ = 1, MOST_LABELS do
+    local bottom = byte(buf, at + 2)
+    at = at + 4
+    if at > stop then
+      return nil
+    elseif bottom % 2 == 1 then
+      local l3, ethertype = ip_version(buf, at)
+      if l3 then
+        return l3, ethertype
+      end
+      for control = 4, 0, -4 do -- Ethernet, with a control word or without
+        l3, ethertype = readers.ethernet(buf, at + control, stop)
+        if l3 and is_known(ethertype) and l3 <= stop then
+          return l3, ethertype, "tunnel"
+        end
+      end
+      return nil
+    end
+  end
+  return nil
+end
+carriers[MPLS_MULTICAST] = carriers[MPLS]
+
 function readers.ethernet(buf, at, stop)
   local first = byte(buf, at)
   local high, low = byte(buf, at + 12, at + 13)
@@ -109,6 +155,13 @@ function readers.ethernet(buf, at, stop)
       return snap, inner
     end
     return l3, LLC
+  end
+  local carrier = carriers[ethertype]
+  if carrier then
+    local inner_l3, inner, form = carrier(buf, l3, stop)
+    if inner_l3 then
+      return inner_l3, inner, form
+    end
   end
   return l3, ethertype
 end
@@ -167,7 +220,7 @@ end
 -- @param at   the index of the frame's first byte in it
 -- @param stop the index of its last byte
 -- @return index and EtherType (LLC for 802.3 without SNAP), or nil where the header is cut or unknown; then "wifi"
---   where an Ethernet interface holds an 802.11 frame
+--   where an Ethernet interface holds an 802.11 frame, "tunnel" where MPLS carries Ethernet
 function M.network(kind, buf, at, stop)
   local read = readers[kind]
   if not read then

@@ -16,7 +16,7 @@ local LOOSE, LEAST_LOOSE, NEW_LOOSE = 3, 60e-6, 250e-6
 local TIGHT, LEAST_TIGHT, NEW_TIGHT = 1.5, 15e-6, 60e-6
 local MOST_SKIPS = 256 -- packets of a queue that a frame may rule out for its hop at once
 
-local MOMENT = again_of.MOMENT
+local MOMENT, STALL = again_of.MOMENT, again_of.STALL
 local DUE = 30e-6 -- seconds within which a hop mostly shows a packet again
 local MOST_AGAIN, MOST_JUDGED = 32, 16 -- packets with one key that a frame at their hop may show again; with its bytes
 
@@ -124,11 +124,12 @@ function M.new(memory, tally, again, window)
     memory.prune(queue)
     local time, hop, soft = frame.time, frame.hop, frame.soft
     local first, waits, lesson = max(queue.first, queue.last - MOST_AGAIN + 1), false, nil
+    local longest = proof.counts(frame.key, frame.transport) and STALL or MOMENT
     for pass = 1, 2 do
       for at = first, queue.last do
         local slot = queue[at] % SLOTS + 1
         local gap, is_routed = abs(time - last_time[slot]), has_other_ttl(soft, softs[slot])
-        if nodes[slot].counts[hop] and (gap <= MOMENT or is_routed) then
+        if nodes[slot].counts[hop] and (gap <= longest or is_routed) then
           if (gap <= DUE and not is_routed) == (pass == 1) then
             local evidence, teaches = judge(slot, frame)
             lesson = teaches and slot
@@ -166,9 +167,16 @@ function M.new(memory, tally, again, window)
       return fits(slot, frame) and slot or nil, nil, nil, true
     end
     undo_queue, undo_hop, undo_taken = entry, hop, entry.taken[hop]
-    local current = slot_of(entry[entry.taken[hop] or 0] or 0)
+    local current_id = entry[undo_taken or 0]
+    local current = slot_of(current_id or 0)
     local unfinished = current and is_unfinished(current, frame.time, hop)
-    local index = not unfinished and search(entry, frame)
+    local index = (not unfinished or tally.has_batches(classes[current])) and search(entry, frame)
+    if unfinished and index and not again.is_one_batch(current_id, entry[index]) then
+      index = nil
+    end
+    if unfinished and not index then
+      entry.taken[hop] = undo_taken
+    end
     if index then
       entry.taken[hop] = index
       return slot_of(entry[index]), nil, nil, index == entry.last

@@ -25,6 +25,8 @@ function M.new(window)
   local classes = {} -- as `tally.class` gave it; false for a part of another packet
   local shapes, silent = {}, {} -- as `again` keeps them; whether what was seen of it must not teach
   local tags = {} -- packet ids that the capture tool wrote
+  local before = {} -- the last of their TCP flow with other bytes, by id, where that had been seen once when they came
+  local batches = {} -- the first of the batch in which they seem to have come, by id; nil: it is first, or alone
   local wholes = {} -- larger frames that packets were cut from, or repeat a part of, by their frame
   local slots = {
     first_frame = first_frame,
@@ -44,6 +46,8 @@ function M.new(window)
     shapes = shapes,
     silent = silent,
     tags = tags,
+    before = before,
+    batches = batches,
     wholes = wholes,
   }
   local young_from, bytes = 1, 0 -- the first packet of the young generation, and its bytes
@@ -137,6 +141,7 @@ function M.new(window)
     cuts[slot], headers[slot], forms[slot] = frame.cut, header, frame.form
     nodes[slot], first_softs[slot], classes[slot] = node, frame.soft, false
     shapes[slot], silent[slot], tags[slot], wholes[slot] = nil, nil, nil, nil
+    before[slot], batches[slot] = nil, nil
     bytes = bytes + #content + #key + #header
     undo_entry = young[key]
     remember(id, key)

@@ -3,36 +3,48 @@
 -- The last resort: IP ID, TCP sequence numbers (of UDP and ICMP, the first bytes) and all content are equal, and so is
 -- one of the two ends. Source: RFC 3022.
 
-local changes, proof = ...
+local proof = ...
 
 local abs, byte, sub = math.abs, string.byte, string.sub
 
 local ICMP, TCP, UDP = 1, 6, 17
 local MOMENT = 500e-6 -- seconds that a translation takes at most
 local TTL = 4294967296 -- of `soft` of `key`
+local NO_IDENT, SPREAD = 2 ^ 50, 65521 -- above all marks with an IP ID; a prime
 local LEAST_CONTENT = 4 -- bytes that say something
+
+-- Where a link header says who sent; Linux's say in or out, too, and SLL2 at which interface.
+local SENDER = { ethernet = { 7, 12 }, sll = { 1, 14 }, sll2 = { 5, 20 } }
 
 local M = {}
 
---- A number that translation leaves alone, and the IP ID with it; nil where there is none.
+local function number(text, at)
+  local a, b, c, d = byte(text, at, at + 3)
+  return d and ((a * 256 + b) * 256 + c) * 256 + d
+end
+
+--- A number that translation leaves alone, and the IP ID with it; nil where there is none. TCP needs no IP ID: its two
+-- numbers, and the size, tell as much.
 function M.mark(key, content, transport)
   local ident = proof.ident(key)
-  if not ident or not transport then
+  if not transport then
     return nil
   end
   local protocol, text, at = byte(key, 2), content, 1
-  if protocol == TCP then
+  if protocol == TCP and not ident then
+    local ack = byte(key, 1) == 4 and number(key, transport + 8)
+    return ack and NO_IDENT + number(key, transport + 4) * SPREAD + ack + proof.network_size(key)
+  elseif not ident then
+    return nil
+  elseif protocol == TCP then
     text, at = key, transport + 4 -- sequence number
   elseif protocol == ICMP then
     at = 3 -- behind the identifier, which a translation changes too
   elseif protocol ~= UDP then
     return nil
   end
-  local a, b, c, d = byte(text, at, at + 3)
-  if not d then
-    return nil
-  end
-  return (ident * 256 + a) * 16777216 + b * 65536 + c * 256 + d
+  local rest = number(text, at)
+  return rest and ident * 4294967296 + rest
 end
 
 -- Whether two keys are those of one packet before and after: one end is the same, the other is not.
@@ -55,6 +67,13 @@ local function is_translated(key, earlier, transport)
     and sub(key, transport + 4) == sub(earlier, transport + 4)
 end
 
+-- Whether what shows both at one interface is a translation: what translates sends with its own address. A server that
+-- says the same to several clients does not change.
+local function is_from_elsewhere(kind, header, earlier)
+  local part = SENDER[kind]
+  return part ~= nil and sub(header, part[1], part[2]) ~= sub(earlier, part[1], part[2])
+end
+
 --- @param slots   of packets: see `memory`
 -- @param slot_of function: the slot of a packet that is still remembered, or nil
 -- @return table: note, find, forget
@@ -67,7 +86,9 @@ function M.new(slots, slot_of)
   --- Remembers a new packet.
   -- @param mark as `M.mark` gives it
   function nat.note(id, mark)
-    young[mark] = id
+    local slot, earlier = slot_of(id), slot_of(young[mark] or 0)
+    local is_again = earlier and keys[earlier] == keys[slot] and last_time[slot] - last_time[earlier] <= MOMENT
+    young[mark] = is_again and 0 or id -- of two that are equal, none could be told
   end
 
   --- The slot of the packet that a frame shows translated; nil where there is none.
@@ -91,8 +112,9 @@ function M.new(slots, slot_of)
       return nil
     end
     local hop, node = frame.hop, nodes[slot]
-    if node.counts[hop] then -- where both show at one interface, it is between other neighbours
-      if gap < 0 or changes.link(hop.kind, form, frame.header, node.hop.kind, forms[slot], headers[slot]) == 0 then
+    if node.counts[hop] then
+      local is_as_far = mark >= NO_IDENT and ttl == earlier_ttl
+      if gap < 0 or is_as_far or not is_from_elsewhere(hop.kind, frame.header, headers[slot]) then
         return nil
       end
     end

@@ -28,7 +28,7 @@ function M.new(window)
   local nodes, first_softs, classes, wholes = slots.nodes, slots.first_softs, slots.classes, slots.wholes
   local silent = slots.silent
   local flows, ids = tcp.new(), ids_of.new(slots, slot_of)
-  local again = again_of.new(slots, tally, flows)
+  local again = again_of.new(slots, slot_of, tally, flows)
   local matching = match_of.new(memory, tally, again, window)
   local segments, translations = cut_of.new(slots, window, slot_of), nat_of.new(slots, slot_of)
   local clock_time, clock_key = -math.huge, nil -- of the last frame
@@ -98,11 +98,12 @@ function M.new(window)
       and (node.depth > node.counts[hop] or classes[slot] and tally.once(classes[slot], hop))
   end
 
-  -- What a packet that hops show no more teaches: how often each did.
+  -- What a packet that hops show no more teaches: how often each did. Not one that is larger than the wire takes: it is
+  -- cut on its way, and what comes of it goes on.
   local function teach(slot, class)
-    local weight = tally.weight(class)
-    if weight > 0 then
-      local key = keys[slot]
+    local weight, key = tally.weight(class), keys[slot]
+    local is_cut = byte(key, 2) == TCP and cut_of.is_large(key)
+    if weight > 0 and not is_cut then
       if proof.is_unique(key, contents[slot], transports[slot], tally.is_steady(class, proof.ident(key))) then
         for hop, count in pairs(nodes[slot].counts) do
           if count < MOST_SIGHTINGS then
@@ -226,7 +227,7 @@ function M.new(window)
       settle(before)
     end
     if time == clock_time and key ~= clock_key then
-      again.note_coarse_clock()
+      again.note_coarse_clock(time)
     end
     clock_time, clock_key = time, key
     if paths.made > MOST_OF_PATHS then -- only a capture made to defeat us has so many
@@ -263,7 +264,7 @@ function M.new(window)
     if not node then
       local verdict = VERDICT.original
       undo_flows = is_tcp
-      local is_sent_again = is_tcp and flows.see(frame.hop, time)
+      local is_sent_again = is_tcp and flows.see(frame.hop, time, frame.content)
       if is_sent_again then
         verdict = VERDICT.retransmission
       elseif entry and repeats(entry, frame) then
@@ -272,6 +273,9 @@ function M.new(window)
       local larger = is_sent_again and flows.size > 0 and segments.repeated(frame, flows)
       local whole = larger and first_frame[larger]
       node = add(frame, verdict)
+      if is_tcp then
+        again.follow(frame, slot_of(memory.newest), flows.follow(memory.newest, key))
+      end
       if whole and frame.number - whole < MOST_DISTANCE then
         wholes[slot_of(memory.newest)], found.segment_of = whole, whole
       end
@@ -318,6 +322,7 @@ function M.new(window)
     end
     if undo_flows then
       flows.undo()
+      again.undo_follow()
     end
     if undo_segments then
       segments.undo()

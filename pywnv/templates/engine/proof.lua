@@ -1,31 +1,46 @@
 --- What the bytes of a packet prove: that it cannot be sent twice within a moment, or that two are not the same.
 
-local byte, floor = string.byte, math.floor
+local byte, floor, min = string.byte, math.floor, math.min
 
 local ICMP, TCP, UDP, ESP, ICMPV6 = 1, 6, 17, 50, 58
 local ECHO = { [ICMP] = { [8] = true, [0] = true }, [ICMPV6] = { [128] = true, [129] = true } }
 
 local DNS = 53
 local LEAST_PAYLOAD, LEAST_DISTINCT = 160, 72 -- bytes of a datagram; text has fewer different ones
+local LEAST_CAPTURED = 40 -- bytes of a datagram that was cut: traces of pktmon end at 128 of a frame
+local MOST_OF_LOT = 0.75 -- of the different bytes that so many drawn by lot have; text and patterns have fewer
 local LEAST_ESP = 16 -- bytes: identifier, sequence number, and something
 local CHECKSUM = 65536
 
 local M = {}
 
--- A long datagram whose bytes look drawn by lot has a number that counts, or was encrypted. A shorter one, and text,
--- may well be sent twice.
-local function is_varied(payload)
-  if #payload < LEAST_PAYLOAD then
-    return false
-  end
-  local seen, distinct = {}, 0
-  for at = 1, LEAST_PAYLOAD do
+-- How many different bytes there are among the first of a payload; with `by` 1, different steps from byte to byte.
+local function distinct(payload, have, by)
+  local seen, count, last = {}, 0, 0
+  for at = 1, have do
     local value = byte(payload, at)
-    if not seen[value] then
-      seen[value], distinct = true, distinct + 1
+    local step = (value - by * last) % 256
+    last = value
+    if not seen[step] then
+      seen[step], count = true, count + 1
     end
   end
-  return distinct >= LEAST_DISTINCT
+  return count
+end
+
+-- A long datagram whose bytes look drawn by lot has a number that counts, or was encrypted. A shorter one, and text,
+-- may well be sent twice. Where the capture cut it, fewer bytes must do, of which few may repeat.
+-- @param size bytes of it on the wire
+local function is_varied(payload, size)
+  local have = min(#payload, LEAST_PAYLOAD)
+  if size < LEAST_PAYLOAD or have < LEAST_CAPTURED then
+    return false
+  end
+  if have == LEAST_PAYLOAD then
+    return distinct(payload, have, 0) >= LEAST_DISTINCT
+  end
+  local least = MOST_OF_LOT * 256 * (1 - (255 / 256) ^ have)
+  return distinct(payload, have, 0) >= least and distinct(payload, have, 1) >= least
 end
 
 -- A DNS message with one question has an identifier drawn by lot, and is asked for again after seconds. Not so
@@ -54,6 +69,11 @@ function M.ident(key)
   return high * 256 + low
 end
 
+--- Whether a packet has an IP ID or TCP data, as most have that cannot repeat.
+function M.counts(key, transport)
+  return M.ident(key) ~= nil or transport and byte(key, 2) == TCP and M.tcp_size(key, transport) > 1
+end
+
 --- Whether two packets with these bytes cannot come from one sender within a millisecond.
 -- @param key, content, transport  as `key.read` gives them
 -- @param steady whether the sender gives all packets the same IP ID, as scanners do
@@ -79,7 +99,7 @@ function M.is_unique(key, content, transport, steady)
     return flags % 4 > 0 and flags % 8 < 4 and not steady -- SYN, FIN, without RST
       or M.tcp_size(key, transport) > 1 -- one byte probes a window
   elseif protocol == UDP then
-    return is_varied(content) or is_name_query(key, content, transport)
+    return is_varied(content, M.rest_size(key, transport) - 8) or is_name_query(key, content, transport)
   end
   local echo = ECHO[protocol]
   return echo ~= nil and echo[byte(key, transport) or -1] == true

@@ -5,7 +5,7 @@
 -- shows a packet again, or is another one with the same bytes, is judged by that.
 
 local byte, sub = string.byte, string.sub
-local max = math.max
+local max, min = math.max, math.min
 
 local MOST_CLASSES = 4096 -- of senders and receivers; then learning starts anew
 local MOST_KNOWN = 65536 -- so much is learned of senders at hops; then likewise
@@ -21,7 +21,9 @@ local FEW = 4 -- sightings that let all senders of a hop speak for a new one; IP
 -- A sighting may follow the one before after so many times the usual gap, or seconds; later ones are other packets,
 -- even those that cannot repeat by themselves: the network doubled them.
 local LOOSE, LEAST_LOOSE = 8, 100e-6
+local LOOSE_STEP = 16 -- the same of the one step before that sighting: queues between processors vary
 local LATE, LEAST_LATE = 16, 100e-6
+local MOST_BATCHES, LOST_BATCH = 16, 2 -- that count; how many batches one packet speaks against that was none
 local LEARNS = 1 / 16 -- how much one gap tells of the usual one
 
 local M = {}
@@ -34,6 +36,20 @@ local function count(tally, other, which, weight)
   end
 end
 
+-- The usual gap, once one more is known.
+local function near(usual, gap)
+  return usual + (gap - usual) * (usual > 0 and LEARNS or 1)
+end
+
+-- Counts an n-th sighting, a gap after the one before.
+local function see(known, n, gap)
+  count(known.hits, known.misses, n, 1)
+  if gap then
+    known.gap = near(known.gap, gap)
+    known.gaps[n] = near(known.gaps[n] or 0, gap)
+  end
+end
+
 --- What is learned of one capture.
 function M.new()
   local classes, senders, number = {}, {}, 0
@@ -41,11 +57,12 @@ function M.new()
   local known_number = 0
   local tally = {}
 
-  -- What is known of a hop, for some senders: hits[n] packets were seen an n-th time there, misses[n] were not.
+  -- What is known of a hop, for some senders: hits[n] packets were seen an n-th time there, misses[n] were not; the
+  -- usual gap before a sighting, and before the n-th: some steps are handed to another processor.
   local function at(holder, hop)
     local known = holder.at[hop]
     if not known then
-      known = { hits = {}, misses = {}, gap = 0 }
+      known = { hits = {}, misses = {}, gap = 0, gaps = {} }
       holder.at[hop], known_number = known, known_number + 1
     end
     return known
@@ -85,7 +102,7 @@ function M.new()
     local sender = senders[from] or { at = {}, idents = {}, known = 0 }
     senders[from] = sender
     local is_group = #header >= 12 and byte(name, 1) % 2 == 1
-    class = { sender = sender, is_group = is_group, at = {}, taught = 0 }
+    class = { sender = sender, is_group = is_group, at = {}, taught = 0, batches = 0 }
     classes[name] = class
     number = number + 1
     return class
@@ -122,12 +139,9 @@ function M.new()
     if all.sender ~= class.sender then
       all.several, all.sender = all.sender ~= nil, class.sender
     end
-    for _, known in ipairs({ at(class, hop), at(class.sender, hop), all }) do
-      count(known.hits, known.misses, n, 1)
-      if gap then
-        known.gap = known.gap + (gap - known.gap) * (known.gap > 0 and LEARNS or 1)
-      end
-    end
+    see(at(class, hop), n, gap)
+    see(at(class.sender, hop), n, gap)
+    see(all, n, gap)
   end
 
   --- Takes back the last `hit`.
@@ -145,6 +159,17 @@ function M.new()
     count(own.misses, own.hits, n, weight)
     count(sender.misses, sender.hits, n, weight)
     count(all.misses, all.hits, n, weight)
+  end
+
+  --- Notes what came of a packet of a class that had been seen once when the next one of its flow came.
+  -- @param is_batch whether it was seen again after that: the next did not wait for it to go on; else that was lost
+  function tally.note_batch(class, is_batch)
+    class.batches = is_batch and min(class.batches + 1, MOST_BATCHES) or max(class.batches - LOST_BATCH, -MOST_BATCHES)
+  end
+
+  --- Whether packets of a class come in batches, each of which a hop shows once before it shows the first again.
+  function tally.has_batches(class)
+    return class.batches > 0
   end
 
   --- Gives up a class: one packet of it came on and on, as in a loop of the network, or a flood.
@@ -184,14 +209,28 @@ function M.new()
     end
     if hits + misses == 0 then
       known = at(everybody(hop), hop)
-      if known.several and not known.misses[2] and (known.hits[n] or 0) >= FEW then
+      if known.several and (known.hits[2] or 0) > RARE * (known.misses[2] or 0) and (known.hits[n] or 0) >= FEW then
         hits = known.hits[n]
       end
     end
     if hits + misses == 0 then
       return nil
     end
-    return hits >= misses and gap <= max(LOOSE * known.gap, LEAST_LOOSE)
+    local step = not class.is_group and known.gaps[n] or 0 -- a flood's steps are its own
+    return hits >= misses and gap <= max(LOOSE * known.gap, LOOSE_STEP * step, LEAST_LOOSE)
+  end
+
+  --- A packet that cannot repeat had other addresses at its n-th sighting at a hop: a bridge wrote its own.
+  function tally.move(class, hop, n)
+    local known = at(class.sender, hop)
+    known.moves = known.moves or {}
+    known.moves[n] = true
+  end
+
+  --- Whether packets of a sender are known to have other addresses at their n-th sighting at a hop.
+  function tally.moves(class, hop, n)
+    local known = class.sender.at[hop]
+    return known and known.moves and known.moves[n]
   end
 
   -- Hits and misses of the n-th sighting of a class, or if nothing is known of that, of its sender.
@@ -210,6 +249,17 @@ function M.new()
   function tally.once(class, hop)
     local hits, misses = counts(class, hop, 2)
     return hits * RARE < misses
+  end
+
+  --- Whether it is a rule that a hop shows packets of a class an n-th time.
+  function tally.lacks(class, hop, n)
+    for which = n, n + 1 do -- what is shown once more was shown, though the first in another shape is not counted
+      local hits, misses = counts(class, hop, which)
+      if hits >= FEW and hits > misses then
+        return true
+      end
+    end
+    return false
   end
 
   --- Whether it is a rule that a hop does not show packets of a class an n-th time, or seldom and not so late.

@@ -9,11 +9,14 @@ local byte, floor, max, min, sub = string.byte, math.floor, math.max, math.min, 
 
 local WRAP, HALF = 2 ^ 32, 2 ^ 31
 local FIN, SYN, RST, ACK = 1, 2, 4, 16
+local OPTIONS = 3 -- where the options start, in what follows the checksum
+local NO_OPERATION, SACK, LEAST_SACK = 1, 5, 10 -- kinds of options; bytes of the smallest SACK
 local MOST_FLOWS = 8192 -- each way counts; then the older half is forgotten
 local MOST_HOLES = 16 -- in what a hop has seen of a flow
 local FAST = 0.02 -- seconds after duplicate ACKs in which what they ask for is sent again
 local REORDERED = 0.003 -- seconds in which a segment may be overtaken, where no round trip is known
 local LEAST_DUPLICATE_ACKS = 2
+local SLOW_HANDSHAKE = 4 -- times that its packets, the first of a flow, may take as long as later ones
 
 local M = {}
 
@@ -28,15 +31,16 @@ local function number(text, at)
 end
 
 --- The flows of one capture.
--- @return table: read, see, is_asked_for, undo
+-- @return table: read, see, may_be_sent_again, undo
 function M.new()
   local young, old, count = {}, {}, 0
   local last_id = 0
   local flows = {}
 
   -- The last `see`, so that it can be undone.
-  local undo_flow, undo_ack, undo_ack_time, undo_dups, undo_window
+  local undo_flow, undo_ack, undo_ack_time, undo_dups, undo_window, undo_hole
   local undo_seen, undo_start, undo_next, undo_time, undo_holes
+  local undo_last, undo_last_key, undo_other
 
   local function new_flow()
     last_id = last_id + 1
@@ -66,7 +70,8 @@ function M.new()
     return flow
   end
 
-  --- Reads the TCP header in a key, into `flows`: flow, seq, ack, flags, window, size (bytes of data on the wire).
+  --- Reads the TCP header in a key, into `flows`: flow, seq, ack, flags, window; options and size (of the data on the
+  -- wire) in bytes.
   -- @return whether it is there: a fragment has none
   function flows.read(key, transport)
     if not transport then
@@ -77,6 +82,7 @@ function M.new()
       return false
     end
     flows.flags, flows.window = flags, high * 256 + low
+    flows.options = floor(offset / 16) * 4 - 20
     flows.size = max(proof.rest_size(key, transport) - floor(offset / 16) * 4, 0)
     flows.seq, flows.ack = number(key, transport + 4), number(key, transport + 8)
     flows.flow = flow_of(key, transport)
@@ -152,8 +158,32 @@ function M.new()
     return again
   end
 
+  -- Whether an ACK tells of data behind a hole: selective acknowledgement (RFC 2018), but of data that came twice (RFC
+  -- 2883).
+  local function has_hole(content)
+    local at, stop = OPTIONS, OPTIONS + flows.options - 1
+    while at < stop do
+      local kind, size = byte(content, at, at + 1)
+      if kind == NO_OPERATION then
+        at = at + 1
+      elseif not size or kind == 0 or size < 2 then
+        return false
+      elseif kind == SACK then
+        for edge = at + 2, at + size - 8, 8 do
+          if edge + 3 <= #content and minus(number(content, edge), flows.ack) > 0 then
+            return true
+          end
+        end
+        return false
+      else
+        at = at + size
+      end
+    end
+    return false
+  end
+
   -- Notes what an end has acknowledged, whether it did so again and again, and how long the first answer took.
-  local function acknowledge(flow, time, occupies)
+  local function acknowledge(flow, time, occupies, content)
     local ack, window, syn_time = flows.ack, flows.window, flow.syn_time
     if ack ~= flow.ack then
       flow.dups = 0
@@ -164,12 +194,32 @@ function M.new()
       flow.round_trip = time - min(syn_time, flow.back.syn_time)
       flow.back.round_trip = flow.round_trip
     end
+    local back = flow.back
+    local timed = back.timed
+    if timed and minus(ack, timed) >= 0 then
+      local took = time - back.timed_at
+      back.answer = back.answer and min(back.answer, took) or took
+      back.timed = nil
+    end
     flow.ack, flow.ack_time = ack, time
+    if not occupies then
+      flow.hole = flows.options >= LEAST_SACK and has_hole(content)
+    end
+  end
+
+  -- Lets the next ACK tell how soon data is answered: not of data sent again, as it may be of the first (RFC 6298).
+  local function await_answer(flow, time, is_again)
+    if is_again then
+      flow.timed = nil
+    elseif not flow.timed then
+      flow.timed, flow.timed_at = (flows.seq + flows.size) % WRAP, time
+    end
   end
 
   --- Takes what `read` has read as a new packet, first seen at a hop.
+  -- @param content what follows the checksum
   -- @return whether its data was sent before
-  function flows.see(hop, time)
+  function flows.see(hop, time, content)
     local flow, flags, size = flows.flow, flows.flags, flows.size
     local seen = flow.seen[hop]
     if not seen then
@@ -177,35 +227,68 @@ function M.new()
       flow.seen[hop] = seen
     end
     undo_flow, undo_ack, undo_ack_time, undo_dups, undo_window = flow, flow.ack, flow.ack_time, flow.dups, flow.window
+    undo_hole = flow.hole
     undo_seen, undo_start, undo_next, undo_time, undo_holes = seen, seen.start, seen.next, seen.time, seen.holes
+    undo_last, undo_last_key, undo_other = flow.last, flow.last_key, flow.other
     if flags % 8 >= RST then
       return false
     end
     local occupies = size > 0 or flags % 4 > 0
     if flags % 32 >= ACK then
-      acknowledge(flow, time, occupies)
+      acknowledge(flow, time, occupies, content)
     end
     flow.window = flows.window
     if flags % 4 >= SYN then
       flow.syn_time = time
     end
-    return occupies and advance(seen, flow, time, flows.seq, flags, size)
+    local is_again = occupies and advance(seen, flow, time, flows.seq, flags, size)
+    if size > 0 then
+      await_answer(flow, time, is_again)
+    end
+    return is_again
   end
 
-  --- Whether the other end has asked, since a moment, for what a packet carries: then it is sent again.
-  function flows.is_asked_for(key, transport, since)
-    if not flows.read(key, transport) then
+  --- Notes the packet that `see` has taken.
+  -- @param id, key of it
+  -- @return the packet that came last before it in its flow, or nil; the last with other bytes, or nil
+  function flows.follow(id, key)
+    local flow = flows.flow
+    local last = flow.last
+    if flow.last_key ~= key then
+      flow.other = last
+    end
+    flow.last, flow.last_key = id, key
+    return last, flow.other
+  end
+
+  --- Whether a packet may have been sent again since it was last seen. Within much less than a round trip no end can
+  -- have noticed a loss. After that, duplicate or selective ACKs ask for what it carries, or for older data, with which
+  -- all that is missing behind is sent again (RFC 6675); an ACK of all before it, or a round trip, only let it be.
+  -- @param gap seconds since then
+  -- @return whether it may; whether it was asked for
+  function flows.may_be_sent_again(key, transport, since, gap)
+    if not flows.read(key, transport) or flows.flags % 4 >= SYN then -- a SYN waits for much longer
       return false
     end
-    local back = flows.flow.back
-    return back.dups > 0 and back.ack == flows.seq and back.ack_time > since
+    local flow = flows.flow
+    local back, trip = flow.back, flow.round_trip
+    local least = trip or flow.answer -- at the end that answers, this is far less than a round trip
+    if least and gap < least / SLOW_HANDSHAKE then
+      return false
+    end
+    local is_new_ack = back.ack and back.ack_time > since
+    local behind = is_new_ack and minus(flows.seq, back.ack)
+    local is_asked_for = is_new_ack and (back.dups > 0 or back.hole) and behind >= 0
+    return is_asked_for or trip ~= nil and (behind == 0 or gap >= trip), is_asked_for
   end
 
   --- Takes back the last `see`.
   function flows.undo()
     local flow, seen = undo_flow, undo_seen
-    flow.ack, flow.ack_time, flow.dups, flow.window = undo_ack, undo_ack_time, undo_dups, undo_window
+    flow.ack, flow.ack_time, flow.dups = undo_ack, undo_ack_time, undo_dups
+    flow.window, flow.hole = undo_window, undo_hole
     seen.start, seen.next, seen.time, seen.holes = undo_start, undo_next, undo_time, undo_holes
+    flow.last, flow.last_key, flow.other = undo_last, undo_last_key, undo_other
   end
 
   return flows

@@ -1,6 +1,7 @@
---- Finds the packet inside a packet: VXLAN, Geneve, GRE and NVGRE, IP in IP.
+--- Finds the packet inside a packet: VXLAN, Geneve, GTP-U, GRE, NVGRE and ERSPAN, IP in IP.
 --
--- Sources: RFC 7348, RFC 8926, RFC 2784, RFC 2890, RFC 7637, RFC 2003, RFC 2473, RFC 4213.
+-- Sources: RFC 7348, RFC 8926, RFC 2784, RFC 2890, RFC 7637, RFC 2003, RFC 2473, RFC 4213; 3GPP TS 29.281 section 5;
+-- draft-foschiano-erspan.
 
 local link = ...
 
@@ -8,7 +9,10 @@ local byte, floor = string.byte, math.floor
 
 local UDP, IPIP, IPV6_IN_IP, GRE = 17, 4, 41, 47
 local VXLAN, VXLAN_LINUX, GENEVE = 4789, 8472, 6081 -- ports; Linux used its own before there was one
+local GTPU, GTPU_DATA = 2152, 255 -- port; message type
+local MOST_EXTENSIONS = 8
 local BRIDGED = 0x6558 -- transparent Ethernet bridging
+local ERSPAN, ERSPAN3 = 0x88be, 0x22eb
 
 local M = {}
 
@@ -17,6 +21,30 @@ local function inside(ethertype, buf, at, stop)
     return link.network("ethernet", buf, at, stop)
   end
   return at, ethertype
+end
+
+-- An IP packet behind GTP version 1.
+local function past_gtpu(buf, at, stop)
+  local flags, kind = byte(buf, at, at + 1)
+  if floor(flags / 16) ~= 3 or kind ~= GTPU_DATA then
+    return nil
+  end
+  local l3 = at + 8
+  if flags % 8 > 0 then -- sequence number, N-PDU number, type of the next extension header
+    l3 = l3 + 4
+    for _ = 1, flags % 8 >= 4 and MOST_EXTENSIONS or 0 do
+      local units = byte(buf, l3)
+      if l3 > stop or byte(buf, l3 - 1) == 0 or units == 0 then
+        break
+      end
+      l3 = l3 + 4 * units
+    end
+  end
+  local first = byte(buf, l3)
+  if l3 > stop then
+    return nil
+  end
+  return l3, first >= 0x60 and link.IPV6 or link.IPV4
 end
 
 local function past_udp(buf, at, stop)
@@ -36,8 +64,22 @@ local function past_udp(buf, at, stop)
       return nil
     end
     return inside(type2 * 256 + type1, buf, at + 16 + 4 * (first % 64), stop)
+  elseif port == GTPU then
+    return past_gtpu(buf, at + 8, stop)
   end
   return nil
+end
+
+-- A mirrored frame. Type I has no header of its own, nor a sequence number; II has 8 bytes, III 12 or 20.
+local function past_erspan(ethertype, has_number, buf, at, stop)
+  if ethertype == ERSPAN then
+    return inside(BRIDGED, buf, at + (has_number and 8 or 0), stop)
+  end
+  local last = byte(buf, at + 11)
+  if at + 11 > stop then
+    return nil
+  end
+  return inside(BRIDGED, buf, at + (last % 2 == 1 and 20 or 12), stop)
 end
 
 local function past_gre(buf, at, stop)
@@ -51,7 +93,11 @@ local function past_gre(buf, at, stop)
       size = size + 4
     end
   end
-  return inside(type2 * 256 + type1, buf, at + size, stop)
+  local ethertype = type2 * 256 + type1
+  if ethertype == ERSPAN or ethertype == ERSPAN3 then
+    return past_erspan(ethertype, floor(flags / 16) % 2 == 1, buf, at + size, stop)
+  end
+  return inside(ethertype, buf, at + size, stop)
 end
 
 -- Whether the network header inside was captured, and is one.

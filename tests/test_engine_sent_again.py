@@ -1,0 +1,122 @@
+"""TCP without IP IDs: what comes again at one hop was sent again, or is a copy; the round trip tells."""
+
+from __future__ import annotations
+
+import struct
+
+import pytest
+from engine import A4, B4, MAC_A, MAC_B, MAC_C, RUNTIMES, TCP, Row, ethernet, ipv4, play, put, tcp
+
+US = 1e-6
+TRIP = 60 * US
+SIZE = 500
+SYN, ACK, SYN_ACK = b"\x02", b"\x10", b"\x12"
+START = 9000  # sequence number of the data
+
+
+def segment(number: int) -> bytes:
+    return ethernet(ipv4(put(tcp(bytes([number]) * SIZE, seq=START + number * SIZE), 13, ACK), TCP, ident=0))
+
+
+def answer(number: int, selective: int = 0, *, flags: bytes = ACK) -> bytes:
+    """The ACK of all before a segment; what is known behind it tells duplicates apart."""
+    edges = struct.pack(">II", START + (number + 1) * SIZE, START + (number + 1) * SIZE + selective)
+    options = b"\1\1\5\x0a" + edges if selective else b""
+    header = put(put(tcp(sport=443, dport=50000, seq=2000, options=options), 13, flags), 8, START + number * SIZE >> 16)
+    header = put(header, 10, START + number * SIZE & 0xFFFF)
+    return ethernet(ipv4(header, TCP, src=B4, dst=A4, ident=0), src=MAC_B, dst=MAC_A)
+
+
+HANDSHAKE: list[Row] = [
+    ("A", 0.0, ethernet(ipv4(put(tcp(seq=START - 1), 13, SYN), TCP, ident=0))),
+    ("A", TRIP - 5 * US, answer(0, flags=SYN_ACK)),
+    ("A", TRIP, ethernet(ipv4(put(tcp(seq=START), 13, ACK), TCP, ident=0))),
+]
+BURST: list[Row] = [("A", 0.01 + number * US, segment(number)) for number in range(6)]
+runtimes = pytest.mark.parametrize("runtime", RUNTIMES)
+
+
+def packets(runtime: str, rows: list[Row]) -> list[tuple[int, str]]:
+    return [(said.packet, said.verdict) for said in play(runtime, rows)]
+
+
+@runtimes
+def test_two_lost_segments_are_sent_again_together(runtime: str) -> None:
+    """Duplicate ACKs ask for the first; selective ACKs let the second go with it, a round trip after it was sent."""
+    asked: list[Row] = [("A", 0.01 + TRIP + number * US, answer(1, number)) for number in range(3)]
+    again: list[Row] = [("A", 0.01 + TRIP + (5 + at) * US, segment(number)) for at, number in enumerate((1, 3))]
+    for before in ([], HANDSHAKE):
+        said = packets(runtime, [*before, *BURST, *asked, *again])
+        assert said[-2:] == [(len(said) - 1, "retransmission"), (len(said), "retransmission")]
+
+
+@runtimes
+def test_sent_again_by_the_clock(runtime: str) -> None:
+    """Data centres wait for some hundred microseconds only. Nothing was asked for."""
+    again: list[Row] = [("A", 0.01 + 200 * US, segment(0))]
+    said = packets(runtime, [*HANDSHAKE, *BURST, *again])
+    assert said[-1] == (len(said), "retransmission")
+
+
+@runtimes
+def test_sent_again_after_one_selective_ack(runtime: str) -> None:
+    """The handshake took a little longer than the segment and its answer."""
+    rows: list[Row] = [("A", 0.01 + TRIP - 3 * US, answer(1, 1)), ("A", 0.01 + TRIP - 2 * US, segment(1))]
+    said = packets(runtime, [*HANDSHAKE, *BURST, *rows])
+    assert said[-1] == (len(said), "retransmission")
+
+
+@runtimes
+def test_within_a_round_trip_it_is_a_copy(runtime: str) -> None:
+    """A mirror shows all twice, and a duplicate ACK comes between a segment and its copy."""
+    rows = [*HANDSHAKE, *BURST, ("A", 0.02, answer(1, 1)), ("A", 0.02 + US, answer(1, 2))]
+    rows += [("A", 0.02 + 2 * US, segment(7)), ("A", 0.02 + 3 * US, answer(1, 3)), ("A", 0.02 + 5 * US, segment(7))]
+    said = packets(runtime, rows)
+    assert said[-1] == (len(said) - 2, "duplicate")
+
+
+@runtimes
+def test_a_slow_mirror_has_shown_the_handshake_twice(runtime: str) -> None:
+    """Its copies come later than a round trip takes; that they do is known from the SYN on."""
+    rows = [(hop, time + late, frame) for hop, time, frame in [*HANDSHAKE, *BURST] for late in (0, 90 * US)]
+    rows.sort(key=lambda row: row[1])
+    said = packets(runtime, rows)
+    assert [verdict for _, verdict in said[-12:]].count("duplicate") == 6
+
+
+@runtimes
+def test_routed_while_asked_for(runtime: str) -> None:
+    """The other side of a router is no retransmission, whatever was asked for meanwhile."""
+    sent = segment(7)
+    packet = sent[14:]
+    routed = ethernet(put(put(packet, 8, b"\x3f"), 10, b"\0\0"), src=MAC_B, dst=MAC_C)
+    rows = [*HANDSHAKE, *BURST, ("A", 0.02, answer(1, 1)), ("A", 0.02 + US, answer(1, 2)), ("A", 0.02 + 2 * US, sent)]
+    rows += [("A", 0.02 + 3 * US, answer(1, 3)), ("A", 0.02 + 12 * US, routed)]
+    said = packets(runtime, rows)
+    assert said[-1] == (len(said) - 2, "duplicate")
+
+
+@runtimes
+def test_the_next_hole_is_filled_when_the_first_has_been(runtime: str) -> None:
+    """The ACK of what was sent again is no duplicate; that it is selective tells of the next hole."""
+    rows: list[Row] = [*BURST, ("A", 0.01 + TRIP, answer(1, 9)), ("A", 0.01 + 2 * TRIP, answer(3, 8))]
+    said = packets(runtime, [*rows, ("A", 0.01 + 2 * TRIP + US, segment(3))])
+    assert said[-1] == (len(said), "retransmission")
+
+
+@runtimes
+def test_what_came_twice_is_no_hole(runtime: str) -> None:
+    """A duplicate selective ACK (RFC 2883) lies behind what is acknowledged."""
+    twice = answer(4, 9)
+    twice = put(twice, twice.index(struct.pack(">I", START + 5 * SIZE)), struct.pack(">I", START + 2 * SIZE))
+    said = packets(runtime, [*BURST, ("A", 0.01 + TRIP, twice), ("A", 0.01 + TRIP + US, segment(5))])
+    assert said[-1] == (6, "duplicate")
+
+
+@runtimes
+def test_a_mirror_without_a_handshake(runtime: str) -> None:
+    """How soon data was answered tells what a duplicate ACK cannot ask for yet."""
+    rows = [*BURST[:2], ("A", 0.01 + TRIP, answer(2)), ("A", 0.02, answer(2)), ("A", 0.02 + US, answer(2))]
+    rows += [("A", 0.02 + 2 * US, segment(7)), ("A", 0.02 + 3 * US, answer(2)), ("A", 0.02 + 5 * US, segment(7))]
+    said = packets(runtime, rows)
+    assert said[-1] == (len(said) - 2, "duplicate")
