@@ -20,6 +20,11 @@ NAT = {
     "ping": (ipv4(echo(), ICMP), put(put(ipv4(echo(), ICMP), 12, C4), 24, 99), True),
     "to another address": (ipv4(udp()), put(ipv4(udp()), 16, C4), True),
     "TCP, no IP ID": (ipv4(tcp(DATA), TCP, ident=0), translated(ipv4(tcp(DATA), TCP, ident=0)), True),
+    "TCP to another address, no IP ID": (
+        ipv4(tcp(DATA), TCP, ident=0),
+        put(put(ipv4(tcp(DATA), TCP, ident=0), 16, C4), 8, b"\x3f"),
+        True,
+    ),
     "pure ACK, no IP ID": (PURE_ACK, translated(PURE_ACK), True),
     "other acknowledgement, no IP ID": (PURE_ACK, translated(put(PURE_ACK, 30, 9)), False),
     "no IP ID": (ipv4(udp(), ident=0), translated(ipv4(udp(), ident=0)), False),
@@ -64,3 +69,27 @@ def test_two_equal_acks_behind_a_nat_are_not_told_apart(runtime: str) -> None:
     assert [words.split()[0] for words in last(runtime, rows, 4)] == ["1", "2", "3", "4"]
     rows = [rows[0], rows[2], ("A", 1 + 60 * US, framed(PURE_ACK)), ("B", 1 + 90 * US, between)]
     assert [words.split()[0] for words in last(runtime, rows, 4)] == ["1", "1", "3", "3"]
+
+
+@pytest.mark.parametrize("runtime", RUNTIMES)
+@pytest.mark.parametrize(("ident", "fell", "same"), [(0, 1, True), (0, 0, False), (9, 1, True), (9, 0, True)])
+def test_at_one_interface_an_ip_id_or_a_ttl_tells(runtime: str, ident: int, fell: int, *, same: bool) -> None:
+    """Else two may say the same to one server."""
+    inside = ipv4(tcp(DATA), TCP, ident=ident)
+    outside = put(put(inside, 12, C4), 8, bytes([64 - fell]))
+    rows: list[Row] = [("A", 1.0, framed(inside)), ("A", 1 + 30 * US, framed(outside, src=MAC_B, dst=MAC_C))]
+    assert last(runtime, rows, 2)[1].split()[0] == ("1" if same else "2")
+
+
+@pytest.mark.parametrize("runtime", RUNTIMES)
+@pytest.mark.parametrize("ident", [0, 9])
+def test_two_translations_one_after_the_other(runtime: str, ident: int) -> None:
+    """Of the source, then of the target."""
+    inside = ipv4(tcp(DATA), TCP, ident=ident)
+    between = put(put(inside, 12, C4), 8, b"\x3f")
+    outside = put(put(between, 16, bytes([203, 0, 113, 99])), 8, b"\x3e")
+    rows: list[Row] = [
+        (hop, 1 + at * 30 * US, framed(packet))
+        for at, (hop, packet) in enumerate(zip("ABC", (inside, between, outside), strict=True))
+    ]
+    assert [words.split()[0] for words in last(runtime, rows, 3)] == ["1", "1", "1"]

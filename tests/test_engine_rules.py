@@ -30,6 +30,7 @@ from engine import (
     play,
     put,
     radiotap,
+    sll,
     sll2,
     snap,
     tcp,
@@ -151,13 +152,14 @@ def test_a_copy_cut_before_its_checksum(runtime: str, size: int, *, turned: bool
 
 @runtimes
 @pytest.mark.parametrize("lower", [0, 1])
-def test_cooked_in_and_out(runtime: str, lower: int) -> None:
+@pytest.mark.parametrize("hop", "LS")
+def test_cooked_in_and_out(runtime: str, hop: str, lower: int) -> None:
     """A forwarding host, captured on `any`: what comes in goes out, routed, or bridged."""
-    out = put(RST, 8, bytes([RST[8] - lower]))
-    changed = put(put(sll2(out), 4, b"\0\0\0\4"), 10, b"\4")
-    said = last(runtime, [("L", 1.0, sll2(RST)), ("L", 1 + 9 * US, changed)], 2)[1]
+    cooked, out = sll2 if hop == "L" else sll, put(RST, 8, bytes([RST[8] - lower]))
+    changed = put(put(sll2(out), 4, b"\0\0\0\4"), 10, b"\4") if hop == "L" else put(sll(out), 0, b"\0\4")
+    said = last(runtime, [(hop, 1.0, cooked(RST)), (hop, 1 + 9 * US, changed)], 2)[1]
     assert said.startswith("1 duplicate " + ("rewritten ttl" if lower else "bytes"))
-    assert last(runtime, [("L", 1.0, sll2(RST)), ("L", 1 + 9 * US, sll2(out))], 2)[1].startswith("2 ")
+    assert last(runtime, [(hop, 1.0, cooked(RST)), (hop, 1 + 9 * US, cooked(out))], 2)[1].startswith("2 ")
 
 
 def dns(*, ident: int = 0xA11C, flags: int = 0x0100, questions: int = 1, port: int = 53) -> bytes:

@@ -25,7 +25,15 @@ from engine import (
     wifi,
 )
 from test_engine_evidence import PURE_ACK, US, framed, last, lesson
+from test_engine_learned import acks, in_batch
 from test_engine_rules import packets, unique
+
+
+def last_packets(runtime: str, rows: list[Row], number: int) -> list[int]:
+    """The packets of the last frames, counted from the first of these."""
+    start = len(rows) - number
+    return [packet - start for packet in packets(runtime, rows)[start:]]
+
 
 runtimes = pytest.mark.parametrize("runtime", RUNTIMES)
 
@@ -155,3 +163,58 @@ def test_of_80211_addresses_tell_the_sender(runtime: str, times: int) -> None:
         for at in range(times if number < 5 else 2)
     ]
     assert last(runtime, rows, 2)[1].startswith("1 duplicate learned" if times == 2 else "2 ")
+
+
+def in_batches_at_two_edges() -> list[Row]:
+    """Batches of four that a NIC shows each once, then the filter above it twice."""
+    batches = [[acks(at, at + 1) for at in range(10 * number, 10 * number + 4)] for number in range(10)]
+    shown = [row for number, batch in enumerate(batches) for row in in_batch(number * 0.01, batch)]
+    rows: list[Row] = [("A" if at % 12 < 4 else "B", time, frame) for at, (_, time, frame, *_) in enumerate(shown)]
+    return rows
+
+
+@runtimes
+def test_equal_packets_of_two_batches(runtime: str) -> None:
+    """The first goes its whole way before the other comes: that is none of its batch."""
+    rows = in_batches_at_two_edges()
+    times = {"A": (0, 50), "B": (60, 62, 110, 112)}
+    rows += [(hop, 1 + at * US, acks(2000)) for hop, gaps in times.items() for at in gaps]
+    assert last_packets(runtime, rows, 6) == [1, 2, 1, 1, 2, 2]
+
+
+@runtimes
+@pytest.mark.parametrize("different", [1, 2, 3])
+def test_equal_acks_behind_several_different_ones(runtime: str, different: int) -> None:
+    """All of one batch: each is shown once before the first is shown again."""
+    rows: list[Row] = []
+    for number in range(10):
+        rows += in_batch(number * 0.01, [acks(10 * number + at, 10 * number + at + 1) for at in range(4)])
+    batch = [acks(1000 + number) for number in range(different)] + [acks(2000)] * 3
+    rows += in_batch(1.0, batch)
+    assert last_packets(runtime, rows, 3 * len(batch)) == list(range(1, len(batch) + 1)) * 3
+
+
+@runtimes
+@pytest.mark.parametrize(
+    ("number", "late", "same"), [(3, 3e-3, False), (5, 3e-3, True), (5, 7e-3, True), (5, 9e-3, False)]
+)
+def test_what_a_hop_always_shows_may_come_late(runtime: str, number: int, late: float, *, same: bool) -> None:
+    """By milliseconds, where that has been seen several times."""
+    rows = [*lesson(2, 0.1, number), ("A", 1.0, unique(7)), ("A", 1 + late, unique(7))]
+    assert last_packets(runtime, rows, 2) == [1, 1 if same else 2]
+
+
+@runtimes
+@pytest.mark.parametrize(("shared", "before", "same"), [(4, 0.0, True), (12, 0.0, False), (12, 500 * US, True)])
+def test_a_clock_that_stands_still(runtime: str, shared: int, before: float, *, same: bool) -> None:
+    """A dozen different frames share a timestamp: then no moment is known to lie between two that are equal."""
+    segment = framed(ipv6(tcp(DATA), TCP))
+    rows: list[Row] = [("A", 1 - before, segment), *(("A", 1.0, unique(10 + at)) for at in range(shared))]
+    assert last_packets(runtime, [*rows, ("A", 1.0, segment)], len(rows) + 1)[-1] == (1 if same else len(rows) + 1)
+
+
+@runtimes
+@pytest.mark.parametrize("size", [0, 1, 6, 12, 13, 14, 15])
+def test_a_frame_cut_in_its_link_header_proves_nothing(runtime: str, size: int) -> None:
+    rows: list[Row] = [("A", 1 + at * 9 * US, unique(7)[:size], 200) for at in range(2)]
+    assert packets(runtime, rows) == [1, 2]
