@@ -198,11 +198,21 @@ def test_a_loopback_whose_addresses_are_all_zero(runtime: str) -> None:
 
 
 @runtimes
-def test_what_goes_over_the_air_again_inside_ethernet_is_no_copy(runtime: str) -> None:
-    """So pktmon shows 802.11."""
-    first, again = (wifi(snap(ipv4(udp(), ident=9)), flags=flags, qos=True) for flags in (1, 9))
-    assert packets(runtime, [("A", 1.0, first), ("A", 1 + 200 * US, first)]) == [1, 1]
-    assert packets(runtime, [("A", 1.0, first), ("A", 1 + 200 * US, again)]) == [1, 2]
+@pytest.mark.parametrize(
+    ("hop", "first", "second", "same"),
+    [
+        ("A", 1, 1, True),
+        ("A", 1, 9, False),
+        ("A", 9, 9, True),  # pktmon shows 802.11 so, and a later try with its bit at each place
+        ("W", 1, 1, True),
+        ("W", 1, 9, False),
+        ("W", 9, 9, False),  # a radio hears each try once
+    ],
+)
+def test_what_goes_over_the_air_again(runtime: str, hop: str, first: int, second: int, *, same: bool) -> None:
+    frames = [wifi(snap(ipv4(udp(), ident=9)), flags=flags, qos=True) for flags in (first, second)]
+    rows: list[Row] = [(hop, 1 + at * 200 * US, frame) for at, frame in enumerate(frames)]
+    assert packets(runtime, rows) == [1, 1 if same else 2]
 
 
 @runtimes

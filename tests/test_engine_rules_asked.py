@@ -49,7 +49,16 @@ def test_a_selective_ack_asks_for_the_hole(runtime: str, blocks: tuple[tuple[int
 
 
 @runtimes
-@pytest.mark.parametrize("options", [b"\1\1\1\5", b"\5\0\1\1", b"\0\5\x0a\1", b"\2\4\5\xb4" + b"\1\1\5\2"])
+@pytest.mark.parametrize(
+    "options",
+    [
+        b"\1\1\1\5",
+        b"\5\0\1\1",
+        b"\0\5\x0a\1",
+        b"\0\2\5\x0a" + struct.pack(">II", 1200, 1300),
+        b"\2\4\5\xb4" + b"\1\1\5\2",
+    ],
+)
 def test_options_that_are_broken_ask_for_nothing(runtime: str, options: bytes) -> None:
     header = put(tcp(options=options + bytes(8), sport=443, dport=50000, seq=2000), 13, b"\x10")
     packet = ipv6(put(header, 8, struct.pack(">I", 1100)), TCP)
@@ -79,3 +88,22 @@ def test_the_fastest_answer_tells_how_far_the_other_end_is(
     for number, took in enumerate(answers, 1):
         before += [("A", 0.1 * number, data(number)), ("A", 0.1 * number + took * US, answer(number + 1))]
     assert is_sent_again(runtime, 3, [answer(3), answer(3, (4, 5))], before, 100 * US) == again
+
+
+@runtimes
+@pytest.mark.parametrize(
+    ("after", "between", "again"),
+    [(90, [], False), (200, [], False), (200, [answer(3)], True), (200, [answer(2)], False), (500, [], True)],
+    ids=["at once", "within a round trip", "all before it has come", "not all before it", "after a round trip"],
+)
+def test_a_round_trip_of_400_us(runtime: str, after: int, between: list[bytes], *, again: bool) -> None:
+    """Within a quarter of it nothing can be sent again; then until it is over, only what the other end has come to."""
+    ends = [tcp(seq=1000), tcp(sport=443, dport=50000, seq=2000), tcp(seq=1000)]
+    syn, syn_ack, ack = (
+        framed(packet[:8] + (B6 + A6 if at == 1 else A6 + B6) + packet[40:])
+        for at, packet in enumerate(
+            ipv6(put(end, 13, flags), TCP) for end, flags in zip(ends, (b"\x02", b"\x12", b"\x10"), strict=True)
+        )
+    )
+    before: list[Row] = [("A", 0.1, syn), ("A", 0.1 + 399 * US, syn_ack), ("A", 0.1 + 400 * US, ack)]
+    assert is_sent_again(runtime, 3, between, before, after * US) == again

@@ -7,6 +7,7 @@ from collections.abc import Callable
 import pytest
 from engine import (
     A4,
+    ARP,
     B4,
     DATA,
     MAC_C,
@@ -14,6 +15,8 @@ from engine import (
     TCP,
     Engine,
     Row,
+    arp,
+    ethernet,
     ipv4,
     ipv6,
     put,
@@ -72,7 +75,8 @@ def test_a_sender_of_which_a_hop_shows_some_twice(runtime: str, step: int, gap: 
 @runtimes
 def test_a_storm_teaches_nothing(runtime: str) -> None:
     rows: list[Row] = [("A", 1 + at * 4 * US, unique(77)) for at in range(2000)]
-    rows += [("A", 1.05, unique(78)), ("A", 1.1, framed(PURE_ACK)), ("A", 1.1 + 5 * US, framed(PURE_ACK))]
+    rows += [("A", 1.05 + at * 5e-3, unique(200 + at)) for at in range(16)]
+    rows += [("A", 2 + at * 5 * US, framed(PURE_ACK)) for at in range(2)]
     assert last(runtime, rows, 2) == ["1 original", "2 original"]
 
 
@@ -218,3 +222,12 @@ def test_a_clock_that_stands_still(runtime: str, shared: int, before: float, *, 
 def test_a_frame_cut_in_its_link_header_proves_nothing(runtime: str, size: int) -> None:
     rows: list[Row] = [("A", 1 + at * 9 * US, unique(7)[:size], 200) for at in range(2)]
     assert packets(runtime, rows) == [1, 2]
+
+
+@runtimes
+@pytest.mark.parametrize(("times", "same"), [(0, False), (1, False), (2, True)])
+def test_a_flood_in_another_vlan(runtime: str, times: int, *, same: bool) -> None:
+    """A host at home in several VLANs asks in each; where all that it sends is shown twice, it was tagged anew."""
+    asks = [ethernet(arp(), ARP, tags=((0x8100, vlan),), dst=b"\xff" * 6) for vlan in (5, 6)]
+    rows = lesson(times, 0.1) + [("A", 1 + at * 9 * US, frame) for at, frame in enumerate(asks)]
+    assert last_packets(runtime, rows, 2) == [1, 1 if same else 2]
