@@ -30,6 +30,8 @@ NAT = {
     "no IP ID": (ipv4(udp(), ident=0), translated(ipv4(udp(), ident=0)), False),
     "other data": (ipv4(udp()), translated(put(ipv4(udp()), -1, b"x")), False),
     "other sequence number": (ipv4(tcp(DATA), TCP), translated(put(ipv4(tcp(DATA), TCP), 24, 9)), False),
+    "to another port": (ipv4(udp()), put(ipv4(udp()), 22, 99), True),
+    "source, and to another port": (ipv4(udp()), put(translated(ipv4(udp())), 22, 99), False),
     "both ends": (ipv4(udp()), put(translated(ipv4(udp())), 16, C4), False),
     "no data": (ipv4(udp(b"")), translated(ipv4(udp(b""))), False),
 }
@@ -93,3 +95,9 @@ def test_two_translations_one_after_the_other(runtime: str, ident: int) -> None:
         for at, (hop, packet) in enumerate(zip("ABC", (inside, between, outside), strict=True))
     ]
     assert [words.split()[0] for words in last(runtime, rows, 3)] == ["1", "1", "1"]
+
+
+@pytest.mark.parametrize("runtime", RUNTIMES)
+def test_without_a_link_header_nothing_tells_who_translates(runtime: str) -> None:
+    rows: list[Row] = [("R", 1.0, ipv4(udp())), ("R", 1 + 30 * US, translated(ipv4(udp())))]
+    assert last(runtime, rows, 2) == ["1 original", "2 original"]

@@ -10,6 +10,8 @@ from engine import (
     ARP,
     B4,
     DATA,
+    MAC_A,
+    MAC_B,
     MAC_C,
     RUNTIMES,
     TCP,
@@ -28,7 +30,7 @@ from engine import (
     wifi,
 )
 from test_engine_evidence import PURE_ACK, US, framed, last, lesson
-from test_engine_learned import acks, in_batch
+from test_engine_learned import GROUP, acks, in_batch
 from test_engine_rules import packets, unique
 
 
@@ -228,6 +230,25 @@ def test_a_frame_cut_in_its_link_header_proves_nothing(runtime: str, size: int) 
 @pytest.mark.parametrize(("times", "same"), [(0, False), (1, False), (2, True)])
 def test_a_flood_in_another_vlan(runtime: str, times: int, *, same: bool) -> None:
     """A host at home in several VLANs asks in each; where all that it sends is shown twice, it was tagged anew."""
-    asks = [ethernet(arp(), ARP, tags=((0x8100, vlan),), dst=b"\xff" * 6) for vlan in (5, 6)]
+    asks = [ethernet(arp(), ARP, tags=((0x8100, vlan),), dst=GROUP) for vlan in (5, 6)]
     rows = lesson(times, 0.1) + [("A", 1 + at * 9 * US, frame) for at, frame in enumerate(asks)]
     assert last_packets(runtime, rows, 2) == [1, 1 if same else 2]
+
+
+@runtimes
+@pytest.mark.parametrize("redundant", [False, True])
+def test_redundant_ways_are_vlans_of_their_own(runtime: str, *, redundant: bool) -> None:
+    """IEEE 802.1CB numbers what it sends on both: the same number is a copy."""
+    tag = bytes.fromhex("f1c100000001") if redundant else b""
+    packet = ipv4(udp(b"state=1", dport=9), ident=0)
+    frames = [GROUP + MAC_A + b"\x81\0\0" + bytes([vlan]) + tag + b"\x08\0" + packet for vlan in (5, 6)]
+    rows: list[Row] = [("A", 1 + at * 9 * US, frame) for at, frame in enumerate(frames)]
+    assert packets(runtime, rows) == [1, 1 if redundant else 2]
+
+
+@runtimes
+def test_a_router_whose_neighbours_have_any_address(runtime: str) -> None:
+    """Bits of a MAC are no flags of 802.11."""
+    packet = ipv4(udp(), ident=9)
+    routed = framed(put(packet, 8, b"\x3f"), src=MAC_B, dst=b"\x02\x08\0\0\0\1")
+    assert packets(runtime, [("A", 1.0, framed(packet)), ("A", 1 + 30 * US, routed)]) == [1, 1]
