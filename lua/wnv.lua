@@ -3698,7 +3698,6 @@ local function is_in_other_vlan(header, earlier)
   local tags, earlier_tags = link.tags(header), link.tags(earlier)
   return tags ~= earlier_tags
     and #tags == #earlier_tags
-    and #tags > 0
     and sub(header, 13 + #tags, 14 + #tags) ~= REDUNDANCY_TAG
 end
 
