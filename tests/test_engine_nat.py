@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from engine import DATA, ICMP, MAC_B, MAC_C, RUNTIMES, TCP, Row, echo, ipv4, put, sll, tcp, udp
+from engine import DATA, ICMP, MAC_A, MAC_B, MAC_C, RUNTIMES, TCP, Row, echo, ethernet, ipv4, put, sll, tcp, udp
 from test_engine_evidence import C4, PURE_ACK, US, framed, last
 
 
@@ -101,3 +101,17 @@ def test_two_translations_one_after_the_other(runtime: str, ident: int) -> None:
 def test_without_a_link_header_nothing_tells_who_translates(runtime: str) -> None:
     rows: list[Row] = [("R", 1.0, ipv4(udp())), ("R", 1 + 30 * US, translated(ipv4(udp())))]
     assert last(runtime, rows, 2) == ["1 original", "2 original"]
+
+
+@pytest.mark.parametrize("runtime", RUNTIMES)
+@pytest.mark.parametrize(
+    ("gap", "vlan", "src", "same"), [(30, 6, MAC_B, True), (-30, 6, MAC_B, False), (30, 6, MAC_A, False)]
+)
+def test_at_one_interface_what_translates_sends_after_that_as_itself(
+    runtime: str, gap: int, vlan: int, src: bytes, *, same: bool
+) -> None:
+    """A switch that changes a VLAN translates no address."""
+    inside = ethernet(ipv4(udp(), ident=9), tags=((0x8100, 5),))
+    outside = ethernet(put(ipv4(udp(), ident=9), 12, C4), tags=((0x8100, vlan),), src=src)
+    rows: list[Row] = [("A", 1.0, inside), ("A", 1 + gap * US, outside)]
+    assert last(runtime, rows, 2)[1].split()[0] == ("1" if same else "2")

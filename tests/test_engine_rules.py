@@ -147,7 +147,7 @@ def test_a_copy_cut_before_its_checksum(runtime: str, size: int, *, turned: bool
     times = [row[1] for row in rows]
     if turned:
         rows = [(row[0], time, *row[2:]) for row, time in zip(rows[::-1], times, strict=True)]
-    assert packets(runtime, rows) == [1, 1]
+    assert brief(play(runtime, rows)[1]) == "1 duplicate bytes"
 
 
 @runtimes

@@ -107,3 +107,13 @@ def test_a_round_trip_of_400_us(runtime: str, after: int, between: list[bytes], 
     )
     before: list[Row] = [("A", 0.1, syn), ("A", 0.1 + 399 * US, syn_ack), ("A", 0.1 + 400 * US, ack)]
     assert is_sent_again(runtime, 3, between, before, after * US) == again
+
+
+@runtimes
+@pytest.mark.parametrize("lost", [False, True])
+def test_what_was_sent_again_does_not_tell_how_far_the_other_end_is(runtime: str, *, lost: bool) -> None:
+    """Nobody knows which of the two was answered (RFC 6298)."""
+    before: list[Row] = [("A", 0.1, data(1)), ("A", 0.13, data(1)), ("A", 0.13 + 30 * US, answer(2))]
+    if not lost:
+        before = [before[0], before[2]]
+    assert is_sent_again(runtime, 3, [answer(3), answer(3, (4, 5))], before) == lost

@@ -252,3 +252,13 @@ def test_a_router_whose_neighbours_have_any_address(runtime: str) -> None:
     packet = ipv4(udp(), ident=9)
     routed = framed(put(packet, 8, b"\x3f"), src=MAC_B, dst=b"\x02\x08\0\0\0\1")
     assert packets(runtime, [("A", 1.0, framed(packet)), ("A", 1 + 30 * US, routed)]) == [1, 1]
+
+
+@runtimes
+def test_equal_packets_that_do_not_come_in_batches(runtime: str) -> None:
+    """Where each goes its whole way before the next one does, so do two that are equal."""
+    ways = (("A", 0), ("B", 60), ("B", 62))
+    rows: list[Row] = [(hop, 0.1 + at * 5e-3 + gap * US, acks(at, 9 + at)) for at in range(10) for hop, gap in ways]
+    rows += [("A", 1.0, acks(2000)), ("A", 1 + 2 * US, acks(2000))]
+    rows += [("B", 1 + gap * US, acks(2000)) for gap in (60, 62, 64, 66)]
+    assert last_packets(runtime, rows, 6) == [1, 2, 1, 1, 2, 2]
