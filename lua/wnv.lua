@@ -3805,7 +3805,7 @@ function M.new(slots, slot_of, tally, flows)
     local node, class = nodes[slot], classes[slot]
     local earlier, gap = headers[slot], abs(time - last_time[slot])
     local is_same_ttl = floor(soft / TTL) == floor(softs[slot] / TTL)
-    local ident, count = proof.ident(key), node.counts[hop]
+    local count = node.counts[hop]
     local is_late = is_same_ttl and gap > MOMENT
     if is_late and (gap > STALL or not tally.lacks(class, hop, count + 1)) then
       return nil
@@ -3817,7 +3817,7 @@ function M.new(slots, slot_of, tally, flows)
     elseif forms[slot] == form and is_retried(hop.kind, form, header, earlier) then
       return nil
     end
-    local content = frame.content
+    local ident, content = proof.ident(key), frame.content
     if key ~= last_key or content ~= last_content or class ~= last_class then -- in a burst they are the same each time
       last_key, last_content, last_class = key, content, class
       last_unique = proof.is_unique(key, content, frame.transport, tally.is_steady(class, ident))
@@ -4907,13 +4907,12 @@ function M.new(window)
   -- cut on its way, and what comes of it goes on.
   local function teach(slot, class)
     local weight, key = tally.weight(class), keys[slot]
-    local is_cut = byte(key, 2) == TCP and cut_of.is_large(key)
-    if weight > 0 and not is_cut then
-      if proof.is_unique(key, contents[slot], transports[slot], tally.is_steady(class, proof.ident(key))) then
-        for hop, count in pairs(nodes[slot].counts) do
-          if count < MOST_SIGHTINGS then
-            tally.miss(class, hop, count + 1, weight)
-          end
+    if weight == 0 or byte(key, 2) == TCP and cut_of.is_large(key) then
+      return
+    elseif proof.is_unique(key, contents[slot], transports[slot], tally.is_steady(class, proof.ident(key))) then
+      for hop, count in pairs(nodes[slot].counts) do
+        if count < MOST_SIGHTINGS then
+          tally.miss(class, hop, count + 1, weight)
         end
       end
     end

@@ -61,8 +61,8 @@ class _Walker:
     ) -> None:
         self._lua = lua_runtime(runtime)
         modules = self._lua.execute((engine_lua(topology) + "return modules").encode())
-        bytes_lua = self._lua.execute(template_text("bytes.lua").encode())
-        self._sink = sink(Lua(self._lua, modules, bytes_lua))
+        bytes_lua, buffer = (self._lua.execute(template_text(name).encode()) for name in ("bytes.lua", "buffer.lua"))
+        self._sink = sink(Lua(self._lua, modules, bytes_lua, buffer))
         engine = watch(self._lua, modules) if watch else modules[b"engine"]
         batch = template_text("batch.lua").encode()
         self._batch = self._lua.execute(batch, engine, bytes_lua, self._sink, self._block)

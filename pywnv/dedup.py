@@ -85,7 +85,7 @@ class Dedup:
         kept: list[Any] = []
 
         def sink(lua: Lua) -> Any:
-            kept.append(lua.load("kept.lua", lua.load("splice.lua", lua.bytes, lua.load("buffer.lua")), stays))
+            kept.append(lua.load("kept.lua", lua.load("splice.lua", lua.bytes, lua.buffer), stays))
             return kept[0]
 
         with open_capture(self._capture) as opened:
@@ -108,7 +108,7 @@ class Dedup:
         chosen: list[Any] = []
 
         def sink(lua: Lua) -> Any:
-            chosen.append(lua.load("choose.lua", lua.modules[b"codes"], self._keep.encode(), lua.load("buffer.lua")))
+            chosen.append(lua.load("choose.lua", lua.modules[b"codes"], self._keep.encode(), lua.buffer))
             return chosen[0]
 
         with open_capture(self._capture) as opened:

@@ -19,11 +19,13 @@ class Lua:
         runtime: the Lua they run in.
         modules: of the engine.
         bytes: templates/bytes.lua.
+        buffer: templates/buffer.lua.
     """
 
     runtime: Any
     modules: Any
     bytes: Any
+    buffer: Any
 
     def load(self, template: str, *needs: object) -> Any:
         """What the Lua in templates/ of that name returns."""
@@ -41,7 +43,7 @@ def _row(lua: Lua, *, json: bool) -> Any:
     columns = [describe(name) for name in fields.columns()]
     facts = fields.columns().index("direction")
     text = render("row.lua.j2", first=columns[:facts], last=columns[facts:], json=json)
-    return lua.runtime.execute(text.encode(), lua.load("buffer.lua"), lua.load("cells.lua"))
+    return lua.runtime.execute(text.encode(), lua.buffer, lua.load("cells.lua"))
 
 
 def _pcapng(lua: Lua) -> Any:
@@ -49,9 +51,8 @@ def _pcapng(lua: Lua) -> Any:
     columns = [(fields.BY_COLUMN[column], name) for column, name in fields.COMMENT.items()]
     original = fields.VERDICTS.index("original")
     text = render("comment.lua.j2", columns=columns, original=original)
-    new_buffer = lua.load("buffer.lua")
-    comment = lua.runtime.execute(text.encode(), new_buffer, lua.load("cells.lua"))
-    splice = lua.load("splice.lua", lua.bytes, new_buffer)
+    comment = lua.runtime.execute(text.encode(), lua.buffer, lua.load("cells.lua"))
+    splice = lua.load("splice.lua", lua.bytes, lua.buffer)
     return lua.load("annotated.lua", lua.bytes, splice, lua.modules[b"note"], comment)
 
 

@@ -1,12 +1,19 @@
 --- The values of rows and comments, as text that is put into a buffer.
 
-local floor, format = math.floor, string.format
+local floor, format, gsub = math.floor, string.format, string.gsub
 
 -- Texts come again and again: each is quoted once, with what stands before it, until they are too much.
 local MOST_QUOTED = 1024 * 1024 -- bytes of one cell's
 local LEAST_QUOTED = 100 -- what a text of no length takes
 
 local M = {}
+
+local ESCAPES = { ['"'] = '\\"', ["\\"] = "\\\\" }
+
+--- A text without control characters as JSON and comments have it.
+function M.quote(text)
+  return '"' .. gsub(text, '["\\]', ESCAPES) .. '"'
+end
 
 --- Makes a function that gives a text as it is written.
 -- @param label what stands before it

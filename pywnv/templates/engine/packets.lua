@@ -102,13 +102,12 @@ function M.new(window)
   -- cut on its way, and what comes of it goes on.
   local function teach(slot, class)
     local weight, key = tally.weight(class), keys[slot]
-    local is_cut = byte(key, 2) == TCP and cut_of.is_large(key)
-    if weight > 0 and not is_cut then
-      if proof.is_unique(key, contents[slot], transports[slot], tally.is_steady(class, proof.ident(key))) then
-        for hop, count in pairs(nodes[slot].counts) do
-          if count < MOST_SIGHTINGS then
-            tally.miss(class, hop, count + 1, weight)
-          end
+    if weight == 0 or byte(key, 2) == TCP and cut_of.is_large(key) then
+      return
+    elseif proof.is_unique(key, contents[slot], transports[slot], tally.is_steady(class, proof.ident(key))) then
+      for hop, count in pairs(nodes[slot].counts) do
+        if count < MOST_SIGHTINGS then
+          tally.miss(class, hop, count + 1, weight)
         end
       end
     end
