@@ -6,11 +6,14 @@ import struct
 from functools import cache
 from typing import Any, NamedTuple
 
+import pytest
+
 from pywnv import fields
 from pywnv.batch import lua_runtime
 from pywnv.generate import engine_lua
 
 RUNTIMES = ("lua52", "lua54", "luajit21")
+runtimes = pytest.mark.parametrize("runtime", RUNTIMES)
 KINDS = ("ethernet", "sll", "sll2", "raw", "null", "wifi", "radiotap", "unknown")
 
 # The modules of the bundle, reached from Python with one call a frame.

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import pytest
-from engine import ARP, DATA, MAC_A, MAC_B, RUNTIMES, TCP, Row, brief, ethernet, ipv4, ipv6, play, tcp, udp
+from engine import ARP, DATA, MAC_A, MAC_B, TCP, Row, brief, ethernet, ipv4, ipv6, play, runtimes, tcp, udp
 
 STEP = 2e-6
 MAC_D = bytes([2, 0, 0, 0, 0, 0xD])
 GROUP = b"\xff" * 6
 ASKS = ethernet(b"\0\1\x08\0\6\4\0\1" + MAC_D + bytes(14), ARP, dst=GROUP, src=MAC_D)
-
-runtimes = pytest.mark.parametrize("runtime", RUNTIMES)
 
 
 def shown(time: float, frame: bytes, times: int) -> list[Row]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from engine import MAC_C, RUNTIMES, TCP, Engine, brief, ethernet, ipv4, ipv6, play, tcp, udp
+from engine import MAC_C, TCP, Engine, brief, ethernet, ipv4, ipv6, play, runtimes, tcp, udp
 
 STEP = 20e-6
 DATA = bytes(range(100, 250))
@@ -14,8 +14,6 @@ AGAIN = {
     "IPv4 with an IP ID": ethernet(ipv4(tcp(DATA), TCP, ident=7)),
     "UDP": ethernet(ipv4(udp(DATA), ident=7)),
 }
-
-runtimes = pytest.mark.parametrize("runtime", RUNTIMES)
 
 
 @runtimes

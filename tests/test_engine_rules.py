@@ -14,7 +14,6 @@ from engine import (
     MAC_A,
     MAC_B,
     MAC_C,
-    RUNTIMES,
     TCP,
     UDP,
     Engine,
@@ -30,6 +29,7 @@ from engine import (
     play,
     put,
     radiotap,
+    runtimes,
     sll,
     sll2,
     snap,
@@ -40,8 +40,6 @@ from engine import (
 from test_engine_evidence import PURE_ACK, RST, US, framed, last
 
 SAME = ethernet(ipv4(udp(), ident=0))  # any number of these may be sent
-
-runtimes = pytest.mark.parametrize("runtime", RUNTIMES)
 
 
 def packets(runtime: str, rows: list[Row]) -> list[int]:

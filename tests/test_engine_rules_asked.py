@@ -5,11 +5,10 @@ from __future__ import annotations
 import struct
 
 import pytest
-from engine import A6, B6, MAC_A, MAC_B, RUNTIMES, TCP, Row, ipv6, play, put, tcp
+from engine import A6, B6, MAC_A, MAC_B, TCP, Row, ipv6, play, put, runtimes, tcp
 from test_engine_evidence import US, framed
 
 SIZE = 100
-runtimes = pytest.mark.parametrize("runtime", RUNTIMES)
 
 
 def data(number: int) -> bytes:

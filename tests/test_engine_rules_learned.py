@@ -13,7 +13,6 @@ from engine import (
     MAC_A,
     MAC_B,
     MAC_C,
-    RUNTIMES,
     TCP,
     Engine,
     Row,
@@ -22,6 +21,7 @@ from engine import (
     ipv4,
     ipv6,
     put,
+    runtimes,
     sll,
     sll2,
     snap,
@@ -38,9 +38,6 @@ def last_packets(runtime: str, rows: list[Row], number: int) -> list[int]:
     """The packets of the last frames, counted from the first of these."""
     start = len(rows) - number
     return [packet - start for packet in packets(runtime, rows)[start:]]
-
-
-runtimes = pytest.mark.parametrize("runtime", RUNTIMES)
 
 
 @runtimes

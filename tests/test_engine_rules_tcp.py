@@ -13,7 +13,6 @@ from engine import (
     DATA,
     MAC_A,
     MAC_B,
-    RUNTIMES,
     TCP,
     Engine,
     Row,
@@ -23,13 +22,12 @@ from engine import (
     ipv6,
     play,
     put,
+    runtimes,
     tcp,
 )
 from test_engine_evidence import US, framed, last, lesson
 from test_engine_rules import packets
 from test_engine_segments import LARGE, segments
-
-runtimes = pytest.mark.parametrize("runtime", RUNTIMES)
 
 
 def segment(number: int, ident: int) -> bytes:

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import struct
 
-import pytest
-from engine import A4, B4, MAC_A, MAC_B, MAC_C, RUNTIMES, TCP, Row, ethernet, ipv4, play, put, tcp
+from engine import A4, B4, MAC_A, MAC_B, MAC_C, TCP, Row, ethernet, ipv4, play, put, runtimes, tcp
 
 US = 1e-6
 TRIP = 60 * US
@@ -33,7 +32,6 @@ HANDSHAKE: list[Row] = [
     ("A", TRIP, ethernet(ipv4(put(tcp(seq=START), 13, ACK), TCP, ident=0))),
 ]
 BURST: list[Row] = [("A", 0.01 + number * US, segment(number)) for number in range(6)]
-runtimes = pytest.mark.parametrize("runtime", RUNTIMES)
 
 
 def packets(runtime: str, rows: list[Row]) -> list[tuple[int, str]]:
