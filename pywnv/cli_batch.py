@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import Annotated
@@ -59,7 +60,7 @@ def annotate(
     ] = False,
     jobs: Annotated[
         int | None,
-        typer.Option("-j", "--jobs", min=1, help="At most so many captures at a time. Default: one a core."),
+        typer.Option("-j", "--jobs", min=1, help="Captures, or parts of a large one, at a time. Default: one a core."),
     ] = None,
     cluster: Annotated[
         str | None,
@@ -111,6 +112,7 @@ def annotate(
             window=window,
             topology=load_topology(topology_file),
             display_filter=display_filter,
+            processes=jobs or os.cpu_count() or 1,
             progress=progress,
             warn=warn,
         )

@@ -26,8 +26,9 @@ from warnings import catch_warnings
 
 from pywnv import __version__
 from pywnv.errors import ClusterError, MissingExtraError, OutputError, UsageError
-from pywnv.many import ATTEMPTS, Job, Result, run
+from pywnv.many import Job, Result, run
 from pywnv.output import publish, tidy_on_signals
+from pywnv.workers import ATTEMPTS
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -67,7 +67,8 @@ ENGINE = (
     ("cut", ("proof",)),
     ("nat", ("proof",)),
     ("packets", ("codes", "path", "changes", "proof", "memory", "tally", "again", "match", "ids", "tcp", "cut", "nat")),
-    ("engine", ("codes", "key", "hop", "path", "packets", "note", "record", "facts", "direction", "topology")),
+    ("decider", ("key", "packets", "direction")),
+    ("engine", ("codes", "hop", "path", "decider", "note", "record", "facts", "direction", "topology")),
 )
 
 # What the plugin's windows show.

@@ -3,26 +3,22 @@
 from __future__ import annotations
 
 import os
-import signal
-import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from dataclasses import dataclass
-from multiprocessing import connection, get_context
+from multiprocessing import connection
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pywnv.errors import OutputError, UsageError, WnvError
-from pywnv.output import STDOUT, tidy_on_signals, whole_file
+from pywnv.output import STDOUT, whole_file
 from pywnv.rows import Engine, Format, rows
+from pywnv.workers import Worker, WorkerDiedError
 
 if TYPE_CHECKING:
-    from multiprocessing.connection import Connection
-
     from pywnv.topology import Topology
 
 SUFFIX = {form: f".{form}" for form in Format} | {Format.SUMMARY: ".txt"}
-ATTEMPTS = 10  # to end a process by asking, a second each
 SUFFIXES_OF_CAPTURES = {".cap", ".etl", ".gz", ".pcap", ".pcapng"}
 
 
@@ -112,65 +108,18 @@ def run(job: Job) -> Result:
     return Result(job, tuple(warnings))
 
 
-def _serve(ours: Connection) -> None:
-    """A process that does the jobs it is sent, until no more come."""
-    tidy_on_signals()
-    with suppress(EOFError, BrokenPipeError):
-        while True:
-            ours.send(run(ours.recv()))
+def run_each(jobs: Iterator[Job]) -> Iterator[Result]:
+    """Does jobs as they come."""
+    return map(run, jobs)
 
 
-@contextmanager
-def _deaf_to_interrupts() -> Iterator[None]:
-    """Processes that are started here ignore SIGINT."""
-    if threading.current_thread() is not threading.main_thread():  # which alone may change it
-        yield
-        return
-    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+def _result(worker: Worker[Job, Result]) -> Result:
+    job = worker.task
+    assert job is not None  # noqa: S101
     try:
-        yield
-    finally:
-        signal.signal(signal.SIGINT, before)
-
-
-class _Worker:
-    """A process and the way to it."""
-
-    def __init__(self) -> None:
-        context = get_context("spawn")  # a fork would copy the threads of a progress bar, half alive
-        self.connection, theirs = context.Pipe()
-        self.process = context.Process(target=_serve, args=(theirs,), daemon=True)
-        with _deaf_to_interrupts():  # a terminal's Ctrl-C goes to all: this process ends the others
-            self.process.start()
-        theirs.close()
-        self.job: Job | None = None
-
-    def give(self, job: Job) -> None:
-        self.job = job
-        self.connection.send(job)
-
-    def take(self) -> Result:
-        """The result of its job, also where the process died of it."""
-        assert self.job is not None  # noqa: S101
-        try:
-            result: Result = self.connection.recv()
-        except (EOFError, OSError):
-            self.process.join()
-            words = f"{self.job.capture}: the process that annotated it died (exit code {self.process.exitcode})"
-            result = Result(self.job, error=words)
-        self.job = None
-        return result
-
-    def end(self) -> None:
-        self.connection.close()
-        for _ in range(ATTEMPTS):
-            if self.job:
-                self.process.terminate()  # Python may lose what a signal raises, as in a weak reference's callback
-            self.process.join(1)
-            if not self.process.is_alive():
-                return
-        self.process.kill()
-        self.process.join()
+        return worker.take()
+    except WorkerDiedError as error:
+        return Result(job, error=f"{job.capture}: the process that annotated it died ({error})")
 
 
 def run_all(jobs: list[Job], processes: int | None = None) -> Iterator[Result]:
@@ -181,19 +130,19 @@ def run_all(jobs: list[Job], processes: int | None = None) -> Iterator[Result]:
         processes: at most so many; None: one a core.
     """
     waiting = jobs[::-1]
-    workers: list[_Worker] = []
+    workers: list[Worker[Job, Result]] = []
     try:
-        while waiting or any(worker.job for worker in workers):
-            workers = [worker for worker in workers if worker.job or worker.process.is_alive()]
+        while waiting or any(worker.task for worker in workers):
+            workers = [worker for worker in workers if worker.task or worker.is_alive()]
             while waiting and len(workers) < min(processes or os.cpu_count() or 1, len(jobs)):
-                workers.append(_Worker())
+                workers.append(Worker(run_each))
                 workers[-1].give(waiting.pop())
-            busy: list[Any] = [worker.connection for worker in workers if worker.job]
+            busy: list[Any] = [worker.connection for worker in workers if worker.task]
             ready = connection.wait(busy)
             for worker in workers:
                 if worker.connection in ready:
-                    yield worker.take()
-                    if waiting and worker.process.is_alive():
+                    yield _result(worker)
+                    if waiting and worker.is_alive():
                         worker.give(waiting.pop())
     finally:
         for worker in workers:

@@ -48,6 +48,7 @@ def rows(
     window: float | None = None,
     topology: Topology | None = None,
     display_filter: str | None = None,
+    processes: int = 1,
     progress: Callable[[int], None] = lambda _: None,
     warn: Callable[[str], None] = lambda _: None,
 ) -> Iterator[bytes]:
@@ -62,6 +63,7 @@ def rows(
         window: longest time between two sightings of one packet, in seconds; None for the engine's own.
         topology: what the user knows of the host, as `topology.load` reads it; None for nothing.
         display_filter: for TSHARK: which frames get a row.
+        processes: for LUPA: how many may decide parts of one large capture at a time.
         progress: is told how many bytes of the file have been read, by LUPA.
         warn: is told what the user should know of the capture, in one line.
 
@@ -73,8 +75,7 @@ def rows(
         CaptureError: the capture is missing, of another kind, or broken.
         WiresharkError: there is no tshark, or it loads no plugin.
     """
-    from pywnv import sinks
-    from pywnv.batch import annotate
+    from pywnv import batch, parts, sinks
     from pywnv.capture.source import STDIN, open_file
 
     if window is not None:
@@ -90,6 +91,7 @@ def rows(
                 window=window,
                 topology=topology,
                 display_filter=display_filter,
+                processes=processes,
                 progress=progress,
                 warn=warn,
             )
@@ -100,13 +102,16 @@ def rows(
     if by_lupa_only and (engine is Engine.TSHARK or display_filter):
         what = f"--format {output_format}" if output_format in BY_LUPA_ONLY else "--series"
         raise UsageError(f"{what}: is for the lupa engine, which knows no filters")
-    sink = sinks.BY_NAME[output_format]
     header = (",".join(fields.columns()) + "\n").encode() if output_format is Format.CSV else b""
     if engine is not Engine.TSHARK and not (engine is None and display_filter):
         try:
             opened = _opened(captures, of_any_format=not by_lupa_only)
-            pieces = annotate(opened, sink=sink, window=window, topology=topology, progress=progress, warn=warn)
-            with closing(opened):
+            if processes > 1 and len(captures) == 1 and output_format in parts.FORMATS:
+                walk = partial(parts.annotate, next(opened), output_format=output_format, processes=processes)
+            else:
+                walk = partial(batch.annotate, opened, sink=sinks.BY_NAME[output_format])
+            pieces = walk(window=window, topology=topology, progress=progress, warn=warn)
+            with closing(opened), closing(pieces):
                 yield from _headed(header, pieces)
             return
         except UnknownFormatError:
@@ -117,10 +122,10 @@ def rows(
         if file.seekable() and not file.peek(1):
             raise CaptureError(f"{capture}: is empty")
     is_json = output_format is Format.JSONL
-    pieces = _tshark_rows(
+    by_tshark = _tshark_rows(
         capture, is_json=is_json, window=window, topology=topology, display_filter=display_filter, warn=warn
     )
-    yield from _headed(header, pieces)
+    yield from _headed(header, by_tshark)
 
 
 def _opened(captures: list[Path], *, of_any_format: bool) -> Generator[Capture, None, None]:

@@ -30,8 +30,8 @@ function M.read(kind, buf, at, stop, length, span)
   modules.key.read(frame, span)
   return frame.key, frame.content, frame.soft, frame.room, frame.cut, frame.l3, frame.transport, frame.form
 end
-function M.new_engine(window)
-  local running, frame = engine.new(window), {}
+function M.new_engine(...)
+  local running, frame = engine.new(...), {}
   local take = running.frame
   function running.frame(...)
     running.read(fill(frame, ...))
@@ -39,8 +39,8 @@ function M.new_engine(window)
   end
   return running
 end
-function M.new(window)
-  local running, said = M.new_engine(window), {}
+function M.new(...)
+  local running, said = M.new_engine(...), {}
   local function frame(number, time, place, buf, length, tag)
     local node = running.frame(number, time, place, buf, 1, #buf, length, tag)
     local found = running.found
@@ -94,9 +94,9 @@ def read_frame(runtime: str, kind: str, buf: bytes, at: int, stop: int, length: 
 class Engine:
     """An engine for one capture, under one of lupa's Luas."""
 
-    def __init__(self, runtime: str, window: float | None = None) -> None:
+    def __init__(self, runtime: str, window: float | None = None, epoch: tuple[int, int] | tuple[()] = ()) -> None:
         _, self._driver = bundle(runtime)
-        self._frame, self._undo = self._driver[b"new"](window)
+        self._frame, self._undo = self._driver[b"new"](window, *epoch)
         self._number = 0
 
     def hop(self, kind: str = "ethernet", name: str | bytes | None = None, id: int | None = None) -> Any:
@@ -137,9 +137,11 @@ Row = tuple[str, float | None, bytes] | tuple[str, float | None, bytes, int]  # 
 KIND = {"W": "wifi", "T": "radiotap", "S": "sll", "L": "sll2", "R": "raw", "N": "null", "U": "unknown"}
 
 
-def play(runtime: str, rows: list[Row], window: float | None = None) -> list[Said]:
+def play(
+    runtime: str, rows: list[Row], window: float | None = None, epoch: tuple[int, int] | tuple[()] = ()
+) -> list[Said]:
     """What a fresh engine says of these frames."""
-    engine = Engine(runtime, window)
+    engine = Engine(runtime, window, epoch)
     hops = {name: engine.hop(KIND.get(name[0], "ethernet"), name) for name in sorted({row[0] for row in rows})}
     return [engine.frame(time, hops[name], *frame) for name, time, *frame in rows]
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import gzip
+import os
+import stat
 import struct
 import zlib
 from collections.abc import Callable, Iterator
@@ -43,6 +45,7 @@ class Capture:
     Attributes:
         path: as the user named it.
         pcap: the header of a classic pcap; None for a pcapng.
+        size: of the file, in bytes; None: it is packed, or no file.
         broken: whether its gzip breaks off; known once it has been read.
         piece: bytes read at a time; may be changed meanwhile.
     """
@@ -51,6 +54,8 @@ class Capture:
         self.path = path
         self._file = file
         self._raw = raw
+        info = os.fstat(raw.fileno())
+        self.size = info.st_size if file is raw and stat.S_ISREG(info.st_mode) else None
         self.broken = False
         self.piece = PIECE
         self._head = self._read(4)

@@ -11,7 +11,7 @@ local sub = string.sub
 local END = "\0\0" -- as opt_endofopt begins
 local OPT_END, OPT_COMMENT, OPT_PACKET_ID = 0, 1, 5
 
-local unfit = 0 -- frames that a comment could not be given
+local unfit = 0 -- frames that could not be given a comment
 local M = { section = splice.section, finish = splice.finish, start = splice.start }
 
 -- The options from `at` to `stop`, by `visit(code, at, last byte of the value, next option)`.
@@ -88,9 +88,16 @@ function M.row(_, _, _, _, said, buf, block)
   end
 end
 
+--- How many frames could not be given a comment.
+function M.unfit()
+  return unfit
+end
+
 --- What the user should know at the end, or nil.
-function M.warning()
-  return unfit > 0 and ("%d frames are in blocks that hold no comment; they stay as they are"):format(unfit) or nil
+-- @param elsewhere frames in such blocks that other processes have met
+function M.warning(elsewhere)
+  local all = unfit + elsewhere
+  return all > 0 and ("%d frames are in blocks that hold no comment; they stay as they are"):format(all) or nil
 end
 
 return M

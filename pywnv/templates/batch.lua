@@ -6,20 +6,17 @@
 -- told where one starts.
 -- Sources: draft-ietf-opsawg-pcapng (blocks), draft-ietf-opsawg-pcap (records).
 
-local engine, bytes, sink, on_block = ...
+local engine, bytes, read_options, sink, on_block = ...
 
 local row, finish = sink.row, sink.finish
 
-local byte, floor, format = string.byte, math.floor, string.format
+local floor, format = math.floor, string.format
 local little32, big32, little16, big16 = bytes.little32, bytes.big32, bytes.little16, bytes.big16
 
 local SECTION, SIMPLE_PACKET, OLD_PACKET, PACKET = 0x0a0d0d0a, 3, 2, 6
 local LITTLE, BIG = 0x1a2b3c4d, 0x4d3c2b1a -- the byte-order magic, read as little-endian
 local JOURNAL = 9
 local READ32, READ16 = { [1] = little32, [-1] = big32 }, { [1] = little16, [-1] = big16 } -- by `order`
-local OPT_END, OPT_COMMENT, OPT_FLAGS, OPT_PACKET_ID, OPT_VERDICT = 0, 1, 2, 5, 7
-local XDP = 2 -- what kind of verdict it is
-local XDP_DROP = { [1] = "\2\1\0\0\0\0\0\0\0", [-1] = "\2\0\0\0\0\0\0\0\1" } -- by `order`
 local LARGEST_BLOCK = 16 * 1024 * 1024 -- as Wireshark
 local NANO = 1000000000
 
@@ -30,8 +27,13 @@ local order = 1 -- of bytes; -1: big-endian
 local interfaces = {}
 local file_before = {} -- interfaces of the file before, in a series of files
 local running = nil
-local number = 0 -- of the last frame that was decided
+local number = 0 -- of the last frame that was taken
 local first_seconds, first_nanos
+
+-- What is done with frames: of those before `from` the engine learns, once it warms up; those up to `to` go to the
+-- sink. A chunk ends with the last frame with which the same is done.
+local from, to, warm_up = 1, math.huge, 0
+local chunk_ends = math.huge
 
 -- The frames of one chunk. All are found, then all are read, then decided, then written: one loop that does all is too
 -- much for a tracing compiler, which makes code for each way from here to its end.
@@ -44,7 +46,6 @@ local journals = {} -- the body of a journal entry; false: it is another record 
 local nodes, packets, previous, verdicts, evidence, rewritten = {}, {}, {}, {}, {}, {}
 local deltas, elapsed, wholes, facts, events, nears = {}, {}, {}, {}, {}, {}
 local said, event_said = {}, {}
-local carried = { count = 0 }
 
 if jit then
   -- The engine has many ways through, and code for one that few frames go costs more than it saves.
@@ -53,9 +54,23 @@ end
 
 --- Starts a capture.
 -- @param window seconds, or nil
-function M.start(window)
-  running = engine.new(window)
+-- @param epoch, warming  how long they are for the engine, in frames
+function M.start(window, epoch, warming)
+  running, warm_up = engine.new(window, epoch, warming), warming
   number, first_seconds, count = 0, nil, 0
+end
+
+local function set_chunk_end()
+  local passed = from - 1 - warm_up
+  chunk_ends = number < passed and passed or number < from - 1 and from - 1 or to
+end
+
+--- Says which frames to decide: the last of them is the last that is taken. By default all.
+-- @param first of an epoch, or 1; none that has been taken already
+-- @param last  of an epoch; nil: of the capture
+function M.decide(first, last)
+  from, to = first, last or math.huge
+  set_chunk_end()
 end
 
 --- Goes on with the next file of a series: there, interfaces of the same number and name are the same places.
@@ -169,46 +184,8 @@ local function relative(seconds, nanos)
   return whole + part / NANO
 end
 
-local function text_of(buf, at, stop)
-  local zero = buf:find("\0", at, true)
-  return buf:sub(at, zero and zero <= stop and zero - 1 or stop)
-end
-
--- What capture tools write among the options of a packet block.
--- @param at, stop  indices of the first and the last byte of the options
--- @param read_order of their bytes
--- @param wants     as `engine.wants` gave it
--- @return the packet id; what else is there, as the engine's `frame` takes it; each nil where there is none
-local function read_options(buf, at, stop, read_order, wants)
-  local of32, of16 = READ32[read_order], READ16[read_order]
-  local tag, flags, verdict
-  local comments = 0
-  while at + 3 <= stop do
-    local code, size = of16(buf, at), of16(buf, at + 2)
-    local last = at + 3 + size
-    if code == OPT_END or last > stop then
-      break
-    elseif code == OPT_COMMENT and wants.comment then
-      comments = comments + 1
-      carried[comments] = text_of(buf, at + 4, last)
-    elseif code == OPT_FLAGS and size == 4 and wants.flags then
-      flags = flags or of32(buf, at + 4)
-    elseif code == OPT_PACKET_ID and size == 8 and wants.id then
-      tag = tag or buf:sub(at + 4, last)
-    elseif code == OPT_VERDICT and size == 9 and byte(buf, at + 4) == XDP and verdict == nil and wants.verdict then
-      verdict = buf:sub(at + 4, last) == XDP_DROP[read_order]
-    end
-    at = last + 1 + -size % 4
-  end
-  if comments == 0 and not flags and not verdict then
-    return tag
-  end
-  carried.count, carried.flags, carried.dropped = comments, flags and flags % 4, verdict or nil
-  return tag, carried
-end
-
--- Has the engine decide a packet of the chunk.
-local function decide_packet(buf, at)
+-- Puts together what the engine takes of a packet of the chunk.
+local function frame_of(buf, at)
   local interface, block, frame = interfaces_of[at], blocks[at], frames[at]
   local place = interface.place
   if not place then
@@ -217,12 +194,17 @@ local function decide_packet(buf, at)
   end
   frame.number, frame.time, frame.hop = number, relative(seconds_of[at], nanos_of[at]), place
   frame.tag, frame.carried = nil, nil
-  local from = options_from[at]
-  if from then
+  local options = options_from[at]
+  if options then
     frame.tag, frame.carried =
-      read_options(buf, from, options_to[at], block < 0 and -1 or 1, running.wants(number))
+      read_options(buf, options, options_to[at], block < 0 and -1 or 1, running.wants(number))
   end
-  local node, said_of_event, near = running.frame(frame)
+  return frame
+end
+
+-- Has the engine decide a packet of the chunk.
+local function decide_packet(buf, at)
+  local node, said_of_event, near = running.frame(frame_of(buf, at))
   if not node then
     nodes[at], events[at], nears[at] = false, said_of_event or false, near or false
     return
@@ -255,8 +237,30 @@ local function decide(buf)
   end
 end
 
+-- Goes past frames that others decide.
+local function pass(buf)
+  for at = 1, count do
+    number = number + 1
+    if interfaces_of[at] then
+      running.pass(frame_of(buf, at))
+    else
+      relative(seconds_of[at], nanos_of[at])
+    end
+  end
+end
+
 -- The sink's text for all frames of a chunk, and for what else it holds up to the byte `stop`.
 local function take(buf, stop)
+  if number < from - 1 then
+    if number < from - 1 - warm_up then
+      pass(buf)
+    else
+      decide(buf)
+    end
+    count = 0
+    set_chunk_end()
+    return ""
+  end
   decide(buf)
   local before = number - count
   for at = 1, count do
@@ -278,13 +282,21 @@ local function take(buf, stop)
   return finish(buf, stop)
 end
 
+-- What a walk gives back.
+local function end_walk(buf, stop, problem)
+  local has_ended = number + count == chunk_ends
+  local text = take(buf, stop)
+  return text, stop, problem, number, has_ended, number == to
+end
+
 --- Walks the blocks of a pcapng.
 -- @param buf the next piece of the file, starting with a block
--- @return the sink's text; how many bytes were taken; nil or what is wrong with the block behind them
+-- @return the sink's text; how many bytes were taken; nil or what is wrong with the block behind them; the number of
+--   the last frame; whether what follows may be a whole block; whether all that `decide` names is done
 function M.pcapng(buf)
   local at, size = 1, #buf
   local problem
-  while at + 11 <= size do
+  while at + 11 <= size and number + count < chunk_ends do
     local kind = read32(buf, at)
     if kind == SECTION then
       local magic = little32(buf, at + 8)
@@ -306,7 +318,7 @@ function M.pcapng(buf)
       problem = format("a block of type 0x%08x with two different lengths", kind)
       break
     end
-    if kind == SECTION and sink.section then
+    if kind == SECTION and sink.section and number >= from - 1 then
       sink.section(buf, at)
     end
     if kind == PACKET or kind == OLD_PACKET then
@@ -356,7 +368,7 @@ function M.pcapng(buf)
     end
     at = at + length
   end
-  return take(buf, at - 1), at - 1, problem, number
+  return end_walk(buf, at - 1, problem)
 end
 
 --- Walks the records of a classic pcap, whose only interface `section` and `interface` have made.
@@ -365,7 +377,7 @@ function M.pcap(buf)
   local at, size = 1, #buf
   local interface = interfaces[1]
   local problem
-  while at + 15 <= size do
+  while at + 15 <= size and number + count < chunk_ends do
     local captured = read32(buf, at + 8)
     if captured > LARGEST_BLOCK then
       problem = format("a packet that claims to be %d bytes long", captured)
@@ -380,7 +392,7 @@ function M.pcap(buf)
     note_packet(at, interface, read32(buf, at) + more, nanos, buf, at + 16, captured, read32(buf, at + 12))
     at = at + 16 + captured
   end
-  return take(buf, at - 1), at - 1, problem, number
+  return end_walk(buf, at - 1, problem)
 end
 
 return M

@@ -158,12 +158,9 @@ for name, value in pairs(modules.engine) do
 end
 
 --- The engine, with eyes.
-function engine.new(window)
-  local running = modules.engine.new(window)
-  local watching = {}
-  for name, value in pairs(running) do
-    watching[name] = value
-  end
+function engine.new(window, ...)
+  local running = modules.engine.new(window, ...)
+  local watching = setmetatable({}, { __index = running })
   M.window = window or modules.engine.WINDOW
   function watching.frame(frame)
     if wanted[frame.number] then

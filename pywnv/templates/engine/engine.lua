@@ -2,18 +2,21 @@
 --
 -- It makes no Wireshark call. Its bodies are the plugin inside Wireshark and tshark, and `batch` under lupa.
 
-local codes, key, hop, path, packets, note, record, facts, direction, topology = ...
+local codes, hop, path, decider, note, record, facts, direction, topology = ...
 
 local readers = record.readers
-local abs, floor, next, sub = math.abs, math.floor, next, string.sub
+local abs, ceil, floor, next = math.abs, math.ceil, math.floor, next
 local text_of = path.text
 
 local WINDOW = 0.05 -- seconds
+-- What is learned of a capture is as old as an epoch, and what is learned in warming up for it: so each epoch can be
+-- decided apart from those before, and memory is bounded.
+local EPOCH, WARM_UP = 2 ^ 20, 2 ^ 16 -- frames
 local NANO = 1e9
 local NEAR = 1e-3 + 1e-10 -- seconds, and room for what a double cannot hold
 local LEARN = 1000 -- a capture whose first frames carry no note of a kind has none: to look for it costs
 
-local M = { WINDOW = WINDOW, hop = hop.new }
+local M = { WINDOW = WINDOW, EPOCH = EPOCH, WARM_UP = WARM_UP, hop = hop.new }
 
 -- The names in a sum of REWRITTEN, in the order of the table.
 local function rewritten_names(what)
@@ -53,28 +56,29 @@ end
 
 --- A fresh engine for one capture.
 -- @param window longest time between two sightings of one packet, in seconds; nil: WINDOW
--- @return table: place, wants, frame, journal, undo, found, learned
-function M.new(window)
-  local grouping = packets.new(window or WINDOW)
-  local found = grouping.found
+-- @param epoch, warm_up  frames; nil: EPOCH, WARM_UP
+-- @return table: place, wants, read, frame, pass, journal, undo; found, learned
+function M.new(window, epoch, warm_up)
+  window, epoch, warm_up = window or WINDOW, epoch or EPOCH, warm_up or WARM_UP
   local places = hop.registry(topology)
-  local ways = direction.new(function(mac)
+  local function owner(mac)
     return places:owner(mac)
-  end)
+  end
+  -- What decides in this epoch; what will in the next one, while it warms up; the number of this epoch's last frame.
+  local now, heir, ends = decider.new(window, owner), nil, epoch
   local facts_of = facts.new()
   local has_comments = false -- by other tools
   local all = { comment = true, id = true, flags = true, verdict = true }
   local seen = { comment = false, id = false, flags = false, verdict = false }
   local has_owners = next(topology.mac or {}) ~= nil
   local is_directed = has_owners -- whether a place or a MAC is known that can tell a direction
-  local has_skipped = false -- whether packets came before one was
   local last_number, last_time -- of the last packet
 
-  -- For undo: the numbers of the frames that made a place, were grouped, and had their direction looked for.
-  local made_at, grouped_at, directed_at
-  local undo_directed, undo_number, undo_time, undo_skipped
+  -- For undo: the numbers of the frames that made a place, and were taken.
+  local made_at, taken_at
+  local undo_directed, undo_number, undo_time
 
-  local engine = { found = found, learned = grouping.learned }
+  local engine = { found = now.found, learned = now.learned }
 
   local function keep_places(number)
     if made_at ~= number then
@@ -136,28 +140,18 @@ function M.new(window)
   --   at, stop: indices of its first and of its last captured byte
   --   length: its length on the wire, in bytes
   function engine.read(frame)
-    if not readers[frame.kind] then
-      key.read(frame, grouping.span)
+    local reader = now or heir
+    if not reader then
+      frame.span = nil -- whoever takes it will read it
+    elseif not readers[frame.kind] then
+      reader.read(frame)
     end
   end
 
-  --- Takes the next frame, which has been read.
-  -- @param frame the table, in which there is now, too,
-  --   number: of the frame, counting up from 1
-  --   time: seconds since any fixed moment; nil where the capture tells none
-  --   hop: as `engine.place` made it
-  --   tag: nil, or the packet id that the capture tool wrote: equal for equal packets
-  --   carried: nil, or what else the tool wrote, a table: count and [1], [2] ... its comments, flags (1 or 2: the
-  --     direction, of epb_flags) or nil, dropped (true: its verdict says so) or nil
-  -- @return for a packet the node of its path (see `path`), and what else was found stands in `found` until the next
-  --   frame; for an event as `journal`, behind nil
-  function engine.frame(frame)
-    local number, time, place, tag, carried = frame.number, frame.time, frame.hop, frame.tag, frame.carried
-    local read_record = readers[place.kind]
-    if read_record then
-      local said = read_record(frame.buf, frame.at, frame.stop)
-      return nil, said, said and near(time)
-    end
+  -- Notes what a tool wrote beside a packet, and where it was seen.
+  -- @return a comment, as `note.read` gives it, or nil; the direction that was noted, or nil
+  local function take_notes(frame)
+    local number, place, tag, carried = frame.number, frame.hop, frame.tag, frame.carried
     local read, noted, owns_id
     if carried then
       read, owns_id = read_carried(number, carried)
@@ -176,32 +170,66 @@ function M.new(window)
       end
       noted = carried.flags and noted_direction(place, read, carried.flags, frame.tag)
     end
-    undo_number, undo_time, undo_skipped = last_number, last_time, has_skipped
-    grouped_at, last_number, last_time = number, number, time
-    local node, macs
-    if not time then
-      node = grouping.alone(number, place)
-    else
-      if frame.cut and frame.room < grouping.span then
-        grouping.shorten(math.max(frame.room, 0))
-      end
-      if frame.span ~= grouping.span then
-        key.read(frame, grouping.span)
-      end
-      node = grouping.step(frame)
-      if is_directed and place.kind == "ethernet" and frame.form ~= "wifi" and frame.at + 11 <= frame.stop then
-        macs = sub(frame.buf, frame.at, frame.at + 11)
+    undo_number, undo_time = last_number, last_time
+    taken_at, last_number, last_time = number, number, frame.time
+    return read, noted
+  end
+
+  -- Lets the heir take over, and a new one begin, when it is time. There may be no packets for whole epochs.
+  local function go_on(number)
+    if number > ends then
+      now = number <= ends + epoch and heir or decider.new(window, owner)
+      heir, ends = nil, ceil(number / epoch) * epoch
+    end
+    if number > ends - warm_up and not heir then
+      heir = decider.new(window, owner)
+    end
+    if now then
+      engine.found, engine.learned = now.found, now.learned
+    end
+  end
+
+  --- Takes the next frame, which has been read.
+  -- @param frame the table, in which there is now, too,
+  --   number: of the frame, counting up from 1
+  --   time: seconds since any fixed moment; nil where the capture tells none
+  --   hop: as `engine.place` made it
+  --   tag: nil, or the packet id that the capture tool wrote: equal for equal packets
+  --   carried: nil, or what else the tool wrote, a table: count and [1], [2] ... its comments, flags (1 or 2: the
+  --     direction, of epb_flags) or nil, dropped (true: its verdict says so) or nil
+  -- @return for a packet the node of its path (see `path`), and what else was found stands in `found` until the next
+  --   frame; for an event as `journal`, behind nil
+  function engine.frame(frame)
+    local number, place = frame.number, frame.hop
+    local read_record = readers[place.kind]
+    if read_record then
+      local said = read_record(frame.buf, frame.at, frame.stop)
+      return nil, said, said and near(frame.time)
+    end
+    local read, noted = take_notes(frame)
+    if number > ends - warm_up then
+      go_on(number)
+      if heir then
+        heir.take(frame, noted, is_directed)
       end
     end
-    local way
-    if noted or is_directed then
-      directed_at = number
-      way = ways.step(time, node, found.elapsed, noted, macs, not has_skipped)
+    if not now then
+      return nil
     end
-    has_skipped = has_skipped or not is_directed
+    local node, way = now.take(frame, noted, is_directed)
+    local carried = frame.carried
     local is_dropped = carried and carried.dropped
-    found.facts = (read or way or is_dropped) and facts_of(place, read, way, is_dropped) or nil
+    now.found.facts = (read or way or is_dropped) and facts_of(frame.hop, read, way, is_dropped) or nil
     return node
+  end
+
+  --- Takes the next frame, but leaves it undecided, as others decide it; and what follows too, up to the next epoch.
+  -- @param frame as `frame` takes it; it need not have been read
+  function engine.pass(frame)
+    if not readers[frame.hop.kind] then
+      take_notes(frame)
+      now, heir, ends = nil, nil, ceil(frame.number / epoch) * epoch
+    end
   end
 
   --- Takes a journal entry, which is a frame of its own.
@@ -220,13 +248,14 @@ function M.new(window)
       places:undo()
       is_directed, made_at = undo_directed, nil
     end
-    if directed_at == number then
-      ways.undo()
-      directed_at = nil
+    if heir then
+      heir.undo(number)
     end
-    if grouped_at == number then
-      grouping.undo()
-      last_number, last_time, has_skipped, grouped_at = undo_number, undo_time, undo_skipped, nil
+    if now then
+      now.undo(number)
+    end
+    if taken_at == number then
+      last_number, last_time, taken_at = undo_number, undo_time, nil
     end
   end
 
