@@ -5627,19 +5627,23 @@ wnv.prefs.slow_us = Pref.uint("Slow hop (µs)", 1000, "A step that takes longer 
 -- What is remembered of a million frames makes an incremental collector start over and over again.
 if _VERSION == "Lua 5.4" then
   collectgarbage("generational")
+else
+  collectgarbage("setpause", 115)
 end
 
 local byte, floor = string.byte, math.floor
 
--- Decided on the first pass, by frame number. A frame's packet and previous appearance are kept as distances,
--- in one number with the codes: the engine joins nothing over MOST_DISTANCE frames.
+-- Decided on the first pass. A frame's packet and previous appearance are kept as distances, in one number with the
+-- codes: the engine joins nothing over MOST_DISTANCE frames.
 local DISTANCE = 2 ^ 20
+-- What is kept of so many frames is in a page: one table for all would double, and be copied, as the file goes on.
+local PAGE = 4096
+local pages, page, page_from
 local NO_TIME = 0
 local LONGEST_LINE = 240 -- bytes
 local XDP_DROP = "1"
 local REPEAT = 4
-local engine, places, nodes, decided, wholes, times, facts, events, nears, last_number, new_place
-local notable -- the frames that have expert information
+local engine, places, last_number, new_place
 local self, enabled, slow
 local looked_at -- the frame that the user has before his eyes
 
@@ -5650,12 +5654,31 @@ local tells = gui_enabled() or not is_4_0
 
 local function start()
   engine = core.new(wnv.prefs.window_us / 1e6)
-  places, nodes, decided, wholes, times, facts, events, nears = {}, {}, {}, {}, {}, {}, {}, {}
-  notable, looked_at, last_number, new_place = {}, nil, 0, nil
+  places, looked_at, last_number, new_place = {}, nil, 0, nil
+  pages, page, page_from = {}, nil, nil
   self, enabled = Dissector.get("wnv"), wnv.prefs.enabled
   slow = wnv.prefs.expert and wnv.prefs.slow_us / 1e6
 end
 wnv.init = start
+
+local function new_page()
+  -- By the frame's place in it; notable: has expert information.
+  return { nodes = {}, decided = {}, wholes = {}, times = {}, facts = {}, events = {}, nears = {}, notable = {} }
+end
+
+-- The page that a frame is in, and its place there.
+local function page_of(number)
+  local at = number % PAGE
+  if number - at ~= page_from then
+    page_from = number - at
+    page = pages[page_from]
+    if not page then
+      page = new_page()
+      pages[page_from] = page
+    end
+  end
+  return page, at + 1
+end
 
 -- Looks up where the current frame was seen.
 -- @param buf the frame
@@ -5731,9 +5754,9 @@ local function notes(number)
   return tag, carried
 end
 
-local function keep_event(number, event, near)
-  events[number], nears[number] = event, near
-  notable[number] = slow and event and event.drop or nil
+local function keep_event(into, at, event, near)
+  into.events[at], into.nears[at] = event, near
+  into.notable[at] = slow and event and event.drop or nil
 end
 
 local function is_notable(found, known)
@@ -5754,10 +5777,11 @@ local function decide(number, tvb, pinfo)
   if time <= 0 and pinfo.abs_ts == NO_TIME then
     time = nil
   end
-  times[number] = time
+  local into, at = page_of(number)
+  into.times[at] = time
   if not where then
     if may_be_journal then
-      keep_event(number, engine.journal(time, buf))
+      keep_event(into, at, engine.journal(time, buf))
     end
     return
   end
@@ -5767,15 +5791,15 @@ local function decide(number, tvb, pinfo)
   engine.read(frame)
   local node, event, near = engine.frame(frame)
   if not node then
-    keep_event(number, event, near)
+    keep_event(into, at, event, near)
     return
   end
-  nodes[number] = node
+  into.nodes[at] = node
   local found = engine.found
   if slow and is_notable(found, found.facts or node.hop.facts) then
-    notable[number] = true
+    into.notable[at] = true
   end
-  wholes[number], facts[number] = found.segment_of, found.facts
+  into.wholes[at], into.facts[at] = found.segment_of, found.facts
   local codes = (found.verdict * 8 + found.evidence) * 64 + found.rewritten
   if found.previous then
     codes = (codes * DISTANCE + number - found.packet) * DISTANCE + number - found.previous
@@ -5784,7 +5808,7 @@ local function decide(number, tvb, pinfo)
   else
     return
   end
-  decided[number] = codes
+  into.decided[at] = codes
 end
 
 local function undo(number)
@@ -5792,15 +5816,23 @@ local function undo(number)
   if new_place then
     places[new_place] = nil
   end
-  nodes[number], decided[number], wholes[number], times[number] = nil, nil, nil, nil
-  facts[number], events[number], nears[number], notable[number] = nil, nil, nil, nil
+  local from, at = page_of(number)
+  for _, kept in pairs(from) do
+    kept[at] = nil
+  end
 end
 
 local said, event_said = {}, {}
 
-local function describe(number)
+local function time_of(number)
+  local from, at = page_of(number)
+  return from.times[at]
+end
+
+-- @param from, at where a frame is, as `page_of` gave it
+local function describe(from, at, number)
   local packet, previous, verdict, evidence, rewritten, delta, elapsed = number, nil, 0, 0, 0, nil, nil
-  local codes = decided[number]
+  local codes = from.decided[at]
   if codes then
     local back = codes % DISTANCE
     codes = floor(codes / DISTANCE)
@@ -5811,11 +5843,12 @@ local function describe(number)
     evidence, verdict = codes % 8, floor(codes / 8)
     if back > 0 then
       previous = number - back
-      delta, elapsed = times[number] - times[previous], times[number] - times[packet]
+      local time = from.times[at]
+      delta, elapsed = time - time_of(previous), time - time_of(packet)
     end
   end
   core.describe(
-    said, nodes[number], packet, previous, verdict, evidence, rewritten, delta, elapsed, wholes[number], facts[number]
+    said, from.nodes[at], packet, previous, verdict, evidence, rewritten, delta, elapsed, from.wholes[at], from.facts[at]
   )
   return said
 end
@@ -5873,7 +5906,7 @@ local function remark(item, of)
   end
 end
 
-local function show(tree, of, number)
+local function show(tree, of, number, notable)
   local item = tree:add(wnv)
   local field, value
   local visible = tree.visible -- else items cost more than to ask whether anybody wants them
@@ -6003,18 +6036,18 @@ local function show(tree, of, number)
   if visible then
     looked_at = number
   end
-  if notable[number] then
+  if notable then
     remark(item, of)
   end
 end
 
 -- An event reads as Message Analyzer showed it: module and summary.
-local function show_event(number, pinfo, tree)
-  core.describe_event(event_said, events[number], nears[number])
+local function show_event(from, at, number, pinfo, tree)
+  core.describe_event(event_said, from.events[at], from.nears[at])
   pinfo.cols.protocol = event_said.protocol
   pinfo.cols.info = event_said.info
-  if notable[number] or tree:referenced(self) then
-    show(tree, event_said, number)
+  if from.notable[at] or tree:referenced(self) then
+    show(tree, event_said, number, from.notable[at])
   end
 end
 
@@ -6026,12 +6059,13 @@ local function dissect(tvb, pinfo, tree)
     undo(number) -- a read filter dissects each frame once before it counts
     decide(number, tvb, pinfo)
   end
-  if nodes[number] then
-    if notable[number] or tree:referenced(self) then
-      show(tree, describe(number), number)
+  local from, at = page_of(number)
+  if from.nodes[at] then
+    if from.notable[at] or tree:referenced(self) then
+      show(tree, describe(from, at, number), number, from.notable[at])
     end
-  elseif events[number] then
-    show_event(number, pinfo, tree)
+  elseif from.events[at] then
+    show_event(from, at, number, pinfo, tree)
   elseif tree.visible then
     looked_at = number
   end
@@ -6059,20 +6093,31 @@ end
 -- @return what is said of a frame, until the next call; nil where it is neither packet nor event
 -- @return its time, or nil; the name of the hop of the packet's sighting before, or nil
 function records.read(number)
-  if nodes[number] then
-    describe(number)
-    local before = said.previous and nodes[said.previous]
-    return said, times[number], before and before.hop.name
-  elseif events[number] then
-    core.describe_event(event_said, events[number], nears[number])
-    return event_said, times[number]
+  local from, at = page_of(number)
+  local time = from.times[at]
+  if from.nodes[at] then
+    describe(from, at, number)
+    local before
+    if said.previous then
+      local of_previous, at_previous = page_of(said.previous)
+      before = of_previous.nodes[at_previous]
+    end
+    return said, time, before and before.hop.name
+  elseif from.events[at] then
+    core.describe_event(event_said, from.events[at], from.nears[at])
+    return event_said, time
   end
-  return nil, times[number]
+  return nil, time
 end
 
 local function packet_of(number)
-  local codes = decided[number]
-  return codes and number - floor(codes / DISTANCE) % DISTANCE or nodes[number] and number
+  local from, at = page_of(number)
+  local near = from.nears[at]
+  if near then
+    return packet_of(near)
+  end
+  local codes = from.decided[at]
+  return codes and number - floor(codes / DISTANCE) % DISTANCE or from.nodes[at] and number
 end
 
 -- Goes through the frames that show a packet, and the events near them: number, what is said.
@@ -6081,7 +6126,7 @@ function records.sightings(packet)
   return function()
     while number < last do
       number = number + 1
-      if packet_of(nears[number] or number) == packet then
+      if packet_of(number) == packet then
         return number, (records.read(number))
       end
     end
