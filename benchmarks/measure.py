@@ -30,6 +30,7 @@ class Job:
     tsharks: list[str] = field(default_factory=list)
     aims: dict[str, float] = field(default_factory=dict)
     cpus: list[float] = field(default_factory=list)
+    walls: list[float] = field(default_factory=list)
     peaks: list[int] = field(default_factory=list)
     problem: str = ""
 
@@ -42,6 +43,7 @@ class Job:
         used = json.loads(done.stdout or '{"exit_code": null}')
         if used["exit_code"] == 0:
             self.cpus.append(used["cpu"])
+            self.walls.append(used["wall"])
             self.peaks.append(used["rss"])
         else:
             self.problem = (done.stderr.strip().splitlines() or [f"exit code {used['exit_code']}"])[-1]
@@ -54,6 +56,11 @@ class Job:
     def cpu(self) -> float:
         """Seconds, user and system, of the run that was disturbed least."""
         return min(self.cpus)
+
+    @property
+    def wall(self) -> float:
+        """Seconds by the clock, of the fastest run."""
+        return min(self.walls)
 
     @property
     def peak(self) -> int:

@@ -30,6 +30,7 @@ PLUGIN = ROOT / "lua/wnv.lua"
 ANNOTATE = "pywnv annotate"
 CONVERT = "pywnv convert"
 OTHER_FORMATS = ("pcapng", "parquet")
+LARGER = 4  # times as many frames, for all cores
 
 # Aims: CPU as a part of plain tshark's.
 ANNOTATE_AIM = 0.25
@@ -120,6 +121,16 @@ def all_jobs(frames: int, tshark_frames: int, env: dict[str, str]) -> tuple[Jobs
     return jobs, [*sizes, *(job for job in jobs if job.name == ANNOTATE and job.capture == large)]
 
 
+def core_jobs(frames: int) -> list[Job]:
+    """One capture of several epochs, by one process and by several."""
+    capture, cores = inputs.capture(OUT, frames), os.cpu_count() or 1
+    return [
+        Job(f"{ANNOTATE} -j {processes}, {kind}", capture, [*annotate_command(capture, kind), "-j", str(processes)])
+        for kind in ("csv", *OTHER_FORMATS)
+        for processes in dict.fromkeys((1, cores))
+    ]
+
+
 def code() -> str:
     """A digest of what is measured: figures of two versions must not be mixed."""
     package = Path(pywnv.__file__).parent
@@ -151,7 +162,8 @@ def main() -> None:
     OUT.mkdir(exist_ok=True)
     env = environment()
     jobs, sizes = all_jobs(arguments.frames, min(arguments.frames, arguments.tshark_frames), env)
-    every = [*jobs, *(job for job in sizes if job not in jobs)]
+    cores = core_jobs(LARGER * arguments.frames)
+    every = [*jobs, *(job for job in sizes if job not in jobs), *cores]
     annotate_job(sizes[0].capture, []).run(env)  # not counted: Python writes its bytecode
     measured, before = code(), os.getloadavg()
     for job in track(every * arguments.runs, "Measuring", console=Console(stderr=True), refresh_per_second=1):
@@ -175,6 +187,7 @@ def main() -> None:
     show(
         jobs,
         sizes,
+        cores,
         f"CPU is user and system, the least of {arguments.runs} runs; beside it, how much more the worst took.",
         *(f"{job.name}: {job.capture.frames / job.cpu:,.0f} events a second" for job in jobs if is_convert(job)),
         f"Load {before[0]:.1f} before, {after[0]:.1f} after, on {facts['cores']} cores of {facts['processor']}.",

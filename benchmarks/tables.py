@@ -58,12 +58,21 @@ def _sizes(sizes: list[Job]) -> Table:
     return table
 
 
-def show(jobs: Jobs, sizes: list[Job], *notes: str) -> None:
-    """Prints all figures: of all jobs, and of one command on captures of several sizes."""
+def _cores(cores: list[Job]) -> Table:
+    note = f"{cores[0].capture.frames:,} frames by one process, and by one a core besides the one that writes"
+    table = _table(note, "command", "seconds", "CPU s", left=1)
+    for job in cores:
+        figures = (f"{job.wall:.1f}", f"{job.cpu:.1f}") if job.measured else ("failed",)
+        table.add_row(job.name, *figures)
+    return table
+
+
+def show(jobs: Jobs, sizes: list[Job], cores: list[Job], *notes: str) -> None:
+    """Prints all figures: of all jobs, of one command on captures of several sizes, and with several processes."""
     # A pipe has no width: what Rich would then guess is too narrow for these.
     console = Console(width=None if sys.stdout.isatty() else 150, highlight=False)
     failures = (f"{job.name} on {job.capture.path.name}: {job.problem}" for job in jobs if job.problem)
-    for part in (_commands(jobs), _sizes(sizes), *failures, *notes):
+    for part in (_commands(jobs), _sizes(sizes), _cores(cores), *failures, *notes):
         console.print(part)
 
 
@@ -76,6 +85,7 @@ def as_json(jobs: Jobs, job: Job) -> dict[str, object]:
         "frames": job.capture.frames,
         "problem": job.problem,
         "cpu_seconds": job.cpus,
+        "wall_seconds": job.walls,
         "peak_rss_bytes": job.peaks,
     }
     if not job.measured:

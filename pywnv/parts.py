@@ -6,6 +6,7 @@ goes past the frames before that, which costs little.
 
 from __future__ import annotations
 
+import struct
 import tempfile
 from collections.abc import Callable, Generator, Iterator
 from contextlib import ExitStack
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
 FORMATS = frozenset({"csv", "jsonl", "pcapng"})  # whose sinks look at each frame alone
 LEAST_EPOCHS = 1.5  # in a capture that is worth the processes
 AHEAD = 2  # parts for each process that may lie on disk
-PIECE = 1024 * 1024  # bytes
+SIZE = struct.Struct("=I")  # of a piece, in the files of parts
 
 
 @dataclass(frozen=True)
@@ -56,7 +57,7 @@ def decide(
     topology: Topology | None,
     epoch: Epoch | None,
 ) -> Iterator[Part]:
-    """Decides parts of a capture, counted from 0, as they are asked for; each goes into a file of that name.
+    """Decides parts of a capture, counted from 0, as they are asked for; each goes into a file of that name, in pieces.
 
     Raises:
         CaptureError: the capture is broken; what comes before the break is in the file.
@@ -72,7 +73,7 @@ def decide(
             try:
                 with (folder / str(number)).open("wb") as file:
                     for text in walk.texts():
-                        file.write(text)
+                        file.write(SIZE.pack(len(text)) + text)
             except OSError as error:
                 raise OutputError(f"{folder}: {error.strerror or error}") from error
             warning = walk.warning() if walk.has_ended else None
@@ -123,12 +124,14 @@ class _Parts:
         return self._folder / str(self._last_taken), self._finished.pop(self._last_taken)
 
 
-def _drained(text: Path) -> Iterator[bytes]:
-    """What is in a file, which goes."""
-    with text.open("rb") as file:
-        while piece := file.read(PIECE):
-            yield piece
-    text.unlink()
+def _drained(path: Path) -> Iterator[bytes]:
+    """The pieces in a file that `decide` has written, which goes; none is cut, as a piece may have to be whole rows."""
+    with path.open("rb") as file:
+        while len(size := file.read(SIZE.size)) == SIZE.size:
+            text = file.read(*SIZE.unpack(size))
+            if len(text) == SIZE.unpack(size)[0]:
+                yield text
+    path.unlink()
 
 
 def annotate(

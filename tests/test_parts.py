@@ -64,7 +64,7 @@ def one_by_one(folder: Path, path: Path, output_format: str, epoch: Epoch) -> To
             part = next(parts.decide(asked, folder, path, output_format, None, None, epoch))
             is_last = part.is_last
             told += [part.warning] * bool(part.warning)
-        found.append((folder / str(number)).read_bytes())
+        found += parts._drained(folder / str(number))
         number += 1
     return b"".join(found), told
 
@@ -130,6 +130,15 @@ def test_frames_that_hold_no_comment_are_counted_in_all_parts(tmp_path: Path) ->
     found = apart(path, "pcapng")
     assert found == whole(path, "pcapng", EPOCH)
     assert found[1] == [f"{path}: 1000 frames are in blocks that hold no comment; they stay as they are"]
+
+
+def test_pieces_are_whole_rows(mix: Path) -> None:
+    with open_capture(mix) as capture:
+        capture.piece = 4096
+        given = {"window": None, "progress": lambda _: None, "warn": print, "epoch": EPOCH}
+        pieces = list(parts.annotate(capture, output_format="csv", processes=2, **given))
+    assert all(piece.endswith(b"\n") for piece in pieces if piece)
+    assert sum(map(bool, pieces)) > 20
 
 
 def test_an_end_inside_a_frame(mix: Path) -> None:
