@@ -49,7 +49,7 @@ local said, event_said = {}, {}
 
 if jit then
   -- The engine has many ways through, and code for one that few frames go costs more than it saves.
-  jit.opt.start("maxtrace=8000", "maxmcode=16384", "maxside=4000", "hotexit=60")
+  jit.opt.start("maxtrace=8000", "maxmcode=16384", "maxside=4000", "hotexit=150", "hotloop=100")
 end
 
 --- Starts a capture.
