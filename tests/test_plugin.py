@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 from conftest import PROJECT, run_wireshark
-from pcapng_blocks import ethernet, interface, journal, packet, section
+from pcapng_blocks import SECONDS, ethernet, interface, journal, packet, section, udp
 
 from pywnv import fields
 
@@ -52,6 +52,25 @@ def test_passes_agree(tshark: Tshark, unpacked: Unpack, name: str, options: list
     once = tshark(unpacked(name), MARKS)
     assert Counter(len(row) for row in once) == {len(MARKS): len(once)}
     assert tshark(unpacked(name), MARKS, *options) == once
+
+
+@pytest.mark.parametrize("frames", [4094, 4095, 4096, 4097, 8193])
+def test_what_is_kept_of_many_frames(tshark: Tshark, tmp_path: Path, frames: int) -> None:
+    """It is kept in pages: packets go on from one to the next, and the last frame may be the first of a page."""
+    path = tmp_path / "many.pcapng"
+    start = section() + interface("a") + interface("b") + interface("c")
+    first = [at - at % 3 + 1 for at in range(frames)]
+    ticks = [SECONDS * 10**6 + number * 1000 + at % 3 for at, number in enumerate(first)]
+    shown = [packet(at % 3, ticks[at], ethernet(udp(b"%d" % first[at]))) for at in range(frames)]
+    path.write_bytes(start + b"".join(shown))
+    marks = ["wnv.packet", "wnv.appearance", "wnv.duplicate_of", "wnv.hop.elapsed"]
+    later = [["", ""], ["{}", "0.000001000"], ["{}", "0.000002000"]]  # by the sighting
+    wanted = [
+        [str(number), str(at % 3 + 1), *(text.format(number) for text in later[at % 3])]
+        for at, number in enumerate(first)
+    ]
+    assert tshark(path, marks) == wanted
+    assert tshark(path, marks, "-2") == wanted
 
 
 @pytest.mark.parametrize("read_filter", ["udp", "!udp", "frame.number % 3 == 1", "frame.interface_name == pnic0"])
