@@ -75,7 +75,8 @@ def decide(
                     for text in walk.texts():
                         file.write(SIZE.pack(len(text)) + text)
             except OSError as error:
-                raise OutputError(f"{folder}: {error.strerror or error}") from error
+                words = f"{folder}: {error.strerror or error}; let TMPDIR name another folder, or use --jobs 1"
+                raise OutputError(words) from error
             warning = walk.warning() if walk.has_ended else None
             yield Part(walk.done, walk.has_ended, walker.unfit() - before, warning)
 

@@ -211,7 +211,8 @@ def test_a_process_that_dies(mix: Path, monkeypatch: pytest.MonkeyPatch) -> None
 
 def test_no_room(tmp_path: Path, mix: Path) -> None:
     missing = tmp_path / "missing"
-    with pytest.raises(OutputError, match=f"^{missing}: No such file or directory$"):
+    words = "No such file or directory; let TMPDIR name another folder, or use --jobs 1"
+    with pytest.raises(OutputError, match=f"^{missing}: {words}$"):
         next(parts.decide(iter([1]), missing, mix, "csv", None, None, EPOCH))
 
 
