@@ -27,7 +27,7 @@ def test_the_examples(tmp_path: Path) -> None:
     pytest.importorskip("polars")
     (tmp_path / "captures").mkdir()
     loss, mix = (gzip.decompress((CAPTURES / f"{name}.pcapng.gz").read_bytes()) for name in ("lbfo-tcp-loss", "mix"))
-    for name in ("host.pcapng", "ring_00001.pcapng", "captures/host.pcapng"):
+    for name in ("host.pcapng", "large.pcapng", "ring_00001.pcapng", "captures/host.pcapng"):
         (tmp_path / name).write_bytes(loss)
     for name in ("ring_00002.pcapng", "captures/mix.pcapng"):
         (tmp_path / name).write_bytes(mix)
