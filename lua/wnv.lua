@@ -5188,8 +5188,8 @@ function M.new(window, owner)
     key.read(frame, grouping.span)
   end
 
-  --- Takes the next frame, which has been read.
-  -- @param frame as `engine.frame` takes it
+  --- Takes the next frame.
+  -- @param frame as `engine.frame` takes it; its span is nil where it has not been read
   -- @param noted the direction that the capture tool noted, or nil
   -- @param is_directed whether anything can tell a direction
   -- @return the node of its path; a code of `direction`, or nil. What else was found stands in `found`
@@ -5200,6 +5200,9 @@ function M.new(window, owner)
     if not time then
       node = grouping.alone(number, place)
     else
+      if not frame.span then
+        key.read(frame, grouping.span)
+      end
       if frame.cut and frame.room < grouping.span then
         grouping.shorten(max(frame.room, 0))
       end

@@ -66,10 +66,10 @@ local function set_chunk_end()
 end
 
 --- Says which frames to decide: the last of them is the last that is taken. By default all.
--- @param first of an epoch, or 1; none that has been taken already
--- @param last  of an epoch; nil: of the capture
+-- @param first of an epoch; none that has been taken already, but where it goes on
+-- @param last  of an epoch
 function M.decide(first, last)
-  from, to = first, last or math.huge
+  from, to = first, last
   set_chunk_end()
 end
 
