@@ -60,12 +60,11 @@ def in_turns(folder: Path, path: Path, output_format: str, epoch: Epoch, takers:
     """The same in parts, each by the next of some, who go past what the others decide."""
     given = (folder, path, output_format, None, None, epoch)
     deciding = [parts.decide(itertools.count(first, takers), *given) for first in range(takers)]
-    found: list[bytes] = []
-    part = None
-    for number in itertools.takewhile(lambda _: not (part and part.is_last), itertools.count()):
+    found, number = [], 0
+    while not found or not part.is_last:
         part = next(deciding[number % takers])
-        found += parts._drained(folder / str(number))
-    assert part
+        found.append(b"".join(parts._drained(folder / str(number))))
+        number += 1
     return b"".join(found), [part.warning] * bool(part.warning)
 
 
