@@ -60,11 +60,12 @@ def in_turns(folder: Path, path: Path, output_format: str, epoch: Epoch, takers:
     """The same in parts, each by the next of some, who go past what the others decide."""
     given = (folder, path, output_format, None, None, epoch)
     deciding = [parts.decide(itertools.count(first, takers), *given) for first in range(takers)]
-    found, number = [], 0
-    while not found or not part.is_last:
-        part = next(deciding[number % takers])
-        found.append(b"".join(parts._drained(folder / str(number))))
-        number += 1
+    found: list[bytes] = []
+    for number, taker in enumerate(itertools.cycle(deciding)):
+        part = next(taker)
+        found += parts._drained(folder / str(number))
+        if part.is_last:
+            break
     return b"".join(found), [part.warning] * bool(part.warning)
 
 
