@@ -29,7 +29,7 @@ class WorkerDiedError(Exception):
 
 
 def _tasks(ours: Connection) -> Iterator[Any]:
-    with suppress(EOFError):
+    with suppress(EOFError, ConnectionError):  # an error, where a result has not been taken
         while True:
             yield ours.recv()
 
@@ -37,7 +37,7 @@ def _tasks(ours: Connection) -> Iterator[Any]:
 def _serve(ours: Connection, do: Callable[..., Iterable[Any]], given: tuple[object, ...]) -> None:
     """Does the tasks that are sent, until no more come."""
     tidy_on_signals()
-    with suppress(BrokenPipeError):
+    with suppress(ConnectionError):
         try:
             for result in do(_tasks(ours), *given):
                 ours.send(result)
