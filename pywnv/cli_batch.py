@@ -25,6 +25,7 @@ from pywnv.output import STDOUT
 from pywnv.rows import Engine, Format, rows
 
 FORMAT_OF_SUFFIX = {
+    ".csv": Format.CSV,
     ".jsonl": Format.JSONL,
     ".ndjson": Format.JSONL,
     ".json": Format.JSONL,
@@ -41,9 +42,12 @@ def annotate(
             help="pcapng, pcap, also gzipped, or .etl; any format with --engine tshark; - is stdin.",
         ),
     ],
-    output: Annotated[
-        Path, typer.Option("-o", "--output", help="File to write, of several captures a folder; - is stdout.")
-    ] = STDOUT,
+    output_name: Annotated[
+        str,
+        typer.Option(
+            "-o", "--output", metavar="PATH", help="File to write, of several captures a folder; - is stdout."
+        ),
+    ] = str(STDOUT),
     output_format: Annotated[
         Format | None, typer.Option("--format", help="Default: by the output's name, else csv.")
     ] = None,
@@ -79,10 +83,15 @@ def annotate(
         raise UsageError("--series: one capture is decided in order, by one process; leave --cluster away")
     if cluster is not None and jobs:
         raise UsageError("--jobs: with --cluster the workers say how many captures at a time; leave it away")
-    is_many = (len(captures) > 1 and not series) or output.is_dir() or cluster is not None
+    if series and len({capture.resolve() for capture in captures}) < len(captures):
+        raise UsageError("--series: names a capture twice")
+    output, is_folder = Path(output_name), output_name.endswith(("/", os.sep))
+    is_many = (len(captures) > 1 and not series) or is_folder or output.is_dir() or cluster is not None
     if output_format is None:
-        output_format = Format.CSV if is_many else FORMAT_OF_SUFFIX.get(output.suffix, Format.CSV)
+        output_format = Format.CSV if is_many else FORMAT_OF_SUFFIX.get(output.suffix.lower(), Format.CSV)
     if is_many:
+        if output != STDOUT and not output.is_dir() and (output.exists() or output.suffix.lower() in FORMAT_OF_SUFFIX):
+            raise UsageError(f"{output}: several captures go into a folder; name one with -o, or say --series")
         if series:
             raise UsageError(f"{output}: is a folder; the output of a series is one file")
         _annotate_all(
@@ -101,10 +110,6 @@ def annotate(
     with ExitStack() as stack:
         progress = stack.enter_context(progress_bar(captures, wanted=is_quiet(output)))
         opened = [stack.enter_context(opened_capture(capture, progress)) for capture in captures]
-        if len(opened) > 1:
-            from pywnv.capture.order import in_order
-
-            opened = in_order(opened)
         pieces = rows(
             opened,
             output_format=output_format,

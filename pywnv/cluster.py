@@ -28,7 +28,6 @@ from pywnv import __version__
 from pywnv.errors import ClusterError, MissingExtraError, OutputError, UsageError
 from pywnv.many import Job, Result, run
 from pywnv.output import publish, tidy_on_signals
-from pywnv.workers import ATTEMPTS
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -36,6 +35,7 @@ if TYPE_CHECKING:
     from distributed import Client, Future
 
 WAIT = 60.0  # seconds for a worker to come
+GOODBYE = 10  # seconds for a process, or the scheduler, to end
 POLL = 1.0
 SERVE = "from pywnv.cluster import serve; serve()"
 
@@ -121,7 +121,7 @@ def _in_a_process(job: Job, is_wanted: Callable[[], bool]) -> Result:
                 return result
             words = f"{job.capture}: the process that annotated it died (exit code {process.returncode})"
             return Result(job, error=words)
-        for _ in range(ATTEMPTS):
+        for _ in range(GOODBYE):
             process.terminate()
             with suppress(subprocess.TimeoutExpired):
                 process.wait(1)
@@ -193,7 +193,7 @@ def _connected(address: str) -> Iterator[Client]:
         yield client
     finally:
         with suppress(Exception):  # the scheduler may be what is gone
-            client.close(timeout=ATTEMPTS)
+            client.close(timeout=GOODBYE)
 
 
 def _meet_workers(client: Client, address: str, warn: Callable[[str], None]) -> None:

@@ -72,7 +72,7 @@ def decide(
             before = walker.unfit()
             try:
                 with (folder / str(number)).open("wb") as file:
-                    for text in walk.texts():
+                    for text in filter(None, walk.texts()):
                         file.write(SIZE.pack(len(text)) + text)
             except OSError as error:
                 words = f"{folder}: {error.strerror or error}; let TMPDIR name another folder, or use --jobs 1"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Generator, Iterator, Sequence
-from contextlib import ExitStack, closing
+from contextlib import closing
 from enum import StrEnum
 from functools import partial
 from pathlib import Path
@@ -55,8 +55,8 @@ def rows(
     """Annotates a capture.
 
     Args:
-        capture: pcapng or pcap, plain or gzipped; with the tshark engine any file that tshark opens. Several go on
-            from each other, as the files of a ring buffer do; that takes LUPA.
+        capture: pcapng or pcap, plain or gzipped; with the tshark engine any file that tshark opens. Several are one,
+            in the order of their times, as the files of a ring buffer are; that takes LUPA.
         output_format: rows of CSV, JSONL or PARQUET; and by LUPA only PCAPNG, the capture again, with comments, and
             SUMMARY, some lines for people.
         engine: LUPA reads the file itself, fast; TSHARK drives the user's tshark; None: LUPA where it can.
@@ -76,6 +76,7 @@ def rows(
         WiresharkError: there is no tshark, or it loads no plugin.
     """
     from pywnv import batch, parts, sinks
+    from pywnv.capture.order import in_order
     from pywnv.capture.source import STDIN, open_file
 
     if window is not None:
@@ -97,11 +98,14 @@ def rows(
             )
         )
         return
+    engine = Engine(engine) if engine else None
     captures = [capture] if isinstance(capture, Path) else list(capture)
     by_lupa_only = output_format in BY_LUPA_ONLY or len(captures) > 1
     if by_lupa_only and (engine is Engine.TSHARK or display_filter):
         what = f"--format {output_format}" if output_format in BY_LUPA_ONLY else "--series"
         raise UsageError(f"{what}: is for the lupa engine, which knows no filters")
+    if len(captures) > 1:
+        captures = in_order(captures)
     header = (",".join(fields.columns()) + "\n").encode() if output_format is Format.CSV else b""
     if engine is not Engine.TSHARK and not (engine is None and display_filter):
         try:
@@ -129,18 +133,11 @@ def rows(
 
 
 def _opened(captures: list[Path], *, of_any_format: bool) -> Generator[Capture, None, None]:
-    from pywnv.capture.source import open_capture
+    from pywnv.capture.source import open_capture, open_to_join
 
-    with ExitStack() as stack:
-        for path in captures:
-            try:
-                opened = stack.enter_context(open_capture(path))
-            except UnknownFormatError:
-                if of_any_format:
-                    raise
-                raise CaptureError(f"{path}: neither pcapng nor pcap; make it one with editcap first") from None
+    for path in captures:
+        with (open_capture if of_any_format else open_to_join)(path) as opened:
             yield opened
-            stack.close()
 
 
 def _headed(header: bytes, pieces: Iterator[bytes]) -> Iterator[bytes]:

@@ -207,6 +207,18 @@ def test_the_wire_where_nothing_tells(tmp_path: Path) -> None:
     assert (tmp_path / "out.pcapng").read_bytes() == deduped(path)
 
 
+def test_a_role_that_no_hop_has(tmp_path: Path) -> None:
+    path = CAPTURES / "mix.pcapng.gz"
+    done = run("dedup", path, "-o", tmp_path / "out.pcapng", "--keep", "pnic")
+    assert done.returncode == 0
+    assert done.stderr.decode() == (
+        f"pywnv: warning: {path}: no hop is known as pNIC: the first sighting of each packet stays"
+        " (--topology names hops)\n"
+        "pywnv: 833 of 2422 frames stay; left out: 1589 duplicate\n"
+    )
+    assert (tmp_path / "out.pcapng").read_bytes() == deduped(path)
+
+
 def test_names_of_what_to_keep() -> None:
     assert [keep_of(name) for name in KEEP] == list(KEEP)
     assert [keep_of(name) for name in ("WIRE", "pnic", "Host-vNIC")] == ["wire", "pNIC", "host vNIC"]

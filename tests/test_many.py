@@ -101,6 +101,12 @@ def test_an_output_that_is_older_than_its_capture(tmp_path: Path) -> None:
     ]
 
 
+def test_one_capture_goes_into_a_folder_that_is_named_as_one(tmp_path: Path) -> None:
+    done = run("annotate", MIX, "-o", f"{tmp_path / 'out'}/")
+    assert (done.returncode, done.stderr) == (0, b"pywnv: 1 written, 0 done before, 0 failed\n")
+    assert tree(tmp_path / "out") == {"mix.csv": whole(MIX)}
+
+
 def test_what_cannot_be(tmp_path: Path) -> None:
     words = "several captures: name a folder with -o, or say --series where they are one"
     refuses(["annotate", MIX, SAME], words, tmp_path)
@@ -108,7 +114,12 @@ def test_what_cannot_be(tmp_path: Path) -> None:
     out = tmp_path / "out" / "mix.csv"
     refuses(["annotate", MIX, MIX, "-o", tmp_path / "out"], f"{MIX} and {MIX}: both would become {out}", tmp_path)
     (tmp_path / "file").write_bytes(b"precious")
-    refuses(["annotate", MIX, SAME, "-o", tmp_path / "file"], f"{tmp_path / 'file'}: File exists", tmp_path)
+    for name in ("file", "new.csv", "new.PCAPNG"):
+        words = f"{tmp_path / name}: several captures go into a folder; name one with -o, or say --series"
+        refuses(["annotate", MIX, SAME, "-o", tmp_path / name], words, tmp_path)
+    refuses(["annotate", MIX, MIX, "--series"], "--series: names a capture twice", tmp_path)
+    words = f"{tmp_path / 'file'}: neither pcapng nor pcap; make it one with editcap first"
+    refuses(["annotate", MIX, tmp_path / "file", "--series"], words, tmp_path)
     words = f"{tmp_path}: is a folder; the output of a series is one file"
     refuses(["annotate", MIX, SAME, "--series", "-o", tmp_path], words, tmp_path)
     words = "--series: is for the lupa engine, which knows no filters"
@@ -188,7 +199,7 @@ def ring(folder: Path, capture: bytes, cuts: tuple[int, ...], order: str = "<") 
 @pytest.mark.parametrize("cuts", [(1,), (3, 5, 1200, 1201)])
 def test_a_series_is_one_capture(tmp_path: Path, cuts: tuple[int, ...]) -> None:
     paths = ring(tmp_path, gzip.decompress(MIX.read_bytes()), cuts)
-    assert b"".join(rows(paths)) == whole(MIX)
+    assert b"".join(rows(paths)) == b"".join(rows(paths[::-1])) == whole(MIX)
     done = run("annotate", "--series", *reversed(paths), "-o", tmp_path / "out.jsonl")
     assert (done.returncode, done.stdout, done.stderr) == (0, b"", b"")
     assert (tmp_path / "out.jsonl").read_bytes() == whole(MIX, Format.JSONL)

@@ -7,7 +7,7 @@ from fractions import Fraction
 from pathlib import Path
 
 from pywnv.capture import pcapng
-from pywnv.capture.source import PCAP_HEADER_SIZE, Capture, open_capture
+from pywnv.capture.source import PCAP_HEADER_SIZE, Capture, open_to_join
 
 ENHANCED, OLD = 6, 2  # packet blocks with a time
 
@@ -17,9 +17,8 @@ def first_time(path: Path) -> Fraction | None:
 
     Raises:
         CaptureError: the capture is missing, of another kind, or broken there.
-        UnknownFormatError: it is neither pcapng nor pcap.
     """
-    with open_capture(path) as capture:
+    with open_to_join(path) as capture:
         data = next(capture.pieces(lambda _: None), b"")
         return _of_pcap(capture, data) if capture.pcap else _of_pcapng(data)
 

@@ -8,7 +8,7 @@ import stat
 import struct
 import zlib
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from io import BufferedReader
 from itertools import repeat
 from pathlib import Path
@@ -150,3 +150,18 @@ def open_capture(path: Path) -> Iterator[Capture]:
         except OSError as error:
             raise CaptureError(f"{path}: {error.strerror or error}") from error
         yield Capture(path, gzip.GzipFile(fileobj=raw) if gzipped else raw, raw)
+
+
+@contextmanager
+def open_to_join(path: Path) -> Iterator[Capture]:
+    """Opens a capture where no tshark can stand in for what cannot be read here.
+
+    Raises:
+        CaptureError: there is no such file, it cannot be read, or is neither pcapng nor pcap.
+    """
+    with ExitStack() as stack:
+        try:
+            capture = stack.enter_context(open_capture(path))
+        except UnknownFormatError:
+            raise CaptureError(f"{path}: neither pcapng nor pcap; make it one with editcap first") from None
+        yield capture

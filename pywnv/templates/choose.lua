@@ -31,7 +31,8 @@ local best, scores, segments = {}, {}, {} -- segments: of a packet, a list
 local units, verdicts, stays = {}, {}, {} -- units: what a frame shows: a packet or a segment
 local newest = 0
 local left = {} -- how many frames go, by verdict
-local has_copies, is_told = false, keep ~= "wire" -- is_told: something tells what is near the wire
+local has_copies = false
+local is_told = keep ~= "wire" and not role -- whether a hop's role tells which frame to choose
 
 -- Of a sighting: the lower, the better.
 local function score_of(number, said)
@@ -42,7 +43,9 @@ local function score_of(number, said)
     is_told = is_told or rank ~= UNKNOWN or said.direction ~= nil
     return rank * RANK + (said.direction == OUTBOUND and -number or number)
   end
-  return (role and said.hop and said.hop_role == role and 0 or RANK) + number
+  local has_role = role ~= nil and said.hop ~= nil and said.hop_role == role
+  is_told = is_told or has_role
+  return (has_role and 0 or RANK) + number
 end
 
 local function unit_of(number, said)
@@ -136,11 +139,14 @@ end
 
 --- What the user should know at the end, or nil.
 function M.warning()
-  if has_copies and not is_told then
-    return "no hop's role is known, so nothing tells which is nearest the wire: the first sighting of each packet stays"
-      .. " (--topology names hops)"
+  if is_told or not has_copies then
+    return nil
   end
-  return nil
+  local problem = "no hop's role is known, so nothing tells which is nearest the wire"
+  if role then
+    problem = "no hop is known as " .. keep
+  end
+  return problem .. ": the first sighting of each packet stays (--topology names hops)"
 end
 
 return M
