@@ -5630,7 +5630,7 @@ wnv.prefs.slow_us = Pref.uint("Slow hop (µs)", 1000, "A step that takes longer 
 -- What is remembered of a million frames makes an incremental collector start over and over again.
 if _VERSION == "Lua 5.4" then
   collectgarbage("generational")
-else
+else -- the least memory, for the same CPU
   collectgarbage("setpause", 115)
 end
 

@@ -196,9 +196,8 @@ class Walk:
                     return
                 self._rest += piece
             text, taken, problem, frames, self._goes_on, is_done = self._feed(self._rest)
-            self.frames = int(frames)
+            self.frames, self.done = int(frames), self.done + taken
             yield text
-            self.done += taken
             if problem:
                 where = f"{self._capture.path}: broken at byte {self.done}, after frame {self.frames}"
                 raise CaptureError(f"{where}: {problem.decode()}")

@@ -9,8 +9,9 @@ from __future__ import annotations
 import struct
 import tempfile
 from collections.abc import Callable, Generator, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from math import ceil
 from multiprocessing import connection
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 
 FORMATS = frozenset({"csv", "jsonl", "pcapng"})  # whose sinks look at each frame alone
 LEAST_EPOCHS = 1.5  # in a capture that is worth the processes
+ENOUGH = 1 / 16  # of an epoch that tell how large frames are
 AHEAD = 2  # parts for each process that may lie on disk
 SIZE = struct.Struct("=I")  # of a piece, in the files of parts
 
@@ -75,18 +77,26 @@ def decide(
                     for text in filter(None, walk.texts()):
                         file.write(SIZE.pack(len(text)) + text)
             except OSError as error:
-                words = f"{folder}: {error.strerror or error}; let TMPDIR name another folder, or use --jobs 1"
-                raise OutputError(words) from error
+                raise _no_room(folder, error) from error
             warning = walk.warning() if walk.has_ended else None
             yield Part(walk.done, walk.has_ended, walker.unfit() - before, warning)
 
 
 class _Parts:
-    """All parts of a capture but the first, decided by processes; `given` is what `decide` takes."""
+    """All parts of a capture but the first, decided by processes.
 
-    def __init__(self, processes: int, folder: Path, path: Path, *given: object) -> None:
-        self._folder, self._path = folder, path
-        self._workers: list[Worker[int, Part]] = [Worker(decide, folder, path, *given) for _ in range(processes)]
+    Args:
+        last: the number of the last part, as far as one can guess.
+        folder, path, given: as `decide` takes them.
+
+    Attributes:
+        most: how many processes there may be now.
+    """
+
+    def __init__(self, last: int, most: int, folder: Path, path: Path, *given: object) -> None:
+        self._last, self.most = last, most
+        self._folder, self._path, self._given = folder, path, given
+        self._workers: list[Worker[int, Part]] = []
         self._finished: dict[int, Part | WnvError] = {}
         self._last_given = self._last_taken = 0
 
@@ -97,25 +107,43 @@ class _Parts:
         for worker in self._workers:
             worker.end()
 
+    def _has_work(self) -> bool:
+        if self._last_given < self._last_taken:  # it is waited for
+            return True
+        return self._last_given < min(self._last, self._last_taken + AHEAD * self.most)
+
+    def _give(self) -> None:
+        idle = [worker for worker in self._workers if worker.task is None]
+        while self._has_work() and (idle or len(self._workers) < self.most):
+            if not idle:
+                idle.append(Worker(decide, self._folder, self._path, *self._given))
+                self._workers += idle
+            self._last_given += 1
+            idle.pop().give(self._last_given)
+
+    def _take(self, worker: Worker[int, Part]) -> None:
+        number = worker.task
+        assert number is not None  # noqa: S101
+        try:
+            part: Part | WnvError = worker.take()
+        except WnvError as error:
+            part = error  # to be raised when it is this part's turn
+            self._workers.remove(worker)
+            worker.end()
+        if isinstance(part, WnvError) or part.is_last:
+            self._last = min(self._last, number)
+        self._finished[number] = part
+
     def serve(self, seconds: float | None = 0) -> None:
-        """Gives work to the processes that have none, and takes what is done within some time; None: waits for it."""
-        for worker in self._workers:
-            if worker.task is None and self._last_given < self._last_taken + AHEAD * len(self._workers):
-                self._last_given += 1
-                worker.give(self._last_given)
-        busy: list[Any] = [worker.connection for worker in self._workers if worker.task is not None]
-        ready = connection.wait(busy, seconds)
-        for worker in [worker for worker in self._workers if worker.connection in ready]:
-            number = worker.task
-            assert number is not None  # noqa: S101
-            try:
-                self._finished[number] = worker.take()
-            except WnvError as error:
-                self._finished[number] = error  # to be raised when it is this part's turn
-                self._workers.remove(worker)
-                worker.end()
-            except WorkerDiedError as error:
-                raise CaptureError(f"{self._path}: the process that annotated a part of it died ({error})") from None
+        """Gives work to processes, and takes what is done within some time; None: waits for it."""
+        try:
+            self._give()
+            busy: list[Any] = [worker.connection for worker in self._workers if worker.task is not None]
+            ready = connection.wait(busy, seconds)
+            for worker in [worker for worker in self._workers if worker.connection in ready]:
+                self._take(worker)
+        except WorkerDiedError as error:
+            raise CaptureError(f"{self._path}: the process that annotated a part of it died ({error})") from None
 
     def next(self) -> tuple[Path, Part | WnvError]:
         """The next part: a file with what the sink gave, and what else is known."""
@@ -123,6 +151,20 @@ class _Parts:
         while self._last_taken not in self._finished:
             self.serve(None)
         return self._folder / str(self._last_taken), self._finished.pop(self._last_taken)
+
+
+@contextmanager
+def _temporary_folder() -> Iterator[Path]:
+    try:
+        folder = tempfile.TemporaryDirectory(prefix="pywnv-")
+    except OSError as error:
+        raise _no_room(Path(error.filename or tempfile.gettempdir()), error) from error
+    with folder as name:
+        yield Path(name)
+
+
+def _no_room(folder: Path, error: OSError) -> OutputError:
+    return OutputError(f"{folder}: {error.strerror or error}; let TMPDIR name another folder, or use --jobs 1")
 
 
 def _drained(path: Path) -> Iterator[bytes]:
@@ -151,7 +193,7 @@ def annotate(
     Args:
         capture: open, and of a known size: the processes open it anew.
         output_format: one of FORMATS.
-        processes: how many there may be, besides this one.
+        processes: how many may decide at a time, this one among them.
         window: longest time between two sightings of one packet, in seconds; None for the engine's own.
         progress: is told how many bytes of the file have been read.
         warn: is told what the user should know of the capture, in one line.
@@ -172,11 +214,13 @@ def annotate(
             yield text
             if parts:
                 parts.serve()
-            elif _is_large(capture, walk, walker.epoch):
+            elif last_part := _last_part(capture, walk, walker.epoch):
                 walker.batch[b"decide"](1, walker.epoch.frames)
-                folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="pywnv-")))
                 given = (capture.path, output_format, window, topology, epoch)
-                parts = stack.enter_context(_Parts(processes, folder, *given))
+                folder = stack.enter_context(_temporary_folder())
+                parts = stack.enter_context(_Parts(last_part, processes - 1, folder, *given))
+        if parts:
+            parts.most = processes
         if not parts or walk.has_ended:
             last = Part(walk.done, is_last=True, unfit=0, warning=walk.warning())
         while parts and not last.is_last:
@@ -192,8 +236,9 @@ def annotate(
         warn(f"{capture.path}: {words}")
 
 
-def _is_large(capture: Capture, walk: Walk, epoch: Epoch) -> bool:
-    """Whether so many frames seem to follow that processes are worth it, while there is time to start them."""
-    if not capture.size or not epoch.warm_up <= walk.frames < epoch.frames:
-        return False
-    return capture.size / walk.done * walk.frames > LEAST_EPOCHS * epoch.frames
+def _last_part(capture: Capture, walk: Walk, epoch: Epoch) -> int | None:
+    """The number of a large capture's last part, guessed by the size of the frames so far; None: it is not worth it."""
+    if not capture.size or not epoch.frames * ENOUGH <= walk.frames < epoch.frames:
+        return None
+    frames = capture.size / walk.done * walk.frames
+    return ceil(frames / epoch.frames) - 1 if frames > LEAST_EPOCHS * epoch.frames else None

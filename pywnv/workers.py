@@ -10,7 +10,7 @@ import threading
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from multiprocessing import get_context
-from typing import TYPE_CHECKING, Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, NoReturn, TypeVar
 
 from pywnv.errors import WnvError
 from pywnv.output import tidy_on_signals
@@ -84,9 +84,16 @@ class Worker(Generic[Task, Result]):
         return self._process.is_alive()
 
     def give(self, task: Task) -> None:
-        """Gives it a task, when it has none."""
+        """Gives it a task, when it has none.
+
+        Raises:
+            WorkerDiedError: the process died before.
+        """
         self.task = task
-        self.connection.send(task)
+        try:
+            self.connection.send(task)
+        except OSError:
+            self._raise_death()
 
     def take(self) -> Result:
         """The result of its task, which it waits for.
@@ -98,13 +105,16 @@ class Worker(Generic[Task, Result]):
         try:
             result: Result | WnvError = self.connection.recv()
         except (EOFError, OSError):
-            self._process.join()
-            raise WorkerDiedError(f"exit code {self._process.exitcode}") from None
+            self._raise_death()
         finally:
             self.task = None
         if isinstance(result, WnvError):
             raise result
         return result
+
+    def _raise_death(self) -> NoReturn:
+        self._process.join()
+        raise WorkerDiedError(f"exit code {self._process.exitcode}") from None
 
     def end(self) -> None:
         """Ends the process, whatever it does."""

@@ -25,6 +25,7 @@ from pywnv.batch import Epoch
 from pywnv.capture.source import open_capture
 from pywnv.errors import OutputError, WnvError
 from pywnv.generate import plugin_lua
+from pywnv.workers import Worker
 
 LAB = {path.name: gzip.decompress(path.read_bytes()) for path in sorted(CAPTURES.glob("*.pcapng.gz"))}
 LATE = {name: data for name, data in WINDOWS.items() if name.startswith("late")}  # which have more frames
@@ -234,6 +235,22 @@ def test_a_process_that_dies(mix: Path, monkeypatch: pytest.MonkeyPatch) -> None
     _, told = apart(mix, "csv")
     words = f"{mix}: the process that annotated a part of it died (exit code {-signal.SIGKILL})"
     assert told == [f"CaptureError: {words}"]
+
+
+def test_blocks_before_the_first_frame(tmp_path: Path) -> None:
+    path = tmp_path / "blocks.pcapng"
+    path.write_bytes(ng.section(options=ng.option(1, b"x" * 60_000)) + ng.custom() * 2_000)
+    assert apart(path, "csv") == whole(path, "csv", EPOCH)
+
+
+def test_as_many_processes_as_there_are_parts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    made: list[object] = []
+    monkeypatch.setattr(parts, "Worker", lambda *given: made.append(given) or Worker(*given))
+    path = tmp_path / "even.pcapng"
+    frames = [ng.packet(0, TICK + at, ng.ethernet(ng.udp(b"even", at))) for at in range(2 * EPOCH.frames - 50)]
+    path.write_bytes(ng.section() + ng.interface() + b"".join(frames))
+    assert apart(path, "csv", processes=12) == whole(path, "csv", EPOCH)
+    assert len(made) == 1
 
 
 def test_no_room(tmp_path: Path, mix: Path) -> None:

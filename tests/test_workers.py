@@ -42,6 +42,15 @@ def test_a_death_is_told() -> None:
     worker.end()
 
 
+def test_a_death_before_the_task_is_told() -> None:
+    worker: Worker[str, str] = Worker(*ECHO)
+    worker._process.kill()
+    worker._process.join()
+    with pytest.raises(WorkerDiedError, match="exit code -9"):
+        worker.give("task")
+    worker.end()
+
+
 def test_a_result_that_nobody_takes_is_no_error(capfd: pytest.CaptureFixture[str]) -> None:
     worker: Worker[str, str] = Worker(*ECHO)
     worker.give("task")

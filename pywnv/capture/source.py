@@ -22,6 +22,7 @@ from pywnv.errors import CaptureError, UnknownFormatError
 PIECE = 64 * 1024  # larger ones cost the system more to find room for than they save
 
 STDIN = Path("-")
+PLACES_OF_OWN = (("dev",), ("proc",))  # where a name may mean another file to another process, such as /dev/fd/3
 
 PCAP_MAGICS = {
     b"\xd4\xc3\xb2\xa1": ("<", 10**6),
@@ -45,7 +46,7 @@ class Capture:
     Attributes:
         path: as the user named it.
         pcap: the header of a classic pcap; None for a pcapng.
-        size: of the file, in bytes; None: it is packed, or no file.
+        size: of the file, in bytes; None: it is packed, no file, or one that other processes may not open by its name.
         broken: whether its gzip breaks off; known once it has been read.
         piece: bytes read at a time; may be changed meanwhile.
     """
@@ -55,7 +56,8 @@ class Capture:
         self._file = file
         self._raw = raw
         info = os.fstat(raw.fileno())
-        self.size = info.st_size if file is raw and stat.S_ISREG(info.st_mode) else None
+        is_own = path == STDIN or path.absolute().parts[1:2] in PLACES_OF_OWN
+        self.size = info.st_size if file is raw and stat.S_ISREG(info.st_mode) and not is_own else None
         self.broken = False
         self.piece = PIECE
         self._head = self._read(4)
