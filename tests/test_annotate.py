@@ -175,12 +175,12 @@ def test_both_say_the_same_of_a_capture_that_begins_in_1970(tmp_path: Path) -> N
     assert annotated(path, Engine.TSHARK) == annotated(path, Engine.LUPA)
 
 
-@pytest.mark.wireshark
 def test_an_engine_that_is_none() -> None:
     with pytest.raises(ValueError, match="'foo' is not a valid Engine"):
         next(rows(capture_path("mix"), engine="foo"))  # type: ignore[arg-type]
 
 
+@pytest.mark.wireshark
 @pytest.mark.parametrize("engine", [None, Engine.TSHARK])
 def test_a_filter_leaves_just_its_rows(engine: Engine | None) -> None:
     capture = capture_path("vlan-loss")
