@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import sys
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from pywnv import __version__, cli_batch, cli_validate
-from pywnv.cli_shared import FILE_WIDTH, TopologyFile, load_topology, opened_capture, progress_bar, warn
+from pywnv.cli_shared import TopologyFile, load_topology, opened_capture, progress_bar, show, show_drawn, warn
 from pywnv.errors import Exit, ReaderGoneError, UsageError, WnvError
 from pywnv.generate import differing, generated, generated_for, stale, write
 from pywnv.output import tidy_on_signals, whole_file
@@ -28,7 +28,7 @@ app = typer.Typer(
 
 def _show_version(wanted: bool) -> None:
     if wanted:
-        typer.echo(f"pywnv {__version__}")
+        show(f"pywnv {__version__}")
         raise typer.Exit
 
 
@@ -56,17 +56,15 @@ def inspect(
 
     Example: pywnv inspect host.pcapng
     """
-    from rich.console import Console
-
     from pywnv import inspect as inspection
 
     with progress_bar([capture], wanted=True) as progress, opened_capture(capture, progress) as opened:
         report = inspection.inspect(opened, engine=engine, topology=load_topology(topology_file), progress=progress)
     report = replace(report, capture=str(capture))
     if as_json:
-        typer.echo(inspection.as_json(report), nl=False)
+        show(inspection.as_json(report), end="", for_programs=True)
     else:
-        inspection.render(report, Console(width=None if sys.stdout.isatty() else FILE_WIDTH))
+        show_drawn(partial(inspection.render, report))
 
 
 @app.command()
@@ -85,7 +83,7 @@ def explain(
         raise UsageError(f"explain: takes one frame or two different ones, not {' '.join(map(str, frames))}")
     with opened_capture(capture, lambda _: None) as opened:
         for line in lines_of(opened, tuple(frames), warn, topology=load_topology(topology_file)):
-            typer.echo(line)
+            show(line)
 
 
 app.command()(cli_validate.validate)
@@ -132,7 +130,7 @@ def generate(
             typer.echo(f"{path}: differs from what the tables give; run `pywnv generate`", err=True)
         raise typer.Exit(Exit.DIFFERENT if old else Exit.OK)
     for path in write(generated_for(topology, host) if topology else generated(), folder):
-        typer.echo(path)
+        show(path)
 
 
 TsharkOption = Annotated[
@@ -169,7 +167,7 @@ def install(
         force=force,
     )
     for path in outcome.done:
-        typer.echo(path)
+        show(path)
     for path in outcome.kept:
         warn(f"{path}: left as you changed it; --force replaces it")
     for path in outcome.others:
@@ -199,7 +197,7 @@ def uninstall(tshark: TsharkOption = None) -> None:
         typer.echo(f"{folders.config}: pywnv has installed nothing here", err=True)
         return
     for path in outcome.done:
-        typer.echo(path)
+        show(path)
     for path in outcome.kept:
         warn(f"{path}: left, as you changed it")
 
@@ -221,10 +219,10 @@ def doctor(tshark: TsharkOption = None) -> None:
     except WiresharkError as error:
         findings = iter([Finding(str(error).partition(";")[0], GET_WIRESHARK)])
     for finding in findings:
-        typer.echo(f"{'wrong' if finding.remedy else 'ok':<6} {finding.words}")
+        show(f"{'wrong' if finding.remedy else 'ok':<6} {finding.words}")
         if finding.remedy:
             wrong = True
-            typer.echo(f"       do: {finding.remedy}")
+            show(f"       do: {finding.remedy}")
     raise typer.Exit(Exit.DIFFERENT if wrong else Exit.OK)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -14,6 +15,8 @@ from pywnv.errors import UsageError
 from pywnv.output import STDOUT, whole_file
 
 if TYPE_CHECKING:
+    from rich.console import Console
+
     from pywnv.topology import Topology
 
 FILE_WIDTH = 100  # columns of text that goes to no terminal
@@ -23,6 +26,53 @@ LONGEST_WINDOW = 3600  # seconds
 def warn(words: str) -> None:
     """Tells the user, on stderr."""
     typer.echo(f"pywnv: warning: {words}", err=True)
+
+
+def is_terminal() -> bool:
+    """Whether somebody looks at stdout."""
+    return bool(sys.stdout and sys.stdout.isatty())
+
+
+def _encoding() -> str:
+    return sys.stdout.encoding if sys.stdout else "utf-8"
+
+
+def show(words: object, *, end: str = "\n", for_programs: bool = False) -> None:
+    """Tells results, on stdout; a character that its encoding lacks becomes a question mark.
+
+    Args:
+        words: what to tell.
+        end: what follows.
+        for_programs: a file or a pipe gets UTF-8, as JSON must be.
+
+    Raises:
+        OutputError: stdout is closed or full.
+        ReaderGoneError: nobody reads it any more.
+    """
+    encoding = "utf-8" if for_programs and not is_terminal() else _encoding()
+    data = f"{words}{end}".encode(encoding, "replace")
+    if is_terminal():  # that of Windows takes no bytes
+        typer.echo(data.decode(encoding), nl=False)
+        return
+    with whole_file(STDOUT, force=False) as file:
+        file.write(data)
+
+
+def show_drawn(draw: Callable[[Console], None]) -> None:
+    """Tells results that are drawn as tables, likewise.
+
+    Raises:
+        OutputError: stdout is closed or full.
+        ReaderGoneError: nobody reads it any more.
+    """
+    from rich.console import Console
+
+    # One that knows what stdout can show, but writes nothing there.
+    sheet = io.TextIOWrapper(io.BytesIO(), _encoding(), "replace", newline="")
+    width = None if is_terminal() else FILE_WIDTH
+    draw(Console(file=sheet, force_terminal=is_terminal() or None, width=width))
+    sheet.seek(0)
+    show(sheet.read(), end="")
 
 
 @contextmanager
@@ -64,7 +114,7 @@ def checked_window(window: float | None) -> float | None:
 
 def is_quiet(output: Path) -> bool:
     """Whether results go elsewhere than to the terminal where progress is shown."""
-    return output != STDOUT or not (sys.stdout and sys.stdout.isatty())
+    return output != STDOUT or not is_terminal()
 
 
 def write_whole(pieces: Iterator[bytes], output: Path, *, force: bool, sources: list[Path]) -> None:

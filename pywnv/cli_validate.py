@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import sys
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from pywnv.cli_shared import FILE_WIDTH, TopologyFile, load_topology, opened_capture, warn
+from pywnv.cli_shared import TopologyFile, load_topology, opened_capture, show, show_drawn, warn
 from pywnv.errors import Exit, UsageError
 from pywnv.output import STDOUT, whole_file
 
@@ -57,7 +57,7 @@ def validate(
         else:
             results = _samples(about, lines=lines)
         if as_json:
-            typer.echo(report.as_json(results, about), nl=False)
+            show(report.as_json(results, about), end="", for_programs=True)
         if xml:
             xml.write(report.junit(results, about))
     raise typer.Exit(Exit.OK if all(map(about.passes, results)) else Exit.DIFFERENT)
@@ -66,15 +66,13 @@ def validate(
 def _one(capture: Path, truth: Path, topology_file: Path | None, about: Setting, *, lines: bool) -> Result:
     from dataclasses import replace
 
-    from rich.console import Console
-
     from pywnv.validate import report, validate
 
     with opened_capture(capture, lambda _: None) as opened:
         found = validate(opened, truth, topology=load_topology(topology_file), warn=warn)
     found = replace(found, capture=str(capture))
     if lines:
-        report.render(found, about, Console(width=None if sys.stdout.isatty() else FILE_WIDTH))
+        show_drawn(partial(report.render, found, about))
     return found
 
 
@@ -86,13 +84,13 @@ def _samples(about: Setting, *, lines: bool) -> list[Result]:
     for sample in samples():
         found = validate(sample.capture, sample.truth, first=1, warn=warn)  # it gets one line
         if lines and not results:
-            typer.echo(f"Wireshark {about.wireshark} with {about.plugin}")
+            show(f"Wireshark {about.wireshark} with {about.plugin}")
         results.append(found)
         if lines:
-            typer.echo(report.sample_line(sample.name, sample.shows, found, about))
+            show(report.sample_line(sample.name, sample.shows, found, about))
     if lines:
         right = sum(map(about.passes, results))
-        typer.echo(f"{right} of {len(results)} samples are shown as they should be.")
+        show(f"{right} of {len(results)} samples are shown as they should be.")
         for line in report.own_lines(results, about):
-            typer.echo(line)
+            show(line)
     return results

@@ -51,19 +51,18 @@ class Dedup:
         """Nothing is read yet.
 
         Args:
-            capture: pcapng or pcap, plain or gzipped; not stdin.
+            capture: pcapng or pcap, plain or gzipped; no pipe.
             keep: "first" or "last" sighting, the one nearest the "wire", or that at the role of a hop (else the first).
             window: longest time between two sightings of one packet, in seconds; None for the engine's own.
             topology: what the user knows of the host.
             warn: is told what the user should know of the capture, in one line.
 
         Raises:
-            UsageError: the capture is stdin, or there is no such choice.
+            UsageError: the capture is stdin or a pipe, or there is no such choice.
         """
-        from pywnv.capture.source import STDIN
+        from pywnv.capture.source import need_file
 
-        if capture == STDIN or (capture.exists() and not capture.is_file()):
-            raise UsageError(f"{capture}: is read twice, so it must be a file")
+        need_file(capture)
         self._capture, self._keep = capture, keep_of(keep)
         self._window, self._topology, self._warn = window, topology, warn
         self.frames = 0
@@ -79,7 +78,7 @@ class Dedup:
             CaptureError: the capture is missing, of another kind, broken, or changes.
         """
         from pywnv.batch import annotate
-        from pywnv.capture.source import open_capture
+        from pywnv.capture.source import open_to_join
 
         stays = self._choose(progress)
         kept: list[Any] = []
@@ -88,7 +87,7 @@ class Dedup:
             kept.append(lua.load("kept.lua", lua.load("splice.lua", lua.bytes, lua.buffer), stays))
             return kept[0]
 
-        with open_capture(self._capture) as opened:
+        with open_to_join(self._capture) as opened:
             size = self._capture.stat().st_size
             yield from annotate(
                 [opened],
@@ -103,7 +102,7 @@ class Dedup:
 
     def _choose(self, progress: Callable[[int], None]) -> bytes:
         from pywnv.batch import annotate
-        from pywnv.capture.source import open_capture
+        from pywnv.capture.source import open_to_join
 
         chosen: list[Any] = []
 
@@ -111,7 +110,7 @@ class Dedup:
             chosen.append(lua.load("choose.lua", lua.modules[b"codes"], self._keep.encode(), lua.buffer))
             return chosen[0]
 
-        with open_capture(self._capture) as opened:
+        with open_to_join(self._capture) as opened:
             flags = bytearray()
             for piece in annotate(
                 [opened], sink=sink, window=self._window, topology=self._topology, progress=progress, warn=self._warn

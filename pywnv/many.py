@@ -10,8 +10,10 @@ from multiprocessing import connection
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from pywnv.capture.source import STDIN
+from pywnv.descriptor import descriptor
 from pywnv.errors import OutputError, UsageError, WnvError
-from pywnv.output import STDOUT, whole_file
+from pywnv.output import whole_file
 from pywnv.rows import Engine, Format, rows
 from pywnv.workers import Worker, WorkerDiedError
 
@@ -65,12 +67,12 @@ def outputs(captures: list[Path], folder: Path, output_format: Format) -> list[t
     """Each capture with its output.
 
     Raises:
-        UsageError: two would be the same, one is the capture itself, or stdin is among the captures.
+        UsageError: two would be the same, one is the capture itself, or stdin or a handle is among the captures.
     """
     taken: dict[Path, Path] = {}
     for capture in captures:
-        if capture == STDOUT:
-            raise UsageError("-: stdin is annotated alone")
+        if capture == STDIN or descriptor(capture) is not None:  # the processes that do the work have others
+            raise UsageError(f"{capture}: is annotated alone, as other processes cannot read it")
         output = folder / output_name(capture, output_format)
         if output in taken:
             raise UsageError(f"{capture} and {taken[output]}: both would become {output}")

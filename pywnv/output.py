@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import secrets
 import signal
+import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
+from pywnv.descriptor import descriptor
 from pywnv.errors import OutputError, ReaderGoneError
 
 STDOUT = Path("-")
@@ -32,7 +35,7 @@ def whole_file(path: Path, *, force: bool, sources: Sequence[Path] = ()) -> Iter
     """A file to write, which gets its name once all is written; `-` is stdout.
 
     Args:
-        path: its name. A pipe or a device is written to as it is.
+        path: its name. A pipe, a device or a handle, such as /dev/stdout, is written to as it is.
         force: replace a file of that name.
         sources: the files that it is made from, and must not replace.
 
@@ -41,9 +44,12 @@ def whole_file(path: Path, *, force: bool, sources: Sequence[Path] = ()) -> Iter
         ReaderGoneError: it is a pipe that nobody reads any more.
     """
     try:
-        if path == STDOUT:
+        handle = 1 if path == STDOUT else descriptor(path)
+        if handle == 1 and sys.stdout is None:  # closed, so the handle may be of another file by now
+            raise OSError(errno.EBADF, os.strerror(errno.EBADF))
+        if handle is not None:
             # Not sys.stdout: with PYTHONUNBUFFERED that may write less than it is given.
-            with open(1, "wb", closefd=False) as file:  # Path.open takes no handle
+            with open(handle, "wb", closefd=False) as file:  # Path.open takes no handle
                 yield file
         elif path.exists() and not path.is_file() and not path.is_dir():
             with path.open("wb") as file:

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from pywnv.topology import Topology
 
 ROWS_A_PIECE = 1000
+NANO_DIGITS = 9
 
 
 class Engine(StrEnum):
@@ -71,13 +72,14 @@ def rows(
         The output in pieces, of whole rows where it has rows, as they are decided; for CSV the header comes first.
 
     Raises:
-        UsageError: this format cannot be written by tshark, of a filter, or without pyarrow.
+        UsageError: this format cannot be written by tshark, of a filter, or without pyarrow; or one of several captures
+            is a pipe.
         CaptureError: the capture is missing, of another kind, or broken.
         WiresharkError: there is no tshark, or it loads no plugin.
     """
     from pywnv import batch, parts, sinks
     from pywnv.capture.order import in_order
-    from pywnv.capture.source import STDIN, open_file
+    from pywnv.capture.source import is_stream, open_file
 
     if window is not None:
         window = round(window * 10**6) / 10**6  # as Wireshark's preference holds it
@@ -119,7 +121,7 @@ def rows(
                 yield from _headed(header, pieces)
             return
         except UnknownFormatError:
-            if engine is Engine.LUPA or captures == [STDIN]:  # what was read from a pipe is gone
+            if engine is Engine.LUPA or is_stream(captures[0]):  # what was read from a pipe is gone
                 raise
     (capture,) = captures
     with open_file(capture) as file:  # tshark's own words for a missing file are longer, and for an empty one none
@@ -166,6 +168,8 @@ def _tshark_rows(
     piece: list[str] = []
     for line in lines:
         row = {column: read(text.decode()) for column, read, text in zip(columns, readers, line, strict=True) if text}
+        if "interface" not in row and "time" in row:
+            row["time"] = _in_range(row["time"])
         if "packet" in row:
             row.setdefault("duplicate", "false")  # in a display filter a field that is there counts as true
         piece.append(write(row))
@@ -185,6 +189,19 @@ def _reader(column: str) -> Callable[[str], str | Text]:
     if field.type is fields.Type.BOOL:
         return lambda _: "true"
     return _text if field.type is fields.Type.STRING else str
+
+
+def _in_range(time: str) -> str:
+    """A time whose nanoseconds are less than a second, which they need not be in a pcap.
+
+    Wireshark keeps 32 bits of them, as a number with a sign, and writes that of the whole time.
+    """
+    is_negative = time.startswith("-")
+    seconds, _, digits = time.removeprefix("-").partition(".")
+    if len(digits) <= NANO_DIGITS and not is_negative:
+        return time
+    more, nanos = divmod((-int(digits) if is_negative else int(digits)) % 2**32, 10**NANO_DIGITS)
+    return f"{int(seconds) + more}.{nanos:0{NANO_DIGITS}}"
 
 
 class Text(str):

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
 from pywnv.capture.source import STDIN
+from pywnv.descriptor import descriptor
 from pywnv.errors import CaptureError, WiresharkError
 from pywnv.generate import plugin_lua
 
@@ -138,8 +139,10 @@ def field_lines(
         command += ["-T", "fields", "-E", "separator=/t", "-E", "occurrence=f"]
         for field in fields:
             command += ["-e", field]
-        stdin = None if capture == STDIN else subprocess.DEVNULL
-        with subprocess.Popen(command, stdin=stdin, stdout=subprocess.PIPE, stderr=errors) as process:
+        handle = 0 if capture == STDIN else descriptor(capture)
+        stdin = None if handle == 0 else subprocess.DEVNULL
+        passed = (handle,) if handle else ()
+        with subprocess.Popen(command, stdin=stdin, stdout=subprocess.PIPE, stderr=errors, pass_fds=passed) as process:
             assert process.stdout is not None  # noqa: S101  # asked for above
             values = [b"0"]
             try:

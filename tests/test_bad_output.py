@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import json
 import os
 import re
 import signal
@@ -141,6 +142,21 @@ def test_a_pipe_or_device_is_written_to_and_never_replaced(tmp_path: Path, linke
         os.close(reader)
 
 
+@pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="handles have no names here")
+@pytest.mark.parametrize("force", [[], ["--force"]])
+@pytest.mark.parametrize("target", ["/proc/self/fd/1", "/dev/fd/1", "/dev/stdout"])
+def test_a_handle_is_written_to_and_its_link_never_replaced(tmp_path: Path, target: str, force: list[object]) -> None:
+    """With `-o /dev/stdout > file` root must not lose /dev/stdout, and the file keeps what is in it."""
+    link, file = tmp_path / "stdout", tmp_path / "file"
+    link.symlink_to(target)
+    file.write_bytes(b"before\n")
+    with file.open("ab") as out:
+        done = run("annotate", MIX, "-o", link, *force, stdout=out)
+    assert (done.returncode, done.stderr) == (0, b"")
+    assert link.is_symlink()
+    assert file.read_bytes() == b"before\n" + b"".join(rows(MIX))
+
+
 @pytest.mark.parametrize("name", ["out.csv", "new.csv"])
 def test_a_full_disk(tmp_path: Path, name: str) -> None:
     (tmp_path / "out.csv").write_bytes(b"precious")
@@ -176,6 +192,37 @@ def test_stdout_is_closed() -> None:
     assert b"Traceback" not in done.stderr
     assert re.fullmatch(r"pywnv: .*\n", done.stderr.decode())
     assert done.returncode == 2
+
+
+WORDS: tuple[list[object], ...] = (["inspect", MIX], ["inspect", "--json", MIX], ["explain", MIX, 1], ["--version"])
+
+
+@UNBUFFERED
+@pytest.mark.parametrize("arguments", WORDS)
+def test_stdout_cannot_take_words(arguments: list[object], unbuffered: str) -> None:
+    environment = {**os.environ, "PYTHONUNBUFFERED": unbuffered}
+    with Path("/dev/full").open("wb") as full:
+        done = run(*arguments, stdout=full, environment=environment)
+    assert (done.returncode, done.stderr) == (2, b"pywnv: stdout: No space left on device\n")
+    done = run(*arguments, before="os.close(1)", environment=environment)
+    assert (done.returncode, done.stderr) == (2, b"pywnv: stdout: Bad file descriptor\n")
+
+
+@pytest.mark.parametrize("encoding", ["cp1252", "cp932", "cp936", "ascii", "utf-8"])
+def test_stdout_lacks_a_character(tmp_path: Path, encoding: str) -> None:
+    """As Python sets it on Windows, where stdout is a file or a pipe."""
+    capture, name = tmp_path / "capture", "以太网 é"
+    frames = [ng.packet(number, 1 + 20 * number, ng.ethernet()) for number in (0, 1)]
+    capture.write_bytes(ng.section() + ng.interface(name) + ng.interface("b") + b"".join(frames))
+    environment = {**os.environ, "PYTHONUTF8": "0", "PYTHONIOENCODING": encoding}
+    for arguments in (["inspect", capture], ["explain", capture, 1, 2]):
+        done = run(*arguments, environment=environment)
+        assert (done.returncode, done.stderr) == (0, b"")
+        text = done.stdout.decode(encoding)
+        for words in (name, "20 µs" if arguments[0] == "inspect" else "20.000 µs"):
+            assert words.encode(encoding, "replace").decode(encoding) in text
+    done = run("inspect", "--json", capture, environment=environment)
+    assert json.loads(done.stdout)["hops"][0]["name"] == name
 
 
 def test_stderr_is_closed() -> None:

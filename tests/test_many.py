@@ -110,7 +110,11 @@ def test_one_capture_goes_into_a_folder_that_is_named_as_one(tmp_path: Path) -> 
 def test_what_cannot_be(tmp_path: Path) -> None:
     words = "several captures: name a folder with -o, or say --series where they are one"
     refuses(["annotate", MIX, SAME], words, tmp_path)
-    refuses(["annotate", MIX, "-", "-o", tmp_path / "out"], "-: stdin is annotated alone", tmp_path)
+    refuses(
+        ["annotate", MIX, "-", "-o", tmp_path / "out"],
+        "-: is annotated alone, as other processes cannot read it",
+        tmp_path,
+    )
     out = tmp_path / "out" / "mix.csv"
     refuses(["annotate", MIX, MIX, "-o", tmp_path / "out"], f"{MIX} and {MIX}: both would become {out}", tmp_path)
     (tmp_path / "file").write_bytes(b"precious")
@@ -118,7 +122,7 @@ def test_what_cannot_be(tmp_path: Path) -> None:
         words = f"{tmp_path / name}: several captures go into a folder; name one with -o, or say --series"
         refuses(["annotate", MIX, SAME, "-o", tmp_path / name], words, tmp_path)
     refuses(["annotate", MIX, MIX, "--series"], "--series: names a capture twice", tmp_path)
-    words = f"{tmp_path / 'file'}: neither pcapng nor pcap; make it one with editcap first"
+    words = f"{tmp_path / 'file'}: not a pcapng or pcap file; make it a pcapng with editcap first"
     refuses(["annotate", MIX, tmp_path / "file", "--series"], words, tmp_path)
     words = f"{tmp_path}: is a folder; the output of a series is one file"
     refuses(["annotate", MIX, SAME, "--series", "-o", tmp_path], words, tmp_path)

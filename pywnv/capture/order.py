@@ -7,7 +7,7 @@ from fractions import Fraction
 from pathlib import Path
 
 from pywnv.capture import pcapng
-from pywnv.capture.source import PCAP_HEADER_SIZE, Capture, open_to_join
+from pywnv.capture.source import PCAP_HEADER_SIZE, Capture, need_file, open_to_join
 
 ENHANCED, OLD = 6, 2  # packet blocks with a time
 
@@ -58,7 +58,10 @@ def in_order(paths: list[Path]) -> list[Path]:
 
     Raises:
         CaptureError: a capture cannot be read.
+        UsageError: one is stdin or a pipe: its beginning would be gone.
     """
+    for path in paths:
+        need_file(path)
     times: list[tuple[Fraction, int]] = []
     latest = Fraction(-(2**63))
     for number, path in enumerate(paths):

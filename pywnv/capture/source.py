@@ -15,9 +15,9 @@ from pathlib import Path
 from typing import Protocol
 
 from pywnv.background import in_background
-from pywnv.capture import pcapng
+from pywnv.capture import pcapng, variants
 from pywnv.capture.pcapng import PcapHeader
-from pywnv.errors import CaptureError, UnknownFormatError
+from pywnv.errors import CaptureError, UnknownFormatError, UsageError
 
 PIECE = 64 * 1024  # larger ones cost the system more to find room for than they save
 
@@ -61,6 +61,7 @@ class Capture:
         self.broken = False
         self.piece = PIECE
         self._head = self._read(4)
+        self._layout = variants.ORDINARY
         self.pcap = self._pcap_header()
 
     def _read(self, size: int) -> bytes:
@@ -93,17 +94,29 @@ class Capture:
         rest = self._read(PCAP_HEADER_SIZE - len(self._head))
         if len(rest) < PCAP_HEADER_SIZE - len(self._head):
             raise CaptureError(f"{self.path}: breaks off in its file header, after {4 + len(rest)} bytes")
-        self._head = b""
-        snap, network = struct.unpack_from(order + "II", rest, 12)
+        major, minor, snap, network = struct.unpack(order + "HH8xII", rest)
+        if variants.is_aix((major, minor), network):
+            raise UnknownFormatError(f"{self.path}: a pcap of AIX; --engine tshark reads it")
+        is_file = self._raw.seekable()
+        # Of a pipe what has come, so that a frame is not kept waiting for the next.
+        self._head = self._read(PIECE) if is_file else self._read_some(PIECE)
+        ends = is_file and len(self._head) < PIECE
+        self._layout = variants.layout((major, minor), units, self._head, order, ends=ends)
         fcs = (network >> 28) * 16 if network & HAS_FCS else None
         return PcapHeader(order, units, network & 0x03FFFFFF, snap, fcs)
 
     def pieces(self, progress: Callable[[int], None]) -> Iterator[bytes]:
-        """The rest of the file in pieces of about so many bytes; of a pipe, what has come.
+        """The rest of the file in pieces of about so many bytes, of a pcap ordinary records; of a pipe, what has come.
 
         Args:
             progress: is told how many bytes have been read from disk so far.
         """
+        pieces = self._pieces_of_file(progress)
+        if self.pcap and self._layout != variants.ORDINARY:
+            return variants.ordinary(pieces, self.pcap.order, self._layout)
+        return pieces
+
+    def _pieces_of_file(self, progress: Callable[[int], None]) -> Iterator[bytes]:
         seekable = self._raw.seekable()
 
         def read(_: None) -> tuple[bytes, int]:
@@ -114,13 +127,35 @@ class Capture:
         is_packed = seekable and self._file is not self._raw
         # The next piece is unpacked while this one is understood.
         pieces = in_background(read, repeat(None)) if is_packed else map(read, repeat(None))
-        piece, position = next(pieces)
-        piece = self._head + piece
+        if self.pcap:
+            piece, position = self._head, self._raw.tell() if seekable else 0
+        else:
+            piece, position = next(pieces)
+            piece = self._head + piece
         while piece:
             yield piece
             if seekable:
                 progress(position)
             piece, position = next(pieces)
+
+
+def is_stream(path: Path) -> bool:
+    """Whether a file can be read only once: it is stdin, a pipe or a device."""
+    try:
+        mode = path.stat().st_mode
+    except (OSError, ValueError):
+        return path == STDIN
+    return path == STDIN or not (stat.S_ISREG(mode) or stat.S_ISDIR(mode))
+
+
+def need_file(path: Path) -> None:
+    """Says before any work that a capture, which is read twice, can be read only once.
+
+    Raises:
+        UsageError: so it is.
+    """
+    if is_stream(path):
+        raise UsageError(f"{path}: is read twice, so it must be a file")
 
 
 @contextmanager
@@ -164,6 +199,7 @@ def open_to_join(path: Path) -> Iterator[Capture]:
     with ExitStack() as stack:
         try:
             capture = stack.enter_context(open_capture(path))
-        except UnknownFormatError:
-            raise CaptureError(f"{path}: neither pcapng nor pcap; make it one with editcap first") from None
+        except UnknownFormatError as error:
+            what, _, _ = str(error).partition(";")
+            raise CaptureError(f"{what}; make it a pcapng with editcap first") from None
         yield capture

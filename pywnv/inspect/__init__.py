@@ -8,8 +8,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pywnv.capture.source import STDIN
-from pywnv.errors import UsageError
+from pywnv.capture.source import need_file
 from pywnv.inspect import fingerprint
 from pywnv.inspect.fingerprint import Tool
 from pywnv.inspect.missing import Finding, findings
@@ -66,18 +65,17 @@ def inspect(
     """Looks through a capture.
 
     Args:
-        capture: a file that `rows.rows` takes, but not stdin: it is read twice.
+        capture: a file that `rows.rows` takes, but no pipe: it is read twice.
         engine: which body of the engine decides.
         topology: what the user knows of the host.
         progress: is told how many bytes of the file have been read.
 
     Raises:
-        UsageError: the capture is stdin.
+        UsageError: the capture is stdin or a pipe.
         CaptureError: it is missing, of another kind, or broken.
         WiresharkError: there is no tshark for a file that only tshark reads.
     """
-    if capture == STDIN:
-        raise UsageError("-: the capture is read twice, so it must be a file")
+    need_file(capture)
     tally = Tally()
     warnings: list[str] = []
 

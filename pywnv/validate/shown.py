@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import pyshark
 from pyshark.capture.capture import TSharkCrashException
 
-from pywnv.capture.source import STDIN, open_file
-from pywnv.errors import CaptureError, UsageError
+from pywnv.capture.source import need_file, open_file
+from pywnv.errors import CaptureError
 from pywnv.wireshark import field_lines, find_tshark, plugin_file
 
 if TYPE_CHECKING:
@@ -54,7 +54,7 @@ def frames(
 
     Raises:
         CaptureError: tshark cannot read the capture.
-        UsageError: the capture is stdin.
+        UsageError: the capture is stdin or a pipe.
         WiresharkError: no tshark, or it did not load the plugin.
     """
     preferences = {"wnv.enabled": "TRUE", "frame.generate_md5_hash": "TRUE"}
@@ -96,8 +96,7 @@ def _packets(
     *,
     warn: Callable[[str], None],
 ) -> Iterator[Any]:
-    if capture == STDIN or capture.is_fifo():
-        raise UsageError(f"{capture}: the capture is read more than once, so it must be a file")
+    need_file(capture)
     with open_file(capture):  # its words for a file that is not there
         pass
     tshark = find_tshark()
