@@ -5,7 +5,7 @@ SUITES := trixie sid
 NEXT := $(SUITES:%=test-next-%)
 WINDOW := wireshark xvfb=Xvfb openbox xdotool imagemagick=import
 
-.PHONY: help setup demo test test-next $(NEXT) coverage lint generate bench hostile fuzz screenshots clean
+.PHONY: help setup demo test test-next $(NEXT) coverage lint rules generate bench hostile fuzz screenshots clean
 .DELETE_ON_ERROR:
 
 help: ## list the targets
@@ -32,8 +32,11 @@ lint: setup ## check Python, Lua and the generated files
 	$(VENV)/ruff check
 	$(VENV)/ruff format --check
 	$(VENV)/mypy
-	luacheck --quiet pywnv/templates lua/wnv.lua
+	luacheck --quiet pywnv/lua pywnv/templates lua/wnv.lua
 	$(VENV)/pywnv generate --check
+
+rules: setup ## switch each rule and limit of the engine off, and print which captures change
+	$(VENV)/python tests/rules_off.py
 
 generate: setup ## make lua/ and profiles/ from the tables
 	$(VENV)/pywnv generate

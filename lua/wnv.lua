@@ -310,7 +310,7 @@ local format = string.format
 
 local M = {}
 
-local HEADINGS = { "frame", "hop", "delta", "elapsed", "verdict", "evidence", "rewritten" }
+local HEADINGS = { "frame", "hop", "delta", "elapsed", "verdict", "rule", "rewritten" }
 local rows, drops, events, path = {}, {}, {}, nil
 
 local function micros(seconds)
@@ -322,8 +322,7 @@ end
 -- @param said   what `engine.describe` says of it
 function M.row(number, said)
   local row = { format("%d", number), said.hop or "", micros(said.hop_delta), micros(said.hop_elapsed) }
-  row[5], row[6] = names.verdict[said.verdict] or "", names.evidence[said.evidence] or ""
-  row[7] = said.rewritten or ""
+  row[5], row[6], row[7] = names.verdict[said.verdict] or "", said.rule or "", said.rewritten or ""
   if said.drop then
     drops[#drops + 1] = format("dropped in frame %d: %s\n", number, said.drop_reason_text or "reason not told")
   end
@@ -418,7 +417,7 @@ local function drops()
   end)
 end
 
--- The packet that a frame shows, or that an event is near.
+-- The packet that a frame shows, or that an event is about or near.
 -- @return its number, or nil; words about the frame where it shows none
 local function packet_of(frame)
   local said = frame and records.read(frame)
@@ -430,7 +429,9 @@ local function packet_of(frame)
     return said.packet
   end
   local words = ("Frame %d is an event: %s\n"):format(frame, said.info)
-  if not said.event_near then
+  if said.event_packet then
+    return said.event_packet, words .. "The packet that it is about:\n\n"
+  elseif not said.event_near then
     return nil, words
   end
   return records.read(said.event_near).packet, words .. "The packet just before it:\n\n"
@@ -559,14 +560,15 @@ end
 
 local core, drops = (function()
 local modules = {}
+modules.self = modules
 modules.codes = {
   verdict = { ["original"] = 0, ["duplicate"] = 1, ["segment"] = 2, ["coalesced"] = 3, ["repeat"] = 4, ["retransmission"] = 5, ["event"] = 6, },
   evidence = { ["none"] = 0, ["packet-id"] = 1, ["bytes"] = 2, ["rewritten"] = 3, ["segment"] = 4, ["learned"] = 5, },
-  rewritten = { ["vlan"] = 1, ["mac"] = 2, ["ttl"] = 4, ["checksum"] = 8, ["nat"] = 16, ["link"] = 32, },
+  rewritten = { ["vlan"] = 1, ["mac"] = 2, ["ttl"] = 4, ["id"] = 8, ["checksum"] = 16, ["nat"] = 32, ["link"] = 64, },
   role = { ["unknown"] = 0, ["pNIC"] = 1, ["tNIC"] = 2, ["vSwitch"] = 3, ["vmNIC"] = 4, ["host vNIC"] = 5, ["filter"] = 6, ["protocol"] = 7, },
   direction = { ["unknown"] = 0, ["outbound"] = 1, ["inbound"] = 2, ["internal"] = 3, },
   event = { ["none"] = 0, ["received"] = 1, ["routed"] = 2, ["delivered"] = 3, ["dropped"] = 4, },
-  rewritten_names = { "vlan", "mac", "ttl", "checksum", "nat", "link", },
+  rewritten_names = { "vlan", "mac", "ttl", "id", "checksum", "nat", "link", },
 }
 -- In a function of its own: one can hold so many constants only.
 modules.drops = (function()
@@ -575,6 +577,157 @@ end)()
 -- In a function of its own: one can hold so many constants only.
 modules.topology = (function()
 return {}
+end)()
+
+modules.limits = (function()
+--- The engine's limits: each with its value, unit, what it is of, and the capture or the test that needs it.
+--
+-- `make rules` switches each off in turn and prints which captures change.
+
+local M = { list = {} }
+
+local MILLISECOND, MEGABYTE = 1e-3, 1024 * 1024
+
+-- @param without the value that stands for no limit; nil: a capture made to defeat us needs it
+-- @param proof   the capture in tests/captures, the case of tests/hard_cases, or the test that needs it
+-- @param reason  what it is of
+local function limit(name, value, unit, without, proof, reason)
+  M[name] = value
+  M.list[#M.list + 1] =
+    { name = name, value = value, unit = unit, reason = reason, proof = proof, without = without }
+end
+
+limit("window", 200 * MILLISECOND, "s", 1e9, "lab2/tcp-same",
+  "No sender waits less before it sends the same again: TCP's least timeout")
+limit("key_span", 16, "bytes", 0, "lab2/tenants",
+  "Of the content in a key: frames that were cut at 128 bytes have that in common")
+
+-- Identity.
+limit("idents_of_sender", 8, "packets", 1, "lab2/busy",
+  "Whose IP IDs must differ from a packet's for that to tell it from others")
+limit("same_hop_soon", 2 * MILLISECOND, "s", 0, "rules/lso-n",
+  "So soon at one hop, data that does not count is not sent again")
+limit("same_hop_timers", 0.08 * MILLISECOND, "s", 0, "rules/client-p24",
+  "So soon, what protocols send by a timer is not sent again")
+limit("random_least", 24, "bytes", 1e9, "lab2/tenants",
+  "Of payload whose bytes can be told from text and patterns")
+limit("random_share", 0.8, "", 0, "telemetry",
+  "Of the different bytes that random ones have")
+limit("random_large", 500, "bytes", 1e9, "quic_twice",
+  "Of payload drawn by lot that count as another packet only where something proves it")
+limit("swapped", 0.1 * MILLISECOND, "s", 0, "lab2/nat",
+  "In which mirrors may swap two sightings")
+limit("varying", 2, "packets", 0, "rules/journal-flood-n",
+  "Of a flow that must differ before its payload counts as drawn anew for each")
+limit("varying_share", 50, "to 1", 0, "rules/neg-flood-udp-const",
+  "Of them, those that differ from all before")
+limit("flood_of_changing", 16, "sightings", 1e9, "rules/neg-flood-udp-const",
+  "The same of one whose sender was")
+limit("flood", 4, "sightings", 1e9, "rules/journal-flood-n",
+  "At one place of a packet whose sender was not seen to change its identity")
+
+-- Learned: how often a place shows a packet.
+limit("settled", 10 * MILLISECOND, "s", 0, "lab2/busy",
+  "Without a sighting, after which a packet teaches how often it was seen")
+limit("agreement", 0.8, "", 0, "rules/busy-q8-drop-one-interface",
+  "Of the packets of a class that must have been seen equally often")
+limit("taught", 64, "packets", 1e9, "lab2/tcp-same",
+  "After which older ones count half")
+limit("longest_gap", 4, "times", 1e9, "lab2/tcp-same",
+  "The longest step known, after which a packet is not waited for")
+limit("least_longest_gap", 5 * MILLISECOND, "s", 0, "rules/lso-n",
+  "For which it is waited for in any case")
+limit("shortest_gap", 0.6, "times", 0, "vlan_one_interface",
+  "The shortest step known, before which no sighting comes")
+
+-- Order.
+limit("begin", 4, "packets", 1e9, "rules/busy-q8-drop",
+  "That must have been seen first at a place before it counts as where its sender begins")
+limit("begin_share", 50, "to 1", 0, "rules/lso-n",
+  "Of the packets seen there")
+limit("in_order", 8, "packets", 1e9, "lab2/busy-drop-fifo",
+  "That must have kept their order between two places before it counts as kept")
+limit("order_share", 50, "to 1", 0, "lab2/busy",
+  "Of the packets that kept their order, to those that did not")
+limit("weak_step", 10 * MILLISECOND, "s", 1e9, "lab2/tenants",
+  "Between two hops, for what cannot be told by identity, while nothing is known of the step")
+limit("least_weak_step", 2 * MILLISECOND, "s", 0, "lab2/tcp-same",
+  "The same, at least, where it is known")
+limit("once_share", 50, "to 1", 0, "rules/neg-flood-udp-const",
+  "Of packets that a hop has shown once, to others, for one more to be a new packet for sure")
+limit("hop_once", 16, "packets", 1e9, "lab2/busy",
+  "That a hop must have shown once before that counts for senders it does not know")
+limit("hop_once_share", 8, "to 1", 0, "rules/client-p24",
+  "Of them, to those that it has shown more often")
+limit("once", 4, "packets", 1e9, "lab2/busy",
+  "That must have been seen once at a place before one more is a new packet")
+
+-- Packet ids.
+limit("ids_repeat", 4, "frames", 1, "hard/pktmon_ids",
+  "With an id, of which one must repeat one, for ids to be believed")
+limit("path_ends", 4, "packets", 1e9, "lab2/busy-drop-fifo",
+  "That must have been seen no more behind some hops before that counts as their way")
+limit("path_share", 16, "to 1", 0, "lab2/busy-drop-fifo",
+  "Of them, to those that went on")
+
+-- TCP, segments, NAT.
+limit("duplicate_acks", 2, "ACKs", 1e9, "coarse_clock",
+  "That repeat another before what they ask for is sent again")
+limit("overtaken_after", 3 * MILLISECOND, "s", 1e9, "v6-loss",
+  "After which what lies behind newer data was sent again, as Wireshark has it")
+limit("flight", MEGABYTE, "bytes", 2 ^ 31, "rules/tenants-p24",
+  "That a sender has on their way at once: what lies further back is of another connection with the same ends")
+limit("idents_ahead", 1024, "packets", 0, "lab2/nat-loss",
+  "Of a sender that counts, by IP ID, between what overtook and what was sent again")
+limit("counted", 4, "to 1", 0, "rules/vpn-e",
+  "Steps of at most so many in the IP IDs of a flow that counts, to other steps")
+limit("segment_idents", 63, "", 1, "hard/lso",
+  "Segments of one large frame, by IP ID")
+limit("nat_votes", 2, "packets", 1e9, "lab2/nat",
+  "That must agree on a binding where none proves it")
+limit("network_agree", 2, "packets", 1, "rules/vxlan-2vni",
+  "That must show a hop to lead to one virtual network")
+limit("network_share", 8, "to 1", 0, "rules/vxlan-2vni",
+  "Of them, to those that show another")
+limit("near", 1 * MILLISECOND, "s", 1e9, "rules/journal-flood-n",
+  "Between an event of the vmSwitch and the packet before or after it")
+
+-- Bounds against captures made to defeat us.
+limit("random_most", 160, "bytes", nil, "test_engine_bounds::test_long_payloads_are_looked_at_as_far_as_short_ones",
+  "Of payload that are looked at")
+limit("packets", 16384, "packets", nil, "test_engine_limits::test_memory_stays_flat",
+  "In a generation; two are remembered")
+limit("packet_bytes", 8 * MEGABYTE, "bytes", nil, "test_engine_bugs::test_12_memory",
+  "Of content in a generation")
+limit("path_bytes", 4 * MEGABYTE, "bytes", nil, "test_engine_limits::test_memory_of_paths_that_no_other_packet_goes",
+  "Of the paths of a generation")
+limit("ways", 4096, "pairs of hops", nil, "test_engine_limits::test_memory_of_what_many_senders_teach_of_many_hops",
+  "Whose order is known")
+limit("ways_of_flow", 64, "pairs of hops", nil,
+  "test_engine_limits::test_memory_of_what_many_senders_teach_of_many_hops",
+  "Whose order is known of one flow or sender")
+limit("nodes_of_class", 64, "paths", nil, "test_engine_limits::test_memory_of_what_many_senders_teach_of_many_hops",
+  "Of one class")
+limit("flows", 8192, "flows", nil, "test_engine_limits::test_memory_of_what_many_senders_teach_of_many_hops",
+  "In a generation")
+limit("senders", 4096, "senders", nil, "test_engine_limits::test_memory_of_what_many_senders_teach_of_many_hops",
+  "In a generation")
+limit("places", 16384, "places", nil, "test_engine_limits::test_a_packet_at_65000_hops",
+  "Of all hops")
+limit("distance", 2 ^ 20, "frames", nil, "test_engine_bounds::test_a_packet_is_over_before_dedup_has_chosen",
+  "Between the first and the last sighting of a packet")
+limit("chains", 4096, "buffers", nil, "test_engine_bounds::test_buffers_that_never_arrive_are_forgotten",
+  "Of the vmSwitch that are on their way")
+limit("holes", 32, "ranges", nil, "test_engine_bounds::test_a_flow_has_so_many_holes_at_most",
+  "That are missing in a flow")
+limit("large", 64, "frames", nil, "test_engine_bounds::test_a_flow_of_large_frames_takes_time_in_proportion",
+  "Of a flow that are larger than what Ethernet carries")
+limit("tries", 64, "packets", nil, "test_engine_limits::test_one_key_again_and_again",
+  "With the same bytes that a frame is compared with")
+limit("hops", 64, "hops", nil, "test_engine_limits::test_a_packet_at_65000_hops",
+  "That one packet passes, or that something is learned of for one sender")
+
+return M
 end)()
 
 modules.link = (function()
@@ -632,7 +785,8 @@ end
 
 local readers = {}
 
--- Where the LLC header of an 802.11 data frame starts; nil for a frame of another kind.
+-- Where the LLC header of an 802.11 data frame starts; nil for a frame of another kind. The Protected bit does not
+-- count: Windows leaves it set on what it has decrypted, and what is still encrypted shows no LLC header.
 local function past_wifi(buf, at)
   local control, flags = byte(buf, at, at + 1)
   if not flags or floor(control / 4) % 4 ~= 2 then
@@ -652,22 +806,34 @@ local function past_wifi(buf, at)
       llc = llc + 4 -- HT control
     end
   end
-  return llc, floor(flags / 64) % 2 == 1
+  return llc
 end
 
 local function is_known(ethertype)
   return ethertype == IPV4 or ethertype == IPV6 or ethertype == ARP
 end
 
--- pktmon writes 802.11 data frames into an Ethernet interface. Their LLC/SNAP header tells them; the Protected bit does
--- not count, as Windows leaves it set on what it has decrypted.
-local function wifi_in_ethernet(buf, at, stop)
+-- An 802.11 data frame whose LLC/SNAP header names a protocol that the engine reads.
+local function known_wifi(buf, at, stop)
   local llc = past_wifi(buf, at)
   if llc then
     local l3, ethertype = past_snap(buf, llc, stop)
     if l3 and is_known(ethertype) then
       return l3, ethertype
     end
+  end
+  return nil
+end
+
+-- An IP packet without a link header, of exactly the frame's length, as tcpip.sys logs what it drops.
+local function whole_ip(buf, at, length)
+  local l3, ethertype = ip_version(buf, at)
+  if not l3 then
+    return nil
+  end
+  local b3, b4, b5, b6 = byte(buf, at + 2, at + 5)
+  if ethertype == IPV4 and b3 and b3 * 256 + b4 == length or b6 and b5 * 256 + b6 + 40 == length then
+    return l3, ethertype
   end
   return nil
 end
@@ -714,17 +880,34 @@ carriers[MPLS] = function(buf, at, stop)
 end
 carriers[MPLS_MULTICAST] = carriers[MPLS]
 
-function readers.ethernet(buf, at, stop)
+-- pktmon writes 802.11 frames, and IP packets without a link header, into Ethernet interfaces.
+local function foreign_in_ethernet(buf, at, stop, first, length)
+  if first % 16 == 8 then
+    local l3, ethertype = known_wifi(buf, at, stop)
+    if l3 then
+      return l3, ethertype, "wifi"
+    end
+  end
+  if first >= 0x45 and first < 0x70 then
+    local l3, ethertype = whole_ip(buf, at, length)
+    if l3 then
+      return l3, ethertype, "raw"
+    end
+  end
+  return nil
+end
+
+function readers.ethernet(buf, at, stop, length)
   local first = byte(buf, at)
   local high, low = byte(buf, at + 12, at + 13)
   if not low then
     return nil
   end
   local ethertype = high * 256 + low
-  if first % 16 == 8 and not is_known(ethertype) then
-    local l3, inner = wifi_in_ethernet(buf, at, stop)
+  if length and not is_known(ethertype) then
+    local l3, inner, form = foreign_in_ethernet(buf, at, stop, first, length)
     if l3 then
-      return l3, inner, "wifi"
+      return l3, inner, form
     end
   end
   local l3
@@ -768,12 +951,22 @@ function readers.null(buf, at)
   return ip_version(buf, at + 4)
 end
 
+-- pktmon calls Ethernet frames "WiFi" at the lower edges of some drivers.
 function readers.wifi(buf, at, stop)
-  local llc, protected = past_wifi(buf, at)
-  if not llc or protected then
-    return nil
+  local l3, ethertype = known_wifi(buf, at, stop)
+  if l3 then
+    return l3, ethertype
   end
-  return past_snap(buf, llc, stop)
+  l3, ethertype = readers.ethernet(buf, at, stop)
+  local version = l3 and floor((byte(buf, l3) or 0) / 16)
+  if l3 and (ethertype == ARP or ethertype == IPV4 and version == 4 or ethertype == IPV6 and version == 6) then
+    return l3, ethertype, "ethernet"
+  end
+  local llc = past_wifi(buf, at)
+  if llc then
+    return past_snap(buf, llc, stop)
+  end
+  return nil
 end
 
 function readers.radiotap(buf, at, stop)
@@ -799,14 +992,16 @@ end
 -- @param buf  a string that holds the frame
 -- @param at   the index of the frame's first byte in it
 -- @param stop the index of its last byte
--- @return index and EtherType (LLC for 802.3 without SNAP), or nil where the header is cut or unknown; then "wifi"
---   where an Ethernet interface holds an 802.11 frame, "tunnel" where MPLS carries Ethernet
-function M.network(kind, buf, at, stop)
+-- @param length bytes of the frame on the wire; nil: only what the kind says is looked for
+-- @return index and EtherType (LLC for 802.3 without SNAP), or nil where the header is cut or unknown; then, where the
+--   bytes are of another kind than the interface's, that: "wifi", "ethernet", "raw", or "tunnel" where MPLS carries
+--   Ethernet
+function M.network(kind, buf, at, stop, length)
   local read = readers[kind]
   if not read then
     return nil
   end
-  local l3, ethertype, form = read(buf, at, stop)
+  local l3, ethertype, form = read(buf, at, stop, length)
   -- The readers look ahead freely: what they read counts only if it lay inside the frame.
   if l3 and l3 <= stop then
     return l3, ethertype, form
@@ -836,11 +1031,18 @@ local ERSPAN, ERSPAN3 = 0x88be, 0x22eb
 
 local M = {}
 
+-- @return index and EtherType of the network header inside; index of the Ethernet header before it, where there is one
 local function inside(ethertype, buf, at, stop)
   if ethertype == BRIDGED then
-    return link.network("ethernet", buf, at, stop)
+    local l3, inner = link.network("ethernet", buf, at, stop)
+    return l3, inner, at
   end
   return at, ethertype
+end
+
+local function big24(buf, at)
+  local high, middle, low = byte(buf, at, at + 2)
+  return (high * 256 + middle) * 256 + low
 end
 
 -- An IP packet behind GTP version 1.
@@ -877,13 +1079,15 @@ local function past_udp(buf, at, stop)
     if byte(buf, at + 8) ~= 8 then -- the flag that says: an identifier follows
       return nil
     end
-    return inside(BRIDGED, buf, at + 16, stop)
+    local l3, ethertype, l2 = inside(BRIDGED, buf, at + 16, stop)
+    return l3, ethertype, l2, big24(buf, at + 12)
   elseif port == GENEVE then
     local first, _, type2, type1 = byte(buf, at + 8, at + 11)
     if first >= 0x40 then
       return nil
     end
-    return inside(type2 * 256 + type1, buf, at + 16 + 4 * (first % 64), stop)
+    local l3, ethertype, l2 = inside(type2 * 256 + type1, buf, at + 16 + 4 * (first % 64), stop)
+    return l3, ethertype, l2, big24(buf, at + 12)
   elseif port == GTPU then
     return past_gtpu(buf, at + 8, stop)
   end
@@ -907,13 +1111,13 @@ local function past_gre(buf, at, stop)
   if at + 3 > stop or version % 8 ~= 0 or floor(flags / 64) % 2 == 1 then -- PPTP; source routing
     return nil
   end
-  local size = 4
-  for _, flag in ipairs({ 128, 32, 16 }) do -- checksum, key, sequence number
-    if floor(flags / flag) % 2 == 1 then
-      size = size + 4
-    end
-  end
+  local has_checksum, has_key = flags >= 128, floor(flags / 32) % 2 == 1
+  local size = 4 + (has_checksum and 4 or 0) + (has_key and 4 or 0) + (floor(flags / 16) % 2 == 1 and 4 or 0)
   local ethertype = type2 * 256 + type1
+  if ethertype == BRIDGED and has_key and at + 11 <= stop then -- NVGRE
+    local l3, inner, l2 = inside(ethertype, buf, at + size, stop)
+    return l3, inner, l2, big24(buf, at + (has_checksum and 8 or 4))
+  end
   if ethertype == ERSPAN or ethertype == ERSPAN3 then
     return past_erspan(ethertype, floor(flags / 16) % 2 == 1, buf, at + size, stop)
   end
@@ -935,19 +1139,20 @@ end
 -- @param protocol of the outer packet's transport
 -- @param at       index of its transport header
 -- @param stop     index of its last captured byte
+-- @return these two; the index of the Ethernet header inside, or nil; the identifier of the virtual network, or nil
 function M.network(protocol, buf, at, stop)
-  local l3, ethertype
+  local l3, ethertype, l2, vni
   if protocol == UDP then
-    l3, ethertype = past_udp(buf, at, stop)
+    l3, ethertype, l2, vni = past_udp(buf, at, stop)
   elseif protocol == GRE then
-    l3, ethertype = past_gre(buf, at, stop)
+    l3, ethertype, l2, vni = past_gre(buf, at, stop)
   elseif protocol == IPIP then
     l3, ethertype = at, link.IPV4
   elseif protocol == IPV6_IN_IP then
     l3, ethertype = at, link.IPV6
   end
   if l3 and is_whole(ethertype, buf, l3, stop) then
-    return l3, ethertype
+    return l3, ethertype, l2, vni
   end
   return nil
 end
@@ -955,40 +1160,21 @@ end
 return M
 end)(modules.link)
 
-modules.key = (function(...)
---- What makes a packet itself: the bytes that no hop of a host may change, apart from those that one may.
---
--- A key holds the network and transport headers without TTL or hop limit and without the checksums that
--- NICs fill in (offload), and, but for TCP, the first bytes of what follows. Two frames with the same key
--- and the same content are the same packet, or the same bytes sent twice: `packets` decides which.
--- Sources: RFC 791, RFC 8200, RFC 9293, RFC 768, RFC 792, RFC 4443, RFC 9260, RFC 826.
+modules.key = (function()
+--- Keys: the bytes of a packet that no hop of a host changes, as text.
 
-local link, tunnel = ...
-
-local byte, sub, char = string.byte, string.sub, string.char
-local min, floor = math.min, math.floor
-
--- How keys begin, so that no two kinds are ever equal; those of IP go on with the protocol.
-local ARP, OTHER, UNKNOWN_LINK = "\1", "\2", "\3"
-local IPV4, IPV6 = {}, {}
-for number = 0, 255 do
-  IPV4[number], IPV6[number] = "\4" .. char(number), "\6" .. char(number)
-end
+local byte, sub = string.byte, string.sub
+local min = math.min
 
 -- Where a transport header holds its checksum: of 16 bits, but 32 for SCTP.
-local TCP, SCTP = 6, 132
-local CHECKSUM_AT = { [TCP] = 16, [17] = 6, [1] = 2, [58] = 2, [SCTP] = 8, [33] = 6, [136] = 6 }
-
--- Protocols that may hold a packet inside: IP in IP, UDP, IPv6 in IP, GRE.
-local TUNNELS = { [4] = true, [17] = true, [41] = true, [47] = true }
-local MOST_TUNNELS = 4
-
-local HEAD = 10 -- where, in a key, the addresses start
-
--- IPv6 extension headers: hop-by-hop, routing, fragment, destination options, mobility, HIP, shim6.
-local FRAGMENT = 44
-local EXTENSION = { [0] = true, [43] = true, [FRAGMENT] = true, [60] = true, [135] = true, [139] = true, [140] = true }
-local MOST_EXTENSIONS = 16
+local ICMP, TCP, UDP, ICMPV6, SCTP = 1, 6, 17, 58, 132
+local CHECKSUM_AT = { [TCP] = 16, [UDP] = 6, [ICMP] = 2, [ICMPV6] = 2, [SCTP] = 8, [33] = 6, [136] = 6 }
+-- Of a transport header with ports, how many bytes go into a key. 33: DCCP, 136: UDP-Lite.
+local KEPT_HEADER = { [TCP] = 16, [UDP] = 4, [SCTP] = 8, [33] = 4, [136] = 4 }
+local ECHO_ASKS = { [ICMP] = 8, [ICMPV6] = 128 }
+local ECHO_ANSWERS = { [ICMP] = 0, [ICMPV6] = 129 }
+local NO_PORTS = "\0\0\0\0"
+local NOT_CAPTURED = 0.5 -- stands for a checksum that the capture cut off
 
 local M = {}
 
@@ -997,89 +1183,187 @@ local function big16(buf, at)
   return high * 256 + low
 end
 
-local NOT_CAPTURED = 0.5 -- stands for a checksum that the capture cut off
+--- The checksum of a transport header, as `mutable` takes it.
+function M.checksum(buf, at, protocol, last)
+  local sum_at = CHECKSUM_AT[protocol]
+  if not sum_at then
+    return 0
+  end
+  sum_at = at + sum_at
+  if protocol == SCTP then
+    return sum_at + 3 > last and NOT_CAPTURED or (big16(buf, sum_at) + big16(buf, sum_at + 2)) % 65536
+  end
+  return sum_at + 1 > last and NOT_CAPTURED or big16(buf, sum_at)
+end
 
--- Reads the key and the content of an IP packet. This runs for every frame: it makes no string that it does not need,
--- and for IPv4 none of over 40 bytes but the content, as Lua keeps shorter ones in a pool.
--- @param start     how the key starts
--- @param head      the network header up to, and without, the hop limit
--- @param rest      index from which on the network header counts again: its addresses
--- @param transport index of the transport header
--- @param protocol  of the transport header; false inside a fragment, where none stands
+-- What stands for the ports of a packet without such, what else of its header goes into the key, and where its content
+-- starts.
+local function portless(buf, at, protocol, last)
+  local sum_at = CHECKSUM_AT[protocol]
+  if not sum_at then
+    return NO_PORTS, "", at
+  end
+  local kind = byte(buf, at)
+  if at + 5 <= last and kind == ECHO_ASKS[protocol] then
+    return sub(buf, at + 4, at + 5) .. "\0\0", sub(buf, at, at + 1), at + 6
+  elseif at + 5 <= last and kind == ECHO_ANSWERS[protocol] then
+    return "\0\0" .. sub(buf, at + 4, at + 5), sub(buf, at, at + 1), at + 6
+  end
+  return NO_PORTS, sub(buf, at, min(at + sum_at - 1, last)), at + sum_at + 2
+end
+
+--- Puts a key together. This runs for every frame, so it makes no string that it does not need, and for IPv4 none of
+-- over 40 bytes but the content, as Lua keeps strings of up to 40 bytes in a pool.
+-- @param start, middle, protocol_byte  how the key begins
+-- @param addresses index of the addresses, which end before `addresses_end`
+-- @param at        index of the transport header
+-- @param protocol  of it; false inside a fragment, where none stands
 -- @param last      index of the packet's last captured byte
--- @return the transport checksum, as `soft` takes it
-local function read_transport(frame, start, head, rest, transport, protocol, last, span)
+function M.set(frame, start, middle, protocol_byte, addresses, addresses_end, at, protocol, last, span)
   local buf = frame.buf
-  local checksum_at = CHECKSUM_AT[protocol]
-  local payload, sum_at, checksum = transport, transport, 0
-  if checksum_at then
-    sum_at = transport + checksum_at
-    payload = sum_at + (protocol == SCTP and 4 or 2)
-    if payload > last + 1 then
-      checksum = NOT_CAPTURED
-    else
-      checksum = big16(buf, sum_at)
-      if protocol == SCTP then
-        checksum = (checksum + big16(buf, sum_at + 2)) % 65536
-      end
-    end
+  local size = KEPT_HEADER[protocol]
+  if not size or at + 3 > last then
+    local ports, kept, payload = portless(buf, at, protocol, last)
+    local content = sub(buf, payload, last)
+    frame.key = start .. middle .. protocol_byte .. sub(buf, addresses, addresses_end - 1) .. ports .. kept ..
+      sub(content, 1, span)
+    frame.content, frame.room = content, #content
+    return
   end
-  if sum_at > last + 1 then
-    sum_at = last + 1
+  local stop = at + size - 1
+  if stop > last then
+    stop = last
   end
-  local content = sub(buf, payload, last)
+  local main
+  if addresses_end == at then
+    main = sub(buf, addresses, stop)
+  else
+    main = sub(buf, addresses, addresses_end - 1) .. sub(buf, at, stop)
+  end
+  local content = sub(buf, at + CHECKSUM_AT[protocol] + (protocol == SCTP and 4 or 2), last)
   frame.content = content
   if protocol == TCP then -- the sequence number tells enough
-    frame.key, frame.room = start .. head .. sub(buf, rest, sum_at - 1), span
+    frame.key, frame.room = start .. middle .. protocol_byte .. main, nil
   else
-    frame.key, frame.room = start .. head .. sub(buf, rest, sum_at - 1) .. sub(content, 1, span), #content
+    frame.key, frame.room = start .. middle .. protocol_byte .. main .. sub(content, 1, span), #content
   end
-  return checksum
 end
 
--- Both bytes of a length that large send offload has left 0 (LSOv2).
-local function length_bytes(length)
-  return char(floor(length / 256) % 256, length % 256)
+return M
+end)()
+
+modules.frame = (function(...)
+--- Reads a frame into what the rules ask for: a key, the content, and what a hop may change.
+--
+-- A key holds what no hop of a host changes: protocol, both ends, IP length, fragment bits, IP ID, and the first bytes
+-- of what follows, without the checksums that NICs fill in. TTL, type of service, the DF bit and the link header are
+-- set aside. Two frames with the same key and the same content are one packet, or the same bytes sent twice: the rules
+-- decide which.
+--
+--   IPv4: "\4" length (2) IP ID (2) fragment (2) protocol, source (4) target (4) ports (2 * 2) rest
+--   IPv6: "\6" length (2) protocol, source (16) target (16) ports (2 * 2) rest
+--   rest of TCP: sequence and acknowledgement number, header length, flags, window; of others: the first bytes
+--
+-- The identifier of an ICMP echo stands for the port of who asks, as a NAT rewrites it like one.
+-- Sources: RFC 791, RFC 8200, RFC 9293, RFC 768, RFC 792, RFC 4443, RFC 9260, RFC 826.
+
+local link, tunnel, key, limits = ...
+
+local byte, sub, char = string.byte, string.sub, string.char
+local min, floor = math.min, math.floor
+
+-- How keys begin, so that no two kinds are ever equal.
+local ARP, OTHER, UNKNOWN_LINK, IPV4, IPV6 = "\1", "\2", "\3", "\4", "\6"
+local PROTOCOL, WHOLE = {}, {} -- the byte of a protocol; that behind the fragment bits of a packet that is no fragment
+for number = 0, 255 do
+  PROTOCOL[number], WHOLE[number] = char(number), "\0\0" .. char(number)
 end
 
--- Whether an IPv4 packet is no fragment.
-local function is_whole(buf, at)
-  return big16(buf, at + 6) % 8192 == 0
+local UDP = 17
+-- Protocols that may hold a packet inside: IP in IP, UDP, IPv6 in IP, GRE.
+local TUNNELS = { [4] = true, [UDP] = true, [41] = true, [47] = true }
+local MOST_TUNNELS = 4
+
+-- IPv6 extension headers: hop-by-hop, routing, fragment, destination options, mobility, HIP, shim6.
+local FRAGMENT = 44
+local EXTENSION = { [0] = true, [43] = true, [FRAGMENT] = true, [60] = true, [135] = true, [139] = true, [140] = true }
+local MOST_EXTENSIONS = 16
+
+-- Where things start in the keys of IP packets; `flow`: what is the same for all packets of a flow.
+local M = {
+  SPAN = limits.key_span,
+  V4 = { length = 2, protocol = 8, flow = 8, source = 9, target = 13, ports = 17, rest = 21 },
+  V6 = { length = 2, protocol = 4, flow = 4, source = 5, target = 21, ports = 37, rest = 41 },
+}
+
+local function big16(buf, at)
+  local high, low = byte(buf, at, at + 1)
+  return high * 256 + low
 end
 
--- Reads an IPv4 packet.
+local function two_bytes(number)
+  return char(floor(number / 256) % 256, number % 256)
+end
+
+-- Goes into a tunnel.
+-- @return the index of the network header inside, of which the EtherType, and the last byte that may be its own, stand
+--   in `inside`; nil where there is none
+local inside = {}
+local function enter_tunnel(frame, protocol, transport, last)
+  local l3, ethertype, l2, vni = tunnel.network(protocol, frame.buf, transport, last)
+  if not l3 then
+    return nil
+  end
+  inside.ethertype, inside.last = ethertype, last
+  frame.link, frame.l2, frame.vni = "tunnel", l2, vni or frame.vni
+  inside.is_mirror = l2 and not vni -- which sends each sighting by itself
+  return l3
+end
+
+-- Reads an IPv4 packet. It reads each byte where it is wanted: a tracing compiler gives up with more at hand than it
+-- has registers.
 -- @param at   index of its header
 -- @param last index of the last captured byte that may be its own
 -- @param size bytes of the packet on the wire, as far as the frame's length tells
--- @return whether it is one; of a packet inside: the index of its network header, its EtherType, its last byte
+-- @return whether it is one; the index of the header of a packet inside, which `inside` describes, or nil
 local function ipv4(frame, at, last, span, size)
   local buf = frame.buf
   local first = byte(buf, at)
   if at + 19 > last or first < 0x45 or first > 0x4f then
     return false
   end
-  local header, length, cut = first % 16 * 4, big16(buf, at + 2), frame.cut
-  local head
-  if length == 0 then
-    head = sub(buf, at + 1, at + 1) .. length_bytes(size) .. sub(buf, at + 4, at + 7)
+  local length = big16(buf, at + 2)
+  local transport = at + first % 16 * 4
+  local middle
+  if length == 0 then -- large send offload (LSOv2) leaves it 0
+    length = size
+    middle = two_bytes(size) .. sub(buf, at + 4, at + 5)
   else
-    head = sub(buf, at + 1, at + 7)
-  end
-  if length >= header then
-    cut = at + length - 1 > last
-    last = min(at + length - 1, last)
-  end
-  local protocol, whole = byte(buf, at + 9), is_whole(buf, at)
-  if TUNNELS[protocol] and whole then
-    local l3, ethertype = tunnel.network(protocol, buf, at + header, last)
-    if l3 then
-      return true, l3, ethertype, last
+    middle = sub(buf, at + 2, at + 5)
+    if at + length >= transport then
+      local stop = at + length - 1
+      frame.cut = stop > last
+      last = min(stop, last)
     end
   end
-  local checksum =
-    read_transport(frame, IPV4[protocol], head, at + 12, at + header, whole and protocol, last, span)
-  frame.soft = byte(buf, at + 8) * 4294967296 + big16(buf, at + 10) * 65536 + checksum
-  frame.transport, frame.cut = whole and HEAD + header - 12, cut
+  local flags, offset = byte(buf, at + 6, at + 7)
+  local protocol = byte(buf, at + 9)
+  local is_whole = flags % 64 == 0 and offset == 0
+  if TUNNELS[protocol] and is_whole then
+    local inner = enter_tunnel(frame, protocol, transport, last)
+    if inner then
+      if not frame.outer_ends then
+        frame.outer_ident, frame.outer_ends = big16(buf, at + 4), sub(buf, at + 12, at + 19)
+      end
+      return true, inner
+    end
+  end
+  frame.ident, frame.size = big16(buf, at + 4), length - (transport - at)
+  frame.protocol, frame.has_transport = protocol, is_whole
+  local checksum = is_whole and key.checksum(buf, transport, protocol, last) or 0
+  frame.mutable = byte(buf, at + 8) * 4294967296 + big16(buf, at + 10) * 65536 + checksum
+  local protocol_byte = is_whole and WHOLE[protocol] or char(flags % 64, offset, protocol)
+  key.set(frame, IPV4, middle, protocol_byte, at + 12, at + 20, transport, is_whole and protocol, last, span)
   return true
 end
 
@@ -1090,40 +1374,43 @@ local function ipv6(frame, at, last, span, size)
   if at + 39 > last or first < 0x60 or first > 0x6f then
     return false
   end
-  local length, cut = big16(buf, at + 4), frame.cut
-  local head
+  local length = big16(buf, at + 4)
+  local middle
   if length > 0 then
-    head = sub(buf, at, at + 6)
-    cut = at + 39 + length > last
+    middle = sub(buf, at + 4, at + 5)
+    frame.cut = at + 39 + length > last
     last = min(at + 39 + length, last)
   else
-    head = sub(buf, at, at + 3) .. length_bytes(size - 40) .. sub(buf, at + 6, at + 6)
+    middle = two_bytes(size - 40)
   end
-  local protocol, transport, whole = byte(buf, at + 6), at + 40, true
+  local protocol, transport, is_whole = byte(buf, at + 6), at + 40, true
   for _ = 1, MOST_EXTENSIONS do
     if not EXTENSION[protocol] or transport + 7 > last then
       break
     end
     local next_header, units, offset2, offset1 = byte(buf, transport, transport + 3)
     if protocol == FRAGMENT then
-      protocol, transport = next_header, transport + 8
-      if offset2 > 0 or offset1 >= 8 then
-        whole = false
+      protocol = next_header
+      if offset2 > 0 or offset1 > 0 then
+        is_whole = false -- and the offset, the IP ID and what follows are content
         break
       end
+      transport = transport + 8
     else
       protocol, transport = next_header, transport + 8 * (units + 1)
     end
   end
-  if TUNNELS[protocol] and whole then
-    local l3, ethertype = tunnel.network(protocol, buf, transport, last)
-    if l3 then
-      return true, l3, ethertype, last
+  if TUNNELS[protocol] and is_whole then
+    local inner = enter_tunnel(frame, protocol, transport, last)
+    if inner then
+      return true, inner
     end
   end
-  local checksum = read_transport(frame, IPV6[protocol], head, at + 8, transport, whole and protocol, last, span)
-  frame.soft = byte(buf, at + 7) * 4294967296 + checksum
-  frame.transport, frame.cut = whole and HEAD + transport - at - 8, cut
+  local checksum = is_whole and key.checksum(buf, transport, protocol, last) or 0
+  key.set(frame, IPV6, middle, PROTOCOL[protocol], at + 8, at + 40, transport, is_whole and protocol, last, span)
+  frame.mutable = byte(buf, at + 7) * 4294967296 + checksum
+  frame.size = (length > 0 and length + 40 or size) - (transport - at)
+  frame.protocol, frame.has_transport = protocol, is_whole
   return true
 end
 
@@ -1143,7 +1430,7 @@ end
 local function read_other(frame, l3, ethertype, last, span)
   local buf, at, length = frame.buf, frame.at, frame.length
   if ethertype == link.ARP then
-    frame.key, frame.content, frame.room = ARP .. sub(buf, l3, min(l3 + 27, frame.stop)), "", span
+    frame.key, frame.content, frame.room = ARP .. sub(buf, l3, min(l3 + 27, frame.stop)), "", nil
     frame.cut = false
     return
   end
@@ -1159,27 +1446,31 @@ local function read_other(frame, l3, ethertype, last, span)
   else
     size = number(whole)
   end
-  local addresses = frame.kind == "ethernet" and not frame.form and sub(buf, at, at + 11) or ""
+  local addresses = frame.link == "ethernet" and sub(buf, at, at + 11) or ""
   frame.key = OTHER .. number(ethertype) .. addresses .. size .. sub(content, 1, span)
   frame.content, frame.room = content, #content
 end
 
 -- Reads what stands behind the link header.
+-- @return the index of the innermost network header
 local function read_network(frame, l3, ethertype, span)
   local last = frame.stop
   for _ = 1, MOST_TUNNELS do
-    local read_ip = ethertype == link.IPV4 and ipv4 or ethertype == link.IPV6 and ipv6
-    if not read_ip then
-      break
+    local is_ip, inner = false, nil
+    if ethertype == link.IPV4 then
+      is_ip, inner = ipv4(frame, l3, last, span, frame.length - (l3 - frame.at))
+    elseif ethertype == link.IPV6 then
+      is_ip, inner = ipv6(frame, l3, last, span, frame.length - (l3 - frame.at))
     end
-    local is_ip, inner, inner_ethertype, inner_last =
-      read_ip(frame, l3, last, span, frame.length - (l3 - frame.at))
     if not is_ip then
       break
     elseif not inner then
       return l3
     end
-    l3, ethertype, last, frame.form = inner, inner_ethertype, inner_last, "tunnel"
+    l3, ethertype, last = inner, inside.ethertype, inside.last
+    if inside.is_mirror then
+      frame.outer_ident, frame.outer_ends = nil, nil
+    end
   end
   read_other(frame, l3, ethertype, last, span)
   return l3
@@ -1192,23 +1483,36 @@ end
 -- @param frame a table with kind, buf, at, stop and length as the engine takes them; gets
 --   key: string
 --   content: string, everything behind the transport checksum, as far as captured
---   soft: TTL or hop limit * 2^32 + IP checksum * 2^16 + transport checksum; no whole number where that checksum was
+--   mutable: TTL or hop limit * 2^32 + IP checksum * 2^16 + transport checksum; no whole number where that checksum was
 --     not captured
---   room: how many bytes of content a key could hold
+--   ident: the IP ID; 0 where there is none
+--   protocol: of the transport header, or 0; has_transport: whether it is there (not in a fragment)
+--   size: bytes on the wire from the transport header on, by the length in the network header
+--   room: how many bytes of content a key could hold; nil where it holds none
 --   cut: whether content is missing from the capture
+--   link: what stands before the packet: the kind of its link header, "tunnel" (vni: its virtual network, or nil;
+--     outer_ident: the IP ID of the outermost IPv4 header, or nil)
 --   l3: index of the network header, or nil where the link header is not understood
---   header: string, the bytes before that
---   transport: index, in the key, of the transport header; nil or false where none is known to be there
---   form: what stands around the packet besides its link header: "tunnel", or "wifi" where an Ethernet interface holds
---     an 802.11 frame; nil: nothing
+--   l2: index of the innermost Ethernet header, or nil
+--   header: string, the bytes before the network header
 --   span: as below
 -- @param span how many bytes of the content the key holds
 function M.read(frame, span)
-  local buf, at, stop = frame.buf, frame.at, frame.stop
-  local l3, ethertype, form = link.network(frame.kind, buf, at, stop)
-  frame.span, frame.form, frame.transport, frame.soft = span, form, nil, 0
+  local buf, at, stop, kind = frame.buf, frame.at, frame.stop, frame.kind
+  local l3, ethertype, form
+  if kind == "ethernet" and byte(buf, at + 12) == 8 and byte(buf, at + 13) == 0 and at + 14 <= stop then
+    l3, ethertype = at + 14, link.IPV4 -- most frames
+  else
+    l3, ethertype, form = link.network(kind, buf, at, stop, frame.length)
+  end
+  frame.span, frame.link, frame.l2 = span, form or kind, nil
+  frame.mutable, frame.ident, frame.size, frame.protocol, frame.has_transport = 0, 0, 0, 0, false
+  frame.vni, frame.outer_ident, frame.outer_ends = nil, nil, nil
   frame.cut = stop - at + 1 < frame.length
   if l3 then
+    if frame.link == "ethernet" then
+      frame.l2 = at
+    end
     l3 = read_network(frame, l3, ethertype, span)
     frame.l3, frame.header = l3, sub(buf, at, l3 - 1)
   else
@@ -1219,7 +1523,7 @@ function M.read(frame, span)
 end
 
 return M
-end)(modules.link, modules.tunnel)
+end)(modules.link, modules.tunnel, modules.key, modules.limits)
 
 modules.text = (function()
 --- Foreign text, made fit to be shown.
@@ -1350,8 +1654,8 @@ end
 return M
 end)()
 
-modules.hop = (function(...)
---- The places in the host where frames are seen, and their names.
+modules.hop_name = (function(...)
+--- What the names of interfaces tell of the places in the host.
 --
 -- Sources: microsoft/etl2pcapng src/main.c and its history, Wireshark's extcap/etw_ndiscap.c (names of interfaces);
 -- NDIS_SWITCH_NIC_TYPE in the Windows driver documentation; components as pktmon lists them.
@@ -1359,7 +1663,7 @@ modules.hop = (function(...)
 local codes, text = ...
 
 local clean, number = text.clean, text.number
-local char, find, format, gsub = string.char, string.find, string.format, string.gsub
+local find, format = string.find, string.format
 local lower, match, sub = string.lower, string.match, string.sub
 
 local M = {}
@@ -1530,7 +1834,8 @@ end
 
 local READERS = { read_edge, read_ndis, read_port, read_ras, read_component, read_plain }
 
-local function show(place)
+--- Sets the name that is shown, from a place's title and role.
+function M.show(place)
   local title = place.title
   if title == "" then
     title = place.id and format("interface %d", place.id) or nil
@@ -1541,7 +1846,10 @@ local function show(place)
   place.name = title
 end
 
-local function read(kind, id, name, description)
+--- What the name of an interface tells.
+-- @param kind, id, name, description  as `hop.new` takes them
+-- @return table: as `hop.new` gives it, without the name that is shown
+function M.read(kind, id, name, description)
   local place = { kind = kind, id = id, title = "" }
   if name then
     description = description and clean(description) or ""
@@ -1559,6 +1867,20 @@ local function read(kind, id, name, description)
   return place
 end
 
+return M
+end)(modules.codes, modules.text)
+
+modules.hop = (function(...)
+--- The places in the host where frames are seen.
+
+local text, hop_name = ...
+
+local clean = text.clean
+local char, format, gsub = string.char, string.format, string.gsub
+local read, show = hop_name.read, hop_name.show
+
+local M = {}
+
 --- A place where frames are seen. Make one for each interface and keep it: places are told apart by identity.
 -- @param kind its link header, as `link.network` takes it
 -- @param id   number of the interface in its section, from 0; nil for a file without interfaces
@@ -1572,6 +1894,8 @@ function M.new(kind, id, name, description)
   show(place)
   return place
 end
+
+local MOST_TAKEN = 65536 -- names, of all sections; only a capture made to defeat us has more
 
 local Registry = {}
 Registry.__index = Registry
@@ -1588,36 +1912,53 @@ function M.registry(topology)
       return char(tonumber(pair, 16))
     end)] = topology.entries[at]
   end
-  local registry = { topology = topology, owners = owners, noted_places = {}, noted_count = 0, made = {} }
+  local registry = { topology = topology, owners = owners, noted_places = {}, noted_count = 0, pending = {} }
   registry.taken, registry.taken_count = {}, 0
   return setmetatable(registry, Registry)
 end
 
--- Sets what a frame may take back.
+-- Names and places count once the frame that shows them does: `commit` keeps them, `discard` does not.
 local function set(self, into, key, value)
-  if into[key] == nil then
-    self.made[#self.made + 1] = { into, key }
-  end
-  into[key] = value
+  self.pending[#self.pending + 1] = { into, key, value }
 end
 
---- Keeps the places made so far.
-function Registry:keep()
-  if self.made[1] then
-    self.made = {}
-  end
-end
-
---- Forgets the places made since the last `keep`: the frame that showed them does not count.
-function Registry:undo()
-  for at = 1, #self.made do
-    local into, key = self.made[at][1], self.made[at][2]
-    into[key] = nil
-    if into == self.noted_places then
-      self.noted_count = self.noted_count - 1
+local function get(self, into, key)
+  local value = into[key]
+  for at = 1, value == nil and #self.pending or 0 do
+    local pending = self.pending[at]
+    if pending[1] == into and pending[2] == key then
+      value = pending[3]
     end
   end
-  self.made = {}
+  return value
+end
+
+--- Keeps the places made since the last `commit` or `discard`.
+function Registry:commit()
+  for at = 1, #self.pending do
+    local into, key, value = self.pending[at][1], self.pending[at][2], self.pending[at][3]
+    if into[key] == nil then
+      if into == self.taken then
+        self.taken_count = self.taken_count + 1
+      else
+        self.noted_count = self.noted_count + 1
+      end
+    end
+    into[key] = value
+  end
+  if self.pending[1] then
+    self.pending = {}
+  end
+  if self.taken_count >= MOST_TAKEN then
+    self.taken, self.taken_count = {}, 0
+  end
+end
+
+--- Forgets the places made since then: the frame that showed them does not count.
+function Registry:discard()
+  if self.pending[1] then
+    self.pending = {}
+  end
 end
 
 -- What the topology says under a key of one of its indexes; nil where nothing.
@@ -1626,8 +1967,6 @@ function Registry:entry(index, key)
   local at = entries and entries[key]
   return at and self.topology.entries[at]
 end
-
-local MOST_TAKEN = 65536 -- names, of all sections; only a capture made to defeat us has more
 
 local function settle(self, place, entry, number_of)
   if entry then
@@ -1638,14 +1977,9 @@ local function settle(self, place, entry, number_of)
   local name = place.name
   if name then
     -- A capture with several sections may number the same interface again.
-    if self.taken[name] and self.taken[name] ~= number_of then
+    local taken = get(self, self.taken, name)
+    if taken and taken ~= number_of then
       name = format("%s (%s)", name, number_of)
-    end
-    if not self.taken[name] then
-      if self.taken_count >= MOST_TAKEN then
-        self.taken, self.taken_count = {}, 0
-      end
-      self.taken_count = self.taken_count + 1
     end
     set(self, self.taken, name, number_of)
     place.name = name
@@ -1704,14 +2038,13 @@ function Registry:noted(place, note)
   else
     return place
   end
-  local known = self.noted_places[key]
+  local known = get(self, self.noted_places, key)
   if known then
     return known
   end
   if self.noted_count >= MOST_NOTED then
     return place
   end
-  self.noted_count = self.noted_count + 1
   if note.component_id then
     known = component(self, place, note)
   else
@@ -1733,7 +2066,7 @@ function Registry:owner(mac)
 end
 
 return M
-end)(modules.codes, modules.text)
+end)(modules.text, modules.hop_name)
 
 modules.note = (function(...)
 --- What capture tools leave in the comment of a frame.
@@ -1997,42 +2330,28 @@ end
 return M
 end)(modules.drops, modules.text)
 
-modules.event = (function(...)
---- What the vmSwitch says of packets (NBLs): that it received, routed, delivered or dropped one.
+modules.event_text = (function(...)
+--- What the texts of the vmSwitch's events say, in any language.
 --
--- The events are those of the ETW provider Microsoft-Windows-Hyper-V-VmSwitch. Captures carry their text (the journal
--- blocks of etl2pcapng, Wireshark's ETW records, Message Analyzer) or their binary data (Netmon files).
--- Sources: WNV Deep Dive part 4 (texts), airbus-cert/etl-parser (templates), systemd.io/JOURNAL_EXPORT_FORMATS.
+-- Sources: WNV Deep Dive part 4; rahul24/Tech-O-articles (messages of a NetEventSession trace).
 
 local codes, text, drop = ...
 
-local byte, gsub, lower, sub = string.byte, string.gsub, string.lower, string.sub
+local gsub, lower, sub = string.gsub, string.lower, string.sub
 local find, match = string.find, string.match
 
 local LONGEST_TEXT = 8192 -- bytes; a name has 256 characters at most, an event six of them
 local MOST_NAMES = 8 -- an event has three
-local MOST_FIELDS, LONGEST_BODY = 64, 65536 -- of a journal entry
 
 local RECEIVED, ROUTED = codes.event.received, codes.event.routed
 local DELIVERED, DROPPED = codes.event.delivered, codes.event.dropped
 
-local M = { GUID = "67dc0d66-3695-47c0-9642-33f76f7bd7ad" }
-
---- Whether a provider, by its name or GUID as any tool writes them, is the vmSwitch.
-function M.is_switch(provider)
-  if not provider or #provider > 64 then
-    return false
-  end
-  local name = gsub(lower(provider), "[{}]", "")
-  return name == M.GUID or gsub(name, "_", "-") == "microsoft-windows-hyper-v-vmswitch"
-end
+local M = {}
 
 local function clean(name)
   name = name and text.clean(name)
   return name ~= "" and name or nil
 end
-
--- Texts.
 
 -- What may follow a bracket in English.
 local FOLLOWS = { to = true, on = true, ["in"] = true, was = true, reason = true }
@@ -2133,6 +2452,7 @@ local function read_named(gaps, names, words)
   for at = 1, #names do
     if behind_nic(gaps[at]) then
       nics = nics + 1
+      said.nic_id = said.nic_id or match(gaps[at], "[Nn][Ii][Cc]%s+(%S+)%s*$")
       local field = nics == 1 and "nic" or "destination_nic"
       said[field] = said[field] or best(names[at], gaps[at], "[Nn][Ii][Cc]")
     else
@@ -2156,19 +2476,20 @@ local function read_plain(message, words)
   return {
     event = event,
     nic = clean(nic),
+    nic_id = nic,
     destination_nic = event == ROUTED and clean(match(message, "%sto%s+[Nn][Ii][Cc]%s+(%S+)")) or nil,
     switch = clean(match(message, "%s[io]n%s+switch%s+([^%s,]+)")),
   }
 end
 
 --- Reads the text of an event.
--- @param provider name or GUID of the ETW provider
--- @param message  its text
--- @return nil where it is not the vmSwitch's or tells of no packet; else a table: event (a code of `event`; none where
---   the language is not known), nic (the one named first), destination_nic, switch, and for a dropped packet: drop
---   (true), reason (number), reason_text, filtered (true: by an extension of the switch)
-function M.read(provider, message)
-  if not M.is_switch(provider) or not message or #message > LONGEST_TEXT then
+-- @param message string
+-- @return nil where it tells of no packet; else a table: event (a code of `event`; none where the language is not
+--   known), nic (the one named first), destination_nic, switch; buffer and nic_id (of that NIC), where the text has
+--   them: the same for all events of one NBL while it is on its way; and for a dropped packet: drop (true), reason
+--   (number), reason_text, filtered (true: by an extension of the switch)
+function M.read(message)
+  if not message or #message > LONGEST_TEXT then
     return nil
   end
   message = gsub(message, "%c+", " ")
@@ -2187,6 +2508,10 @@ function M.read(provider, message)
   else
     said = read_plain(gaps[1], words)
   end
+  if said then
+    said.buffer = match(message, "%f[%w]NBL%s+(0[Xx]%x+)")
+    said.nic_id = said.nic_id and lower(clean(said.nic_id) or "")
+  end
   if said and said.event == DROPPED then
     said.drop = true
     said.reason_text = reason
@@ -2194,6 +2519,50 @@ function M.read(provider, message)
     said.filtered = find(words, "filtered", 1, true) and true or nil
   end
   return said
+end
+
+return M
+end)(modules.codes, modules.text, modules.drop)
+
+modules.event = (function(...)
+--- What the vmSwitch says of packets (NBLs): that it received, routed, delivered or dropped one.
+--
+-- The events are those of the ETW provider Microsoft-Windows-Hyper-V-VmSwitch. Captures carry their text (the journal
+-- blocks of etl2pcapng, Wireshark's ETW records, Message Analyzer) or their binary data (Netmon files).
+-- Sources: WNV Deep Dive part 4 (texts), airbus-cert/etl-parser (templates), systemd.io/JOURNAL_EXPORT_FORMATS.
+
+local codes, text, drop, event_text = ...
+
+local byte, gsub, lower, sub = string.byte, string.gsub, string.lower, string.sub
+local find, match = string.find, string.match
+
+local MOST_FIELDS, LONGEST_BODY = 64, 65536 -- of a journal entry
+
+local RECEIVED, ROUTED = codes.event.received, codes.event.routed
+local DELIVERED, DROPPED = codes.event.delivered, codes.event.dropped
+
+local M = { GUID = "67dc0d66-3695-47c0-9642-33f76f7bd7ad" }
+
+--- Whether a provider, by its name or GUID as any tool writes them, is the vmSwitch.
+function M.is_switch(provider)
+  if not provider or #provider > 64 then
+    return false
+  end
+  local name = gsub(lower(provider), "[{}]", "")
+  return name == M.GUID or gsub(name, "_", "-") == "microsoft-windows-hyper-v-vmswitch"
+end
+
+local function clean(name)
+  name = name and text.clean(name)
+  return name ~= "" and name or nil
+end
+
+--- Reads the text of an event.
+-- @param provider name or GUID of the ETW provider
+-- @param message  its text
+-- @return as `event_text.read`; nil where it is not the vmSwitch's
+function M.read(provider, message)
+  return M.is_switch(provider) and event_text.read(message) or nil
 end
 
 -- Binary data.
@@ -2226,16 +2595,16 @@ local TEMPLATES = {
 }
 local SIZE_OF_TAIL = { reason = 4, buffer = 8 }
 
--- The texts, each behind its length in units of so many bytes; nil unless they and the tail are all of the data.
-local function strings(data, parts, unit, tail_size)
+-- The texts, each behind its length in characters of two bytes; nil unless they and the tail are all of the data.
+local function strings(data, parts, tail_size)
   local found, at = {}, 1
   for n = 1, #parts do
     local size = little32(data, at)
-    if not size or size * unit > #data - at - 3 or size * unit % 2 == 1 then
+    if not size or size * 2 > #data - at - 3 then
       return nil
     end
-    found[parts[n]] = sub(data, at + 4, at + 3 + size * unit)
-    at = at + 4 + size * unit
+    found[parts[n]] = sub(data, at + 4, at + 3 + size * 2)
+    at = at + 4 + size * 2
   end
   return at - 1 + tail_size == #data and found or nil
 end
@@ -2247,16 +2616,13 @@ end
 --- Reads the binary data of an event.
 -- @param id   of the event
 -- @param data string
--- @return as `read`; with buffer (eight bytes: the same for all events of one NBL while it is on its way) and
---   extension, where the event has them; nil where the data is not what this event holds
+-- @return as `read`; with extension, where the event has one; nil where the data is not what this event holds
 function M.user_data(id, data)
   local form = TEMPLATES[id]
   if not form then
     return nil
   end
-  -- Whether lengths count bytes or characters is written nowhere: that reading is right which fits exactly.
-  local tail_size = SIZE_OF_TAIL[form.tail] or 0
-  local found = strings(data, form.parts, 1, tail_size) or strings(data, form.parts, 2, tail_size)
+  local found = strings(data, form.parts, SIZE_OF_TAIL[form.tail] or 0)
   if not found then
     return nil
   end
@@ -2266,8 +2632,10 @@ function M.user_data(id, data)
     destination_nic = utf8_name(found.destination_nic) or utf8_name(found.destination_id),
     switch = utf8_name(found.switch) or utf8_name(found.switch_id),
     extension = utf8_name(found.extension) or utf8_name(found.extension_id),
+    nic_id = utf8_name(found.nic_id),
     filtered = form.filtered,
   }
+  said.nic_id = said.nic_id and lower(said.nic_id)
   if form.event == DROPPED then
     said.drop = true
     said.reason_text = utf8_name(found.reason_text)
@@ -2311,7 +2679,7 @@ function M.journal(body)
 end
 
 return M
-end)(modules.codes, modules.text, modules.drop)
+end)(modules.codes, modules.text, modules.drop, modules.event_text)
 
 modules.record = (function(...)
 --- Frames that are no packets but events of Windows (ETW): says what those of the vmSwitch tell.
@@ -2386,6 +2754,7 @@ local function row(said, message)
     event_nic = said.nic,
     event_destination_nic = said.destination_nic,
     event_switch = said.switch,
+    said = said,
     protocol = PROTOCOL,
     info = text.clean(message or words(said), LONGEST_INFO),
   }
@@ -2421,8 +2790,8 @@ end
 --- Reads a journal entry.
 -- @param body string
 -- @return nil where it is no event of the vmSwitch that tells of a packet; else what it says, keyed like the columns of
---   the table of fields: verdict, event ..., drop ...; with protocol and info, what the packet list shows of it. The
---   table is shared and not to be changed.
+--   the table of fields: verdict, event ..., drop ...; with protocol and info, what the packet list shows of it; said,
+--   as `event` gives it. The table is shared and not to be changed.
 function M.journal(body)
   if not find(body, "_COMM=", 1, true) then
     return nil
@@ -2632,13 +3001,12 @@ end
 
 --- The directions of one capture.
 -- @param owner function: whether an address of six bytes is one of the host's, by the topology
--- @return table: step, undo
+-- @return table: decide, commit
 function M.new(owner)
   local known, count = {}, 0
   local latest, is_disordered = nil, false
   local has = { false, false } -- by side: whether a frame was seen there
-  local undo_latest, undo_disordered, undo_side
-  local undo_macs, undo_states, undo_count = {}, {}, 0
+  local step = {} -- what `decide` leaves for `commit`
   local ways = {}
 
   local function set(mac, state)
@@ -2647,29 +3015,14 @@ function M.new(owner)
       return
     end
     if count >= MOST_MACS then
-      known, count, undo_count = {}, 0, 0 -- what is forgotten stays forgotten
-      before = nil
+      known, count, before = {}, 0, nil
     end
-    undo_count = undo_count + 1
-    undo_macs[undo_count], undo_states[undo_count] = mac, before or false
     count = before and count or count + 1
     known[mac] = state
   end
 
-  local function whose(mac)
-    return owner(mac) and LOCAL or known[mac]
-  end
-
-  local function note_time(time)
-    if latest and time < latest then
-      is_disordered = true
-    else
-      latest = time
-    end
-  end
-
   -- The direction that the order of hops tells, unless the times contradict it.
-  local function by_order(node, elapsed)
+  local function by_order(node, elapsed, disordered)
     local way = node.way
     if not way then
       way = order(node)
@@ -2677,7 +3030,7 @@ function M.new(owner)
     end
     if way == NONE then
       return nil
-    elseif not is_disordered then
+    elseif not disordered then
       return way
     end
     -- The file is not in order of time: only the first and this sighting can be compared.
@@ -2690,36 +3043,40 @@ function M.new(owner)
     return way == OUTBOUND and INBOUND or OUTBOUND
   end
 
-  -- Learns whose MACs these are from a packet that has crossed the host.
-  local function learn_crossing(way, side, source, target)
-    if way == OUTBOUND and side == OUTER and known[source] ~= REMOTE then
-      set(source, LOCAL)
+  -- What a packet that has crossed the host tells of whose MACs these are.
+  local function after_crossing(way, side, source, target)
+    local at_source, at_target = known[source], known[target]
+    if way == OUTBOUND and side == OUTER and at_source ~= REMOTE then
+      at_source = LOCAL
     elseif way == INBOUND and side == INNER then
-      local at_target = known[target]
       if byte(target) % 2 == 0 and at_target ~= REMOTE and at_target ~= SEEN + REMOTE then
-        set(target, LOCAL)
+        at_target = LOCAL
       end
-      if known[source] == SEEN + REMOTE then -- a router inside the host may have put another one in
-        set(source, REMOTE)
+      if at_source == SEEN + REMOTE then -- a router inside the host may have put another one in
+        at_source = REMOTE
       end
     end
+    return at_source, at_target
   end
 
-  local function learn_first(side, source)
-    if known[source] then
-      return
+  -- What the first sighting of a packet tells.
+  local function after_first(side, source, disordered)
+    local at_source = known[source]
+    if at_source then
+      return at_source
     elseif not side then
-      set(source, UNSURE)
-    elseif has[INNER] and has[OUTER] and not is_disordered then
-      set(source, SEEN + (side == INNER and LOCAL or REMOTE))
+      return UNSURE
+    elseif (has[INNER] or side == INNER) and (has[OUTER] or side == OUTER) and not disordered then
+      return SEEN + (side == INNER and LOCAL or REMOTE)
     end
+    return nil
   end
 
-  local function by_macs(source, target)
+  local function by_macs(source, target, at_source, at_target)
     if byte(target) % 2 == 1 then
       return nil -- to several at once
     end
-    local from, to = whose(source), whose(target)
+    local from, to = owner(source) and LOCAL or at_source, owner(target) and LOCAL or at_target
     from, to = from and from % SEEN, to and to % SEEN
     if from == LOCAL and to == LOCAL then
       return INTERNAL
@@ -2731,7 +3088,7 @@ function M.new(owner)
     return nil
   end
 
-  --- Takes a frame that the grouping has taken.
+  --- Says which way a frame goes that the grouping has decided.
   -- @param time    of the frame, or nil
   -- @param node    of its path
   -- @param elapsed since the first sighting of its packet; nil for a first one
@@ -2739,43 +3096,51 @@ function M.new(owner)
   -- @param macs    string: the first twelve bytes of an Ethernet header, or nil
   -- @param is_whole whether all packets so far were given to this function
   -- @return a code of `direction`, or nil where nothing tells
-  function ways.step(time, node, elapsed, noted, macs, is_whole)
-    undo_count, undo_side = 0, nil
-    undo_latest, undo_disordered = latest, is_disordered
+  function ways.decide(time, node, elapsed, noted, macs, is_whole)
+    step.time, step.macs, step.side = time, macs, nil
     if not time then
       return noted
     end
-    note_time(time)
     local side = M.side(node.hop)
-    if side and not has[side] then
-      has[side], undo_side = true, side
-    end
-    local way = elapsed and by_order(node, elapsed)
+    local disordered = is_disordered or latest ~= nil and time < latest
+    local way = elapsed and by_order(node, elapsed, disordered)
     local by_mac
+    step.side = side
     if macs then
       local target, source = sub(macs, 1, 6), sub(macs, 7, 12)
+      local at_source, at_target = known[source], known[target]
       if way then
-        learn_crossing(way, side, source, target)
+        at_source, at_target = after_crossing(way, side, source, target)
       elseif not elapsed and is_whole then
-        learn_first(side, source)
+        at_source = after_first(side, source, disordered)
       end
-      by_mac = by_macs(source, target)
+      step.at_source, step.at_target = at_source, at_target
+      by_mac = by_macs(source, target, at_source, at_target)
     end
     return by_mac == INTERNAL and by_mac or noted or way or by_mac
   end
 
-  --- Takes back the last step.
-  function ways.undo()
-    latest, is_disordered = undo_latest, undo_disordered
-    if undo_side then
-      has[undo_side] = false
+  --- Notes the frame that was decided last.
+  function ways.commit()
+    local time, macs = step.time, step.macs
+    if not time then
+      return
+    elseif latest and time < latest then
+      is_disordered = true
+    else
+      latest = time
     end
-    for at = undo_count, 1, -1 do
-      local before = undo_states[at] or nil
-      known[undo_macs[at]] = before
-      count = before and count or count - 1
+    if step.side then
+      has[step.side] = true
     end
-    undo_count, undo_side = 0, nil
+    if macs then
+      if step.at_source then
+        set(sub(macs, 7, 12), step.at_source)
+      end
+      if step.at_target then
+        set(sub(macs, 1, 6), step.at_target)
+      end
+    end
   end
 
   return ways
@@ -2784,15 +3149,18 @@ end
 return M
 end)(modules.codes)
 
-modules.path = (function()
+modules.path = (function(...)
 --- The hops that a packet has passed, as a tree: packets that went the same way share a node.
+
+local limits = ...
 
 local SEPARATOR = " > "
 local MOST_HOPS = 64 -- of one packet; only a capture made to defeat us shows more
 local MOST_NODES = 4096 -- then the tree starts anew, and the old one goes with its packets
-local FORGETS = 0.999 -- a peak halves in 700 packets
 local NODE_BYTES, COUNT_BYTES = 300, 40 -- what a node holds, and its counts for each hop behind it, about
 local MOST_TEXT = 4 * 1024 * 1024 -- bytes of texts, and of the nodes they are of, kept at a time
+
+local WEAK = { __mode = "k" }
 
 local M = {}
 
@@ -2806,7 +3174,7 @@ Path.__index = Path
 -- @return table: step; made: about how many bytes the nodes take that were made since the caller has set it to 0
 function M.new()
   texts, text_bytes = {}, 0
-  return setmetatable({ roots = {}, nodes = 0, made = 0 }, Path)
+  return setmetatable({ roots = {}, group_roots = {}, nodes = 0, made = 0 }, Path)
 end
 
 local function size_of(node)
@@ -2854,10 +3222,11 @@ end
 
 --- The node behind `parent` (nil: the start) for a sighting at `hop`; nil where the path is too long.
 -- A node has: hop, parent, depth (1 for the first sighting), counts (how many sightings, by hop), next (the
--- nodes behind it, by hop), and peak, the longest that packets took lately to get here from the parent, in seconds
--- (nil: not known yet).
-function Path:step(parent, hop)
-  local branches = parent and parent.next or self.roots
+-- nodes behind it, by hop).
+-- @param is_group whether the packet goes to a group, so that it takes other ways
+function Path:step(parent, hop, is_group)
+  local roots = is_group and self.group_roots or self.roots
+  local branches = parent and parent.next or roots
   local node = branches[hop]
   if node then
     return node
@@ -2866,8 +3235,8 @@ function Path:step(parent, hop)
     return nil
   end
   if self.nodes >= MOST_NODES then
-    self.roots, self.nodes = {}, 0
-    branches = parent and branches or self.roots
+    self.roots, self.group_roots, self.nodes = {}, {}, 0
+    branches = parent and branches or is_group and self.group_roots or self.roots
   end
   node = {
     hop = hop,
@@ -2881,38 +3250,66 @@ function Path:step(parent, hop)
   return node
 end
 
---- Learns from one packet how long the step to `node` takes, in seconds.
-function M.learn(node, seconds)
-  local peak = node.peak
-  node.peak = peak and seconds < peak and peak * FORGETS or seconds
+--- What is not known yet of the ways of a class. Nodes at which no packet stands any more go.
+function M.ways()
+  return { passed = setmetatable({}, WEAK), ended = setmetatable({}, WEAK), nodes = 0 }
+end
+
+local function count(ways, what, node)
+  local known = ways[what][node]
+  if not known then
+    if ways.nodes >= limits.nodes_of_class then
+      ways.passed, ways.ended, ways.nodes = setmetatable({}, WEAK), setmetatable({}, WEAK), 0
+    end
+    ways.nodes = ways.nodes + 1
+  end
+  ways[what][node] = (known or 0) + 1
+end
+
+--- Learns that a packet came to a node.
+-- @param ways of the packet's class: how many packets came to a node, and how many were seen no more behind it
+function M.pass(ways, node)
+  count(ways, "passed", node)
+end
+
+--- Learns that it is seen no more.
+function M.stop(ways, node)
+  count(ways, "ended", node)
+end
+
+--- Whether packets of a class that came to `node` are hardly ever seen at a hop after that.
+function M.ends_before(ways, node, hop)
+  local ended, following = ways.ended[node] or 0, node.next[hop]
+  return ended >= limits.path_ends
+    and (not following or (ways.passed[following] or 0) * limits.path_share < ended)
 end
 
 return M
-end)()
+end)(modules.limits)
 
-modules.changes = (function(...)
+modules.mutable_fields = (function(...)
 --- What differs between two sightings of one packet, as a sum of the codes of `rewritten`.
 
 local codes, link = ...
 
 local floor, sub = math.floor, string.sub
 
--- `soft` of `key`: TTL * 2^32 + IP checksum * 2^16 + transport checksum.
+-- `mutable` of `frame`: TTL * 2^32 + IP checksum * 2^16 + transport checksum.
 local TTL, CHECKSUM = 4294967296, 65536
 local REWRITTEN = codes.rewritten
 
 local M = {}
 
 --- What differs in the link headers.
--- @param kind, form, header    of the later frame: its link header as `link.network` takes it, what stands around
---   the packet (as `key.read` says), and the bytes before the network header
--- @param earlier_kind, earlier_form, earlier_header  the same of the earlier one
-function M.link(kind, form, header, earlier_kind, earlier_form, earlier_header)
-  if form ~= earlier_form or kind ~= "ethernet" or earlier_kind ~= "ethernet" then
+-- @param kind, header    of the later frame: what stands before the packet, and its bytes, as `frame.read` gives them
+-- @param earlier_kind, earlier_header  the same of the earlier one
+function M.in_link(kind, header, earlier_kind, earlier_header)
+  if kind ~= earlier_kind then
     return REWRITTEN.link
-  end
-  if form == "wifi" then -- what counts there are the addresses: each frame has a sequence number of its own
+  elseif kind == "wifi" then -- what counts there are the addresses: each frame has a sequence number of its own
     return sub(header, 5, 22) == sub(earlier_header, 5, 22) and 0 or REWRITTEN.mac
+  elseif kind ~= "ethernet" and kind ~= "tunnel" then
+    return header == earlier_header and 0 or REWRITTEN.link
   end
   local what = 0
   if sub(header, 1, 12) ~= sub(earlier_header, 1, 12) then
@@ -2928,19 +3325,37 @@ function M.link(kind, form, header, earlier_kind, earlier_form, earlier_header)
   return what
 end
 
---- What differs in what hops change in the network and transport headers.
--- @param soft, earlier  as `key.read` gives them
-function M.soft(soft, earlier)
+-- What differs in what hops change in the network and transport headers.
+-- @param mutable, earlier  as `frame.read` gives them
+local function in_packet(mutable, earlier)
   local what = 0
-  if soft % 1 > 0 or earlier % 1 > 0 then -- a transport checksum was not captured
-    soft, earlier = floor(soft / CHECKSUM) * CHECKSUM, floor(earlier / CHECKSUM) * CHECKSUM
+  if mutable % 1 > 0 or earlier % 1 > 0 then -- a transport checksum was not captured
+    mutable, earlier = floor(mutable / CHECKSUM) * CHECKSUM, floor(earlier / CHECKSUM) * CHECKSUM
   end
-  if floor(soft / TTL) ~= floor(earlier / TTL) then
+  if floor(mutable / TTL) ~= floor(earlier / TTL) then
     what = REWRITTEN.ttl -- and with it the IP checksum
-    soft, earlier = soft % CHECKSUM, earlier % CHECKSUM
+    mutable, earlier = mutable % CHECKSUM, earlier % CHECKSUM
   end
-  if soft % TTL ~= earlier % TTL then
+  if mutable % TTL ~= earlier % TTL then
     what = what + REWRITTEN.checksum
+  end
+  return what
+end
+
+--- What differs between a frame and the packet's sighting before.
+function M.between(frame, packet)
+  local what = 0
+  if frame.mutable ~= packet.mutable then
+    what = in_packet(frame.mutable, packet.mutable)
+  end
+  if frame.header ~= packet.header or frame.link ~= packet.link then
+    what = what + M.in_link(frame.link, frame.header, packet.link, packet.header)
+  end
+  if frame.ident ~= packet.ident then
+    what = what + REWRITTEN.id
+  end
+  if frame.written_ends ~= packet.written_ends then
+    what = what + REWRITTEN.nat
   end
   return what
 end
@@ -2948,151 +3363,286 @@ end
 return M
 end)(modules.codes, modules.link)
 
-modules.proof = (function()
---- What the bytes of a packet prove: that it cannot be sent twice within a moment, or that two are not the same.
+modules.identity = (function(...)
+--- Identity: what the sender of a packet counts, or draws anew, for each one it sends.
+--
+-- Sources: RFC 6864 (IP ID), RFC 8200 4.5 (fragments), RFC 7323 (TCP timestamps), RFC 792, RFC 4443 (echo), RFC 4303
+-- (ESP), RFC 1035 4.1.1 (DNS), RFC 3550 5.1 (RTP); of timers: RFC 826, RFC 4861, RFC 6762, RFC 4795, RFC 2131.
 
-local byte, floor, min = string.byte, math.floor, math.min
+local frame_of, limits = ...
+
+local byte, floor, min, sub = string.byte, math.floor, math.min, string.sub
+local V4, V6 = frame_of.V4, frame_of.V6
 
 local ICMP, TCP, UDP, ESP, ICMPV6 = 1, 6, 17, 50, 58
+local FIN, RST = 1, 4
 local ECHO = { [ICMP] = { [8] = true, [0] = true }, [ICMPV6] = { [128] = true, [129] = true } }
-
+local TIMED_ICMPV6 = { first = 133, last = 137 } -- router and neighbour discovery
+local TIMED_PORTS = {} -- DHCP, DHCPv6, mDNS, LLMNR
+for _, port in ipairs({ 67, 68, 546, 547, 5353, 5355 }) do
+  TIMED_PORTS[port] = true
+end
 local DNS = 53
-local LEAST_PAYLOAD, LEAST_DISTINCT = 160, 72 -- bytes of a datagram; text has fewer different ones
-local LEAST_CAPTURED = 40 -- bytes of a datagram that was cut: traces of pktmon end at 128 of a frame
-local MOST_OF_LOT = 0.75 -- of the different bytes that so many drawn by lot have; text and patterns have fewer
+local ARP, ARP_SENDER, ARP_TARGET = 1, 16, 26 -- how its key begins; where IP addresses stand in it
+local TIMESTAMPS, NO_OPERATION = 8, 1 -- kinds of TCP options
+local OPTIONS = 3 -- where the options start, in what follows the checksum
 local LEAST_ESP = 16 -- bytes: identifier, sequence number, and something
+local LEAST_RTP = 12 -- bytes: its header
 local CHECKSUM = 65536
 
-local M = {}
+local WEAK, STRONG, PROOF = 0, 1, 2
 
--- How many different bytes there are among the first of a payload; with `by` 1, different steps from byte to byte.
-local function distinct(payload, have, by)
-  local seen, count, last = {}, 0, 0
-  for at = 1, have do
-    local value = byte(payload, at)
-    local step = (value - by * last) % 256
-    last = value
-    if not seen[step] then
-      seen[step], count = true, count + 1
-    end
-  end
-  return count
-end
+local M = {
+  WEAK = WEAK, -- equal bytes may have been sent twice
+  STRONG = STRONG, -- not within a moment
+  PROOF = PROOF, -- not before the sender would wait for an answer in vain
+}
 
--- A long datagram whose bytes look drawn by lot has a number that counts, or was encrypted. A shorter one, and text,
--- may well be sent twice. Where the capture cut it, fewer bytes must do, of which few may repeat.
--- @param size bytes of it on the wire
-local function is_varied(payload, size)
-  local have = min(#payload, LEAST_PAYLOAD)
-  if size < LEAST_PAYLOAD or have < LEAST_CAPTURED then
-    return false
-  end
-  if have == LEAST_PAYLOAD then
-    return distinct(payload, have, 0) >= LEAST_DISTINCT
-  end
-  local least = MOST_OF_LOT * 256 * (1 - (255 / 256) ^ have)
-  return distinct(payload, have, 0) >= least and distinct(payload, have, 1) >= least
-end
-
--- A DNS message with one question has an identifier drawn by lot, and is asked for again after seconds. Not so
--- multicast DNS. Source: RFC 1035 4.1.1.
-local function is_name_query(key, content, transport)
-  local high, low, to_high, to_low = byte(key, transport, transport + 3)
-  if high ~= 0 or low ~= DNS then
-    high, low = to_high, to_low
-  end
-  if high ~= 0 or low ~= DNS or #content <= 12 then
-    return false
-  end
-  local id_high, id_low, flags, _, questions_high, questions = byte(content, 1, 6)
-  return id_high + id_low > 0 and flags % 128 < 8 and questions_high == 0 and questions == 1
-end
-
---- The IP ID that tells a packet from those before and after it; nil where it has none.
-function M.ident(key)
-  if byte(key, 1) ~= 4 then
-    return nil
-  end
-  local high, low, flags, offset = byte(key, 6, 9)
-  if flags % 64 > 0 or offset > 0 or high + low == 0 then -- fragments share one
-    return nil
-  end
-  return high * 256 + low
-end
-
---- Whether a packet has an IP ID or TCP data, as most have that cannot repeat.
-function M.counts(key, transport)
-  return M.ident(key) ~= nil or transport and byte(key, 2) == TCP and M.tcp_size(key, transport) > 1
-end
-
---- Whether two packets with these bytes cannot come from one sender within a millisecond.
--- @param key, content, transport  as `key.read` gives them
--- @param steady whether the sender gives all packets the same IP ID, as scanners do
-function M.is_unique(key, content, transport, steady)
-  local version, protocol = byte(key, 1, 2)
-  if version == 4 then
-    local high, low = byte(key, 6, 7)
-    if high + low > 0 and not steady then
-      return true
-    end
-  elseif version ~= 6 then
-    return false
-  end
-  if protocol == ESP then
-    return #content >= LEAST_ESP
-  elseif not transport then
-    return false
-  elseif protocol == TCP then
-    local flags = byte(key, transport + 13)
-    if not flags then
-      return false
-    end
-    return flags % 4 > 0 and flags % 8 < 4 and not steady -- SYN, FIN, without RST
-      or M.tcp_size(key, transport) > 1 -- one byte probes a window
-  elseif protocol == UDP then
-    return is_varied(content, M.rest_size(key, transport) - 8) or is_name_query(key, content, transport)
-  end
-  local echo = ECHO[protocol]
-  return echo ~= nil and echo[byte(key, transport) or -1] == true
-end
-
---- Bytes of a packet from its network header on, by the length in that.
-function M.network_size(key)
-  local is_v4 = byte(key, 1) == 4
-  local high, low = byte(key, is_v4 and 4 or 7, is_v4 and 5 or 8)
-  return high * 256 + low + (is_v4 and 0 or 40)
-end
-
---- The same from the transport header on.
-function M.rest_size(key, transport)
-  return M.network_size(key) - transport + (byte(key, 1) == 4 and -2 or 2)
-end
-
---- Bytes of content, as `key.read` gives it, before the data of a TCP segment.
-function M.tcp_header_rest(key, transport)
-  return floor((byte(key, transport + 12) or 80) / 16) * 4 - 18
+--- Where things stand in the key of an IP packet.
+local function layout(key)
+  return byte(key, 1) == 4 and V4 or V6
 end
 
 --- Bytes of data in a TCP segment, on the wire; 0 where its header was cut.
-function M.tcp_size(key, transport)
-  local offset = byte(key, transport + 12)
+-- @param what a frame or a packet
+function M.tcp_size(what)
+  local key = what.key
+  local offset = byte(key, layout(key).rest + 8)
   if not offset then
     return 0
   end
-  local size = M.rest_size(key, transport) - floor(offset / 16) * 4
+  local size = what.size - floor(offset / 16) * 4
   return size > 0 and size or 0
+end
+
+--- Bytes of content before the data of a TCP segment.
+function M.tcp_options_size(what)
+  local key = what.key
+  return floor((byte(key, layout(key).rest + 8) or 80) / 16) * 4 - 18
+end
+
+-- Whether the IP ID of a new packet tells it from the others of its sender. A sender that gave it to another packet
+-- lately gives it to all (scanners do), or has gone round.
+local function ident_tells(what, sender)
+  local ident, idents = what.ident, sender.idents
+  for at = 1, #idents do
+    if idents[at] == ident then
+      return false
+    end
+  end
+  return true
+end
+
+--- Notes the IP ID of a new packet.
+function M.note_ident(packet, flow)
+  local sender = flow.sender
+  local at = sender.next
+  local last = flow.last_ident
+  flow.last_ident = packet.ident
+  if last and (packet.ident - last) % 65536 <= limits.idents_ahead then
+    flow.counted = flow.counted + 1
+  elseif last then
+    flow.drawn = flow.drawn + 1
+  end
+  sender.is_changing = sender.is_changing or at > 1 and sender.idents[1] ~= packet.ident
+  sender.idents[at] = packet.ident
+  sender.next = at % limits.idents_of_sender + 1
+end
+
+--- Whether the IP IDs of a flow count up: its packets' order of sending shows in them.
+function M.is_counting(flow)
+  return flow.counted >= limits.counted * flow.drawn
+end
+
+--- When a TCP segment was sent, by its sender's clock (RFC 7323); nil where it does not say.
+function M.tcp_timestamp(what)
+  local content, at = what.content, OPTIONS
+  local stop = min(M.tcp_options_size(what), #content)
+  while at < stop do
+    local kind, size, a, b, c, d = byte(content, at, at + 5)
+    if kind == TIMESTAMPS then
+      return d and ((a * 256 + b) * 256 + c) * 256 + d
+    elseif kind == NO_OPERATION then
+      at = at + 1
+    elseif kind == 0 or not size or size < 2 then
+      return nil
+    else
+      at = at + size
+    end
+  end
+  return nil
+end
+
+local function of_tcp(what)
+  local key = what.key
+  local flags = byte(key, layout(key).rest + 9)
+  if not flags or flags % 8 >= RST then
+    return WEAK
+  elseif M.tcp_size(what) > 1 then -- one byte probes a window, or keeps a connection alive
+    return M.tcp_timestamp(what) and PROOF or STRONG
+  end
+  return flags % 4 >= FIN and STRONG or WEAK
+end
+
+-- Whether the bytes of a payload look drawn by lot: many different ones, many different steps from one to the next, and
+-- not all of them letters.
+local function is_random(payload)
+  local have = min(#payload, limits.random_most)
+  if have < limits.random_least then
+    return false
+  end
+  local values, steps, different, different_steps, high, last = {}, {}, 0, 0, 0, 0
+  for at = 1, have do
+    local value = byte(payload, at)
+    local step = (value - last) % 256
+    last = value
+    if not values[value] then
+      values[value], different = true, different + 1
+    end
+    if not steps[step] then
+      steps[step], different_steps = true, different_steps + 1
+    end
+    high = value >= 128 and high + 1 or high
+  end
+  local least = limits.random_share * 256 * (1 - (255 / 256) ^ have)
+  return different >= least and different_steps >= least and high >= have / 4
+end
+
+-- A DNS message with one question has an identifier drawn by lot.
+local function is_name_query(content)
+  local id_high, id_low, flags, _, questions_high, questions = byte(content, 1, 6)
+  return questions ~= nil and id_high + id_low > 0 and flags % 128 < 8 and questions_high == 0 and questions == 1
+end
+
+-- Of version 2, and none of the types that RTCP has.
+local function is_rtp(content)
+  local version, kind = byte(content, 1, 2)
+  return #content >= LEAST_RTP and floor(version / 64) == 2 and (kind % 128 < 64 or kind % 128 > 95)
+end
+
+-- Whether the packets of a flow were seen to differ, so that what is drawn by lot is drawn for each.
+function M.is_varying(flow)
+  return flow.number >= limits.varying and flow.repeats * limits.varying_share <= flow.number
+end
+
+local function of_udp(what, flow)
+  local key, content = what.key, what.content
+  local at = V4.ports
+  if byte(key, 1) == 6 then
+    at = V6.ports
+  end
+  local high, low, to_high, to_low = byte(key, at, at + 3)
+  if not to_low then
+    return WEAK
+  end
+  local source, target = high * 256 + low, to_high * 256 + to_low
+  if TIMED_PORTS[source] or TIMED_PORTS[target] then
+    return STRONG
+  end
+  if (source == DNS or target == DNS) and is_name_query(content) then
+    return PROOF
+  elseif is_rtp(content) and M.is_varying(flow) then
+    return PROOF
+  end
+  return not is_random(content) and WEAK or M.is_varying(flow) and PROOF or STRONG
+end
+
+local function of_echo(what, flow)
+  local kind = byte(what.key, layout(what.key).rest)
+  if not ECHO[what.protocol][kind or -1] then
+    local is_timed = what.protocol == ICMPV6 and kind and kind >= TIMED_ICMPV6.first and kind <= TIMED_ICMPV6.last
+    return is_timed and STRONG or WEAK
+  elseif flow.number - flow.repeats < 2 then
+    local is_to_group = byte(what.key, layout(what.key).target) >= (byte(what.key, 1) == 4 and 224 or 255)
+    return (flow.repeats > 0 or is_to_group) and WEAK or STRONG -- floods send the same again and again
+  end
+  return M.is_varying(flow) and PROOF or STRONG
+end
+
+-- ARP asks and answers by a timer; but what a host tells of itself, it may tell several times at once (RFC 5227).
+local function is_arp_question(key)
+  return byte(key, 1) == ARP and sub(key, ARP_SENDER, ARP_SENDER + 3) ~= sub(key, ARP_TARGET, ARP_TARGET + 3)
+end
+
+local function without_ident(what, flow)
+  local protocol = what.protocol
+  if not what.has_transport then
+    if byte(what.key, 1) == 6 then
+      return PROOF -- a fragment, with the number of its packet
+    end
+    return is_arp_question(what.key) and STRONG or WEAK
+  elseif protocol == TCP then
+    return of_tcp(what)
+  elseif protocol == UDP then
+    return of_udp(what, flow)
+  elseif protocol == ICMP or protocol == ICMPV6 then
+    return of_echo(what, flow)
+  elseif protocol == ESP then
+    return #what.content >= LEAST_ESP and PROOF or WEAK
+  end
+  return WEAK
+end
+
+--- How much the identity of a new packet tells: ask once, before `note_ident`.
+-- @param what the packet
+-- @param flow its flow
+-- @return WEAK, STRONG or PROOF
+function M.strength(what, flow)
+  if what.ident > 0 and ident_tells(what, flow.sender) then
+    return PROOF
+  elseif what.ident > 0 and what.protocol == TCP and M.tcp_size(what) == 0 then
+    return WEAK -- scanners give all their probes one IP ID, and send some twice
+  end
+  return without_ident(what, flow)
+end
+
+--- Whether a packet holds so much that looks drawn by lot that hardly anybody sends it twice: QUIC, for one.
+function M.is_large_random(packet)
+  return packet.strength > WEAK and packet.protocol == UDP and #packet.content >= limits.random_large
+end
+
+--- How much it tells that a frame has the bytes of a packet.
+function M.of_pair(packet, frame)
+  local outer = frame.outer_ident
+  if outer and outer > 0 and outer == packet.outer_ident and frame.outer_ends == packet.outer_ends then
+    return PROOF
+  end
+  return packet.strength
+end
+
+--- Whether a packet that is STRONG may be told by that at one place: a payload that was drawn by lot once may be sent
+-- again and again.
+function M.is_asked_for(packet)
+  return packet.protocol ~= UDP or M.is_timed(packet) or is_name_query(packet.content)
+end
+
+--- Whether a packet is of a protocol that sends by a timer: not twice at once, but soon after.
+function M.is_timed(what)
+  local key, protocol = what.key, what.protocol
+  if byte(key, 1) == ARP then
+    return true
+  elseif protocol == ICMPV6 then
+    local kind = byte(key, V6.rest) or 0
+    return kind >= TIMED_ICMPV6.first and kind <= TIMED_ICMPV6.last
+  elseif protocol ~= UDP then
+    return false
+  end
+  local at = layout(key).ports
+  local high, low, to_high, to_low = byte(key, at, at + 3)
+  return to_low ~= nil and (TIMED_PORTS[high * 256 + low] or TIMED_PORTS[to_high * 256 + to_low]) == true
 end
 
 -- The sum that stands in a checksum field until the NIC fills it in (pseudo-header, RFC 9293 3.1, RFC 8200 8.1), with
 -- and without the length, which large send offload leaves out.
-local function pseudo_sums(key, transport)
-  local version, protocol = byte(key, 1, 2)
-  local sum = protocol
-  for at = 10, version == 4 and 16 or 40, 2 do
-    local high, low = byte(key, at, at + 1)
+local function pseudo_sums(what)
+  local key = what.key
+  local at = layout(key)
+  local sum = what.protocol
+  for index = at.source, at.ports - 1, 2 do
+    local high, low = byte(key, index, index + 1)
     sum = sum + high * 256 + low
   end
-  local with = sum + M.rest_size(key, transport)
+  local with = sum + what.size
   while with >= CHECKSUM do
     with = with % CHECKSUM + floor(with / CHECKSUM)
   end
@@ -3103,2163 +3653,3256 @@ local function pseudo_sums(key, transport)
 end
 
 --- Whether two frames that are equal as far as captured differ behind that: both checksums are filled in, and differ.
--- @param soft, earlier  as `key.read` gives them
-function M.differs_behind(key, transport, soft, earlier)
-  local sum, earlier_sum = soft % CHECKSUM, earlier % CHECKSUM
-  if not transport or sum == earlier_sum or sum == 0 or earlier_sum == 0 or sum % 1 > 0 or earlier_sum % 1 > 0 then
+-- @param mutable, earlier  as `frame.read` gives them
+function M.differs_behind(what, mutable, earlier)
+  local sum, earlier_sum = mutable % CHECKSUM, earlier % CHECKSUM
+  if not what.has_transport or sum == earlier_sum then
+    return false
+  elseif sum == 0 or earlier_sum == 0 or sum % 1 > 0 or earlier_sum % 1 > 0 then
     return false
   end
-  local with, without = pseudo_sums(key, transport)
+  local with, without = pseudo_sums(what)
   return sum ~= with and sum ~= without and earlier_sum ~= with and earlier_sum ~= without
 end
 
 return M
-end)()
+end)(modules.frame, modules.limits)
 
-modules.memory = (function()
---- The packets of the last moments: by number, and by key. State older than the window goes.
+modules.packet_store = (function(...)
+--- The packets of the last moments: by number, and by key.
+--
+-- They are in two generations. When the young one is full, the old one is forgotten as a whole: no list has to be kept
+-- in order, and the tables of forgotten packets are used again.
+
+local limits = ...
 
 local min, sub = math.min, string.sub
 
--- A generation of packets is forgotten as a whole, once the next one is full: when it spans the window and the
--- disorder of the file, or holds too much. Interfaces may come in batches, so it holds a few packets however old.
-local LEAST_PACKETS = 2048
-local MOST_PACKETS = 16384
-local MOST_BYTES = 8 * 1024 * 1024
-local SLOTS = 2 * MOST_PACKETS
+local SLOTS = 2 * limits.packets
 
-local M = { SLOTS = SLOTS }
+local M = {}
 
---- A memory for one capture.
--- @param window longest time between two sightings of one packet, in seconds
--- @return table: slots, oldest, newest, latest, disorder; slot_of, find, prune, next_generation, make_room, add, undo,
---   shorten
-function M.new(window)
-  -- Packet `id` (1, 2, ...) lives in slot id % SLOTS + 1 of each of these arrays:
-  local first_frame, first_time, last_frame, last_time = {}, {}, {}, {} -- its first and its last sighting
-  local keys, contents, softs, transports = {}, {}, {}, {} -- as `key.read` gave them; softs of the last sighting
-  local cuts, headers, forms = {}, {}, {} -- the same; the last two of the last sighting
-  local nodes = {} -- of its path, at its last sighting
-  local first_softs = {}
-  local classes = {} -- as `tally.class` gave it; false for a part of another packet
-  local shapes, silent = {}, {} -- as `again` keeps them; whether what was seen of it must not teach
-  local tags = {} -- packet ids that the capture tool wrote
-  local before = {} -- the last of their TCP flow with other bytes, by id, where that had been seen once when they came
-  local batches = {} -- the first of the batch in which they seem to have come, by id; nil: it is first, or alone
-  local wholes = {} -- larger frames that packets were cut from, or repeat a part of, by their frame
-  local slots = {
-    first_frame = first_frame,
-    first_time = first_time,
-    last_frame = last_frame,
-    last_time = last_time,
-    keys = keys,
-    contents = contents,
-    softs = softs,
-    transports = transports,
-    cuts = cuts,
-    headers = headers,
-    forms = forms,
-    nodes = nodes,
-    first_softs = first_softs,
-    classes = classes,
-    shapes = shapes,
-    silent = silent,
-    tags = tags,
-    before = before,
-    batches = batches,
-    wholes = wholes,
-  }
-  local young_from, bytes = 1, 0 -- the first packet of the young generation, and its bytes
-  local undo_entry
-  local memory = { slots = slots, oldest = 1, newest = 0, latest = -math.huge, disorder = 0 }
+--- A store for one capture.
+-- @return table: packets, newest; get, find, add, next_generation, shorten
+function M.new()
+  -- Packet `id` (1, 2, ...) is in packets[id % SLOTS + 1], until it is forgotten.
+  local packets = {}
+  local young_from, bytes = 1, 0 -- the first packet of the young generation, and the bytes of all
+  local store = { packets = packets, oldest = 1, newest = 0, latest = -math.huge, disorder = 0 }
 
   -- key -> the id of the only packet with it, or a queue of ids: { first =, last =, taken = { [hop] = index } }
   -- A queue that gets a new packet moves into the young generation; its old packets leave it as they expire.
   local young, old = {}, {}
 
-  --- The slot of a packet that is still remembered, or nil.
-  function memory.slot_of(id)
-    return id >= memory.oldest and id <= memory.newest and id % SLOTS + 1 or nil
+  --- A packet by its id; nil where it is forgotten.
+  function store.get(id)
+    return id >= store.oldest and id <= store.newest and packets[id % SLOTS + 1] or nil
   end
 
   --- What is known by a key: a packet's id, a queue of such, or nil.
-  function memory.find(key)
+  function store.find(key)
     return young[key] or old[key]
   end
 
-  --- Takes packets out of a queue that are forgotten.
-  function memory.prune(queue)
-    local first, oldest = queue.first, memory.oldest
-    while first <= queue.last and queue[first] < oldest do
+  -- Whether a packet can be shown no more by a frame of some time, nor by those after it.
+  local function is_over(id, time)
+    local packet = store.get(id)
+    return not packet or time - packet.last_time > limits.window + store.disorder
+  end
+
+  -- Takes the first packets out of a queue, as far as they are over.
+  local function prune(queue, time)
+    local first = queue.first
+    while first <= queue.last and is_over(queue[first], time) do
       queue[first] = nil
       first = first + 1
     end
     queue.first = first
   end
 
-  local function remember(id, key)
+  local function remember(id, key, time)
     local entry = young[key] or old[key]
-    if not entry then
-      young[key] = id
-    elseif type(entry) == "table" then
-      memory.prune(entry)
-      entry.last = entry.last + 1
-      entry[entry.last] = id
-      young[key] = entry
-    else
+    if entry and type(entry) == "table" then
+      prune(entry, time)
+      if entry.first <= entry.last then
+        entry.last = entry.last + 1
+        entry[entry.last] = id
+        young[key] = entry
+        return
+      end
+    elseif entry and not is_over(entry, time) then
       young[key] = { entry, id, first = 1, last = 2, taken = {} }
+      return
     end
+    young[key] = id
   end
 
   --- Starts a generation; forgets the one before the last.
-  function memory.next_generation()
-    for id = memory.oldest, young_from - 1 do
-      local slot = id % SLOTS + 1
-      keys[slot], contents[slot], headers[slot], nodes[slot] = nil, nil, nil, nil
-      classes[slot], shapes[slot], silent[slot], tags[slot], wholes[slot] = nil, nil, nil, nil, nil
+  function store.next_generation()
+    for id = store.oldest, young_from - 1 do
+      local packet = packets[id % SLOTS + 1]
+      packet.key, packet.content, packet.header, packet.first_header = nil, nil, nil, nil
+      packet.node, packet.flow = nil, nil
     end
     old, young = young, {}
-    memory.oldest, young_from, bytes = young_from, memory.newest + 1, 0
+    store.oldest, young_from, bytes = young_from, store.newest + 1, 0
   end
 
-  local function is_full(more)
-    local count = memory.newest - young_from + 1
-    return bytes + more > MOST_BYTES
-      or count >= MOST_PACKETS
-      or count >= LEAST_PACKETS and first_time[young_from % SLOTS + 1] < memory.latest - window - 2 * memory.disorder
+  --- Makes all keys shorter, as a frame has come that was cut so.
+  -- @param span, shorter how many bytes of content a key holds at most: so far, and from now on
+  function store.shorten(span, shorter)
+    old, young = {}, {}
+    for id = store.oldest, store.newest do
+      local packet = packets[id % SLOTS + 1]
+      local room = packet.room
+      if room then
+        packet.key = sub(packet.key, 1, #packet.key - min(room, span) + min(room, shorter))
+      end
+      remember(id, packet.key, packet.first_time)
+    end
   end
 
-  --- Notes a frame's time, and makes room for a packet.
+  --- Notes a frame's time.
+  function store.note_time(time)
+    if time > store.latest then
+      store.latest = time
+    elseif store.latest - time > store.disorder then
+      store.disorder = store.latest - time
+    end
+  end
+
+  --- Makes room for a packet.
   -- @param size bytes that it will hold
   -- @return whether a generation has been forgotten
-  function memory.make_room(time, size)
-    if time > memory.latest then
-      memory.latest = time
-    elseif memory.latest - time > memory.disorder then
-      memory.disorder = memory.latest - time
-    end
-    if is_full(size) then
-      memory.next_generation()
+  function store.make_room(size)
+    if bytes + size > limits.packet_bytes or store.newest - young_from + 1 >= limits.packets then
+      store.next_generation()
       return true
     end
     return false
   end
 
   --- Adds a packet by its first sighting, or what a packet became on its way.
-  -- @param frame as `packets` takes it
-  -- @param node  of its path
-  -- @return its slot
-  function memory.add(frame, node)
-    local key, content, header = frame.key, frame.content, frame.header
-    local id = memory.newest + 1
+  -- @param frame as `grouper` takes it
+  -- @return table: id, key, content, cut, header, link, mutable, ident, outer_ident, vni, protocol, has_transport, size
+  --   of its last sighting as `frame.read` has them; first_frame, first_time, last_frame, last_time; places and times,
+  --   by sighting; the caller sets what else there is to know
+  function store.add(frame)
+    local id, time, number = store.newest + 1, frame.time, frame.number
     local slot = id % SLOTS + 1
-    memory.newest = id
-    first_frame[slot], first_time[slot], last_frame[slot], last_time[slot] =
-      frame.number, frame.time, frame.number, frame.time
-    keys[slot], contents[slot], softs[slot], transports[slot] = key, content, frame.soft, frame.transport
-    cuts[slot], headers[slot], forms[slot] = frame.cut, header, frame.form
-    nodes[slot], first_softs[slot], classes[slot] = node, frame.soft, false
-    shapes[slot], silent[slot], tags[slot], wholes[slot] = nil, nil, nil, nil
-    before[slot], batches[slot] = nil, nil
+    local packet = packets[slot]
+    if not packet then
+      packet = { places = {}, times = {} }
+      packets[slot] = packet
+    end
+    local key, content, header = frame.key, frame.content, frame.header
+    store.newest = id
+    packet.id, packet.key, packet.content, packet.cut, packet.header = id, key, content, frame.cut, header
+    packet.link, packet.mutable, packet.vni = frame.link, frame.mutable, frame.vni
+    packet.ident, packet.size, packet.room = frame.ident, frame.size, frame.room
+    packet.outer_ident, packet.outer_ends = frame.outer_ident, frame.outer_ends
+    packet.protocol, packet.has_transport = frame.protocol, frame.has_transport
+    packet.first_frame, packet.first_time, packet.last_frame, packet.last_time = number, time, number, time
+    packet.places[1], packet.times[1] = frame.place, time
     bytes = bytes + #content + #key + #header
-    undo_entry = young[key]
-    remember(id, key)
-    return slot
+    remember(id, key, time)
+    return packet
   end
 
-  --- Takes back the last `add`, but not what it made forget.
-  function memory.undo()
-    local slot = memory.newest % SLOTS + 1
-    local key = keys[slot]
-    local entry = young[key]
-    if type(entry) == "table" then
-      entry[entry.last] = nil
-      entry.last = entry.last - 1
-    end
-    young[key] = undo_entry
-    bytes = bytes - #contents[slot] - #key - #headers[slot]
-    memory.newest = memory.newest - 1
-  end
-
-  local function shorten_keys(from, to, first, last)
-    for id = first, last do
-      local slot = id % SLOTS + 1
-      local key, content = keys[slot], contents[slot]
-      local taken = min(from, #content)
-      if sub(key, -taken) == sub(content, 1, taken) then -- not so for TCP
-        keys[slot] = sub(key, 1, #key - taken) .. sub(content, 1, to)
-      end
-      remember(id, keys[slot])
-    end
-  end
-
-  --- Makes keys hold `to` bytes of content, no more `from`.
-  function memory.shorten(from, to)
-    young, old = {}, {}
-    shorten_keys(from, to, memory.oldest, young_from - 1)
-    old, young = young, {}
-    shorten_keys(from, to, young_from, memory.newest)
-  end
-
-  return memory
+  return store
 end
 
 return M
-end)()
+end)(modules.limits)
 
-modules.tally = (function()
---- How often a hop records one packet: learned, by who sent it to whom, from packets that cannot repeat by themselves.
+modules.routes = (function(...)
+--- The way of packets past one hop: at which of its places they are seen one after another, and how long each step
+-- takes.
 --
--- A port that is mirrored twice, a trace of several edges of one component, or a driver that shows what a host sends
--- twice: each records every packet of some senders a fixed number of times. Whether a frame that could be either
--- shows a packet again, or is another one with the same bytes, is judged by that.
+-- A port that is mirrored twice, a trace of several edges of one component, a router whose two sides are recorded: each
+-- shows every packet of some senders in the same way. It is learned by sender and receiver (a class), and for all that
+-- begins at a place. Only packets teach that were told by their identity alone, and only once no further sighting is to
+-- be expected: else what is not complete yet would teach that there is nothing to come.
 
-local byte, sub = string.byte, string.sub
-local max, min = math.max, math.min
+local limits = ...
 
-local MOST_CLASSES = 4096 -- of senders and receivers; then learning starts anew
-local MOST_KNOWN = 65536 -- so much is learned of senders at hops; then likewise
-local LONGEST_NAME = 22 -- bytes of a link header: addresses, two VLAN tags, EtherType
-local MOST_IDENTS = 256 -- IP IDs remembered of a sender; far fewer than there are, so that few meet by chance
-local ENOUGH = 64 -- packets that have taught; from then on one in SAMPLE does
-local SAMPLE = 8
-local FORGET_AT = 128 -- old counts are halved there, so that what changes is learned
-local SURE = 8 -- packets without a further sighting that make its absence a rule
-local RARE = 12 -- of so many packets without a further sighting, one with it is the network's making
-local MOST_TOLD = 16 -- sightings
-local FEW = 4 -- sightings that let all senders of a hop speak for a new one; IP IDs that tell a sender from a scanner
--- A sighting may follow the one before after so many times the usual gap, or seconds; later ones are other packets,
--- even those that cannot repeat by themselves: the network doubled them.
-local LOOSE, LEAST_LOOSE = 8, 100e-6
-local LOOSE_STEP = 16 -- the same of the one step before that sighting: queues between processors vary
-local LATE, LEAST_LATE = 16, 100e-6
-local MOST_BATCHES, LOST_BATCH = 16, 2 -- that count; how many batches one packet speaks against that was none
-local LEARNS = 1 / 16 -- how much one gap tells of the usual one
+local abs, max, min = math.abs, math.max, math.min
 
 local M = {}
 
-local function count(tally, other, which, weight)
-  local now = (tally[which] or 0) + weight
-  tally[which] = now
-  if now >= FORGET_AT then
-    tally[which], other[which] = now / 2, (other[which] or 0) / 2
+-- How long a step takes: the shortest and the longest of the last ones, so that what changes is learned.
+local function new_step()
+  return { shortest = math.huge, longest = 0, older_shortest = math.huge, older_longest = 0, number = 0 }
+end
+
+local function time_step(step, took)
+  if step.number >= limits.taught then
+    step.older_shortest, step.older_longest = step.shortest, step.longest
+    step.shortest, step.longest, step.number = math.huge, 0, 0
   end
+  step.shortest, step.longest, step.number = min(step.shortest, took), max(step.longest, took), step.number + 1
 end
 
--- The usual gap, once one more is known.
-local function near(usual, gap)
-  return usual + (gap - usual) * (usual > 0 and LEARNS or 1)
-end
-
--- Counts an n-th sighting, a gap after the one before.
-local function see(known, n, gap)
-  count(known.hits, known.misses, n, 1)
-  if gap then
-    known.gap = near(known.gap, gap)
-    known.gaps[n] = near(known.gaps[n] or 0, gap)
-  end
-end
-
---- What is learned of one capture.
+--- Nothing is known yet.
 function M.new()
-  local classes, senders, number = {}, {}, 0
-  local hops = {} -- what all senders have in common
-  local known_number = 0
-  local tally = {}
+  return { counts = {}, steps = {}, length = 0, hits = 0, misses = 0 }
+end
 
-  -- What is known of a hop, for some senders: hits[n] packets were seen an n-th time there, misses[n] were not; the
-  -- usual gap before a sighting, and before the n-th: some steps are handed to another processor.
-  local function at(holder, hop)
-    local known = holder.at[hop]
-    if not known then
-      known = { hits = {}, misses = {}, gap = 0, gaps = {} }
-      holder.at[hop], known_number = known, known_number + 1
-    end
-    return known
+-- The sightings of a packet at the hop that shows it being taught.
+local places, times = {}, {}
+
+-- How often each place is among the first so many.
+local function count_places(length)
+  local counts = {}
+  for at = 1, length do
+    counts[places[at]] = (counts[places[at]] or 0) + 1
   end
+  return counts
+end
 
-  local function everybody(hop)
-    local known = hops[hop] or { at = {} }
-    hops[hop] = known
-    return known
-  end
-
-  --- The class of a packet: who sent it to whom, as far as its first sighting tells.
-  -- @param header its link header
-  -- @param form   what stands around the packet, as `key.read` says
-  -- @param key    of the packet
-  -- @return table; the same one for the same senders and receivers
-  function tally.class(header, form, key)
-    local name = header
-    if form == "wifi" then
-      name = sub(header, 5, 22)
-    elseif #header < 12 then
-      name = sub(key, 10, 17) -- no MACs: the IP addresses, or a part of them
-    elseif form or #header > LONGEST_NAME then
-      name = sub(header, 1, LONGEST_NAME)
-    end
-    if known_number > MOST_KNOWN then
-      classes, senders, number, hops, known_number = {}, {}, 0, {}, 0
-    end
-    local class = classes[name]
-    if class then
-      return class
-    end
-    if number >= MOST_CLASSES then
-      classes, senders, number = {}, {}, 0
-    end
-    local from = sub(name, 7, 12)
-    local sender = senders[from] or { at = {}, idents = {}, known = 0 }
-    senders[from] = sender
-    local is_group = #header >= 12 and byte(name, 1) % 2 == 1
-    class = { sender = sender, is_group = is_group, at = {}, taught = 0, batches = 0 }
-    classes[name] = class
-    number = number + 1
-    return class
-  end
-
-  --- Counts the packets with an IP ID: a sender that gives several packets the same one says nothing with it.
-  -- @param ident number
-  -- @param more  1, or -1 to take one back
-  function tally.identify(class, ident, more)
-    local sender = class.sender
-    local idents = sender.idents
-    if not idents[ident] then
-      if sender.known >= MOST_IDENTS then
-        idents = {}
-        sender.idents, sender.known = idents, 0
-      end
-      sender.known = sender.known + 1
-    end
-    idents[ident] = (idents[ident] or 0) + more
-    if idents[ident] == 2 and sender.known < FEW then -- what its packets have taught counts no more
-      class.at, sender.at = {}, {}
-    end
-  end
-
-  --- Whether a sender gave several packets this IP ID (nil: none).
-  function tally.is_steady(class, ident)
-    return ident ~= nil and (class.sender.idents[ident] or 0) > 1
-  end
-
-  --- A packet that cannot repeat was seen an n-th time at a hop.
-  -- @param gap seconds since the sighting before; nil where that tells nothing
-  function tally.hit(class, hop, n, gap)
-    local all = at(everybody(hop), hop)
-    if all.sender ~= class.sender then
-      all.several, all.sender = all.sender ~= nil, class.sender
-    end
-    see(at(class, hop), n, gap)
-    see(at(class.sender, hop), n, gap)
-    see(all, n, gap)
-  end
-
-  --- Takes back the last `hit`.
-  function tally.unhit(class, hop, n)
-    for _, holder in ipairs({ class, class.sender, everybody(hop) }) do
-      local hits = at(holder, hop).hits
-      hits[n] = max((hits[n] or 0) - 1, 0)
-    end
-  end
-
-  --- A packet that cannot repeat was not seen an n-th time at a hop.
-  -- @param weight how many packets this one stands for
-  function tally.miss(class, hop, n, weight)
-    local own, sender, all = at(class, hop), at(class.sender, hop), at(everybody(hop), hop)
-    count(own.misses, own.hits, n, weight)
-    count(sender.misses, sender.hits, n, weight)
-    count(all.misses, all.hits, n, weight)
-  end
-
-  --- Notes what came of a packet of a class that had been seen once when the next one of its flow came.
-  -- @param is_batch whether it was seen again after that: the next did not wait for it to go on; else that was lost
-  function tally.note_batch(class, is_batch)
-    class.batches = is_batch and min(class.batches + 1, MOST_BATCHES) or max(class.batches - LOST_BATCH, -MOST_BATCHES)
-  end
-
-  --- Whether packets of a class come in batches, each of which a hop shows once before it shows the first again.
-  function tally.has_batches(class)
-    return class.batches > 0
-  end
-
-  --- Gives up a class: one packet of it came on and on, as in a loop of the network, or a flood.
-  function tally.distrust(class)
-    if not class.is_storm then
-      class.is_storm, class.at, class.sender.at = true, {}, {}
-    end
-  end
-
-  --- For how many packets of a class the next one stands: enough have taught after a while.
-  function tally.weight(class)
-    if class.is_storm then
-      return 0
-    end
-    class.taught = class.taught + 1
-    if class.taught <= ENOUGH then
-      return 1
-    end
-    return class.taught % SAMPLE == 0 and SAMPLE or 0
-  end
-
-  --- Whether a packet of a class is to be seen an n-th time at a hop.
-  -- @param gap seconds since the sighting before
-  -- @return true, false, or nil where nothing is known
-  function tally.expects(class, hop, n, gap)
-    local known = class.at[hop]
-    local hits, misses = 0, 0
-    if known then
-      hits, misses = known.hits[n] or 0, known.misses[n] or 0
-    end
-    if hits + misses == 0 then -- its sender may be known from others that it talks to
-      known = class.sender.at[hop]
-      if known then
-        local which = class.is_group and 2 or n -- a flood passes more ports
-        hits, misses = known.hits[which] or 0, 4 * (known.misses[which] or 0)
-      end
-    end
-    if hits + misses == 0 then
-      known = at(everybody(hop), hop)
-      if known.several and (known.hits[2] or 0) > RARE * (known.misses[2] or 0) and (known.hits[n] or 0) >= FEW then
-        hits = known.hits[n]
-      end
-    end
-    if hits + misses == 0 then
-      return nil
-    end
-    local step = not class.is_group and known.gaps[n] or 0 -- a flood's steps are its own
-    return hits >= misses and gap <= max(LOOSE * known.gap, LOOSE_STEP * step, LEAST_LOOSE)
-  end
-
-  --- A packet that cannot repeat had other addresses at its n-th sighting at a hop: a bridge wrote its own.
-  function tally.move(class, hop, n)
-    local known = at(class.sender, hop)
-    known.moves = known.moves or {}
-    known.moves[n] = true
-  end
-
-  --- Whether packets of a sender are known to have other addresses at their n-th sighting at a hop.
-  function tally.moves(class, hop, n)
-    local known = class.sender.at[hop]
-    return known and known.moves and known.moves[n]
-  end
-
-  -- Hits and misses of the n-th sighting of a class, or if nothing is known of that, of its sender.
-  local function counts(class, hop, n)
-    local known = class.at[hop]
-    if not (known and (known.misses[n] or known.hits[n])) then
-      known = class.sender.at[hop]
-    end
-    if not known then
-      return 0, 0
-    end
-    return known.hits[n] or 0, known.misses[n] or 0
-  end
-
-  --- Whether a hop is known to record packets of a class once.
-  function tally.once(class, hop)
-    local hits, misses = counts(class, hop, 2)
-    return hits * RARE < misses
-  end
-
-  --- Whether it is a rule that a hop shows packets of a class an n-th time.
-  function tally.lacks(class, hop, n)
-    for which = n, n + 1 do -- what is shown once more was shown, though the first in another shape is not counted
-      local hits, misses = counts(class, hop, which)
-      if hits >= FEW and hits > misses then
-        return true
-      end
-    end
+local function is_usual(route, length)
+  if route.length ~= length then
     return false
   end
-
-  --- Whether it is a rule that a hop does not show packets of a class an n-th time, or seldom and not so late.
-  function tally.never(class, hop, n, gap)
-    local hits, misses = counts(class, hop, n)
-    if misses >= SURE and hits * RARE < misses then
-      return true
-    end
-    local known = class.at[hop]
-    return known ~= nil
-      and (known.hits[2] or 0) >= FEW
-      and hits < misses
-      and gap > max(LATE * known.gap, LEAST_LATE)
-  end
-
-  --- What is known of a class at a hop.
-  -- @return a list of pairs {hits, misses}, for the 2nd, 3rd ... sighting
-  function tally.known(class, hop)
-    local list = {}
-    for n = 2, MOST_TOLD do
-      local hits, misses = counts(class, hop, n)
-      if hits + misses == 0 then
-        break
-      end
-      list[#list + 1] = { hits, misses }
-    end
-    return list
-  end
-
-  return tally
-end
-
-return M
-end)()
-
-modules.again = (function(...)
---- Judges whether a frame shows a packet again at a hop that has recorded it already.
---
--- Equal bytes do not tell: the packet may have been sent twice. What tells is what routers and link headers change,
--- what cannot be sent twice within a moment, and how often this hop is known to record one packet.
-
-local codes, link, proof = ...
-
-local abs, byte, floor, min, sub = math.abs, string.byte, math.floor, math.min, string.sub
-
-local MOMENT = 1e-3 -- seconds in which a packet that cannot repeat is another sighting
-local STALL = 8e-3 -- seconds in which it is, where it lacks one: a thread had to wait, and TCP does not yet time out
-local NEXT = 10e-6 -- seconds within which the next packet of a batch is shown
-local TTL = 4294967296 -- of `soft` of `key`
-local LONGEST_SHAPE = 22 -- bytes of a link header: addresses, two VLAN tags, EtherType
-local COARSE = 4 -- different frames that share a timestamp to the nanosecond, before a clock is not believed
-local RETRY = 8 -- among the flags of 802.11
--- Sightings of one packet at a hop, where none has been seen that often: more are a storm, and so are those that go on
--- for over a moment.
-local MOST_UNKNOWN = 20
-local STILL = 8 -- different frames in a row with one timestamp: the clock does not tell moments
-local TCP = 6
-local EVIDENCE = codes.evidence
-
-local M = { MOMENT = MOMENT, STALL = STALL }
-
--- What stands around a packet: copies in another link header, or with another VLAN tag, are no repeats.
-local function shape_of(kind, form, header)
-  if form == "tunnel" or form == "wifi" then
-    return form
-  elseif kind == "ethernet" then
-    return sub(header, 13, LONGEST_SHAPE) -- VLAN tags, EtherType
-  elseif kind == "sll" then
-    return sub(header, 1, 2) -- in or out
-  elseif kind == "sll2" then
-    return sub(header, 5, 8) .. sub(header, 11, 11) -- interface; in or out
-  end
-  return ""
-end
-
-local function radiotap_size(header)
-  local low, high = byte(header, 3, 4)
-  return high and high * 256 + low or 0
-end
-
-local function has_changed_addresses(kind, header, earlier)
-  if kind == "ethernet" then
-    return sub(header, 1, 12) ~= sub(earlier, 1, 12)
-  elseif kind == "sll" then
-    return sub(header, 1, 14) ~= sub(earlier, 1, 14)
-  elseif kind == "sll2" then
-    return sub(header, 5, 20) ~= sub(earlier, 5, 20)
-  end
-  return false
-end
-
-local function has_retry_bit(header, at)
-  return floor((byte(header, at) or 0) / RETRY) % 2 == 1
-end
-
--- Whether a frame went over the air once more, by the Retry bit of 802.11. A radio hears each try once; inside Windows
--- a frame that came by a later try keeps the bit at each place that shows it.
-local function is_retried(kind, form, header, earlier)
-  if kind == "radiotap" then
-    return has_retry_bit(header, 2 + radiotap_size(header))
-  elseif kind == "wifi" then
-    return has_retry_bit(header, 2)
-  end
-  return form == "wifi" and has_retry_bit(header, 2) and not has_retry_bit(earlier, 2)
-end
-
-local IPV4_ADDRESSES, IPV4_ADDRESSES_END = 27, 34 -- of the outer packet, behind an Ethernet header
-
--- Whether a tunnel leads elsewhere, as where a frame is flooded into several: one between the same ends may hold a
--- packet that was mirrored, or doubled, before.
-local function is_other_tunnel(header, earlier)
-  local from, to = 15, -1
-  if sub(header, 13, 14) == "\8\0" and sub(earlier, 13, 14) == "\8\0" then
-    from, to = IPV4_ADDRESSES, IPV4_ADDRESSES_END
-  end
-  return sub(header, from, to) ~= sub(earlier, from, to)
-end
-
-local REDUNDANCY_TAG = "\241\193" -- EtherType of IEEE 802.1CB: copies on several ways, by design
-
--- Whether both are sent to a group in VLANs of their own, as by a router or host that is at home in several.
-local function is_in_other_vlan(header, earlier)
-  if (byte(header, 1) or 0) % 2 == 0 then
-    return false
-  end
-  local tags, earlier_tags = link.tags(header), link.tags(earlier)
-  return tags ~= earlier_tags
-    and #tags == #earlier_tags
-    and sub(header, 13 + #tags, 14 + #tags) ~= REDUNDANCY_TAG
-end
-
--- Whether a frame goes to where an earlier one came from: something sent it back, as a neighbour does a BFD echo.
-local function is_returned(header, earlier)
-  return sub(header, 1, 6) == sub(earlier, 7, 12)
-end
-
---- A judge for one capture.
--- @param slots  of packets: see `memory`
--- @param slot_of function: the slot of a packet that is still remembered, or nil
--- @param tally  what is learned of this capture
--- @param flows  its TCP flows
--- @return table: judge, follow, is_one_batch, note_coarse_clock, undo, undo_follow
-function M.new(slots, slot_of, tally, flows)
-  local nodes, first_time, last_time, softs = slots.nodes, slots.first_time, slots.last_time, slots.softs
-  local headers, forms, before = slots.headers, slots.forms, slots.before
-  local batches = slots.batches
-  local classes, shapes, keys = slots.classes, slots.shapes, slots.keys
-  local coarse, still, still_time = 0, 0, nil -- frames that shared a timestamp; those that share the last one
-  local last_key, last_content, last_class, last_unique -- what `proof.is_unique` said last
-  local undo_seen, undo_shape -- what `judge` noted of this frame
-  local undo_class, undo_batches -- what `follow` did
-  local again = {}
-
-  --- To be told of every two frames in a row with one timestamp and other bytes, before `judge`.
-  function again.note_coarse_clock(time)
-    coarse = min(coarse + 1, COARSE)
-    still, still_time = time == still_time and still + 1 or 1, time
-  end
-
-  -- Whether the packet has not been seen in this shape yet, but in another.
-  local function is_new_shape(slot, kind, form, header)
-    local shape, earlier = shape_of(kind, form, header), shape_of(nodes[slot].hop.kind, forms[slot], headers[slot])
-    if shape == earlier then
+  local counts = length == 1 and route.counts or count_places(length)
+  for at = 1, length do
+    if counts[places[at]] ~= route.counts[places[at]] then
       return false
     end
-    local seen = shapes[slot] or { [earlier] = true }
-    shapes[slot] = seen
-    if seen[shape] then
-      return false
-    end
-    seen[shape], undo_seen, undo_shape = true, seen, shape
-    return true
   end
+  return length > 1 or route.counts[places[1]] == 1
+end
 
-  -- Whether the packet before this one in its batch is to be seen first: a hop shows each of a batch once before it
-  -- shows the first again, and a flow's packets do not overtake each other.
-  local function waits_for_another(slot, hop, count, time)
-    local batch, other_id = batches[slot], before[slot]
-    local other = batch and slot_of(other_id or 0)
-    if not other or not classes[other] or not tally.has_batches(classes[slot]) then
-      return false
-    elseif batch ~= (batches[other] or other_id) then
-      return false
-    end
-    local seen = nodes[other].counts[hop]
-    return seen and seen <= count and tally.expects(classes[other], hop, seen + 1, abs(time - last_time[other]))
-  end
-
-  --- Notes that a packet followed others in its TCP flow, and what came of the one before those.
-  -- @param frame that shows the packet
-  -- @param slot of the packet
-  -- @param last, other the ids of the one that came last before it, and the last with other bytes; or nil
-  function again.follow(frame, slot, last, other)
-    undo_batches = nil
-    local last_slot, other_slot = slot_of(last or 0), slot_of(other or 0)
-    if last_slot and nodes[last_slot].depth == 1 and abs(frame.time - last_time[last_slot]) <= NEXT then
-      batches[slot] = batches[last_slot] or last
-    end
-    if not other_slot then
+local function learn(route, length)
+  if is_usual(route, length) then
+    route.hits = route.hits + 1
+  else
+    route.misses = route.misses + 1
+    if route.misses <= route.hits then
       return
     end
-    local first = slot_of(before[other_slot] or 0)
-    if first then
-      local class, is_batch = classes[slot], nodes[first].depth > 1
-      if is_batch or abs(frame.time - last_time[first]) > MOMENT then
-        undo_batches, undo_class = class.batches, class
-        tally.note_batch(class, is_batch)
+    route.length, route.hits, route.misses, route.counts, route.steps = length, 1, 0, count_places(length), {}
+    for at = 2, length do
+      route.steps[at] = new_step()
+    end
+  end
+  if route.hits + route.misses >= 2 * limits.taught then
+    route.hits, route.misses = route.hits / 2, route.misses / 2
+  end
+  for at = 2, length do
+    time_step(route.steps[at], abs(times[at] - times[at - 1]))
+  end
+end
+
+-- Gathers the sightings of a packet at the hop that shows it an at-th time; how many.
+local function gather(packet, at, hop)
+  local length = 0
+  for other = at, packet.node.depth do
+    if packet.places[other].hop == hop then
+      length = length + 1
+      places[length], times[length] = packet.places[other], packet.times[other]
+    end
+  end
+  return length
+end
+
+--- What one packet that is seen no more teaches: its class, and the places where it came to each hop.
+function M.teach(packet)
+  local class, node = packet.flow.class, packet.node
+  local last = nil
+  for at = 1, node.depth do
+    local place = packet.places[at]
+    local hop = place.hop
+    local length = node.counts[hop]
+    if length > 1 and hop ~= last then
+      length = gather(packet, at, hop) == length and length or 0 -- else it was here before
+    elseif length > 1 then
+      length = 0
+    else
+      places[1] = place
+    end
+    last = hop
+    if length > 0 then
+      local route = class.routes[hop]
+      if not route then
+        if class.route_count >= limits.hops then
+          class.routes, class.route_count = {}, 0
+        end
+        route = M.new()
+        class.routes[hop], class.route_count = route, class.route_count + 1
       end
-    end
-    before[slot] = nodes[other_slot].depth == 1 and other or nil
-  end
-
-  --- Whether two packets came in one batch, by their ids.
-  function again.is_one_batch(id, other)
-    return (batches[slot_of(id)] or id) == (batches[slot_of(other)] or other)
-  end
-
-  -- Equal timestamps are proof where they tell nanoseconds, and different frames do not share them.
-  local function is_same_moment(time, gap)
-    local part = time * 1e6 % 1
-    return gap == 0 and coarse < COARSE and part > 0.01 and part < 0.99
-  end
-
-  --- Judges a frame whose bytes are those of a packet, as far as hops leave them alone.
-  -- @param slot of the packet
-  -- @param frame as `packets` takes it; its hop has recorded the packet already
-  -- @return the code of the evidence, or nil where this is another packet or nothing tells
-  -- @return whether the packet cannot repeat, so that the frame teaches, whatever it is taken for
-  function again.judge(slot, frame)
-    local time, hop, key, soft = frame.time, frame.hop, frame.key, frame.soft
-    local form, header = frame.form, frame.header
-    undo_seen = nil
-    local node, class = nodes[slot], classes[slot]
-    local earlier, gap = headers[slot], abs(time - last_time[slot])
-    local is_same_ttl = floor(soft / TTL) == floor(softs[slot] / TTL)
-    local count = node.counts[hop]
-    local is_late = is_same_ttl and gap > MOMENT
-    if is_late and (gap > STALL or not tally.lacks(class, hop, count + 1)) then
-      return nil
-    end
-    local is_ethernet = hop.kind == "ethernet" and not form and not forms[slot]
-    local has_moved = not form and has_changed_addresses(hop.kind, header, earlier)
-    if is_ethernet and has_moved and is_returned(header, earlier) then
-      return nil
-    elseif forms[slot] == form and is_retried(hop.kind, form, header, earlier) then
-      return nil
-    end
-    local ident, content = proof.ident(key), frame.content
-    if key ~= last_key or content ~= last_content or class ~= last_class then -- in a burst they are the same each time
-      last_key, last_content, last_class = key, content, class
-      last_unique = proof.is_unique(key, content, frame.transport, tally.is_steady(class, ident))
-    end
-    local unique = last_unique and (ident ~= nil or gap > 0 or still < STILL or time ~= still_time)
-    local expected = is_same_ttl and tally.expects(class, hop, count + 1, gap)
-    if unique and not ident and byte(key, 2) == TCP then
-      local may, is_asked_for = flows.may_be_sent_again(key, frame.transport, last_time[slot], gap)
-      if may and (is_asked_for or is_same_ttl and not expected and not is_late) then
-        return nil
+      learn(route, length)
+      learn(place.route, length)
+      local at_hop = place.at_hop
+      if length == 1 then
+        at_hop.once = at_hop.once + 1
+      else
+        at_hop.more = at_hop.more + 1
       end
-    end
-    if not is_same_ttl then -- it fell, else the frame had not come here
-      -- A router changes the addresses too; what counts down without is a ladder of probes.
-      local is_routed = has_moved or not is_ethernet and unique and gap <= MOMENT
-      return is_routed and EVIDENCE.rewritten or nil
-    end
-    if form == "tunnel" and forms[slot] == "tunnel" and is_other_tunnel(header, earlier) then
-      return nil
-    elseif is_ethernet and not ident and not expected and is_in_other_vlan(header, earlier) then
-      return nil
-    end
-    local bytes = soft == softs[slot] and EVIDENCE.bytes or EVIDENCE.rewritten
-    if node.hop == hop and not (is_ethernet and has_moved) and is_new_shape(slot, hop.kind, form, header) then
-      return bytes, unique and (form == "wifi" or forms[slot] == "wifi") -- else each shape is a hop of its own
-    end
-    if is_late then
-      return unique and not has_moved and bytes or nil
-    end
-    local is_storm = class.is_storm
-      or count >= MOST_UNKNOWN
-      or count == node.depth and abs(time - first_time[slot]) > MOMENT
-    if unique and not expected and is_storm then
-      tally.distrust(class)
-      return nil
-    elseif unique then
-      if tally.never(class, hop, count + 1, gap) or node.hop ~= hop and not expected then
-        return nil, true
-      elseif has_moved then
-        tally.move(class, hop, count + 1)
-      end
-      return bytes, true
-    end
-    if expected and waits_for_another(slot, hop, count, time) then
-      return nil
-    elseif expected and (not has_moved or tally.moves(class, hop, count + 1)) then
-      return EVIDENCE.learned
-    end
-    if is_same_moment(time, gap) and not has_moved and not tally.once(class, hop) and keys[slot] == key then
-      return bytes
-    end
-    return nil
-  end
-
-  --- Takes back what the last `follow` noted.
-  function again.undo_follow()
-    if undo_batches then
-      undo_class.batches, undo_batches = undo_batches, nil
+      at_hop.most = max(at_hop.most, length)
     end
   end
+end
 
-  --- Takes back what `judge` noted of the last frame.
-  function again.undo()
-    if undo_seen then
-      undo_seen[undo_shape] = nil
-      undo_seen = nil
-    end
+--- The usual route past a hop: of a class or, where nothing is known of that, of all that begins at a place; nil where
+-- none is known, or packets go different ways.
+-- @return table: length (sightings), counts (of them, by place; mirrors may change their order), hits and misses
+function M.usual(class, hop, place)
+  local route = class.routes[hop]
+  if not route and place then
+    route = place.route
   end
+  if route and route.hits > 0 and route.hits >= limits.agreement * (route.hits + route.misses) then
+    return route
+  end
+  return nil
+end
 
-  return again
+--- The shortest and the longest that the step to the n-th sighting of a route took lately.
+function M.step(route, n)
+  local step = route.steps[n]
+  return min(step.shortest, step.older_shortest), max(step.longest, step.older_longest)
 end
 
 return M
-end)(modules.codes, modules.link, modules.proof)
+end)(modules.limits)
 
-modules.match = (function(...)
---- Finds the packet of the last moments that a frame shows again, among those with its key.
---
--- At another hop, the same content soon after is the same packet. Each packet takes each hop's next sighting in order,
--- so a burst of packets with the same bytes is never merged. At the same hop, `again` judges.
+modules.places = (function(...)
+--- Places: a hop together with what stands around the packet there. One interface may show a packet before and behind a
+-- router, with and without a VLAN tag, bare and in a tunnel.
 
-local proof, memory_of, again_of = ...
+local routes, limits = ...
 
-local abs, floor, max, min, sub = math.abs, math.floor, math.max, math.min, string.sub
+local byte, min, sub = string.byte, math.min, string.sub
 
-local MOST_DISTANCE = 2 ^ 20 -- in frames, so that a body can remember two distances in one number
-local MOST_TRIES = 64 -- candidates looked at for one frame
-
--- How long a step may take, as a multiple of the longest known lately, or in seconds (NEW_: a step never taken yet).
--- Up to LOOSE it is believed; only within TIGHT may a packet overtake one that waits beyond LOOSE and so seems lost.
-local LOOSE, LEAST_LOOSE, NEW_LOOSE = 3, 60e-6, 250e-6
-local TIGHT, LEAST_TIGHT, NEW_TIGHT = 1.5, 15e-6, 60e-6
-local MOST_SKIPS = 256 -- packets of a queue that a frame may rule out for its hop at once
-
-local MOMENT, STALL = again_of.MOMENT, again_of.STALL
-local DUE = 30e-6 -- seconds within which a hop mostly shows a packet again
-local MOST_AGAIN, MOST_JUDGED = 32, 16 -- packets with one key that a frame at their hop may show again; with its bytes
-
-local SLOTS = memory_of.SLOTS
-local TTL = 4294967296 -- of `soft` of `key`
-
-local M = { MOST_DISTANCE = MOST_DISTANCE }
-
-local function has_other_ttl(soft, earlier)
-  return soft ~= earlier and floor(soft / TTL) ~= floor(earlier / TTL)
-end
-
---- A matching for one capture.
--- @param memory, tally, again  of the capture
--- @param window longest time between two sightings of one packet, in seconds
--- @return table: find, undo
-function M.new(memory, tally, again, window)
-  local slots, slot_of = memory.slots, memory.slot_of
-  local first_frame, last_time, keys, contents = slots.first_frame, slots.last_time, slots.keys, slots.contents
-  local softs, transports, cuts, nodes, classes = slots.softs, slots.transports, slots.cuts, slots.nodes, slots.classes
-  local judged = 0 -- packets that the last frame was compared with by `again`
-  local undo_queue, undo_hop, undo_taken
-  local matching = {}
-
-  -- Whether a frame's bytes and time are those of a packet's next sighting.
-  local function fits(slot, frame)
-    local content, known_content = frame.content, contents[slot]
-    local soft, known_soft = frame.soft, softs[slot]
-    if known_content ~= content then
-      local have, had = #content, #known_content
-      if have < had then
-        if not frame.cut or sub(known_content, 1, have) ~= content then
-          return false
-        end
-      elseif had == have or not cuts[slot] or sub(content, 1, had) ~= known_content then
-        return false
-      end
-    end
-    local gap = frame.time - last_time[slot]
-    if gap > window or -gap > window or frame.number - first_frame[slot] >= MOST_DISTANCE then
-      return false
-    end
-    if soft ~= known_soft then
-      local ttl, known_ttl = floor(soft / TTL), floor(known_soft / TTL)
-      if ttl ~= known_ttl and (ttl > known_ttl) == (gap >= 0) then
-        return false -- a TTL never rises on the way
-      end
-      if frame.cut and proof.differs_behind(keys[slot], transports[slot], soft, known_soft) then
-        return false
-      end
-    end
-    return true
-  end
-
-  -- The packet of a queue that a frame shows at a hop that is new to it: the first that waits, unless that seems lost.
-  local function search(queue, frame)
-    memory.prune(queue)
-    local time, hop = frame.time, frame.hop
-    local index = max(queue.first, (queue.taken[hop] or 0) + 1)
-    local furthest = min(queue.last, index + MOST_SKIPS)
-    while index <= furthest do
-      local slot = queue[index] % SLOTS + 1
-      if time - last_time[slot] <= window and not nodes[slot].counts[hop] then
-        break
-      end
-      index = index + 1
-    end
-    queue.taken[hop] = index - 1 -- this hop's next sightings are of later packets
-    local first
-    for try = index, min(index + MOST_TRIES, queue.last) do
-      local slot = queue[try] % SLOTS + 1
-      if not nodes[slot].counts[hop] and fits(slot, frame) then
-        local step = nodes[slot].next[hop]
-        local peak = step and step.peak
-        local took = abs(time - last_time[slot])
-        if took <= (peak and max(LOOSE * peak, LEAST_LOOSE) or NEW_LOOSE) then
-          local overtakes = first and took <= (peak and max(TIGHT * peak, LEAST_TIGHT) or NEW_TIGHT)
-          return overtakes and try or first or try
-        end
-        first = first or try
-      end
-    end
-    return first -- all wait long: the way has become slower
-  end
-
-  -- Whether the packet that last took a hop is to be seen there once more, before the next one is.
-  local function is_unfinished(slot, time, hop)
-    local node = nodes[slot]
-    return node.hop == hop
-      and classes[slot]
-      and tally.expects(classes[slot], hop, node.counts[hop] + 1, abs(time - last_time[slot]))
-  end
-
-  local function judge(slot, frame)
-    if judged >= MOST_JUDGED or not classes[slot] or not fits(slot, frame) then
-      return nil
-    end
-    judged = judged + 1
-    return again.judge(slot, frame)
-  end
-
-  -- The packet of a queue that a frame shows once more at a hop that has recorded it: first those whose next sighting
-  -- is due, then those that wait longer, or were routed between. Returns as `find`.
-  local function search_again(queue, frame)
-    memory.prune(queue)
-    local time, hop, soft = frame.time, frame.hop, frame.soft
-    local first, waits, lesson = max(queue.first, queue.last - MOST_AGAIN + 1), false, nil
-    local longest = proof.counts(frame.key, frame.transport) and STALL or MOMENT
-    for pass = 1, 2 do
-      for at = first, queue.last do
-        local slot = queue[at] % SLOTS + 1
-        local gap, is_routed = abs(time - last_time[slot]), has_other_ttl(soft, softs[slot])
-        if nodes[slot].counts[hop] and (gap <= longest or is_routed) then
-          if (gap <= DUE and not is_routed) == (pass == 1) then
-            local evidence, teaches = judge(slot, frame)
-            lesson = teaches and slot
-            if evidence then
-              return slot, evidence, lesson
-            end
-          else
-            waits = true
-          end
-        end
-      end
-      if not waits then
-        break
-      end
-    end
-    return nil, nil, lesson
-  end
-
-  --- Finds the packet that a frame shows again.
-  -- @param entry what `memory` knows by the frame's key
-  -- @param frame as `packets` takes it
-  -- @return its slot, or nil; the code of the evidence where its hop has recorded it already; the slot of the packet
-  --   that teaches by it, there also where the frame is not taken for it; whether no other packet could be meant
-  function matching.find(entry, frame)
-    local hop = frame.hop
-    judged, undo_queue = 0, nil
-    if type(entry) == "number" then
-      local slot = slot_of(entry)
-      if not slot then
-        return nil
-      elseif nodes[slot].counts[hop] then
-        local evidence, teaches = judge(slot, frame)
-        return evidence and slot, evidence, teaches and slot
-      end
-      return fits(slot, frame) and slot or nil, nil, nil, true
-    end
-    undo_queue, undo_hop, undo_taken = entry, hop, entry.taken[hop]
-    local current_id = entry[undo_taken or 0]
-    local current = slot_of(current_id or 0)
-    local unfinished = current and is_unfinished(current, frame.time, hop)
-    local index = (not unfinished or tally.has_batches(classes[current])) and search(entry, frame)
-    if unfinished and index and not again.is_one_batch(current_id, entry[index]) then
-      index = nil
-    end
-    if unfinished and not index then
-      entry.taken[hop] = undo_taken
-    end
-    if index then
-      entry.taken[hop] = index
-      return slot_of(entry[index]), nil, nil, index == entry.last
-    end
-    return search_again(entry, frame)
-  end
-
-  --- Takes back what the last `find` noted.
-  function matching.undo()
-    if judged > 0 then
-      again.undo()
-    end
-    if undo_queue then
-      undo_queue.taken[undo_hop] = undo_taken
-    end
-  end
-
-  return matching
-end
-
-return M
-end)(modules.proof, modules.memory, modules.again)
-
-modules.ids = (function()
---- Packet ids that the capture tool wrote: proof where they repeat, and nothing where each is seen once.
---
--- Sources: draft-ietf-opsawg-pcapng 4.3 (epb_packetid); pktmon's PktGroupId, which on Windows 11 24H2 is new with every
--- event.
-
-local abs = math.abs
-
-local WINDOW = 1 -- seconds in which an id stands for one packet
-local BELIEVED = 4 -- so many times as many ids must be of equal frames as of others that the latter are believed
+local LONGEST_HEADER = 64 -- bytes; only one made to defeat us is longer
 
 local M = {}
 
---- @param slots   of packets: see `memory`
--- @param slot_of function: the slot of a packet that is still remembered, or nil
--- @return table: find, note, are_believed, forget, undo
-function M.new(slots, slot_of)
-  local keys, last_time, tags = slots.keys, slots.last_time, slots.tags
-  local young, old = {}, {}
-  local equal, other = 0, 0 -- frames that had the id of a packet of theirs, or of one with other bytes
-  local undo_equal, undo_other
-  local ids = {}
+local function is_group(header, at)
+  return (byte(header, at) or 0) % 2 == 1
+end
 
-  --- The packet that an id stands for.
-  -- @return its slot, or nil; whether its bytes are the frame's, as far as hops leave them alone
-  function ids.find(id, time, key)
-    undo_equal, undo_other = equal, other
-    local slot = slot_of(young[id] or old[id] or 0)
-    if not slot or tags[slot] ~= id or abs(time - last_time[slot]) > WINDOW then
-      return nil
-    elseif keys[slot] == key then
-      equal = equal + 1
-      return slot, true
+-- Link headers that do not change from packet to packet, by what tells one way from another.
+local function wifi_part(header, at)
+  return sub(header, at + 4, at + 21) -- three addresses
+end
+
+local shapes = {}
+
+function shapes.tunnel(frame)
+  local header, l2 = frame.header, frame.l2
+  local inner = sub(header, 1, 12)
+  if l2 then
+    l2 = l2 - frame.at + 1
+    inner = sub(header, is_group(header, l2) and l2 + 6 or l2)
+  end
+  return (frame.vni or "") .. inner
+end
+
+function shapes.wifi(frame)
+  return wifi_part(frame.header, 1)
+end
+
+function shapes.radiotap(frame)
+  local low, high = byte(frame.header, 3, 4)
+  return high and wifi_part(frame.header, low + high * 256 + 1) or ""
+end
+
+function shapes.sll(frame)
+  return sub(frame.header, 1, 14) -- in or out, and who sent
+end
+
+function shapes.sll2(frame)
+  return sub(frame.header, 5, 20) -- interface; in or out, and who sent
+end
+
+--- What stands around a packet, as text: equal for all frames of one way.
+-- @param frame as `frame.read` gives it
+local function shape_of(frame)
+  local link, header = frame.link, frame.header
+  if link == "ethernet" then
+    return sub(header, is_group(header, 1) and 7 or 1, min(#header - 2, LONGEST_HEADER)) -- IPv4 and IPv6 go one way
+  end
+  local shape = shapes[link]
+  return shape and shape(frame) or ""
+end
+
+--- The places of one capture.
+-- @return function: the place of a frame, a table: hop, index, hop_index, link
+function M.new()
+  local of_hop, count, last_hop = {}, 0, 0
+
+  return function(frame)
+    local hop, header, link = frame.hop, frame.header, frame.link
+    local known = of_hop[hop]
+    if not known then
+      last_hop = (last_hop + 1) % 65536
+      known = { exact = {}, shapes = {}, hop_index = last_hop, seen = { once = 0, more = 0, most = 0 } }
+      of_hop[hop] = known
     end
-    other = other + 1
-    return equal > BELIEVED * other and slot or nil, false
+    local is_exact = link == "ethernet" and #header <= LONGEST_HEADER
+    local place = is_exact and known.exact[header]
+    if place then
+      return place
+    end
+    local shape = link .. " " .. shape_of(frame)
+    place = known.shapes[shape]
+    if not place then
+      if count >= limits.places then
+        known = { exact = {}, shapes = {}, hop_index = known.hop_index, seen = known.seen }
+        of_hop, count = { [hop] = known }, 0
+      end
+      count = count + 1
+      place = {
+        hop = hop,
+        index = count,
+        hop_index = known.hop_index,
+        at_hop = known.seen, -- how many packets its hop has shown once, how many more often, and how often at most
+        link = link,
+        route = routes.new(), -- of packets that come to this hop here
+      }
+      known.shapes[shape] = place
+    end
+    if is_exact then
+      known.exact[header] = place
+    end
+    return place
   end
-
-  --- Whether a frame with an id of its own is a packet of its own.
-  function ids.are_believed()
-    return equal > BELIEVED * other
-  end
-
-  --- Remembers a new packet with an id.
-  function ids.note(packet, id)
-    young[id] = packet
-    tags[slot_of(packet)] = id
-  end
-
-  --- Starts a generation; forgets the one before the last.
-  function ids.forget()
-    old, young = young, {}
-  end
-
-  --- Takes back the last `find`.
-  function ids.undo()
-    equal, other = undo_equal, undo_other
-  end
-
-  return ids
 end
 
 return M
-end)()
+end)(modules.routes, modules.limits)
 
-modules.tcp = (function(...)
---- Follows TCP flows, by the packets that are new: what was sent before.
+modules.order = (function(...)
+--- The order in which packets pass: what cannot be told by identity keeps its place between what can.
 --
--- Says what Wireshark's TCP analysis says of a capture made at one hop, where it is asked of frames.
--- Sources: RFC 9293; Wireshark's epan/dissectors/packet-tcp.c (what it calls a retransmission).
+-- Of the packets that are proved, each sender's and each flow's, it is learned where they begin, and between which hops
+-- none ever overtook another. Then a packet that waits at the first of two hops, while a later one has been seen at
+-- both, is lost; and a frame at the hop where its sender's packets begin is a new packet.
 
-local proof = ...
+local limits = ...
 
-local byte, floor, max, min, sub = string.byte, math.floor, math.max, math.min, string.sub
-
-local WRAP, HALF = 2 ^ 32, 2 ^ 31
-local FIN, SYN, RST, ACK = 1, 2, 4, 16
-local OPTIONS = 3 -- where the options start, in what follows the checksum
-local NO_OPERATION, SACK, LEAST_SACK = 1, 5, 10 -- kinds of options; bytes of the smallest SACK
-local MOST_FLOWS = 8192 -- each way counts; then the older half is forgotten
-local MOST_HOLES = 16 -- in what a hop has seen of a flow
-local FAST = 0.02 -- seconds after duplicate ACKs in which what they ask for is sent again
-local REORDERED = 0.003 -- seconds in which a segment may be overtaken, where no round trip is known
-local LEAST_DUPLICATE_ACKS = 2
-local SLOW_HANDSHAKE = 4 -- times that its packets, the first of a flow, may take as long as later ones
+local max = math.max
 
 local M = {}
 
--- a - b of sequence numbers, from -2^31 up (RFC 9293 3.4).
-local function minus(a, b)
-  return (a - b + HALF) % WRAP - HALF
+--- What is not known yet of a sender or a flow.
+-- @param most ways to remember
+function M.new(most)
+  return { begins = {}, begin_count = 0, ways = {}, count = 0, most = most }
 end
 
-local function number(text, at)
-  local a, b, c, d = byte(text, at, at + 3)
-  return ((a * 256 + b) * 256 + c) * 256 + d
+--- Notes where a proved packet was seen first, and where further on; the file may be in another order.
+function M.note_begin(known, packet)
+  local places, times, first = packet.places, packet.times, 1
+  for at = 2, packet.node.depth do
+    if times[at] < times[first] then
+      first = at
+    end
+  end
+  for at = 1, packet.node.depth do
+    local hop = places[at].hop
+    local begin = known.begins[hop]
+    if not begin then
+      if known.begin_count >= limits.hops then
+        known.begins, known.begin_count = {}, 0
+      end
+      known.begin_count = known.begin_count + 1
+      begin = { here = 0, elsewhere = 0 }
+      known.begins[hop] = begin
+    end
+    if at == first then
+      begin.here = begin.here + 1
+    elseif hop ~= places[first].hop then
+      begin.elsewhere = begin.elsewhere + 1
+    end
+  end
+end
+
+--- Whether packets begin at a hop.
+function M.begins_at(known, hop)
+  local begin = known.begins[hop]
+  return begin ~= nil and begin.here >= limits.begin and begin.here >= limits.begin_share * begin.elsewhere
+end
+
+-- What is known of the way from one hop to another, in order of time; when a packet set out on it, and came there.
+local function way_of(known, place, time, other_place, other_time)
+  local from, to = place.hop_index, other_place.hop_index
+  if time > other_time then
+    from, to, time, other_time = to, from, other_time, time
+  end
+  local which = from * 65536 + to
+  local way = known.ways[which]
+  if not way then
+    if known.count >= known.most then
+      known.ways, known.count = {}, 0
+    end
+    known.count = known.count + 1
+    way = { kept = 0, broken = 0, longest = 0, older_longest = 0, number = 0 }
+    known.ways[which] = way
+  end
+  return way, time, other_time
+end
+
+--- Notes when a proved packet was seen at two places, of different hops.
+-- @param known of its flow, of its sender, or of all
+-- @param flow  of the packet
+function M.note_way(known, flow, place, time, other_place, other_time)
+  local way, left, came = way_of(known, place, time, other_place, other_time)
+  if way.number >= limits.taught then
+    way.older_longest, way.longest, way.number = way.longest, 0, way.number % limits.taught
+  end
+  way.longest, way.number = max(way.longest, came - left), way.number + 1
+  if way.left then
+    local ahead, came_ahead = left - way.left, came - way.came
+    if ahead * came_ahead < 0 then
+      way.broken = way.broken + 1
+    elseif flow ~= way.flow and left > way.left and left < way.came then
+      way.kept = way.kept + 1 -- both were on their way at once, and one could have overtaken the other
+    end
+    if ahead <= 0 then
+      return
+    end
+  end
+  way.left, way.came, way.flow = left, came, flow
+end
+
+--- Whether a packet that was seen at one place cannot come to another any more, as a later one has passed both.
+-- @param time, other_time when it was seen at the one, and when a frame was seen at the other
+function M.is_overtaken(known, place, time, other_place, other_time)
+  local way, left, came = way_of(known, place, time, other_place, other_time)
+  return way.left ~= nil and left < way.left and came > way.came
+end
+
+--- The longest time that a packet which cannot be told by identity may take between two places.
+function M.longest(all, place, time, other_place, other_time)
+  local way = way_of(all, place, time, other_place, other_time)
+  local longest = max(way.longest, way.older_longest)
+  return longest > 0 and max(limits.longest_gap * longest, limits.least_weak_step) or limits.weak_step
+end
+
+--- Whether packets of different flows never overtook each other on a way, where they could.
+function M.is_kept(all, place, time, other_place, other_time)
+  local way = way_of(all, place, time, other_place, other_time)
+  return way.kept >= limits.in_order and way.kept >= limits.order_share * way.broken
+end
+
+return M
+end)(modules.limits)
+
+modules.teaching = (function(...)
+--- Lets packets teach that are seen no more: which way they took, how often each hop showed them, where they began.
+
+local order, path, routes, limits = ...
+
+local max = math.max
+
+local M = {}
+
+local function teach(packet)
+  path.stop(packet.flow.class, packet.node)
+  if packet.is_proved and (packet.ident == 0 or packet.flow.sender.is_changing) then
+    routes.teach(packet)
+    order.note_begin(packet.flow.sender, packet)
+  end
+end
+
+--- For one capture.
+-- @param store the packets
+-- @return function: takes the time of the next frame, and lets the packets teach that were not seen for a while
+function M.new(store)
+  local settled, next_settles = 0, -math.huge -- the last packet that has taught, or could have; when the next one came
+  local waiting = { first = 1, last = 0 } -- ids of packets that were still seen when it was their turn
+
+  return function(time)
+    local before = time - limits.settled - 2 * store.disorder
+    if before <= next_settles then
+      return
+    end
+    while waiting.first <= waiting.last do
+      local packet = store.get(waiting[waiting.first])
+      if packet and packet.last_time >= before then
+        break
+      end
+      waiting[waiting.first] = nil
+      waiting.first = waiting.first + 1
+      if packet then
+        teach(packet)
+      end
+    end
+    for id = max(settled + 1, store.oldest), store.newest do
+      local packet = store.get(id)
+      if packet.first_time >= before then
+        next_settles = packet.first_time
+        return
+      end
+      settled = id
+      if packet.last_time >= before then
+        waiting.last = waiting.last + 1
+        waiting[waiting.last] = id
+      else
+        teach(packet)
+      end
+    end
+    next_settles = before
+  end
+end
+
+return M
+end)(modules.order, modules.path, modules.routes, modules.limits)
+
+modules.flows = (function(...)
+--- Flows, their senders and their classes: what packets of one pair of ends have in common.
+--
+-- They are kept in two generations each, so that what was not used for long is forgotten.
+
+local frame_of, order, path, limits = ...
+
+local byte, sub = string.byte, string.sub
+
+local V4, V6 = frame_of.V4, frame_of.V6
+
+local M = {}
+
+-- A table of two generations.
+-- @return functions: of a name, what is known by it, or nil; to make it known; of such, whether it is in the young one
+local function generations(most)
+  local young, old, count, turn = {}, {}, 0, 0
+  local function put(name, known)
+    if count >= most then
+      old, young, count, turn = young, {}, 0, turn + 1
+    end
+    young[name], count, known.turn = known, count + 1, turn
+    return known
+  end
+  local function find(name)
+    local known = young[name]
+    if known then
+      return known
+    end
+    known = old[name]
+    return known and put(name, known)
+  end
+  return find, put, function(known)
+    return known.turn == turn
+  end
+end
+
+local function new_class()
+  local class = path.ways()
+  class.routes, class.route_count = {}, 0
+  return class
+end
+
+local function new_sender()
+  local sender = order.new(limits.ways_of_flow)
+  sender.idents, sender.next = {}, 1
+  return sender
 end
 
 --- The flows of one capture.
--- @return table: read, see, may_be_sent_again, undo
+-- @return table: of, back
 function M.new()
-  local young, old, count = {}, {}, 0
+  local find_flow, put_flow, is_young = generations(limits.flows)
+  local find_sender, put_sender = generations(limits.senders)
+  local find_class, put_class = generations(limits.senders)
   local last_id = 0
   local flows = {}
 
-  -- The last `see`, so that it can be undone.
-  local undo_flow, undo_ack, undo_ack_time, undo_dups, undo_window, undo_hole
-  local undo_seen, undo_start, undo_next, undo_time, undo_holes
-  local undo_last, undo_last_key, undo_other
-
-  local function new_flow()
+  local function make(name, sender, class)
+    local flow = order.new(limits.ways_of_flow)
     last_id = last_id + 1
-    return { id = last_id, seen = {}, dups = 0 }
+    flow.id, flow.number, flow.repeats, flow.counted, flow.drawn = last_id, 0, 0, 0, 0
+    flow.sender = find_sender(sender) or put_sender(sender, new_sender())
+    flow.class = find_class(class) or put_class(class, new_class())
+    return put_flow(name, flow)
   end
 
-  local function flow_of(key, transport)
-    local name = sub(key, 10, transport + 3)
-    local flow = young[name]
+  --- The flow of a frame.
+  -- @param network the virtual network that it is in, or nil: there, others may have the same addresses
+  -- @return table: id, sender, class; and what others keep in it
+  function flows.of(frame, network)
+    local key = frame.key
+    local version = byte(key, 1)
+    local at = version == 4 and V4 or version == 6 and V6
+    network = network or ""
+    if not at then -- who sent to whom, as far as the link header tells
+      local l2 = frame.l2
+      l2 = l2 and l2 - frame.at + 1
+      local ends = l2 and sub(frame.header, l2, l2 + 11) or frame.header
+      local name = network .. ends
+      return find_flow(name) or make(name, network .. sub(ends, 7), name)
+    end
+    local name = sub(key, at.flow, at.rest - 1)
+    if network ~= "" then
+      name = network .. name
+    end
+    local flow = find_flow(name)
     if flow then
       return flow
     end
-    flow = old[name]
-    local size = byte(key, 1) == 4 and 4 or 16
-    local back = sub(name, size + 1, 2 * size) .. sub(name, 1, size) .. sub(name, 2 * size + 1, -5) .. sub(name, -2) ..
-      sub(name, -4, -3)
-    if not flow then
-      flow = new_flow()
-      flow.back = name == back and flow or new_flow()
-      flow.back.back = flow
-    end
-    if count >= MOST_FLOWS then
-      old, young, count = young, {}, 0
-    end
-    young[name], young[back] = flow, flow.back
-    count = count + 2
-    return flow
+    return make(name, network .. sub(key, at.source, at.target - 1), network .. sub(key, at.source, at.ports - 1))
   end
 
-  --- Reads the TCP header in a key, into `flows`: flow, seq, ack, flags, window; options and size (of the data on the
-  -- wire) in bytes.
-  -- @return whether it is there: a fragment has none
-  function flows.read(key, transport)
-    if not transport then
-      return false
-    end
-    local offset, flags, high, low = byte(key, transport + 12, transport + 15)
-    if not low then
-      return false
-    end
-    flows.flags, flows.window = flags, high * 256 + low
-    flows.options = floor(offset / 16) * 4 - 20
-    flows.size = max(proof.rest_size(key, transport) - floor(offset / 16) * 4, 0)
-    flows.seq, flows.ack = number(key, transport + 4), number(key, transport + 8)
-    flows.flow = flow_of(key, transport)
-    return true
-  end
-
-  -- Takes a range out of the holes; whether it lay inside one.
-  local function fill(seen, seq, after)
-    local holes = seen.holes
-    for at = 1, #holes do
-      local from, to = holes[at][1], holes[at][2]
-      if minus(seq, from) >= 0 and minus(after, to) <= 0 then
-        local rest = {} -- a new list: the old one stands as it is, to be brought back
-        for other = 1, #holes do
-          if other ~= at then
-            rest[#rest + 1] = holes[other]
-          end
-        end
-        if minus(seq, from) > 0 then
-          rest[#rest + 1] = { from, seq }
-        end
-        if minus(to, after) > 0 then
-          rest[#rest + 1] = { after, to }
-        end
-        seen.holes = rest
-        return true
-      end
-    end
-    return false
-  end
-
-  local function leave_hole(seen, from, to)
-    local holes = { { from, to } }
-    for at = 1, min(#seen.holes, MOST_HOLES - 1) do
-      holes[at + 1] = seen.holes[at]
-    end
-    seen.holes = holes
-  end
-
-  local function is_sent_again(seen, flow, time, seq, after)
-    if not fill(seen, seq, after) then
-      return true
-    end
-    -- Not seen here, but it may have been lost on its way to here.
+  --- The flow the other way.
+  -- @param flow of the frame
+  function flows.back(flow, frame, network)
     local back = flow.back
-    if back.dups >= LEAST_DUPLICATE_ACKS and back.ack == seq and time - back.ack_time < FAST then
-      return true
+    if back and is_young(back) then
+      return back
     end
-    return time - seen.time >= (flow.round_trip or REORDERED)
-  end
-
-  -- Sequence numbers, for a segment with data, SYN or FIN.
-  local function advance(seen, flow, time, seq, flags, size)
-    local has_syn = flags % 4 >= SYN
-    local after = seq + size + (has_syn and 1 or 0) + (flags % 2 == FIN and 1 or 0)
-    after = after % WRAP
-    local ahead = seen.next and minus(seq, seen.next)
-    if not ahead or has_syn and seq ~= seen.start then -- the first segment, or a new connection
-      seen.start, seen.next, seen.time, seen.holes = seq, after, time, {}
-      return false
-    end
-    local is_probe = ahead == -1 and size <= 1 and not has_syn and flags % 2 ~= FIN
-    if is_probe then
-      return false -- a keep-alive, or what looks whether a window has opened
-    end
-    local again = ahead < 0 and not (ahead == -1 and size > 1) and is_sent_again(seen, flow, time, seq, after)
-    if ahead > 0 then
-      leave_hole(seen, seen.next, seq)
-    end
-    if minus(after, seen.next) > 0 then
-      seen.next, seen.time = after, time
-    end
-    return again
-  end
-
-  -- Whether an ACK tells of data behind a hole: selective acknowledgement (RFC 2018), but of data that came twice (RFC
-  -- 2883).
-  local function has_hole(content)
-    local at, stop = OPTIONS, OPTIONS + flows.options - 1
-    while at < stop do
-      local kind, size = byte(content, at, at + 1)
-      if kind == NO_OPERATION then
-        at = at + 1
-      elseif not size or kind == 0 or size < 2 then
-        return false
-      elseif kind == SACK then
-        for edge = at + 2, at + size - 8, 8 do
-          if edge + 3 <= #content and minus(number(content, edge), flows.ack) > 0 then
-            return true
-          end
-        end
-        return false
-      else
-        at = at + size
-      end
-    end
-    return false
-  end
-
-  -- Notes what an end has acknowledged, whether it did so again and again, and how long the first answer took.
-  local function acknowledge(flow, time, occupies, content)
-    local ack, window, syn_time = flows.ack, flows.window, flow.syn_time
-    if ack ~= flow.ack then
-      flow.dups = 0
-    elseif not occupies and flow.window == window then
-      flow.dups = flow.dups + 1
-    end
-    if not flow.round_trip and syn_time and flow.back.syn_time and flows.flags % 4 < SYN then
-      flow.round_trip = time - min(syn_time, flow.back.syn_time)
-      flow.back.round_trip = flow.round_trip
-    end
-    local back = flow.back
-    local timed = back.timed
-    if timed and minus(ack, timed) >= 0 then
-      local took = time - back.timed_at
-      back.answer = back.answer and min(back.answer, took) or took
-      back.timed = nil
-    end
-    flow.ack, flow.ack_time = ack, time
-    if not occupies then
-      flow.hole = flows.options >= LEAST_SACK and has_hole(content)
-    end
-  end
-
-  -- Lets the next ACK tell how soon data is answered: not of data sent again, as it may be of the first (RFC 6298).
-  local function await_answer(flow, time, is_again)
-    if is_again then
-      flow.timed = nil
-    elseif not flow.timed then
-      flow.timed, flow.timed_at = (flows.seq + flows.size) % WRAP, time
-    end
-  end
-
-  --- Takes what `read` has read as a new packet, first seen at a hop.
-  -- @param content what follows the checksum
-  -- @return whether its data was sent before
-  function flows.see(hop, time, content)
-    local flow, flags, size = flows.flow, flows.flags, flows.size
-    local seen = flow.seen[hop]
-    if not seen then
-      seen = { holes = {} }
-      flow.seen[hop] = seen
-    end
-    undo_flow, undo_ack, undo_ack_time, undo_dups, undo_window = flow, flow.ack, flow.ack_time, flow.dups, flow.window
-    undo_hole = flow.hole
-    undo_seen, undo_start, undo_next, undo_time, undo_holes = seen, seen.start, seen.next, seen.time, seen.holes
-    undo_last, undo_last_key, undo_other = flow.last, flow.last_key, flow.other
-    if flags % 8 >= RST then
-      return false
-    end
-    local occupies = size > 0 or flags % 4 > 0
-    if flags % 32 >= ACK then
-      acknowledge(flow, time, occupies, content)
-    end
-    flow.window = flows.window
-    if flags % 4 >= SYN then
-      flow.syn_time = time
-    end
-    local is_again = occupies and advance(seen, flow, time, flows.seq, flags, size)
-    if size > 0 then
-      await_answer(flow, time, is_again)
-    end
-    return is_again
-  end
-
-  --- Notes the packet that `see` has taken.
-  -- @param id, key of it
-  -- @return the packet that came last before it in its flow, or nil; the last with other bytes, or nil
-  function flows.follow(id, key)
-    local flow = flows.flow
-    local last = flow.last
-    if flow.last_key ~= key then
-      flow.other = last
-    end
-    flow.last, flow.last_key = id, key
-    return last, flow.other
-  end
-
-  --- Whether a packet may have been sent again since it was last seen. Within much less than a round trip no end can
-  -- have noticed a loss. After that, duplicate or selective ACKs ask for what it carries, or for older data, with which
-  -- all that is missing behind is sent again (RFC 6675); an ACK of all before it, or a round trip, only let it be.
-  -- @param gap seconds since then
-  -- @return whether it may; whether it was asked for
-  function flows.may_be_sent_again(key, transport, since, gap)
-    if not flows.read(key, transport) or flows.flags % 4 >= SYN then -- a SYN waits for much longer
-      return false
-    end
-    local flow = flows.flow
-    local back, trip = flow.back, flow.round_trip
-    local least = trip or flow.answer -- at the end that answers, this is far less than a round trip
-    if least and gap < least / SLOW_HANDSHAKE then
-      return false
-    end
-    local is_new_ack = back.ack and back.ack_time > since
-    local behind = is_new_ack and minus(flows.seq, back.ack)
-    local is_asked_for = is_new_ack and (back.dups > 0 or back.hole) and behind >= 0
-    return is_asked_for or trip ~= nil and (behind == 0 or gap >= trip), is_asked_for
-  end
-
-  --- Takes back the last `see`.
-  function flows.undo()
-    local flow, seen = undo_flow, undo_seen
-    flow.ack, flow.ack_time, flow.dups = undo_ack, undo_ack_time, undo_dups
-    flow.window, flow.hole = undo_window, undo_hole
-    seen.start, seen.next, seen.time, seen.holes = undo_start, undo_next, undo_time, undo_holes
-    flow.last, flow.last_key, flow.other = undo_last, undo_last_key, undo_other
+    local key = frame.key
+    local at = byte(key, 1) == 4 and V4 or V6
+    local source, target = sub(key, at.source, at.target - 1), sub(key, at.target, at.ports - 1)
+    network = network or ""
+    local name = network .. sub(key, at.flow, at.flow) .. target .. source .. sub(key, at.ports + 2, at.ports + 3) ..
+      sub(key, at.ports, at.ports + 1)
+    back = find_flow(name) or make(name, network .. target, network .. target .. source)
+    flow.back = back
+    return back
   end
 
   return flows
 end
 
 return M
-end)(modules.proof)
+end)(modules.frame, modules.order, modules.path, modules.limits)
 
-modules.cut = (function(...)
---- Large send offload and receive coalescing: frames cut from a larger one, and frames built from smaller ones.
---
--- Sources: Linux Documentation/networking/segmentation-offloads.rst; Microsoft, "Offloading the Segmentation of Large
--- TCP Packets" and "Overview of Receive Segment Coalescing".
+modules.candidates = (function(...)
+--- The packets that a frame may show: those with its bytes that are still about.
 
-local proof = ...
+local identity, link, order, path, routes, limits = ...
 
-local floor, sub = math.floor, string.sub
+local byte, floor, max, min = string.byte, math.floor, math.max, math.min
 
-local WRAP = 2 ^ 32
-local LARGE = 1500 -- bytes behind the link header: what no Ethernet carries must be cut, or was built
-local MOST_LARGE = 64 -- of a flow, in a generation
-local SAME_HOP = 1e-3 -- seconds in which one interface may show both
-local LEAST_PARTS = 2
+local TTL = 4294967296 -- of `mutable` of `frame`
 
 local M = {}
 
---- Whether a TCP segment is larger than what Ethernet carries.
-function M.is_large(key)
-  return proof.network_size(key) > LARGE
+--- How often a packet was seen at a place.
+local function seen(packet, place)
+  local places, count = packet.places, 0
+  for at = 1, packet.node.depth do
+    if places[at] == place then
+      count = count + 1
+    end
+  end
+  return count
+end
+M.seen = seen
+
+--- Where a hop showed a packet first.
+function M.first_place(packet, hop)
+  for at = 1, packet.node.depth do
+    if packet.places[at].hop == hop then
+      return packet.places[at]
+    end
+  end
+  return nil
 end
 
-local is_large = M.is_large
+--- Whether a hop is known to show packets of a packet's class once: mostly, and for sure.
+function M.is_known_once(packet, hop)
+  local route = routes.usual(packet.flow.class, hop, M.first_place(packet, hop))
+  if not route or route.length > 1 or route.hits < limits.once then
+    return false, false
+  end
+  return true, route.hits >= limits.hop_once and route.hits >= limits.once_share * route.misses
+end
 
---- Finds the other frames that a segment goes with.
--- @param slots  of packets: contents, keys, nodes, last_time, first_frame, by slot
--- @param window seconds
--- @param slot_of function: the slot of a packet that is still remembered, or nil
--- @return table: note, whole, repeated, parts, forget, undo
-function M.new(slots, window, slot_of)
-  local keys, contents, nodes, last_time = slots.keys, slots.contents, slots.nodes, slots.last_time
-  -- By flow, large frames; by flow and sequence number, all: each of two generations.
-  local large, old_large, parts, old_parts = {}, {}, {}, {}
-  local undo_entry, undo_hop, undo_cut, undo_each
-  local cuts = {}
+--- Whether a hop is known to show packets of a packet's class several times.
+function M.is_known_more(packet, hop)
+  local route = routes.usual(packet.flow.class, hop, M.first_place(packet, hop))
+  return route ~= nil and route.length > 1
+end
 
-  --- Remembers a new packet with TCP data.
-  -- @param id   of the packet
-  -- @param flows what `tcp` has read of it
-  function cuts.note(id, flows, key)
-    local flow, seq = flows.flow.id, flows.seq
-    parts[flow * WRAP + seq] = id
-    if not is_large(key) then
-      return
+--- Whether a frame is, byte for byte, what this hop has shown of a packet.
+function M.is_like(packet, frame)
+  return frame.header == packet.first_header and frame.mutable == packet.mutable
+end
+
+--- Whether a hop seems to show all packets once, so that one of which nothing else is known may well be another.
+function M.seems_once(place)
+  local at_hop = place.at_hop
+  return at_hop.once >= limits.hop_once and at_hop.once >= limits.hop_once_share * at_hop.more
+end
+
+--- Whether a place has shown a packet so often that only a flood tells why: unless its sender is known to give each
+-- packet an identity of its own, or the place to show packets so often.
+function M.is_flood(packet, frame)
+  local place = frame.place
+  local count, flow = seen(packet, place), packet.flow
+  if floor(packet.mutable / TTL) - floor(frame.mutable / TTL) >= 2 then
+    return false -- it goes in a circle
+  end
+  if packet.ident > 0 and flow.sender.is_changing or flow.number - flow.repeats >= limits.varying then
+    return count >= limits.flood_of_changing and count >= 2 * place.at_hop.most
+  end
+  return count >= limits.flood and count >= place.at_hop.most
+end
+
+--- Whether a frame without IP ID goes to a group in another VLAN than a packet did: a router or host that is at home in
+-- several sends one into each.
+function M.is_other_vlan(packet, frame)
+  if frame.ident > 0 or frame.link ~= "ethernet" or packet.link ~= "ethernet" or byte(frame.header, 1) % 2 == 0 then
+    return false
+  end
+  local tags, earlier = link.tags(frame.header), link.tags(packet.header)
+  return tags ~= earlier and #tags == #earlier
+end
+
+--- The candidates of one capture.
+-- @param store   the packets
+-- @param differs function: whether a rule says that a packet and a frame are two
+-- @param all     what is known of the order of packets of all senders: see `order`
+-- @return table: look, here; the fields that `look` fills
+function M.new(store, differs, all)
+  local look = { list = {} }
+  local candidates = { look = look }
+
+  -- Whether what is known of the order of packets speaks against a packet that was not seen at this hop.
+  local function is_lost(packet, frame, is_alone)
+    local flow, place = packet.flow, frame.place
+    if not is_alone and path.ends_before(flow.class, packet.node, frame.hop) then
+      return true
     end
-    local list = large[flow]
-    if not list then
-      list = { last = 0 }
-      large[flow] = list
+    if frame.time > packet.first_time and order.begins_at(flow.sender, frame.hop) then
+      return true
     end
-    list.last = list.last % MOST_LARGE + 1
-    list[list.last] =
-      { id = id, key = key, seq = seq, size = flows.size, ident = proof.ident(key), ack = flows.ack, cut = {} }
+    local last, time = packet.last_place, packet.last_time
+    return last.hop ~= frame.hop
+      and (
+        order.is_overtaken(flow, last, time, place, frame.time)
+        or order.is_overtaken(all, last, time, place, frame.time)
+          and order.is_kept(all, last, time, place, frame.time)
+      )
   end
 
-  -- Whether the IP IDs count on: each segment one more than the one before.
-  local function counts_on(entry, ident, offset, size)
-    if not entry.ident or not ident then
-      return not entry.ident and not ident
-    end
-    local ahead = (ident - entry.ident) % 65536
-    if entry.each then
-      return ahead == floor(offset / entry.each)
-    elseif offset == 0 or ahead == 0 then
-      return offset == ahead
-    end
-    local each, is_last = offset / ahead, offset + size == entry.size -- which may be shorter
-    return each == size or is_last and each > size and offset % ahead == 0
+  local function strength(packet, frame)
+    return identity.of_pair(packet, frame)
   end
 
-  -- Whether a segment holds what its place in the large frame holds, as far as both were captured.
-  local function same_data(slot, frame, offset)
-    local content = frame.content
-    local header = proof.tcp_header_rest(frame.key, frame.transport)
-    if header ~= proof.tcp_header_rest(keys[slot], frame.transport) then
-      return false
-    end
-    local inside = sub(contents[slot], header + offset + 1, header + offset + #content - header)
-    return inside == sub(content, header + 1, header + #inside)
-  end
-
-  -- Whether a large frame's segment can be this one: at another hop, or cut and shown at the same one.
-  local function is_cut_from(entry, slot, frame, flows, ident, offset)
-    local hop, gap = frame.hop, frame.time - last_time[slot]
-    local elsewhere = not nodes[slot].counts[hop]
-    local soon = gap <= window and gap >= -window and (elsewhere or ident and gap >= 0 and gap <= SAME_HOP)
-    local again = not ident and entry.cut[hop] and offset < entry.cut[hop]
-    return soon and not again and entry.ack == flows.ack and counts_on(entry, ident, offset, flows.size)
-  end
-
-  -- The latest large frame of a list that holds a segment's data: its entry, its slot, and the offset.
-  -- @param is_again whether it may have been sent again; else it must have been cut from that
-  local function find(list, flows, frame, ident, is_again)
-    local size = flows.size
-    for back = 1, MOST_LARGE do
-      local entry = list[(list.last - back) % MOST_LARGE + 1]
-      if not entry then
-        return nil
-      end
-      local slot, offset = slot_of(entry.id), (flows.seq - entry.seq) % WRAP
-      if
-        slot
-        and keys[slot] == entry.key
-        and size < entry.size
-        and offset + size <= entry.size
-        and (is_again or is_cut_from(entry, slot, frame, flows, ident, offset))
-        and same_data(slot, frame, offset)
-      then
-        return entry, slot, offset
+  -- The first packet of a queue that this hop has not shown.
+  local function elsewhere(queue, frame)
+    local hop = frame.hop
+    local index = max(queue.first, (queue.taken[hop] or 0) + 1)
+    for try = index, min(queue.last, index + limits.tries) do
+      local packet = store.get(queue[try])
+      if packet and not packet.node.counts[hop] and not differs(packet, frame) then
+        if strength(packet, frame) > identity.WEAK or not is_lost(packet, frame) then
+          return packet, try
+        end
       end
     end
     return nil
   end
 
-  --- The slot of the larger frame that a segment was cut from; nil where there is none.
-  -- @param frame as `packets` takes it
-  -- @param flows what `tcp` has read of it
-  function cuts.whole(frame, flows)
-    undo_entry = nil
-    local list, old_list = large[flows.flow.id], old_large[flows.flow.id]
-    if not (list or old_list) then
-      return nil
-    end
-    local hop, ident, entry, slot, offset = frame.hop, proof.ident(frame.key), nil, nil, nil
-    if list then
-      entry, slot, offset = find(list, flows, frame, ident)
-    end
-    if not entry and old_list then
-      entry, slot, offset = find(old_list, flows, frame, ident)
-    end
-    if entry then
-      undo_entry, undo_hop, undo_cut, undo_each = entry, hop, entry.cut[hop], entry.each
-      entry.cut[hop] = offset + flows.size
-      if offset + flows.size < entry.size then
-        entry.each = flows.size
+  local function here(queue, frame)
+    local hop = frame.hop
+    for try = queue.last, max(queue.first, queue.last - limits.tries), -1 do
+      local packet = store.get(queue[try])
+      if packet and packet.node.counts[hop] and not differs(packet, frame) then
+        return packet
       end
     end
-    return slot
+    return nil
   end
 
-  --- The slot of the larger frame that a retransmission repeats a part of; nil where there is none.
-  function cuts.repeated(frame, flows)
-    local list, old_list = large[flows.flow.id], old_large[flows.flow.id]
-    local _, slot = nil, nil
-    if list then
-      _, slot = find(list, flows, frame, nil, true)
-    end
-    if not slot and old_list then
-      _, slot = find(old_list, flows, frame, nil, true)
-    end
-    return slot
-  end
-
-  --- The slot of the first of the smaller frames that a larger one was built from; nil where they are not all known.
-  function cuts.parts(frame, flows)
-    local hop, key, transport = frame.hop, frame.key, frame.transport
-    if not is_large(key) then
-      return nil
-    end
-    local flow, seq, left = flows.flow.id, flows.seq, flows.size
-    local first, number = nil, 0
-    while left > 0 do
-      local place = flow * WRAP + seq
-      local slot = slot_of(parts[place] or old_parts[place] or 0)
-      if not slot then
-        return nil
-      end
-      local gap, part = frame.time - last_time[slot], keys[slot]
-      if sub(part, 10, transport + 3) ~= sub(key, 10, transport + 3) then
-        return nil -- one that was undone
-      end
-      local size = proof.tcp_size(part, transport)
-      if gap < 0 or gap > window or nodes[slot].counts[hop] or size == 0 or size > left then
-        return nil
-      end
-      if not first then
-        if proof.ident(part) ~= proof.ident(key) then
-          return nil
+  --- Looks up what a frame may show.
+  -- @param entry what the store knows by its key
+  -- @return table, until the next call: entry; elsewhere (the first packet that its hop has not shown), index (where
+  --   that stands in a queue); here (the latest packet that its hop has shown); is_ambiguous (set by rules that cannot
+  --   tell)
+  function candidates.find(entry, frame)
+    look.entry, look.elsewhere, look.here, look.index = entry, nil, nil, nil
+    look.is_ambiguous, look.refused, look.probe = false, nil, nil
+    if not entry then
+      return look
+    elseif type(entry) == "number" then
+      local packet = store.get(entry)
+      if packet and not differs(packet, frame) then
+        if packet.node.counts[frame.hop] then
+          look.here = packet
+        elseif strength(packet, frame) > identity.WEAK or not is_lost(packet, frame, true) then
+          look.elsewhere = packet
         end
-        first = slot
       end
-      seq, left, number = (seq + size) % WRAP, left - size, number + 1
+      return look
     end
-    return number >= LEAST_PARTS and first or nil
+    look.elsewhere, look.index = elsewhere(entry, frame)
+    look.here = here(entry, frame)
+    return look
   end
 
-  --- Starts a generation; forgets the one before the last.
-  function cuts.forget()
-    old_large, large, old_parts, parts = large, {}, parts, {}
+  --- The packets that a frame's hop has shown, into look.list; how many.
+  function candidates.all_here(frame)
+    local entry, list, count = look.entry, look.list, 0
+    if type(entry) == "number" then
+      list[1] = look.here
+      return look.here and 1 or 0
+    end
+    for try = max(entry.first, entry.last - limits.tries), entry.last do
+      local packet = store.get(entry[try])
+      if packet and packet.node.counts[frame.hop] and not differs(packet, frame) then
+        count = count + 1
+        list[count] = packet
+      end
+    end
+    return count
   end
 
-  --- Takes back the last `whole`.
-  function cuts.undo()
-    if undo_entry then
-      undo_entry.cut[undo_hop], undo_entry.each = undo_cut, undo_each
-      undo_entry = nil
+  return candidates
+end
+
+return M
+end)(modules.identity, modules.link, modules.order, modules.path, modules.routes, modules.limits)
+
+modules.tcp = (function(...)
+--- What TCP has sent before: follows each flow by its packets, each once, whatever number of hops showed it.
+--
+-- Says what Wireshark's TCP analysis says of a capture made at one hop.
+-- Sources: RFC 9293 3.4; Wireshark's epan/dissectors/packet-tcp.c (what it calls a retransmission).
+
+local frame_of, identity, limits = ...
+
+local byte, max, min = string.byte, math.max, math.min
+local V4, V6 = frame_of.V4, frame_of.V6
+local tcp_size = identity.tcp_size
+
+local WRAP, HALF = 2 ^ 32, 2 ^ 31
+local FIN, SYN, RST, ACK = 1, 2, 4, 16
+local OPTIONS = 3 -- where the options start, in what follows the checksum
+local NO_OPERATION, SACK = 1, 5 -- kinds of options
+
+local M = {}
+
+-- a - b of sequence numbers, from -2^31 up.
+local function minus(a, b)
+  return (a - b + HALF) % WRAP - HALF
+end
+M.minus = minus
+
+local function number(text, at)
+  local a, b, c, d = byte(text, at, at + 3)
+  return ((a * 256 + b) * 256 + c) * 256 + d
+end
+
+--- Reads the TCP header of a frame or a packet.
+-- @param into gets seq, ack, flags and size (bytes of data on the wire)
+-- @return whether it is there: a fragment has none, and it may be cut
+function M.read(what, into)
+  local key = what.key
+  local at = byte(key, 1) == 4 and V4.rest or V6.rest
+  if not what.has_transport or what.protocol ~= 6 or #key < at + 11 then
+    return false
+  end
+  into.seq, into.ack, into.flags, into.size = number(key, at), number(key, at + 4), byte(key, at + 9), tcp_size(what)
+  return true
+end
+
+--- Whether a frame of TCP is a reset, whose numbers may be 0.
+function M.is_reset(frame)
+  local flags = byte(frame.key, (byte(frame.key, 1) == 4 and V4.rest or V6.rest) + 9)
+  return flags ~= nil and flags % 8 >= RST
+end
+
+-- How many sequence numbers a segment takes.
+local function length_of(segment)
+  local flags = segment.flags
+  return segment.size + (flags % 4 >= SYN and 1 or 0) + (flags % 2 == FIN and 1 or 0)
+end
+
+--- Whether a flow has carried what a new packet holds.
+-- @param segment as `read` fills it
+-- @param sent    what `note` keeps of the flow, or nil
+-- @param time    of the frame
+-- @return true or false; what was missing there, where it lies behind newer data: a table with `packet`, the id of that
+function M.is_sent_before(segment, sent, time)
+  local flags, seq = segment.flags, segment.seq
+  local length = length_of(segment)
+  if not sent or length == 0 or flags % 8 >= RST then
+    return false
+  elseif flags % 4 >= SYN then
+    return seq == sent.start
+  elseif time < sent.latest - limits.window then
+    return false -- the file runs back: as where a capture was appended to itself
+  end
+  local ahead = minus(seq, sent.next)
+  if ahead >= 0 or ahead == -1 and flags % 2 ~= FIN then
+    return false -- new, or a keep-alive, or what looks whether a window has opened
+  elseif -ahead > limits.flight then
+    return false -- of another flow with the same ends: of another tenant, or a connection whose SYN was not seen
+  end
+  local after = seq + length
+  for at = 1, #sent.holes do
+    local hole = sent.holes[at]
+    if minus(seq, hole.from) >= 0 and minus(after, hole.to) <= 0 then
+      return false, hole
     end
+  end
+  return true
+end
+
+-- Whether an ACK tells of data behind a hole: selective acknowledgement (RFC 2018), but of data that came twice (RFC
+-- 2883).
+local function has_hole(what, ack)
+  local content, at = what.content, OPTIONS
+  local stop = min(identity.tcp_options_size(what), #content)
+  while at < stop do
+    local kind, size = byte(content, at, at + 1)
+    if kind == NO_OPERATION then
+      at = at + 1
+    elseif not size or kind == 0 or size < 2 then
+      return false
+    elseif kind == SACK then
+      for edge = at + 2, at + size - 8, 8 do
+        if edge + 3 <= #content and minus(number(content, edge), ack) > 0 then
+          return true
+        end
+      end
+      return false
+    else
+      at = at + size
+    end
+  end
+  return false
+end
+
+--- Notes what a packet acknowledges.
+-- @param acks what is kept of its flow so far, or nil
+-- @return what is kept now: ack, time, dups (pure ACKs that repeat it), hole (whether data behind it has come)
+function M.note_ack(what, segment, acks, time)
+  if segment.flags % 32 < ACK or segment.flags % 8 >= SYN then
+    return acks
+  elseif not acks then
+    acks = { dups = 0 }
+  end
+  local is_pure = segment.size == 0 and segment.flags % 2 ~= FIN
+  acks.dups = segment.ack == acks.ack and (is_pure and acks.dups + 1 or acks.dups) or 0
+  acks.ack, acks.time = segment.ack, time
+  acks.hole = is_pure and has_hole(what, segment.ack)
+  return acks
+end
+
+--- Whether the other end has asked for what a segment holds, since some time: by duplicate or selective ACKs.
+-- @param acks what `note_ack` keeps of the flow the other way, or nil
+function M.is_asked_for(segment, acks, since)
+  return acks ~= nil
+    and acks.time > since
+    and (acks.dups >= limits.duplicate_acks or acks.hole)
+    and minus(segment.seq, acks.ack) >= 0
+end
+
+-- Takes a range out of the holes.
+local function fill(holes, seq, after)
+  for at = #holes, 1, -1 do
+    local hole = holes[at]
+    if minus(after, hole.from) > 0 and minus(seq, hole.to) < 0 then
+      local rest = { from = after % WRAP, to = hole.to, packet = hole.packet }
+      if minus(seq, hole.from) > 0 then
+        hole.to = seq
+      else
+        table.remove(holes, at)
+      end
+      if minus(rest.to, rest.from) > 0 then
+        table.insert(holes, at, rest)
+      end
+    end
+  end
+end
+
+--- Notes a new packet.
+-- @param sent what is kept of its flow so far, or nil
+-- @param back the same of the flow the other way, or nil
+-- @return what is kept now, or nil where there is nothing to keep
+function M.note(segment, sent, back, time, packet)
+  local length, seq, flags = length_of(segment), segment.seq, segment.flags
+  if length == 0 or flags % 8 >= RST then
+    if sent and back and not sent.round_trip and sent.syn_time and back.syn_time and flags % 4 < SYN then
+      sent.round_trip = time - min(sent.syn_time, back.syn_time)
+      back.round_trip = sent.round_trip
+    end
+    return sent
+  end
+  local after = (seq + length) % WRAP
+  if not sent or flags % 4 >= SYN and seq ~= sent.start then -- the first segment, or a new connection
+    local is_syn = flags % 4 >= SYN
+    -- What lies before the first segment of a capture was not seen.
+    local holes = is_syn and {} or { { from = (seq - HALF / 2) % WRAP, to = seq, packet = packet } }
+    return { start = seq, next = after, holes = holes, latest = time, syn_time = is_syn and time or nil }
+  end
+  sent.latest = max(sent.latest, time)
+  local ahead = minus(seq, sent.next)
+  if ahead < 0 then
+    fill(sent.holes, seq, seq + length)
+  elseif ahead > 0 then
+    table.insert(sent.holes, 1, { from = sent.next, to = seq, packet = packet })
+    sent.holes[limits.holes + 1] = nil
+  end
+  if minus(after, sent.next) > 0 then
+    sent.next = after
+  end
+  return sent
+end
+
+return M
+end)(modules.frame, modules.identity, modules.limits)
+
+modules.segmentation = (function(...)
+--- Large send offload and receive coalescing: frames cut from a larger one, and frames built from smaller ones.
+--
+-- Sources: Linux Documentation/networking/segmentation-offloads.rst; Microsoft, "Offloading the Segmentation of Large
+-- TCP Packets" and "Overview of Receive Segment Coalescing".
+
+local identity, tcp, limits = ...
+
+local abs, sub = math.abs, string.sub
+local minus, options_size = tcp.minus, identity.tcp_options_size
+
+local WRAP = 2 ^ 32
+local LARGE = 1500 -- bytes behind the link header: what no Ethernet carries must be cut, or was built
+local LEAST_PARTS = 2
+
+local M = {}
+
+local function size_of(packet)
+  return packet.size + (packet.key:byte() == 4 and 20 or 40)
+end
+
+--- Whether a packet is larger than what Ethernet carries.
+function M.is_large(packet)
+  return packet.protocol == 6 and size_of(packet) > LARGE
+end
+
+--- The segments of one capture.
+-- @param store the packets
+-- @return table: note, find, overlaps
+function M.new(store)
+  -- By flow and IP ID, and by flow and sequence number: the packet that came last; by flow: its large frames, in a
+  -- ring.
+  local by_ident, old_by_ident, by_seq, old_by_seq, count = {}, {}, {}, {}, 0
+  local cuts, part = {}, {} -- part: a TCP header
+
+  local function forget()
+    old_by_ident, by_ident, old_by_seq, by_seq, count = by_ident, {}, by_seq, {}, 0
+  end
+
+  --- Remembers a new packet with TCP data, a SYN or a FIN, or a pure ACK with an IP ID.
+  function cuts.note(packet, segment)
+    local flow = packet.flow
+    if count >= limits.packets then
+      forget()
+    end
+    count = count + 1
+    if packet.ident > 0 then
+      by_ident[flow.id * 65536 + packet.ident] = packet.id
+    end
+    if segment.size == 0 and segment.flags % 4 == 0 then
+      return
+    end
+    by_seq[flow.id * WRAP + segment.seq] = packet.id
+    if M.is_large(packet) then
+      local large = flow.large
+      if not large then
+        large = { last = 0 }
+        flow.large = large
+      end
+      large.last = large.last % limits.large + 1
+      large[large.last] = {
+        id = packet.id,
+        seq = segment.seq,
+        size = segment.size,
+        ack = segment.ack,
+        ident = packet.ident,
+        cut = {},
+      }
+    end
+  end
+
+  -- Whether the data of a segment is what its place in a larger one holds, as far as both were captured.
+  local function has_same_data(large, small, offset)
+    local header = options_size(large)
+    if header ~= options_size(small) then
+      return false
+    end
+    local content = small.content
+    local inside = sub(large.content, header + offset + 1, header + offset + #content - header)
+    return inside == sub(content, header + 1, header + #inside)
+  end
+
+  -- Whether a frame has the IP ID that the segment at an offset of a large frame gets.
+  local function counts_on(entry, frame, offset, size)
+    local ahead = (frame.ident - entry.ident) % 65536
+    if ahead == 0 or offset == 0 then
+      return ahead == offset
+    end
+    local each = offset / ahead
+    return ahead <= limits.segment_idents and each % 1 == 0 and each >= size
+  end
+
+  -- Without IP IDs: in order, with the timestamp of the large frame or, where it has none, soon.
+  local function comes_next(entry, packet, frame, offset)
+    local cut, sent = entry.cut[frame.hop], identity.tcp_timestamp(packet)
+    if frame.ident > 0 or cut and offset < cut or sent ~= identity.tcp_timestamp(frame) then
+      return false
+    end
+    local is_soon = abs(frame.time - packet.last_time) <= limits.same_hop_soon
+    return sent ~= nil or is_soon or not packet.node.counts[frame.hop]
+  end
+
+  -- The large frame that a segment was cut from.
+  local function whole(flow, frame, segment)
+    local large = flow.large
+    for back = 1, large and limits.large or 0 do
+      local entry = large[(large.last - back) % limits.large + 1]
+      if not entry then
+        return nil
+      end
+      local packet, offset = store.get(entry.id), minus(segment.seq, entry.seq)
+      if
+        packet
+        and segment.size < entry.size
+        and offset >= 0
+        and offset + segment.size <= entry.size
+        and entry.ack == segment.ack
+        and abs(frame.time - packet.last_time) <= limits.window
+      then
+        local fits
+        if entry.ident > 0 then
+          fits = counts_on(entry, frame, offset, segment.size)
+        else
+          fits = comes_next(entry, packet, frame, offset)
+        end
+        if fits and has_same_data(packet, frame, offset) then
+          return packet, entry, offset + segment.size
+        end
+      end
+    end
+    return nil
+  end
+
+  -- The first of the smaller frames that a larger one was built from, where all are known: without IP IDs, nothing else
+  -- tells.
+  local function parts(flow, frame, segment)
+    local seq, left, first, last, number = segment.seq, segment.size, nil, nil, 0
+    while left > 0 do
+      local place = flow.id * WRAP + seq
+      local packet = store.get(by_seq[place] or old_by_seq[place] or 0)
+      if not packet or packet.flow ~= flow or not tcp.read(packet, part) or part.seq ~= seq then
+        return nil
+      end
+      local gap = frame.time - packet.last_time
+      if gap < 0 or gap > limits.window or part.size == 0 or part.size > left then
+        return nil
+      end
+      first, last = first or packet, packet
+      seq, left, number = (seq + part.size) % WRAP, left - part.size, number + 1
+    end
+    local sent = identity.tcp_timestamp(frame)
+    if number < LEAST_PARTS or sent ~= identity.tcp_timestamp(last) then
+      return nil
+    elseif not sent and last.node.counts[frame.hop] and frame.time - last.last_time > limits.same_hop_soon then
+      return nil
+    end
+    return first
+  end
+
+  local other = {} -- a TCP header
+
+  -- The packet with the same IP ID and sequence number, but another length; or of pure ACKs, another acknowledgement.
+  local function same_ident(flow, frame, segment)
+    local which = flow.id * 65536 + frame.ident
+    local packet = store.get(by_ident[which] or old_by_ident[which] or 0)
+    if
+      not packet
+      or packet.flow ~= flow
+      or packet.ident ~= frame.ident
+      or abs(frame.time - packet.last_time) > limits.window
+      or not tcp.read(packet, other)
+      or other.seq ~= segment.seq
+    then
+      return nil
+    elseif other.size == segment.size then
+      local is_ack = segment.size == 0 and minus(segment.ack, other.ack) > 0
+      return is_ack and not packet.node.counts[frame.hop] and packet or nil
+    elseif other.size == 0 or segment.size == 0 then
+      return nil
+    end
+    return has_same_data(packet, frame, 0) and packet or nil
+  end
+
+  --- The packet that a frame is a part of, or was built from.
+  -- @param frame, segment  as `frame.read` and `tcp.read` give them
+  -- @return the packet, or nil; whether the frame is a part of it; what `mark_cut` takes
+  function cuts.find(flow, frame, segment)
+    local same = frame.ident > 0 and same_ident(flow, frame, segment)
+    if same then
+      return same, segment.size < other.size
+    elseif segment.size == 0 then
+      return nil
+    end
+    local packet, entry, cut = whole(flow, frame, segment)
+    if packet then
+      return packet, true, entry, cut
+    elseif frame.ident == 0 and size_of(frame) > LARGE then
+      return parts(flow, frame, segment), false
+    end
+    return nil
+  end
+
+  --- Notes how much of a large frame a hop has shown cut.
+  function cuts.mark_cut(entry, hop, cut)
+    entry.cut[hop] = cut
+  end
+
+  --- Whether a frame lies in a large frame that is still on its way, so that it may be a part of that after all.
+  function cuts.may_be_part(flow, frame, segment)
+    local large = flow.large
+    for back = 1, large and limits.large or 0 do
+      local entry = large[(large.last - back) % limits.large + 1]
+      local packet = entry and store.get(entry.id)
+      local offset = entry and minus(segment.seq, entry.seq)
+      local is_about = packet and frame.time - packet.last_time <= limits.window
+      if is_about and offset >= 0 and offset + segment.size <= entry.size then
+        local is_other = entry.ident > 0 and frame.ident > 0 and not counts_on(entry, frame, offset, segment.size)
+        if not is_other and entry.ack == segment.ack then
+          return true
+        end
+      end
+    end
+    return false
+  end
+
+  --- The packet that carried data, a SYN or a FIN with this sequence number last.
+  function cuts.carrier(flow, segment)
+    local place = flow.id * WRAP + segment.seq
+    local packet = store.get(by_seq[place] or old_by_seq[place] or 0)
+    return packet and packet.flow == flow and packet or nil
   end
 
   return cuts
 end
 
 return M
-end)(modules.proof)
+end)(modules.identity, modules.tcp, modules.limits)
 
 modules.nat = (function(...)
---- Finds a packet again behind a network address translation, by what that leaves alone.
+--- Network address translation: which ends stand for which, learned from packets that prove it.
 --
--- The last resort: IP ID, TCP sequence numbers (of UDP and ICMP, the first bytes) and all content are equal, and so is
--- one of the two ends. Source: RFC 3022.
+-- Once an end outside is known to stand for one inside, frames are read with that: then all other rules hold for them,
+-- too. Source: RFC 3022.
 
-local proof = ...
+local frame_of, identity, tcp, limits = ...
 
-local abs, byte, sub = math.abs, string.byte, string.sub
+local abs, byte, floor, max, sub = math.abs, string.byte, math.floor, math.max, string.sub
+local V4, V6 = frame_of.V4, frame_of.V6
 
-local ICMP, TCP, UDP = 1, 6, 17
-local MOMENT = 500e-6 -- seconds that a translation takes at most
-local TTL = 4294967296 -- of `soft` of `key`
-local NO_IDENT, SPREAD = 2 ^ 50, 65521 -- above all marks with an IP ID; a prime
+local ICMP, TCP, UDP, ICMPV6 = 1, 6, 17, 58
+local TTL = 4294967296 -- of `mutable` of `frame`
 local LEAST_CONTENT = 4 -- bytes that say something
-
--- Where a link header says who sent; Linux's say in or out, too, and SLL2 at which interface.
-local SENDER = { ethernet = { 7, 12 }, sll = { 1, 14 }, sll2 = { 5, 20 } }
+local NO_INDEX = 0.5 -- whole numbers may become indices of an array, for which a tracing compiler makes no code
+local MOST_CHAIN = 4 -- of translations behind one another
 
 local M = {}
+
+local function layout(key)
+  return byte(key, 1) == 4 and V4 or V6
+end
 
 local function number(text, at)
   local a, b, c, d = byte(text, at, at + 3)
   return d and ((a * 256 + b) * 256 + c) * 256 + d
 end
 
---- A number that translation leaves alone, and the IP ID with it; nil where there is none. TCP needs no IP ID: its two
--- numbers, and the size, tell as much.
-function M.mark(key, content, transport)
-  local ident = proof.ident(key)
-  if not transport then
-    return nil
-  end
-  local protocol, text, at = byte(key, 2), content, 1
-  if protocol == TCP and not ident then
-    local ack = byte(key, 1) == 4 and number(key, transport + 8)
-    return ack and NO_IDENT + number(key, transport + 4) * SPREAD + ack + proof.network_size(key)
-  elseif not ident then
+-- A number that translation leaves alone; nil where there is none.
+local function mark_of(what)
+  local protocol, rest = what.protocol, nil
+  if not what.has_transport then
     return nil
   elseif protocol == TCP then
-    text, at = key, transport + 4 -- sequence number
-  elseif protocol == ICMP then
-    at = 3 -- behind the identifier, which a translation changes too
-  elseif protocol ~= UDP then
-    return nil
+    rest = number(what.key, layout(what.key).rest)
+  elseif protocol == UDP or protocol == ICMP or protocol == ICMPV6 then
+    rest = number(what.content, 1)
   end
-  local rest = number(text, at)
-  return rest and ident * 4294967296 + rest
+  return rest and what.ident * 4294967296 + rest + NO_INDEX
 end
 
--- Whether two keys are those of one packet before and after: one end is the same, the other is not.
-local function is_translated(key, earlier, transport)
-  if #key ~= #earlier or sub(key, 1, 9) ~= sub(earlier, 1, 9) then
-    return false
-  end
-  local protocol = byte(key, 2)
-  if protocol == ICMP then
-    local same_source, same_target = sub(key, 10, 13) == sub(earlier, 10, 13), sub(key, 14, 17) == sub(earlier, 14, 17)
-    return same_source ~= same_target and sub(key, transport, transport + 1) == sub(earlier, transport, transport + 1)
-  end
-  local function ends(text)
-    return sub(text, 10, 13) .. sub(text, transport, transport + 1),
-      sub(text, 14, 17) .. sub(text, transport + 2, transport + 3)
-  end
-  local source, target = ends(key)
-  local earlier_source, earlier_target = ends(earlier)
-  return (source == earlier_source) ~= (target == earlier_target)
-    and sub(key, transport + 4) == sub(earlier, transport + 4)
+-- The two ends in a key: with the protocol, address and port.
+local function ends_of(key)
+  local at = layout(key)
+  local protocol = sub(key, at.protocol, at.protocol)
+  return protocol .. sub(key, at.source, at.target - 1) .. sub(key, at.ports, at.ports + 1),
+    protocol .. sub(key, at.target, at.ports - 1) .. sub(key, at.ports + 2, at.ports + 3)
 end
 
--- Whether what shows both at one interface is a translation: what translates sends with its own address. A server that
--- says the same to several clients does not change.
-local function is_from_elsewhere(kind, header, earlier)
-  local part = SENDER[kind]
-  return part ~= nil and sub(header, part[1], part[2]) ~= sub(earlier, part[1], part[2])
+-- A key with other ends.
+local function with_ends(key, source, target)
+  local at = layout(key)
+  return sub(key, 1, at.source - 1) .. sub(source, 2, -3) .. sub(target, 2, -3) .. sub(source, -2) .. sub(target, -2) ..
+    sub(key, at.rest)
 end
 
---- @param slots   of packets: see `memory`
--- @param slot_of function: the slot of a packet that is still remembered, or nil
--- @return table: note, find, forget
-function M.new(slots, slot_of)
-  local keys, contents, nodes, last_time = slots.keys, slots.contents, slots.nodes, slots.last_time
-  local headers, forms, softs = slots.headers, slots.forms, slots.softs
-  local young, old = {}, {}
+-- Whether two keys differ in nothing but their ends.
+local function same_but_ends(key, other)
+  local at = layout(key)
+  return #key == #other
+    and sub(key, 1, at.source - 1) == sub(other, 1, at.source - 1)
+    and sub(key, at.rest) == sub(other, at.rest)
+end
+
+-- Whether what shows both at one interface is a translation: what translates sends with its own address.
+local function has_other_sender(frame, packet)
+  if frame.link == "tunnel" then
+    local at = frame.l2 and frame.l2 - frame.at + 1
+    local stop = #frame.header - #packet.header -- both end alike
+    return at ~= nil and sub(frame.header, at + 6, at + 11) ~= sub(packet.header, at + 6 - stop, at + 11 - stop)
+  elseif frame.link == "ethernet" then
+    return sub(frame.header, 7, 12) ~= sub(packet.header, 7, 12)
+  end
+  return frame.header ~= packet.header
+end
+
+--- The bindings of one capture.
+-- @param store the packets
+-- @return table: translate, find, note, commit
+function M.new(store)
+  local bindings, bound = {}, 0 -- end -> the end that it stands for
+  local young, old, count = {}, {}, 0 -- by mark, the last packet
+  local votes, vote_count = {}, 0
+  local outside = {} -- by the end that it stands for, and by hop, the end that was seen there
+  local longest = 0 -- that a translation took, in seconds
   local nat = {}
 
-  --- Remembers a new packet.
-  -- @param mark as `M.mark` gives it
-  function nat.note(id, mark)
-    local slot, earlier = slot_of(id), slot_of(young[mark] or 0)
-    local is_again = earlier and keys[earlier] == keys[slot] and last_time[slot] - last_time[earlier] <= MOMENT
-    young[mark] = is_again and 0 or id -- of two that are equal, none could be told
-  end
-
-  --- The slot of the packet that a frame shows translated; nil where there is none.
-  -- @param frame as `packets` takes it
-  function nat.find(mark, frame)
-    local key, content, soft, form = frame.key, frame.content, frame.soft, frame.form
-    local slot = slot_of(young[mark] or old[mark] or 0)
-    if not slot or #content < LEAST_CONTENT and byte(key, 2) ~= TCP or forms[slot] ~= form then
-      return nil
-    end
-    local gap = frame.time - last_time[slot]
-    local ttl, earlier_ttl = soft - soft % TTL, softs[slot] - softs[slot] % TTL
-    if abs(gap) > MOMENT or ttl ~= earlier_ttl and (ttl > earlier_ttl) == (gap >= 0) then
-      return nil
-    end
-    local is_icmp = byte(key, 2) == ICMP
-    if (is_icmp and sub(contents[slot], 3) or contents[slot]) ~= (is_icmp and sub(content, 3) or content) then
-      return nil
-    end
-    if not is_translated(key, keys[slot], frame.transport) then
-      return nil
-    end
-    local hop, node = frame.hop, nodes[slot]
-    if node.counts[hop] then
-      local is_as_far = mark >= NO_IDENT and ttl == earlier_ttl
-      if gap < 0 or is_as_far or not is_from_elsewhere(hop.kind, frame.header, headers[slot]) then
-        return nil
+  local function canonical(name)
+    for _ = 1, MOST_CHAIN do
+      local other = bindings[name]
+      if not other then
+        break
       end
+      name = other
     end
-    return slot
+    return name
   end
 
-  --- Starts a generation; forgets the one before the last.
-  function nat.forget()
-    old, young = young, {}
+  --- Puts the ends that a frame's stand for into its key; `written` and `written_ends` hold what stood there, where
+  -- that changes.
+  function nat.translate(frame)
+    frame.written, frame.written_ends = nil, nil
+    local version = byte(frame.key, 1)
+    if bound == 0 or version ~= 4 and version ~= 6 then
+      return
+    end
+    local key = frame.key
+    local source, target = ends_of(key)
+    local new_source, new_target = canonical(source), canonical(target)
+    if new_source ~= source or new_target ~= target then
+      frame.written, frame.written_ends = key, source .. target
+      frame.key = with_ends(key, new_source, new_target)
+    end
+  end
+
+  -- Whether a frame can show a packet translated: other ends, all else equal, and further on its way.
+  local function is_translation(frame, packet)
+    local ttl, packet_ttl = floor(frame.mutable / TTL), floor(packet.mutable / TTL)
+    if
+      packet.protocol ~= frame.protocol
+      or packet.content ~= frame.content
+      or packet.link ~= frame.link and (packet.link == "tunnel" or frame.link == "tunnel")
+      or abs(frame.time - packet.last_time) > limits.window
+      or #frame.content < LEAST_CONTENT and frame.protocol ~= TCP
+    then
+      return false
+    elseif (ttl - packet_ttl) * (frame.time - packet.last_time) > 0 then
+      return false -- it comes from further back
+    elseif ttl == packet_ttl and (frame.ident == 0 or packet.node.counts[frame.hop]) then
+      return false
+    elseif packet.node.counts[frame.hop] and not has_other_sender(frame, packet) then
+      return false
+    end
+    return same_but_ends(frame.written or frame.key, packet.key)
+  end
+
+  --- The packet that a frame shows translated, where that is proved or bound by it; nil else.
+  -- @param binding a table that gets from, to, step (seconds), is_vote: what `commit` takes
+  function nat.find(frame, binding)
+    binding.from = nil
+    local mark = mark_of(frame)
+    local packet = mark and store.get(young[mark] or old[mark] or 0)
+    if not packet or not is_translation(frame, packet) then
+      return nil
+    end
+    local source, target = ends_of(frame.written or frame.key)
+    local known_source, known_target = ends_of(packet.key)
+    local has_same_source, has_same_target = canonical(source) == known_source, canonical(target) == known_target
+    if has_same_source == has_same_target then
+      return nil
+    elseif has_same_source then
+      binding.from, binding.to = target, known_target
+    else
+      binding.from, binding.to = source, known_source
+    end
+    if frame.protocol == ICMP and sub(binding.from, 2, -3) == sub(binding.to, 2, -3) then
+      binding.from = nil
+      return nil -- two pings: a NAT changes the identifier together with the address (RFC 3022 2.2)
+    end
+    binding.step, binding.is_vote, binding.ends = abs(frame.time - packet.last_time), false, source .. target
+    binding.hop = frame.hop
+    if frame.protocol == TCP and not tcp.is_reset(frame) or identity.of_pair(packet, frame) >= identity.STRONG then
+      return packet
+    end
+    binding.is_vote = true
+    local other = outside[binding.to] and outside[binding.to][frame.hop]
+    if longest == 0 or binding.step > 2 * longest or packet.is_crowded or other and other ~= binding.from then
+      binding.from = nil
+      return nil
+    end
+    local known = votes[binding.from]
+    return known and (known[binding.to] or 0) + 1 >= limits.nat_votes and packet or nil
+  end
+
+  --- Notes a binding that `find` has found.
+  function nat.commit(binding, packet)
+    if binding.is_vote then
+      local known = votes[binding.from]
+      if not known then
+        if vote_count >= limits.flows then
+          votes, vote_count = {}, 0
+        end
+        known, vote_count = {}, vote_count + 1
+        votes[binding.from] = known
+      end
+      known[binding.to] = (known[binding.to] or 0) + 1
+      if not packet then
+        return
+      end
+    else
+      longest = max(longest, binding.step)
+    end
+    local from, to = binding.from, canonical(binding.to)
+    if canonical(to) ~= from then
+      if bound >= limits.flows then
+        bindings, outside, bound = {}, {}, 0
+      end
+      bindings[from], bound = to, bound + 1
+      outside[to] = outside[to] or {}
+      outside[to][binding.hop] = from
+    end
+  end
+
+  --- Remembers a new packet.
+  function nat.note(packet)
+    local mark = mark_of(packet)
+    if not mark then
+      return
+    elseif count >= limits.packets then
+      old, young, count = young, {}, 0
+    end
+    local before = packet.ident == 0 and store.get(young[mark] or old[mark] or 0)
+    if before and before.key == packet.key and packet.first_time - before.last_time < limits.window then
+      return -- of equal packets, the first is translated first
+    end
+    packet.is_crowded = before
+      and before.flow ~= packet.flow
+      and abs(packet.first_time - before.last_time) <= 2 * longest
+      or false
+    young[mark], count = packet.id, count + 1
   end
 
   return nat
 end
 
 return M
-end)(modules.proof)
+end)(modules.frame, modules.identity, modules.tcp, modules.limits)
 
-modules.packets = (function(...)
---- Groups frames into packets: each frame shows one of the last moments again, comes of one, or is a new one.
+modules.networks = (function(...)
+--- Virtual networks: which one a hop leads to where packets are bare, learned from packets that were seen bare there,
+-- and in a tunnel elsewhere. A hop that leads to several is told apart by who sends there to whom.
 
-local codes, path, changes, proof, memory_of, tally_of, again_of, match_of, ids_of, tcp, cut_of, nat_of = ...
+local limits = ...
 
-local abs, byte, max, pairs = math.abs, string.byte, math.max, pairs
-local learn, mark_of = path.learn, nat_of.mark
+local M = {}
 
-local SPAN = 16 -- bytes of content in a key; fewer once the capture turns out to be cut shorter
-local SETTLED = 3e-3 -- seconds after which a hop shows a packet no more
-local MOST_SIGHTINGS = 32 -- at one hop that are counted
+--- @return table: of, note
+function M.new()
+  local known = {} -- by hop, and by place: { vni =, agree =, against = } in packets
+  local networks = {}
 
-local MOST_DISTANCE, SLOTS = match_of.MOST_DISTANCE, memory_of.SLOTS
+  local function bound(where)
+    local its = known[where]
+    if its and its.agree >= limits.network_agree and its.agree >= limits.network_share * its.against then
+      return its.vni
+    end
+    return nil
+  end
+
+  --- The virtual network of what is seen bare at a place; nil where none is known.
+  function networks.of(place)
+    if place.link == "tunnel" then
+      return nil
+    end
+    return bound(place.hop) or bound(place)
+  end
+
+  local function count(where, vni)
+    local its = known[where]
+    if not its then
+      known[where] = { vni = vni, agree = 1, against = 0 }
+    elseif its.vni == vni then
+      its.agree = its.agree + 1
+    else
+      its.against = its.against + 1
+    end
+  end
+
+  --- Notes that a packet was seen bare at a place, and in a virtual network elsewhere.
+  function networks.note(place, vni)
+    count(place.hop, vni)
+    count(place, vni)
+  end
+
+  return networks
+end
+
+return M
+end)(modules.limits)
+
+modules.context = (function(...)
+--- What the rules share: the stores of one capture, and what they ask of a frame.
+
+local candidates, parts, limits = ...
+
+local flows_of, order, tcp = parts.flows, parts.order, parts.tcp
+local segmentation_of, nat_of, networks_of, store_of = parts.segmentation, parts.nat, parts.networks, parts.packet_store
+
 local TCP = 6
-local MOST_OF_PATHS = 8 * 1024 * 1024 -- bytes of paths that are new in a generation
-local VERDICT, EVIDENCE, REWRITTEN = codes.verdict, codes.evidence, codes.rewritten
+
+local M = {}
+
+--- For one capture.
+-- @return table: store, segmentation, nat, networks, all_order (of the packets of all senders); begin, note_hop,
+--   has_several_hops, flow_of, back_of, segment_of, runs_back, is_surely_new; the grouping adds look, all_here and
+--   differs: see `candidates`
+function M.new()
+  local store, flows, networks = store_of.new(), flows_of.new(), networks_of.new()
+  local context = {
+    store = store,
+    segmentation = segmentation_of.new(store),
+    nat = nat_of.new(store),
+    networks = networks,
+    all_order = order.new(limits.ways),
+  }
+  local header, first_hop = {}, nil -- header: of TCP
+
+  --- Notes that a frame came from a hop.
+  function context.note_hop(hop)
+    first_hop = first_hop or hop
+    context.has_several_hops = context.has_several_hops or hop ~= first_hop
+  end
+
+  --- The flow of a frame.
+  local function flow_of(frame)
+    local flow = frame.flow
+    if not flow then
+      flow = flows.of(frame, frame.vni or networks.of(frame.place))
+      frame.flow = flow
+    end
+    return flow
+  end
+  context.flow_of = flow_of
+
+  --- Forgets the last frame.
+  function context.begin(frame)
+    frame.flow, header.is_read = nil, false
+  end
+
+  --- The TCP header of a frame, where it is there whole: seq, ack, flags, size. nil where it is not.
+  function context.segment_of(frame)
+    if not header.is_read then
+      header.is_read = true
+      header.is_there = frame.protocol == TCP and frame.has_transport and tcp.read(frame, header)
+    end
+    return header.is_there and header or nil
+  end
+
+  --- The flow the other way.
+  function context.back_of(frame)
+    return flows.back(flow_of(frame), frame, frame.vni or networks.of(frame.place))
+  end
+
+  -- Whether a frame is from before what came last: the file runs back, as where a capture was appended to itself.
+  function context.runs_back(frame)
+    return frame.time < store.latest - limits.window
+  end
+
+  -- Whether no packet with these bytes is about that this frame could show after all.
+  function context.is_surely_new(frame)
+    local look = context.look
+    local packet = look.here
+    if not packet then
+      return not look.is_ambiguous and not look.refused
+    end
+    local _, is_sure = candidates.is_known_once(packet, frame.hop)
+    return is_sure
+  end
+
+  return context
+end
+
+return M
+end)(modules.candidates, modules.self, modules.limits)
+
+-- The rules, in their order: each is asked in turn, and the first that answers counts.
+modules.decide = (function()
+local sources = {}
+sources.too_late = (function(...)
+--- No packet is on its way for longer than its sender would wait before it sends again.
+
+local abs = math.abs
+local limits = (...).limits
+
+return {
+  name = "too_late",
+  reason = "More time lies between them than any sender waits before it sends again",
+  source = "RFC 6298 2.4 and its implementations: 200 ms; RFC 1122 4.2.2.15 (the same IP ID is allowed)",
+  proof = "lab2/tcp-same",
+  new = function()
+    local window = limits.window
+    return function(packet, frame)
+      local time = frame.time
+      return abs(time - packet.last_time) > window and abs(time - packet.first_time) > window
+        or frame.number - packet.first_frame >= limits.distance
+    end
+  end,
+}
+end)(modules)
+sources.other_id = (function(...)
+--- Where ids are believed, two packets have two. What was put into a tunnel, or translated, is counted anew.
+
+return {
+  name = "other_id",
+  reason = "The capture tool gave them different ids",
+  source = "draft-ietf-opsawg-pcapng 4.3 (epb_packetid)",
+  proof = "hard/pktmon_ids",
+  new = function(state)
+    return function(packet, frame)
+      return frame.tag ~= nil
+        and packet.tag ~= nil
+        and frame.tag ~= packet.tag
+        and (packet.link == "tunnel") == (frame.link == "tunnel")
+        and packet.written_ends == frame.written_ends
+        and state.believes_ids()
+    end
+  end,
+}
+end)(modules)
+sources.other_content = (function(...)
+--- Frames that hold different bytes, as far as both were captured, or that differ behind that by their checksums.
+
+local identity = (...).identity
+local sub = string.sub
+
+return {
+  name = "other_content",
+  reason = "What they hold differs",
+  source = "",
+  proof = "hard/cut_same_start",
+  new = function()
+    return function(packet, frame)
+      local content, known = frame.content, packet.content
+      if known ~= content then
+        local have, had = #content, #known
+        if have < had then
+          if not frame.cut or sub(known, 1, have) ~= content then
+            return true
+          end
+        elseif had == have or not packet.cut or sub(content, 1, had) ~= known then
+          return true
+        end
+      end
+      return frame.cut
+        and frame.mutable ~= packet.mutable
+        and frame.written_ends == packet.written_ends -- a NAT puts in another checksum
+        and identity.differs_behind(frame, frame.mutable, packet.mutable)
+    end
+  end,
+}
+end)(modules)
+sources.other_network = (function(...)
+--- Tenants of virtual networks may have the same addresses, and send the same bytes.
+
+return {
+  name = "other_network",
+  reason = "They are in different virtual networks",
+  source = "RFC 7348 4.1 (VXLAN), RFC 7637 3.2 (NVGRE), RFC 8926 3.4 (Geneve)",
+  proof = "lab2/tenants",
+  new = function(state)
+    local network_of = state.networks.of
+    return function(packet, frame)
+      local vni, known = frame.vni, packet.vni
+      if vni and known then
+        return vni ~= known
+      end
+      -- Where one was seen bare, its hop may tell. What is left out for that only may show that it does not.
+      vni, known = vni or network_of(frame.place), known or packet.network or network_of(packet.last_place)
+      if vni and known and vni ~= known then
+        state.look.refused = packet
+        return true
+      end
+      return false
+    end
+  end,
+}
+end)(modules)
+sources.other_outer_id = (function(...)
+--- Who puts a packet into a tunnel counts what it sends, and sends it to each end by itself. What a mirror puts into
+-- one is counted for each sighting.
+
+return {
+  name = "other_outer_id",
+  reason = "Their tunnels have other IP IDs, or other ends",
+  source = "RFC 6864 4.1; RFC 7348 4.2 (a VTEP sends a broadcast to each other one)",
+  proof = "rules/vxlan-2vni",
+  new = function()
+    return function(packet, frame)
+      local ends, known = frame.outer_ends, packet.outer_ends
+      if not ends or not known then
+        return false
+      elseif ends ~= known then
+        return packet.node.counts[frame.hop] ~= nil
+      end
+      local outer, ident = frame.outer_ident, packet.outer_ident
+      return outer ~= ident and frame.ident == 0 and outer > 0 and ident > 0
+    end
+  end,
+}
+end)(modules)
+sources.returned = (function(...)
+--- A frame that goes back to where it came from was sent again: by a neighbour (BFD echo), or a reflector. But routers
+-- that send a packet to each other, in a circle, take a TTL each time.
+
+local frame_of = (...).frame
+local byte, floor, sub = string.byte, math.floor, string.sub
+
+local TTL = 4294967296 -- of `mutable` of `frame`
+
+local function is_to_itself(key)
+  local at = byte(key, 1) == 4 and frame_of.V4 or byte(key, 1) == 6 and frame_of.V6
+  return at and sub(key, at.source, at.target - 1) == sub(key, at.target, at.ports - 1)
+end
+
+return {
+  name = "returned",
+  reason = "It goes back to where the other came from",
+  source = "RFC 5881 4 (BFD echo)",
+  proof = "hard/bfd_echo",
+  new = function()
+    return function(packet, frame)
+      if frame.link ~= "ethernet" or packet.link ~= "ethernet" then
+        return false
+      end
+      local header, earlier = frame.header, packet.header
+      return header ~= earlier
+        and sub(header, 1, 6) == sub(earlier, 7, 12)
+        and sub(header, 7, 12) == sub(earlier, 1, 6)
+        and sub(header, 1, 6) ~= sub(header, 7, 12)
+        and (floor(frame.mutable / TTL) >= floor(packet.mutable / TTL) or is_to_itself(frame.key))
+    end
+  end,
+}
+end)(modules)
+sources.ttl_counts = (function(...)
+--- A TTL falls on the way, and with it the MACs change: at one hop, a frame with a higher one is a later probe, as
+-- traceroute sends them. So is one with a lower one between the same MACs, unless it has the identity of the packet,
+-- whose TTL has not fallen so before: a router takes one, and what goes in a circle loses two at least.
+
+local floor = math.floor
+local parts = ...
+local identity, limits = parts.identity, parts.limits
+
+local TTL = 4294967296 -- of `mutable` of `frame`
+
+return {
+  name = "ttl_counts",
+  reason = "Its TTL is higher than at this hop before, or again lower between the same MACs, as probes count",
+  source = "RFC 791 3.2; RFC 1812 5.3.1",
+  proof = "lab2/nat",
+  new = function(state)
+    return function(packet, frame)
+      local rise = floor(frame.mutable / TTL) - floor(packet.mutable / TTL)
+      if rise == 0 or not packet.node.counts[frame.hop] then
+        return false
+      elseif rise < 0 then
+        local is_between_same = frame.link == "ethernet" and frame.header == packet.header
+        local is_counted = rise == -1 and packet.has_fallen -- a router shows it twice
+        local is_probe = is_between_same and (is_counted or identity.of_pair(packet, frame) < identity.PROOF)
+        state.look.probe = is_probe and packet or state.look.probe
+        return is_probe
+      elseif frame.header ~= packet.header and identity.of_pair(packet, frame) == identity.PROOF then
+        return false -- routed, and shown by a mirror behind the router before one in front of it
+      end
+      return frame.time - packet.last_time > limits.swapped -- mirrors may swap what follows closely
+    end
+  end,
+}
+end)(modules)
+sources.packet_id = (function(...)
+--- The ids that a capture tool wrote, where they repeat: pktmon's PktGroupId is the same for all sightings of a packet
+-- up to Windows Server 2022; from Windows 11 24H2 on it is new with every event, and repeats by chance now and then.
+
+local parts = ...
+local limits = parts.limits
+
+return {
+  name = "packet_id",
+  reason = "The capture tool gave both the same id",
+  source = "draft-ietf-opsawg-pcapng 4.3 (epb_packetid)",
+  proof = "hard/pktmon_ids",
+  verdict = "duplicate",
+  evidence = "packet-id",
+  proves = true,
+  new = function(state)
+    local store = state.store
+    local young, old, count = {}, {}, 0
+    local all, repeated = 0, 0 -- frames with an id; those whose id a packet had
+    local rule = {}
+
+    --- Whether ids repeat in this file, as far as it is known.
+    -- @param more frames whose id repeats that are not noted yet
+    function state.believes_ids(more)
+      return (repeated + (more or 0)) * limits.ids_repeat >= all + 1
+    end
+
+    function rule.decide(frame)
+      local id = frame.tag
+      if not id then
+        return nil
+      end
+      local packet = store.get(young[id] or old[id] or 0)
+      return packet and packet.tag == id and state.believes_ids(1) and packet or nil
+    end
+
+    --- Notes the id of a frame, once it is known which packet that shows.
+    function rule.commit(frame, packet)
+      local id = frame.tag
+      if not id then
+        return
+      end
+      local known = store.get(young[id] or old[id] or 0)
+      all = all + 1
+      if known and known.tag == id then
+        repeated = repeated + 1
+      elseif count >= limits.packets then
+        old, young, count = young, {}, 0
+      end
+      if young[id] ~= packet.id then
+        young[id], packet.tag, count = packet.id, id, count + 1
+      end
+    end
+
+    return rule
+  end,
+}
+end)(modules)
+sources.radio_retry = (function(...)
+--- 802.11 sends a frame again until it is acknowledged: each try goes over the air by itself. Windows leaves the Retry
+-- bit on every sighting of a frame that came by a later try, so only a bit that was not there at first tells.
+
+local byte, floor = string.byte, math.floor
+local RETRY = 8 -- among the flags of 802.11
+
+-- Whether the Retry bit stands in a link header.
+local function is_retry(link, header)
+  local at = 2
+  if link == "radiotap" then
+    local low, high = byte(header, 3, 4)
+    at = high and 2 + low + high * 256 or 0
+  end
+  return floor((byte(header, at) or 0) / RETRY) % 2 == 1
+end
+
+return {
+  name = "radio_retry",
+  reason = "The radio sent it once more, as it was not acknowledged",
+  source = "IEEE 802.11-2020 9.2.4.1.6 (Retry)",
+  proof = "rules/wifi-air",
+  verdict = "repeat",
+  new = function()
+    return function(frame, look)
+      local link, packet = frame.link, look.here
+      if link ~= "wifi" and link ~= "radiotap" or not packet or packet.link ~= link then
+        return nil
+      end
+      -- A radio hears each try by itself.
+      if is_retry(link, frame.header) and (link == "radiotap" or not is_retry(link, packet.first_header)) then
+        return false
+      end
+      return nil
+    end
+  end,
+}
+end)(modules)
+sources.went_on = (function(...)
+--- A packet that comes to a hop anew, after it has gone on from there, where that hop shows packets once: the network
+-- has doubled it, and both take the whole way.
+
+local parts = ...
+local candidates, identity = parts.candidates, parts.identity
+
+return {
+  name = "went_on",
+  reason = "It came to this hop anew after it had gone on, and this hop shows packets once",
+  source = "",
+  proof = "lbfo-tcp-wiredup",
+  verdict = "repeat",
+  new = function()
+    return function(frame, look)
+      local packet = look.here
+      if
+        not packet
+        or look.elsewhere
+        or packet.node.hop == frame.hop
+        or identity.of_pair(packet, frame) < identity.PROOF
+      then
+        return nil
+      end
+      local _, is_sure = candidates.is_known_once(packet, frame.hop)
+      if is_sure or candidates.is_like(packet, frame) and not candidates.is_known_more(packet, frame.hop) then
+        return false
+      end
+      return nil
+    end
+  end,
+}
+end)(modules)
+sources.same_identity = (function(...)
+--- The sender counts its packets, or draws something anew for each: two frames with the same are one packet, however
+-- long the host or a router has held it, and whatever the link headers and the TTL say.
+
+local parts = ...
+local identity, candidates = parts.identity, parts.candidates
+
+return {
+  name = "same_identity",
+  reason = "Its sender gives this identity to one packet only",
+  source = "RFC 6864 4.1; RFC 7323; RFC 4303 3.3.3",
+  proof = "rules/neg-flood-udp-const",
+  verdict = "duplicate",
+  proves = true,
+  new = function()
+    return function(frame, look)
+      local packet = look.elsewhere or look.here
+      if not packet or identity.of_pair(packet, frame) < identity.PROOF then
+        return nil
+      end
+      if packet == look.here and candidates.is_flood(packet, frame) then
+        return nil
+      end
+      return packet
+    end
+  end,
+}
+end)(modules)
+sources.rebuilt = (function(...)
+--- tcpip.sys logs what it drops as an IP packet without a link header, whose own header it has built anew (IP ID 0, TTL
+-- 1, no checksum): once for each socket or filter that did not want it.
+
+local parts = ...
+local limits = parts.limits
+local byte, floor, sub = string.byte, math.floor, string.sub
+
+local TTL, SUM = 4294967296, 65536 -- of `mutable` of `frame`
+local IDENT = 4 -- where it stands in a key of IPv4
+
+-- A key without the IP ID.
+local function bytes_of(key)
+  return byte(key, 1) == 4 and sub(key, 1, IDENT - 1) .. sub(key, IDENT + 2) or key
+end
+
+return {
+  name = "rebuilt",
+  reason = "It is as tcpip.sys logs what it drops: without a link header, with an IP header built anew",
+  source = "pktmon on Windows 11 24H2",
+  proof = "rules/drops-p24",
+  verdict = "duplicate",
+  new = function(state)
+    local store = state.store
+    local young, old, count = nil, nil, 0 -- by key without IP ID, the packet seen last with a link header
+    local rule = {}
+
+    local function note(packet)
+      local bytes = bytes_of(packet.key)
+      if young[bytes] ~= packet.id then
+        if count >= limits.packets then
+          old, young, count = young, {}, 0
+        end
+        young[bytes], count = packet.id, count + 1
+      end
+    end
+
+    function rule.decide(frame)
+      if not young or frame.link ~= "raw" then
+        return nil
+      end
+      local ttl, sum = floor(frame.mutable / TTL), floor(frame.mutable / SUM) % SUM
+      if ttl > 1 and (frame.ident > 0 or sum > 0) then
+        return nil
+      end
+      local bytes = bytes_of(frame.key)
+      local packet = store.get(young[bytes] or old[bytes] or 0)
+      if packet and (ttl <= 1 or packet.ident > 0) and not state.differs(packet, frame) then
+        return packet
+      end
+      return nil
+    end
+
+    --- Notes what a frame shows: from the first one without a link header on, which most captures do not have.
+    function rule.commit(frame, packet)
+      if frame.link ~= "raw" then
+        if young then
+          note(packet)
+        end
+      elseif not young then
+        young, old = {}, {}
+        for id = store.oldest, store.newest do
+          if store.get(id).link ~= "raw" then
+            note(store.get(id))
+          end
+        end
+      end
+    end
+
+    return rule
+  end,
+}
+end)(modules)
+sources.soon_again = (function(...)
+--- Data, and what protocols ask for by a timer, is not sent twice within a moment.
+
+local parts = ...
+local candidates, identity, limits, tcp = parts.candidates, parts.identity, parts.limits, parts.tcp
+local abs, floor = math.abs, math.floor
+
+local TTL = 4294967296 -- of `mutable` of `frame`
+
+return {
+  name = "soon_again",
+  reason = "No sender sends this twice so soon",
+  source = "RFC 9293 3.8; RFC 826; RFC 4861 6; RFC 6762 6",
+  proof = "rules/lso-n",
+  verdict = "duplicate",
+  proves = true,
+  new = function(state)
+    return function(frame, look)
+      local packet = look.here
+      if not packet or look.elsewhere or packet.node.hop ~= frame.hop then
+        return nil -- it has gone on
+      elseif identity.of_pair(packet, frame) < identity.STRONG then
+        return nil
+      end
+      local is_strong = identity.of_pair(packet, frame) == identity.STRONG
+      if is_strong and not identity.is_asked_for(packet) then
+        return nil
+      elseif is_strong and state.has_several_hops and frame.place.at_hop.more == 0 and identity.is_timed(packet) then
+        return nil -- where a packet shows at several hops, it shows once at each
+      end
+      local longest = identity.is_timed(packet) and limits.same_hop_timers or limits.same_hop_soon
+      if abs(frame.time - packet.last_time) > longest or candidates.is_flood(packet, frame) then
+        return nil
+      elseif candidates.is_other_vlan(packet, frame) then
+        return nil
+      end
+      local segment = state.segment_of(frame)
+      if segment and tcp.is_asked_for(segment, state.back_of(frame).acks, packet.last_time) then
+        return nil
+      elseif state.runs_back(frame) then
+        return packet -- a capture that was appended to itself
+      elseif candidates.is_known_once(packet, frame.hop) or candidates.seems_once(frame.place) then
+        return nil
+      elseif floor(frame.mutable / TTL) ~= floor(packet.mutable / TTL) then
+        return nil -- a ladder of probes
+      end
+      return packet
+    end
+  end,
+}
+end)(modules)
+sources.another_shape = (function(...)
+--- One interface that shows packets in several shapes: before and behind a router, with and without a tag, on air and
+-- on the wire.
+
+local parts = ...
+local candidates, identity = parts.candidates, parts.identity
+
+return {
+  name = "another_shape",
+  reason = "The same bytes at the same hop, behind another link header",
+  source = "",
+  proof = "rules/wifi-air",
+  verdict = "duplicate",
+  proves = true,
+  new = function()
+    return function(frame, look)
+      local packet = look.here
+      if not packet or look.elsewhere or identity.of_pair(packet, frame) < identity.STRONG then
+        return nil
+      elseif identity.of_pair(packet, frame) == identity.STRONG and not identity.is_asked_for(packet) then
+        return nil
+      elseif candidates.seen(packet, frame.place) > 0 or candidates.is_other_vlan(packet, frame) then
+        return nil
+      end
+      return packet
+    end
+  end,
+}
+end)(modules)
+sources.learned = (function(...)
+--- What may be sent twice: a hop that is known to show each packet of its class several times shows the next sighting
+-- of one that is not complete. Where two packets could be meant, none is.
+
+local parts = ...
+local candidates, limits, routes = parts.candidates, parts.limits, parts.routes
+local abs, max = math.abs, math.max
+
+return {
+  name = "learned",
+  reason = "This hop shows each packet of its sender so often, and so soon",
+  source = "",
+  proof = "vlan_one_interface",
+  verdict = "duplicate",
+  evidence = "learned",
+  new = function(state)
+    -- Whether the next sighting of a packet at this hop comes at the place and the time of a frame.
+    local function fits(packet, frame, route)
+      local stage = packet.node.counts[frame.hop]
+      if stage >= route.length or packet.node.hop ~= frame.hop then
+        return false
+      elseif candidates.seen(packet, frame.place) >= (route.counts[frame.place] or 0) then
+        return false
+      end
+      local shortest, longest = routes.step(route, stage + 1)
+      local gap = abs(frame.time - packet.last_time)
+      local latest = max(limits.longest_gap * longest, limits.least_longest_gap)
+      return gap >= limits.shortest_gap * shortest and gap <= latest
+    end
+
+    return function(frame, look)
+      local packet, hop = look.here, frame.hop
+      if not packet then
+        return nil
+      end
+      local route = routes.usual(packet.flow.class, hop, candidates.first_place(packet, hop))
+      if not route or route.length < 2 then
+        return nil
+      end
+      local found = nil
+      for at = 1, state.all_here(frame) do
+        local candidate = look.list[at]
+        if fits(candidate, frame, route) then
+          if found then
+            look.is_ambiguous = true
+            return nil
+          end
+          found = candidate
+        end
+      end
+      return found
+    end
+  end,
+}
+end)(modules)
+sources.routed = (function(...)
+--- What a router, or a host that forwards, sends on has lost a TTL; what its sender sends again has not.
+
+local floor = math.floor
+
+local TTL = 4294967296 -- of `mutable` of `frame`
+
+return {
+  name = "routed",
+  reason = "The same bytes at the same hop with a lower TTL: a router has sent them on",
+  source = "RFC 1812 5.3.1",
+  proof = "rules/mix-fwd-loss",
+  verdict = "duplicate",
+  new = function(state)
+    return function(frame, look)
+      local found, least, ttl = nil, 256, floor(frame.mutable / TTL)
+      if not look.here or look.elsewhere or look.is_ambiguous or ttl == 0 then
+        return nil
+      end
+      for at = 1, state.all_here(frame) do
+        local packet = look.list[at]
+        local lost = floor(packet.mutable / TTL) - ttl
+        local is_sent_on = frame.header ~= packet.header or frame.header == ""
+        if is_sent_on and lost > 0 and lost <= least and frame.time >= packet.last_time then
+          found, least = lost < least and packet or nil, lost
+        end
+      end
+      return found
+    end
+  end,
+}
+end)(modules)
+sources.another_hop = (function(...)
+--- A hop shows packets in the order in which they came: of those with these bytes, the first that it has not shown yet.
+-- What cannot be told by identity comes no later than packets do that can.
+
+local parts = ...
+local identity, order = parts.identity, parts.order
+local abs = math.abs
+
+return {
+  name = "another_hop",
+  reason = "The same bytes at another hop, in the order of packets, and as soon as others",
+  source = "",
+  proof = "lab2/tcp-same",
+  verdict = "duplicate",
+  proves = true,
+  new = function(state)
+    local all = state.all_order
+    return function(frame, look)
+      local packet = look.elsewhere
+      if not packet or look.is_ambiguous then
+        return nil
+      elseif identity.of_pair(packet, frame) < identity.PROOF then
+        local longest = order.longest(all, packet.last_place, packet.last_time, frame.place, frame.time)
+        look.is_ambiguous = abs(frame.time - packet.last_time) > longest
+      end
+      return not look.is_ambiguous and packet or nil
+    end
+  end,
+}
+end)(modules)
+sources.segment = (function(...)
+--- Large send offload: the NIC, or the vSwitch before it, cuts a large frame into segments.
+
+return {
+  name = "segment",
+  reason = "Its data lies in a larger frame, and its IP ID or its order there fits",
+  source = "Microsoft, Offloading the Segmentation of Large TCP Packets",
+  proof = "lab2/rsc",
+  verdict = "segment",
+  evidence = "segment",
+  new = function(state)
+    local segmentation = state.segmentation
+    return function(frame, look)
+      local segment = state.segment_of(frame)
+      look.base = nil
+      if not segment then
+        return nil
+      end
+      look.base, look.is_part, look.cut_entry, look.cut = segmentation.find(state.flow_of(frame), frame, segment)
+      return look.is_part and look.base or nil
+    end
+  end,
+}
+end)(modules)
+sources.coalesced = (function(...)
+--- Receive segment coalescing: the vSwitch, or the NIC, builds one frame of several that follow each other.
+
+return {
+  name = "coalesced",
+  reason = "It begins with the other frame's data, and goes on with what followed",
+  source = "Microsoft, Overview of Receive Segment Coalescing",
+  proof = "lab2/rsc",
+  verdict = "coalesced",
+  evidence = "segment",
+  new = function()
+    return function(_, look)
+      return look.base
+    end
+  end,
+}
+end)(modules)
+sources.translated = (function(...)
+--- Network address translation gives a packet another end, and leaves all else alone but the TTL; some draw a new IP
+-- ID.
+
+local floor = math.floor
+
+local TTL = 4294967296 -- of `mutable` of `frame`
+
+return {
+  name = "translated",
+  reason = "All but one end is the same, and it has come further: a NAT has translated it",
+  source = "RFC 3022",
+  proof = "lab2/nat",
+  verdict = "duplicate",
+  proves = true,
+  new = function(state)
+    local nat, segmentation = state.nat, state.segmentation
+
+    -- The packet with the data of a frame whose ends are known to be translated, but with another IP ID.
+    local function with_other_id(frame)
+      local segment = state.segment_of(frame)
+      if not segment or segment.size == 0 and segment.flags % 4 == 0 then
+        return nil
+      end
+      local packet = segmentation.carrier(state.flow_of(frame), segment)
+      if
+        not packet
+        or packet.ident == frame.ident
+        or packet.size ~= frame.size
+        or packet.content ~= frame.content
+        or packet.written_ends == frame.written_ends
+        or floor(packet.mutable / TTL) <= floor(frame.mutable / TTL)
+        or state.differs(packet, frame)
+      then
+        return nil
+      end
+      return packet
+    end
+
+    return function(frame, look)
+      return nat.find(frame, look.binding) or with_other_id(frame)
+    end
+  end,
+}
+end)(modules)
+sources.sent_before = (function(...)
+--- What a sender has sent before, and sends in a new packet.
+
+local parts = ...
+local identity, tcp, limits = parts.identity, parts.tcp, parts.limits
+
+return {
+  name = "sent_before",
+  reason = "Its flow has carried this data, SYN or FIN before, in another packet",
+  source = "RFC 9293 3.8.1",
+  proof = "lab2/busy-drop-fifo",
+  verdict = "retransmission",
+  new = function(state)
+    local segmentation, too_late = state.segmentation, state.too_late
+    -- Whether what is sent again so soon has an identity of its own.
+    local function is_other(carrier, frame, segment)
+      if frame.ident > 0 then
+        return (carrier.ident - frame.ident) % 65536 > limits.idents_ahead -- equal, or what came first after all
+      end
+      local sent = identity.tcp_timestamp(frame)
+      return sent and sent ~= identity.tcp_timestamp(carrier)
+        or tcp.is_asked_for(segment, state.back_of(frame).acks, carrier.last_time)
+    end
+
+    return function(frame, look)
+      local segment, same = state.segment_of(frame), look.here
+      look.is_behind = nil
+      if not segment or not state.is_surely_new(frame) then
+        return nil
+      end
+      local flow = state.flow_of(frame)
+      if same and not is_other(same, frame, segment) then
+        return nil
+      end
+      local is_sent, hole = tcp.is_sent_before(segment, flow.sent, frame.time)
+      look.is_behind = hole
+      if not is_sent or segmentation.may_be_part(flow, frame, segment) then
+        return nil
+      end
+      local carrier = segmentation.carrier(flow, segment)
+      if carrier and (not carrier.node.counts[frame.hop] or carrier.first_ends ~= frame.written_ends) then
+        return nil -- a sender's packets begin where they began before
+      elseif carrier and not too_late(carrier, frame) and not is_other(carrier, frame, segment) then
+        return nil
+      end
+      look.again = carrier
+      return false
+    end
+  end,
+}
+end)(modules)
+sources.overtaken = (function(...)
+--- What was not seen before, but comes so late behind newer data that the network cannot have changed their order.
+
+local parts = ...
+local identity, limits = parts.identity, parts.limits
+local max = math.max
+
+return {
+  name = "overtaken",
+  reason = "Newer data of its flow came to this hop long before it, so that it was lost and sent again",
+  source = "Wireshark, epan/dissectors/packet-tcp.c (3 ms, or a round trip)",
+  proof = "lab2/nat-loss",
+  verdict = "retransmission",
+  new = function(state)
+    local store = state.store
+    return function(frame, look)
+      local hole = look.is_behind
+      local newer = hole and store.get(hole.packet)
+      if not newer then
+        return nil
+      end
+      if frame.ident > 0 and newer.ident > 0 then -- what was sent later counts on from what came first
+        local ahead = (frame.ident - newer.ident) % 65536
+        if ahead > 0 and ahead <= limits.idents_ahead and identity.is_counting(newer.flow) then
+          return false
+        end
+        return nil
+      end
+      local least = max(state.flow_of(frame).sent.round_trip or 0, limits.overtaken_after)
+      for at = newer.node.depth, 1, -1 do
+        if newer.places[at].hop == frame.hop then
+          if frame.time - newer.times[at] >= least then
+            return false
+          end
+          return nil
+        end
+      end
+      return nil
+    end
+  end,
+}
+end)(modules)
+sources.known_once = (function(...)
+--- The same bytes again at a place that shows each packet once.
+
+return {
+  name = "known_once",
+  reason = "A packet with the same bytes was here just before, and this place shows packets once",
+  source = "",
+  proof = "lab2/busy",
+  verdict = "repeat",
+  new = function(state)
+    return function(frame, look)
+      if look.here and state.is_surely_new(frame) then
+        return false
+      end
+      return nil
+    end
+  end,
+}
+end)(modules)
+sources.ambiguous = (function(...)
+--- Where two packets could be meant, or nothing tells whether one is, there is no mark.
+
+return {
+  name = "ambiguous",
+  reason = "A packet with the same bytes is about, and nothing tells whether this is that one",
+  source = "",
+  proof = "hard/unique_ids",
+  verdict = "original",
+  new = function()
+    return function(_, look)
+      if look.here or look.is_ambiguous then
+        return false
+      end
+      return nil
+    end
+  end,
+}
+end)(modules)
+-- By the number of a rule: its name, and what it says of a frame.
+local M = { sources = sources, names = {}, verdict = {}, evidence = {}, proves = {} }
+M.names[1], M.PACKET_ID = "packet_id", 1
+M.verdict[1] = modules.codes.verdict[sources.packet_id.verdict]
+M.evidence[1] = modules.codes.evidence[sources.packet_id.evidence or false]
+M.proves[1] = sources.packet_id.proves or false
+M.names[2], M.RADIO_RETRY = "radio_retry", 2
+M.verdict[2] = modules.codes.verdict[sources.radio_retry.verdict]
+M.evidence[2] = modules.codes.evidence[sources.radio_retry.evidence or false]
+M.proves[2] = sources.radio_retry.proves or false
+M.names[3], M.WENT_ON = "went_on", 3
+M.verdict[3] = modules.codes.verdict[sources.went_on.verdict]
+M.evidence[3] = modules.codes.evidence[sources.went_on.evidence or false]
+M.proves[3] = sources.went_on.proves or false
+M.names[4], M.SAME_IDENTITY = "same_identity", 4
+M.verdict[4] = modules.codes.verdict[sources.same_identity.verdict]
+M.evidence[4] = modules.codes.evidence[sources.same_identity.evidence or false]
+M.proves[4] = sources.same_identity.proves or false
+M.names[5], M.REBUILT = "rebuilt", 5
+M.verdict[5] = modules.codes.verdict[sources.rebuilt.verdict]
+M.evidence[5] = modules.codes.evidence[sources.rebuilt.evidence or false]
+M.proves[5] = sources.rebuilt.proves or false
+M.names[6], M.SOON_AGAIN = "soon_again", 6
+M.verdict[6] = modules.codes.verdict[sources.soon_again.verdict]
+M.evidence[6] = modules.codes.evidence[sources.soon_again.evidence or false]
+M.proves[6] = sources.soon_again.proves or false
+M.names[7], M.ANOTHER_SHAPE = "another_shape", 7
+M.verdict[7] = modules.codes.verdict[sources.another_shape.verdict]
+M.evidence[7] = modules.codes.evidence[sources.another_shape.evidence or false]
+M.proves[7] = sources.another_shape.proves or false
+M.names[8], M.LEARNED = "learned", 8
+M.verdict[8] = modules.codes.verdict[sources.learned.verdict]
+M.evidence[8] = modules.codes.evidence[sources.learned.evidence or false]
+M.proves[8] = sources.learned.proves or false
+M.names[9], M.ROUTED = "routed", 9
+M.verdict[9] = modules.codes.verdict[sources.routed.verdict]
+M.evidence[9] = modules.codes.evidence[sources.routed.evidence or false]
+M.proves[9] = sources.routed.proves or false
+M.names[10], M.ANOTHER_HOP = "another_hop", 10
+M.verdict[10] = modules.codes.verdict[sources.another_hop.verdict]
+M.evidence[10] = modules.codes.evidence[sources.another_hop.evidence or false]
+M.proves[10] = sources.another_hop.proves or false
+M.names[11], M.SEGMENT = "segment", 11
+M.verdict[11] = modules.codes.verdict[sources.segment.verdict]
+M.evidence[11] = modules.codes.evidence[sources.segment.evidence or false]
+M.proves[11] = sources.segment.proves or false
+M.names[12], M.COALESCED = "coalesced", 12
+M.verdict[12] = modules.codes.verdict[sources.coalesced.verdict]
+M.evidence[12] = modules.codes.evidence[sources.coalesced.evidence or false]
+M.proves[12] = sources.coalesced.proves or false
+M.names[13], M.TRANSLATED = "translated", 13
+M.verdict[13] = modules.codes.verdict[sources.translated.verdict]
+M.evidence[13] = modules.codes.evidence[sources.translated.evidence or false]
+M.proves[13] = sources.translated.proves or false
+M.names[14], M.SENT_BEFORE = "sent_before", 14
+M.verdict[14] = modules.codes.verdict[sources.sent_before.verdict]
+M.evidence[14] = modules.codes.evidence[sources.sent_before.evidence or false]
+M.proves[14] = sources.sent_before.proves or false
+M.names[15], M.OVERTAKEN = "overtaken", 15
+M.verdict[15] = modules.codes.verdict[sources.overtaken.verdict]
+M.evidence[15] = modules.codes.evidence[sources.overtaken.evidence or false]
+M.proves[15] = sources.overtaken.proves or false
+M.names[16], M.KNOWN_ONCE = "known_once", 16
+M.verdict[16] = modules.codes.verdict[sources.known_once.verdict]
+M.evidence[16] = modules.codes.evidence[sources.known_once.evidence or false]
+M.proves[16] = sources.known_once.proves or false
+M.names[17], M.AMBIGUOUS = "ambiguous", 17
+M.verdict[17] = modules.codes.verdict[sources.ambiguous.verdict]
+M.evidence[17] = modules.codes.evidence[sources.ambiguous.evidence or false]
+M.proves[17] = sources.ambiguous.proves or false
+
+--- The rules for one capture.
+-- @param state what they share: see `grouper`
+-- @return table: differs, decide, commit
+function M.new(state)
+  local chain = {}
+  local function make(name)
+    local rule = sources[name].new(state)
+    if type(rule) == "table" then
+      return rule.decide, rule.commit
+    end
+    return rule
+  end
+  local differ_1 = make("too_late")
+  state.too_late = differ_1
+  local differ_2 = make("other_id")
+  state.other_id = differ_2
+  local differ_3 = make("other_content")
+  state.other_content = differ_3
+  local differ_4 = make("other_network")
+  state.other_network = differ_4
+  local differ_5 = make("other_outer_id")
+  state.other_outer_id = differ_5
+  local differ_6 = make("returned")
+  state.returned = differ_6
+  local differ_7 = make("ttl_counts")
+  state.ttl_counts = differ_7
+  local rule_1, commit_1 = make("packet_id")
+  local rule_2 = make("radio_retry")
+  local rule_3 = make("went_on")
+  local rule_4 = make("same_identity")
+  local rule_5, commit_5 = make("rebuilt")
+  local rule_6 = make("soon_again")
+  local rule_7 = make("another_shape")
+  local rule_8 = make("learned")
+  local rule_9 = make("routed")
+  local rule_10 = make("another_hop")
+  local rule_11 = make("segment")
+  local rule_12 = make("coalesced")
+  local rule_13 = make("translated")
+  local rule_14 = make("sent_before")
+  local rule_15 = make("overtaken")
+  local rule_16 = make("known_once")
+  local rule_17 = make("ambiguous")
+
+  --- Whether a rule says that a packet and a frame are two.
+  function chain.differs(packet, frame)
+    return differ_1(packet, frame) or differ_2(packet, frame) or differ_3(packet, frame) or differ_4(packet, frame) or differ_5(packet, frame) or differ_6(packet, frame) or differ_7(packet, frame)
+  end
+
+  --- The packet that a frame shows, or false where it is a new one, and the number of the rule that says so; nil where
+  -- none does.
+  function chain.decide(frame, look)
+    local packet
+    packet = rule_1(frame, look)
+    if packet ~= nil then
+      return packet, 1
+    end
+    packet = rule_2(frame, look)
+    if packet ~= nil then
+      return packet, 2
+    end
+    packet = rule_3(frame, look)
+    if packet ~= nil then
+      return packet, 3
+    end
+    packet = rule_4(frame, look)
+    if packet ~= nil then
+      return packet, 4
+    end
+    packet = rule_5(frame, look)
+    if packet ~= nil then
+      return packet, 5
+    end
+    packet = rule_6(frame, look)
+    if packet ~= nil then
+      return packet, 6
+    end
+    packet = rule_7(frame, look)
+    if packet ~= nil then
+      return packet, 7
+    end
+    packet = rule_8(frame, look)
+    if packet ~= nil then
+      return packet, 8
+    end
+    packet = rule_9(frame, look)
+    if packet ~= nil then
+      return packet, 9
+    end
+    packet = rule_10(frame, look)
+    if packet ~= nil then
+      return packet, 10
+    end
+    packet = rule_11(frame, look)
+    if packet ~= nil then
+      return packet, 11
+    end
+    packet = rule_12(frame, look)
+    if packet ~= nil then
+      return packet, 12
+    end
+    packet = rule_13(frame, look)
+    if packet ~= nil then
+      return packet, 13
+    end
+    packet = rule_14(frame, look)
+    if packet ~= nil then
+      return packet, 14
+    end
+    packet = rule_15(frame, look)
+    if packet ~= nil then
+      return packet, 15
+    end
+    packet = rule_16(frame, look)
+    if packet ~= nil then
+      return packet, 16
+    end
+    packet = rule_17(frame, look)
+    if packet ~= nil then
+      return packet, 17
+    end
+    return nil
+  end
+
+  --- Lets the rules that keep something note what a frame shows.
+  function chain.commit(frame, packet)
+    commit_1(frame, packet)
+    commit_5(frame, packet)
+  end
+
+  return chain
+end
+
+return M
+end)()
+modules.grouper = (function(...)
+--- Groups frames into packets: each frame shows a packet that was seen before, comes of one, or is a new one.
+--
+-- `decide` says what a frame is and changes nothing; `commit` notes it, once it is known that the frame counts:
+-- Wireshark's read filter dissects frames that it then leaves out. The rules decide, in the order of the list: the
+-- first that answers counts.
+
+local codes, path, mutable_fields, decide, parts = ...
+
+local candidates_of, context, identity, limits = parts.candidates, parts.context, parts.identity, parts.limits
+local order, places_of, tcp, teaching = parts.order, parts.places, parts.tcp, parts.teaching
+
+local byte, floor = string.byte, math.floor
+
+local TTL = 4294967296 -- of `mutable` of `frame`
+
+local VERDICT, REWRITTEN = codes.verdict, codes.rewritten
+local differences = mutable_fields.between
+local FIRST = 0 -- no rule: nothing with these bytes was known
 
 local M = {}
 
 --- A grouping of the frames of one capture.
--- @param window longest time between two sightings of one packet, in seconds
--- @return table: step, alone, undo, span, shorten; found
-function M.new(window)
-  local paths, memory, tally = path.new(), memory_of.new(window), tally_of.new()
-  local slots, slot_of, find = memory.slots, memory.slot_of, memory.find
-  local first_frame, first_time, last_frame = slots.first_frame, slots.first_time, slots.last_frame
-  local last_time, keys, contents, softs = slots.last_time, slots.keys, slots.contents, slots.softs
-  local transports, headers, forms = slots.transports, slots.headers, slots.forms
-  local nodes, first_softs, classes, wholes = slots.nodes, slots.first_softs, slots.classes, slots.wholes
-  local silent = slots.silent
-  local flows, ids = tcp.new(), ids_of.new(slots, slot_of)
-  local again = again_of.new(slots, slot_of, tally, flows)
-  local matching = match_of.new(memory, tally, again, window)
-  local segments, translations = cut_of.new(slots, window, slot_of), nat_of.new(slots, slot_of)
-  local clock_time, clock_key = -math.huge, nil -- of the last frame
-  local settled, next_settles = 0, -math.huge -- the last packet that has taught, or could have; when the next one came
-
-  -- The last step, so that it can be undone: Wireshark's read filter dissects a frame before it counts.
-  local undo_slot, undo_joined, undo_frame, undo_time, undo_node, undo_header, undo_form, undo_soft, undo_peak
-  local undo_class, undo_ident, undo_hit, undo_sighting, undo_hit_hop
-  local undo_match, undo_ids, undo_flows, undo_segments -- whether they took part in it
+-- @return table: shorten, look, decide, commit, alone, span; found
+function M.new()
+  local state, paths, place_of = context.new(), path.new(), places_of.new()
+  local store = state.store
+  local settle = teaching.new(store)
+  local segmentation, nat, networks, all_order = state.segmentation, state.nat, state.networks, state.all_order
+  local rules = decide.new(state)
+  local candidates = candidates_of.new(store, rules.differs, all_order)
+  state.differs, state.all_here, state.look = rules.differs, candidates.all_here, candidates.look
 
   -- What the last step found: the caller reads it before the next one.
   local found = {}
-  -- span: how many bytes of content a key must hold now.
-  local grouping = { found = found, span = SPAN }
+  local grouping = { found = found, span = limits.key_span }
+  local step = {} -- what `decide` leaves for `commit`
+  local look = candidates.look
+  look.binding = {}
 
-  local function join(slot, frame, evidence, alone)
-    local time, hop, soft = frame.time, frame.hop, frame.soft
-    local header, form = frame.header, frame.form
-    local earlier = nodes[slot]
-    local node = earlier.next[hop] or paths:step(earlier, hop)
+  -- Says that a frame shows a packet, or what it became.
+  local function tell_sighting(frame, packet, rewritten)
+    local node = packet.node.next[frame.hop] or paths:step(packet.node, frame.hop)
     if not node then
       return nil
     end
-    local before, earlier_soft = last_time[slot], softs[slot]
-    undo_slot, undo_joined = slot, true
-    undo_frame, undo_time, undo_node = last_frame[slot], before, earlier
-    undo_header, undo_form, undo_soft, undo_peak = headers[slot], forms[slot], earlier_soft, node.peak
-    if alone then
-      learn(node, abs(time - before))
-    end
-    local what = soft == earlier_soft and 0 or changes.soft(soft, earlier_soft)
-    found.verdict = VERDICT.duplicate
-    found.evidence = evidence or what == 0 and EVIDENCE.bytes or EVIDENCE.rewritten
-    if header ~= headers[slot] then
-      what = what + changes.link(hop.kind, form, header, earlier.hop.kind, forms[slot], headers[slot])
-    end
-    found.rewritten = what
-    found.packet, found.previous = first_frame[slot], last_frame[slot]
-    found.delta, found.elapsed, found.segment_of = time - before, time - first_time[slot], wholes[slot]
-    nodes[slot], headers[slot], forms[slot], softs[slot] = node, header, form, soft
-    last_frame[slot], last_time[slot] = frame.number, time
+    found.rewritten = rewritten
+    found.packet, found.previous = packet.first_frame, packet.last_frame
+    found.delta, found.elapsed = frame.time - packet.last_time, frame.time - packet.first_time
+    found.segment_of, found.repeat_of = packet.whole, nil
+    step.node = node
     return node
   end
 
-  -- Counts a further sighting of a packet that cannot repeat, whether or not it is taken for one.
-  local function count_sighting(slot, hop, gap)
-    local sighting = nodes[slot].counts[hop] + 1
-    if sighting <= MOST_SIGHTINGS then
-      undo_hit, undo_sighting, undo_hit_hop = classes[slot], sighting, hop
-      tally.hit(undo_hit, hop, sighting, gap)
+  local function decide_sighting(frame, packet, rule)
+    local what, verdict = differences(frame, packet), decide.verdict[rule]
+    step.kind = "sighting"
+    if verdict ~= VERDICT.duplicate then
+      step.kind = "derived"
+      what = mutable_fields.in_link(frame.link, frame.header, packet.link, packet.header)
+    elseif rule == decide.PACKET_ID and frame.key ~= packet.key then
+      step.kind = "derived"
+    elseif rule == decide.TRANSLATED and not look.binding.from then
+      step.kind = "derived" -- it has another IP ID
+    elseif rule == decide.TRANSLATED and frame.written_ends == packet.written_ends then
+      what = what + REWRITTEN.nat
     end
-  end
-
-  -- The same bytes at the same hop within the window: sent twice, or doubled by the network. Only where the packet went
-  -- on to another hop since, or others show it, is this capture known not to record each frame more than once.
-  local function repeats(entry, frame)
-    local hop, soft = frame.hop, frame.soft
-    local slot = slot_of(type(entry) == "table" and entry[entry.last] or entry)
-    if not slot then
-      return false
-    end
-    local node = nodes[slot]
-    return contents[slot] == frame.content
-      and node.counts[hop]
-      and (softs[slot] == soft or first_softs[slot] == soft)
-      and abs(frame.time - last_time[slot]) <= window
-      and (node.depth > node.counts[hop] or classes[slot] and tally.once(classes[slot], hop))
-  end
-
-  -- What a packet that hops show no more teaches: how often each did. Not one that is larger than the wire takes: it is
-  -- cut on its way, and what comes of it goes on.
-  local function teach(slot, class)
-    local weight, key = tally.weight(class), keys[slot]
-    if weight == 0 or byte(key, 2) == TCP and cut_of.is_large(key) then
-      return
-    elseif proof.is_unique(key, contents[slot], transports[slot], tally.is_steady(class, proof.ident(key))) then
-      for hop, count in pairs(nodes[slot].counts) do
-        if count < MOST_SIGHTINGS then
-          tally.miss(class, hop, count + 1, weight)
-        end
-      end
-    end
-  end
-
-  -- Lets the packets first seen before a time teach; notes when there will be more of them.
-  local function settle(before)
-    for id = max(settled + 1, memory.oldest), memory.newest do
-      local slot = id % SLOTS + 1
-      local since = first_time[slot]
-      if since >= before then
-        next_settles = since
-        return
-      end
-      settled = id
-      local class = classes[slot]
-      if class and not silent[slot] then
-        teach(slot, class)
-      end
-    end
-    next_settles = before
-  end
-
-  local function forget()
-    paths.made = 0
-    ids.forget()
-    segments.forget()
-    translations.forget()
-  end
-
-  local function make_room(frame)
-    if memory.make_room(frame.time, #frame.content + #frame.key + #frame.header) then
-      forget()
-    end
-  end
-
-  local function add(frame, verdict)
-    local key = frame.key
-    local node = paths:step(nil, frame.hop)
-    make_room(frame)
-    local slot = memory.add(frame, node)
-    local class = tally.class(frame.header, frame.form, key)
-    classes[slot] = class
-    undo_slot, undo_joined = slot, false
-    local ident = proof.ident(key)
-    if ident then
-      undo_class, undo_ident = class, ident
-      tally.identify(class, ident, 1)
-    end
-    found.verdict, found.evidence, found.rewritten = verdict, EVIDENCE.none, 0
-    found.packet, found.previous, found.delta, found.elapsed, found.segment_of = frame.number, nil, nil, nil, nil
-    return node
-  end
-
-  -- Adds what a packet became on its way: a segment of it, what was built from it, its translation.
-  local function go_on(base, frame, verdict, evidence)
-    local time, hop = frame.time, frame.hop
-    local earlier = nodes[base]
-    local node = paths:step(earlier, hop)
-    if not node then
-      return nil
-    end
-    local packet, since, previous, before = first_frame[base], first_time[base], last_frame[base], last_time[base]
-    local what = changes.link(hop.kind, frame.form, frame.header, earlier.hop.kind, forms[base], headers[base])
-    make_room(frame)
-    local slot = memory.add(frame, node)
-    first_frame[slot], first_time[slot] = packet, since
-    undo_slot, undo_joined = slot, false
-    found.verdict, found.evidence, found.rewritten = verdict, evidence, what
-    found.packet, found.previous = packet, previous
-    found.delta, found.elapsed = time - before, time - since
+    local node = tell_sighting(frame, packet, what)
     if verdict == VERDICT.segment then
-      wholes[slot] = previous
+      found.segment_of = packet.last_frame
     end
-    found.segment_of = wholes[slot]
     return node
   end
 
-  -- A frame that is no packet seen before, but may be a part of one, or made of some, or its translation.
-  -- @return the node of its path, or nil
-  local function derive(frame, is_tcp, mark)
-    local base, verdict, evidence = nil, VERDICT.duplicate, EVIDENCE.rewritten
-    if is_tcp and flows.size > 0 then
-      undo_segments = true
-      verdict, evidence = VERDICT.segment, EVIDENCE.segment
-      base = segments.whole(frame, flows)
-      if not base then
-        base, verdict = segments.parts(frame, flows), VERDICT.coalesced
-      end
-    end
-    local nat = 0
-    if not base and mark then
-      base, verdict, evidence = translations.find(mark, frame), VERDICT.duplicate, EVIDENCE.rewritten
-      nat = REWRITTEN.nat + (base and changes.soft(frame.soft, softs[base]) or 0)
-    end
-    if not base or frame.number - first_frame[base] >= MOST_DISTANCE then
-      return nil
-    end
-    local node = go_on(base, frame, verdict, evidence)
-    found.rewritten = found.rewritten + nat
-    return node
+  local function is_to_group(frame)
+    local l2 = frame.l2
+    return l2 ~= nil and byte(frame.header, l2 - frame.at + 1) % 2 == 1
   end
 
-  --- Takes the next frame.
-  -- @param frame a table with what `key.read` has read of it, and
+  -- Says that a frame is a new packet.
+  local function decide_new(frame, rule)
+    step.kind, step.node = "new", paths:step(nil, frame.hop, is_to_group(frame))
+    found.packet, found.previous, found.delta, found.elapsed, found.segment_of = frame.number, nil, nil, nil, nil
+    found.rewritten = 0
+    local again = look.again or decide.verdict[rule] == VERDICT["repeat"] and look.here
+    found.repeat_of = again and again.first_frame or nil
+    return step.node
+  end
+
+  --- Makes keys hold less content from now on, as the next frame was cut so short.
+  function grouping.shorten(span)
+    store.shorten(grouping.span, span)
+    grouping.span = span
+  end
+
+  --- Looks up what is known of a frame's bytes: the first step of `decide`.
+  -- @param frame a table with what `frame.read` has read of it, and
   --   number: its number, counting up from 1
   --   time: seconds since any fixed moment
   --   hop: table, the place it was seen at, always the same table for the same place
   --   tag: nil, or what the capture tool calls the packet, equal for equal packets
+  function grouping.look(frame)
+    step.frame = frame
+    state.begin(frame)
+    frame.place = place_of(frame)
+    look.binding.from, look.again = nil, nil
+    nat.translate(frame)
+    candidates.find(store.find(frame.key), frame)
+  end
+
+  --- Says what the frame is that was looked up.
   -- @return the node of its path; what else was found stands in `found` until the next step
-  function grouping.step(frame)
-    local time, key, tag = frame.time, frame.key, frame.tag
-    undo_match, undo_class, undo_hit = false, nil, nil
-    local before = time - SETTLED - 2 * memory.disorder
-    if before > next_settles then
-      settle(before)
-    end
-    if time == clock_time and key ~= clock_key then
-      again.note_coarse_clock(time)
-    end
-    clock_time, clock_key = time, key
-    if paths.made > MOST_OF_PATHS then -- only a capture made to defeat us has so many
-      memory.next_generation()
-      forget()
-    end
-    local entry = find(key)
-    local slot, evidence, lesson, alone, is_equal
-    if tag then
-      slot, is_equal = ids.find(tag, time, key)
-      evidence = slot and EVIDENCE["packet-id"]
-    end
-    if entry and not slot and not (tag and ids.are_believed()) then
-      undo_match = true
-      slot, evidence, lesson, alone = matching.find(entry, frame)
-      is_equal = true
-      if lesson then
-        count_sighting(lesson, frame.hop, slot and abs(time - last_time[slot]))
+  function grouping.decide()
+    local frame = step.frame
+    local packet, rule = rules.decide(frame, look)
+    step.packet, step.index = packet or nil, nil
+    if packet then
+      local node = decide_sighting(frame, packet, rule)
+      if node then
+        found.rule, step.rule = rule, rule
+        step.index = packet == look.elsewhere and look.index or nil
+        return node
       end
+      rule = nil -- its path is too long
     end
-    undo_ids, undo_flows, undo_segments = tag, false, false
-    local node = slot and is_equal and join(slot, frame, evidence, alone)
-    if node then
-      return node
-    end
-    local transport = frame.transport
-    local is_tcp = byte(key, 2) == TCP and flows.read(key, transport)
-    local mark = mark_of(key, frame.content, transport)
-    if slot and not is_equal then
-      node = go_on(slot, frame, VERDICT.duplicate, evidence)
-    else
-      node = derive(frame, is_tcp, mark)
-    end
-    if not node then
-      local verdict = VERDICT.original
-      undo_flows = is_tcp
-      local is_sent_again = is_tcp and flows.see(frame.hop, time, frame.content)
-      if is_sent_again then
-        verdict = VERDICT.retransmission
-      elseif entry and repeats(entry, frame) then
-        verdict = VERDICT["repeat"]
-      end
-      local larger = is_sent_again and flows.size > 0 and segments.repeated(frame, flows)
-      local whole = larger and first_frame[larger]
-      node = add(frame, verdict)
-      if is_tcp then
-        again.follow(frame, slot_of(memory.newest), flows.follow(memory.newest, key))
-      end
-      if whole and frame.number - whole < MOST_DISTANCE then
-        wholes[slot_of(memory.newest)], found.segment_of = whole, whole
-      end
-    end
-    if lesson then -- neither may say that it was not seen again
-      silent[lesson], silent[slot_of(memory.newest)] = true, true
-    end
-    if tag then
-      ids.note(memory.newest, tag)
-    end
-    if is_tcp and flows.size > 0 then
-      segments.note(memory.newest, flows, key)
-    end
-    if mark then
-      translations.note(memory.newest, mark)
-    end
-    return node
+    found.rule, step.rule = rule or FIRST, rule
+    return decide_new(frame, rule)
   end
 
-  --- Takes a frame that cannot be grouped, for want of a time.
-  function grouping.alone(number, hop)
-    undo_slot = nil
-    found.verdict, found.evidence, found.rewritten = VERDICT.original, EVIDENCE.none, 0
-    found.packet, found.previous, found.delta, found.elapsed, found.segment_of = number, nil, nil, nil, nil
-    return paths:step(nil, hop)
+  -- Learns in what order packets pass from a sighting to this one.
+  local function learn_way(packet, at, frame)
+    local place = packet.places[at]
+    if place.hop ~= frame.hop then
+      order.note_way(packet.flow, packet.flow, place, packet.times[at], frame.place, frame.time)
+      order.note_way(all_order, packet.flow, place, packet.times[at], frame.place, frame.time)
+    end
   end
 
-  --- What is known of how often a hop records one packet of a frame's sender: see `tally.known`.
-  function grouping.learned(hop, key, header, form)
-    return tally.known(tally.class(header, form, key), hop)
+  -- The same from the two sightings before: a packet may be lost between the first hop and the last.
+  local function learn_order(packet, frame)
+    local depth = packet.node.depth
+    learn_way(packet, depth, frame)
+    if depth > 1 then
+      learn_way(packet, depth - 1, frame)
+    end
   end
 
-  --- Takes back the last step. What it made forget stays forgotten.
-  function grouping.undo()
-    local slot = undo_slot
-    if not slot then
+  -- Learns from the only packet with some bytes, where one of its sightings was bare and the other was not.
+  local function note_network(packet, frame)
+    if frame.vni == packet.vni or type(look.entry) ~= "number" then
       return
+    elseif frame.vni and packet.link ~= "tunnel" then
+      networks.note(packet.last_place, frame.vni)
+    elseif packet.vni and frame.link ~= "tunnel" then
+      networks.note(frame.place, packet.vni)
     end
-    if undo_match then
-      matching.undo()
-    end
-    if undo_ids then
-      ids.undo()
-    end
-    if undo_flows then
-      flows.undo()
-      again.undo_follow()
-    end
-    if undo_segments then
-      segments.undo()
-    end
-    if undo_joined then
-      nodes[slot].peak = undo_peak
-      last_frame[slot], last_time[slot], nodes[slot] = undo_frame, undo_time, undo_node
-      headers[slot], forms[slot], softs[slot] = undo_header, undo_form, undo_soft
-    else
-      memory.undo()
-      if undo_class then
-        tally.identify(undo_class, undo_ident, -1)
-      end
-    end
-    if undo_hit then
-      tally.unhit(undo_hit, undo_hit_hop, undo_sighting)
-    end
-    undo_slot = nil
   end
 
-  --- Makes keys hold no more than `to` bytes of content, those of the packets known so far too: copies that were cut at
-  -- different places share only what both have.
-  function grouping.shorten(to)
-    local from = grouping.span
-    grouping.span = to
-    memory.shorten(from, to)
-    undo_slot = nil
+  local function commit_sighting(frame, packet)
+    local depth = packet.node.depth
+    local is_proof = decide.proves[step.rule] and identity.of_pair(packet, frame) > identity.WEAK
+    if is_proof and packet.is_proved then
+      learn_order(packet, frame)
+    else
+      packet.is_proved = false
+    end
+    if is_proof then
+      note_network(packet, frame)
+    end
+    packet.network = packet.network or frame.vni
+    if frame.header == packet.header and floor(frame.mutable / TTL) < floor(packet.mutable / TTL) then
+      packet.has_fallen = true
+    end
+    packet.node, packet.last_frame, packet.last_time = step.node, frame.number, frame.time
+    packet.last_place = frame.place
+    packet.places[depth + 1], packet.times[depth + 1] = frame.place, frame.time
+    packet.header, packet.link, packet.mutable, packet.vni = frame.header, frame.link, frame.mutable, frame.vni
+    if frame.outer_ends then
+      packet.outer_ident, packet.outer_ends = frame.outer_ident, frame.outer_ends
+    end
+    packet.written_ends = step.rule == decide.TRANSLATED and look.binding.ends or frame.written_ends
+    if step.index then
+      look.entry.taken[frame.hop] = step.index
+    end
+  end
+
+  local function add(frame, packet_number, first_time)
+    store.make_room(#frame.content + #frame.key + #frame.header)
+    local packet = store.add(frame)
+    packet.flow, packet.node = state.flow_of(frame), step.node
+    packet.last_place, packet.first_header = frame.place, frame.header
+    packet.strength = identity.strength(packet, packet.flow)
+    packet.tag, packet.whole, packet.is_crowded = nil, nil, false
+    packet.network, packet.written_ends, packet.first_ends = frame.vni, frame.written_ends, frame.written_ends
+    packet.is_proved, packet.is_unsure, packet.has_fallen = false, false, false
+    if packet_number then
+      packet.first_frame, packet.first_time = packet_number, first_time
+    end
+    return packet
+  end
+
+  local function commit_derived(frame, base)
+    local depth = base.node.depth
+    local places, times = base.places, base.times
+    local packet = add(frame, base.first_frame, base.first_time)
+    for at = 1, depth do
+      packet.places[at], packet.times[at] = places[at], times[at]
+    end
+    packet.places[depth + 1], packet.times[depth + 1] = frame.place, frame.time
+    if decide.verdict[step.rule] ~= VERDICT.duplicate then
+      packet.whole = look.is_part and base.last_frame or nil
+      if look.cut_entry then
+        segmentation.mark_cut(look.cut_entry, frame.hop, look.cut)
+      end
+      segmentation.note(packet, state.segment_of(frame))
+    end
+    return packet
+  end
+
+  local function commit_new(frame)
+    local packet = add(frame, nil, nil)
+    local flow = packet.flow
+    flow.number = flow.number + 1
+    if step.rule == decide.AMBIGUOUS and identity.is_large_random(packet) then
+      flow.number = flow.number - 1 -- nobody knows whether it is another packet
+    elseif look.here or flow.last_key == packet.key then
+      flow.repeats = flow.repeats + 1
+    end
+    flow.last_key = packet.key
+    if look.here then
+      if not flow.sender.is_changing then
+        look.here.is_proved = false -- nobody knows how often that was seen
+      end
+    end
+    if look.probe then
+      look.probe.strength = identity.WEAK -- its sender has given its identity to this one too
+    end
+    packet.is_unsure = step.rule == decide.AMBIGUOUS
+    packet.is_proved = packet.strength > identity.WEAK and not look.here
+    if packet.ident > 0 then
+      identity.note_ident(packet, flow)
+    end
+    local segment = state.segment_of(frame)
+    if segment then
+      flow.sent = tcp.note(segment, flow.sent, state.back_of(frame).sent, frame.time, packet.id)
+      if step.rule ~= decide.AMBIGUOUS then
+        flow.acks = tcp.note_ack(packet, segment, flow.acks, frame.time)
+      end
+      segmentation.note(packet, segment)
+    end
+    nat.note(packet)
+    return packet
+  end
+
+  --- Notes what the last frame is that was decided.
+  function grouping.commit()
+    local frame, packet = step.frame, step.packet
+    step.frame = nil
+    state.note_hop(frame.hop)
+    store.note_time(frame.time)
+    settle(frame.time)
+    if look.binding.from then
+      nat.commit(look.binding, step.rule == decide.TRANSLATED and packet or nil)
+    end
+    if step.kind == "sighting" then
+      commit_sighting(frame, packet)
+    elseif step.kind == "derived" then
+      packet = commit_derived(frame, packet)
+    else
+      packet = commit_new(frame)
+      if look.refused and identity.of_pair(look.refused, frame) == identity.PROOF then
+        note_network(look.refused, frame)
+      end
+    end
+    if paths.made >= limits.path_bytes then
+      store.next_generation()
+      paths.made = 0
+    end
+    path.pass(packet.flow.class, packet.node)
+    rules.commit(frame, packet)
+  end
+
+  --- Says of a frame that cannot be grouped, for want of a time, that it is a packet.
+  function grouping.alone(number, hop)
+    found.rule, found.rewritten = FIRST, 0
+    found.packet, found.previous, found.delta, found.elapsed = number, nil, nil, nil
+    found.segment_of, found.repeat_of = nil, nil
+    return paths:step(nil, hop)
   end
 
   return grouping
 end
 
 return M
-end)(modules.codes, modules.path, modules.changes, modules.proof, modules.memory, modules.tally, modules.again, modules.match, modules.ids, modules.tcp, modules.cut, modules.nat)
+end)(modules.codes, modules.path, modules.mutable_fields, modules.decide, modules.self)
+
+modules.chains = (function(...)
+--- The way of one buffer (NBL) through a vmSwitch: received, routed, delivered or dropped, and the packet that it held.
+--
+-- An event names the buffer's address and the NIC; a fragment, which is a packet, names the NIC that it came from. One
+-- follows `received` and another follows `routed`. An address is used again at once: its chain ends with `delivered` or
+-- `dropped`, or with the next `received`.
+-- Source: event messages of Microsoft-Windows-Hyper-V-VmSwitch, NDIS-PacketCapture event 1003.
+
+local codes, limits = ...
+
+local RECEIVED, ROUTED = codes.event.received, codes.event.routed
+local DELIVERED = codes.event.delivered
+
+local M = {}
+
+--- The chains of one capture.
+-- @return table: packet_of, note, note_packet
+function M.new()
+  local by_address, count = {}, 0
+  local waiting = {} -- by NIC: the chain whose fragment comes next; `is_shared` where it may be another's
+  local chains = {}
+
+  --- The packet that an event is about; nil where nothing proves one.
+  -- @param said what an event says: see `event`
+  function chains.packet_of(said)
+    local chain = said.buffer and by_address[said.buffer]
+    if not chain or said.event == RECEIVED or said.event ~= DELIVERED and chain.is_over then
+      return nil
+    end
+    return chain.packet or nil
+  end
+
+  local function wait(chain, time)
+    local nic = chain.nic
+    local other = nic and waiting[nic]
+    if other and time - other.time > limits.near then
+      other = nil
+    end
+    if nic and not (other and other.chain == chain) then
+      waiting[nic] = { chain = chain, time = time, left = other and other.left + 1 or 1, is_shared = other ~= nil }
+    end
+  end
+
+  --- Notes an event.
+  function chains.note(said, time)
+    local address, event = said.buffer, said.event
+    local chain = address and by_address[address]
+    if not address or not time then
+      return
+    elseif event ~= RECEIVED and event ~= ROUTED then
+      if chain then
+        chain.is_over = true
+      end
+      return
+    end
+    if event == RECEIVED or not chain or chain.is_over then
+      if count >= limits.chains then
+        by_address, waiting, count = {}, {}, 0
+      end
+      chain, count = { nic = said.nic_id, packet = nil, is_over = false }, count + 1
+      by_address[address] = chain
+    end
+    wait(chain, time)
+  end
+
+  --- Notes a packet that was seen in a vmSwitch.
+  -- @param packet its number
+  -- @param nic    that it came from
+  function chains.note_packet(packet, nic, time)
+    local entry = waiting[nic]
+    if not entry then
+      return
+    end
+    entry.left = entry.left - 1
+    if entry.left == 0 then
+      waiting[nic] = nil
+    end
+    local chain = entry.chain
+    if entry.is_shared or not time or time - entry.time > limits.near then
+      return
+    end
+    chain.packet = (chain.packet == nil or chain.packet == packet) and packet -- false: they contradict each other
+  end
+
+  return chains
+end
+
+return M
+end)(modules.codes, modules.limits)
 
 modules.decider = (function(...)
 --- Decides packets: which frames show one, and which way it goes. All that it learns of a capture, it learns from the
 -- frames that it has taken.
 
-local key, packets, direction = ...
+local frame_of, grouper, direction, chains_of = ...
 
-local max, sub = math.max, string.sub
+local lower, sub = string.lower, string.sub
 
 local M = {}
 
 --- A decider that has taken nothing yet.
--- @param window longest time between two sightings of one packet, in seconds
 -- @param owner  as `direction.new` takes it
--- @return table: read, take, undo, learned; found
-function M.new(window, owner)
-  local grouping, ways = packets.new(window), direction.new(owner)
+-- @return table: read, look, decide, decide_event, commit, discard; found
+function M.new(owner)
+  local grouping, ways, chains = grouper.new(), direction.new(owner), chains_of.new()
   local found = grouping.found
   local has_skipped = false -- whether packets came before a place or a MAC was known that can tell a direction
-  local taken_at, directed_at, undo_skipped -- for undo: the numbers of the last frame, and of the last with a direction
-  local decider = { found = found, learned = grouping.learned }
+  -- What was decided last, until it is committed: a packet or what an event says; its time.
+  local frame_now, event, time_now = nil, nil, nil
+  local is_directed_now, nic_now = false, nil
+  local decider = { found = found }
 
   --- Reads a frame, as `engine.read` does.
   function decider.read(frame)
-    key.read(frame, grouping.span)
+    frame_of.read(frame, grouping.span)
   end
 
-  --- Takes the next frame.
-  -- @param frame as `engine.frame` takes it; its span is nil where it has not been read
+  --- Looks up what is known of the next frame: the first step of `decide`.
+  -- @param frame as `engine.look` takes it; its span is nil where it has not been read
+  -- @param is_again whether another decider has had it, and changed what was read
+  function decider.look(frame, is_again)
+    frame_now, time_now = frame, frame.time
+    if not time_now then
+      return
+    elseif is_again or not frame.span then
+      frame_of.read(frame, grouping.span)
+    end
+    if frame.cut and frame.room and frame.room < grouping.span then
+      grouping.shorten(frame.room)
+    end
+    if frame.span ~= grouping.span then
+      frame_of.read(frame, grouping.span)
+    end
+    grouping.look(frame)
+  end
+
+  --- Says what the frame is that was looked up; changes nothing that counts.
+  -- @param read  what the capture tool noted beside it, as `note.read` gives it, or nil
   -- @param noted the direction that the capture tool noted, or nil
   -- @param is_directed whether anything can tell a direction
   -- @return the node of its path; a code of `direction`, or nil. What else was found stands in `found`
-  function decider.take(frame, noted, is_directed)
-    local number, time, place = frame.number, frame.time, frame.hop
-    taken_at, undo_skipped = number, has_skipped
+  function decider.decide(read, noted, is_directed)
+    local frame, time, place = frame_now, time_now, frame_now.hop
     local node, macs, way
+    is_directed_now, nic_now = noted ~= nil or is_directed, read and read.nic
     if not time then
-      node = grouping.alone(number, place)
+      node = grouping.alone(frame.number, place)
     else
-      if not frame.span then
-        key.read(frame, grouping.span)
-      end
-      if frame.cut and frame.room < grouping.span then
-        grouping.shorten(max(frame.room, 0))
-      end
-      if frame.span ~= grouping.span then
-        key.read(frame, grouping.span)
-      end
-      node = grouping.step(frame)
-      if is_directed and place.kind == "ethernet" and frame.form ~= "wifi" and frame.at + 11 <= frame.stop then
+      node = grouping.decide()
+      local link = frame.link
+      local has_macs = place.kind == "ethernet" and link ~= "wifi" and link ~= "raw" and frame.at + 11 <= frame.stop
+      if is_directed and has_macs then
         macs = sub(frame.buf, frame.at, frame.at + 11)
       end
     end
-    if noted or is_directed then
-      directed_at = number
-      way = ways.step(time, node, found.elapsed, noted, macs, not has_skipped)
+    if is_directed_now then
+      way = ways.decide(time, node, found.elapsed, noted, macs, not has_skipped)
     end
-    has_skipped = has_skipped or not is_directed
     return node, way
   end
 
-  --- Takes back a frame, if it was the last that was taken.
-  function decider.undo(number)
-    if directed_at == number then
-      ways.undo()
-      directed_at = nil
+  --- The packet that the event is about which comes next; nil where nothing proves one. Changes nothing that counts.
+  -- @param said as `event` gives it
+  function decider.decide_event(said, time)
+    event, time_now = said, time
+    return chains.packet_of(said)
+  end
+
+  --- Notes the frame that was decided last.
+  -- @param is_directed as `decide` took it
+  function decider.commit(is_directed)
+    if event then
+      chains.note(event, time_now)
+      event = nil
+    elseif frame_now then
+      if time_now then
+        grouping.commit()
+      end
+      if is_directed_now then
+        ways.commit()
+      end
+      if nic_now then
+        chains.note_packet(found.packet, lower(nic_now), time_now)
+      end
+      has_skipped = has_skipped or not is_directed
     end
-    if taken_at == number then
-      grouping.undo()
-      has_skipped, taken_at = undo_skipped, nil
-    end
+    frame_now = nil
+  end
+
+  --- Forgets it.
+  function decider.discard()
+    frame_now, event = nil, nil
   end
 
   return decider
 end
 
 return M
-end)(modules.key, modules.packets, modules.direction)
+end)(modules.frame, modules.grouper, modules.direction, modules.chains)
 
-modules.engine = (function(...)
---- The engine: takes the frames of a capture one by one and says what each one is.
---
--- It makes no Wireshark call. Its bodies are the plugin inside Wireshark and tshark, and `batch` under lupa.
+modules.describe = (function(...)
+--- Puts what was decided into the columns of the table of fields.
 
-local codes, hop, path, decider, note, record, facts, direction, topology = ...
+local codes, path, decide, facts = ...
 
-local readers = record.readers
-local abs, ceil, floor, next = math.abs, math.ceil, math.floor, next
+local floor = math.floor
 local text_of = path.text
 
-local WINDOW = 0.05 -- seconds
--- What is learned of a capture is as old as an epoch, and what is learned in warming up for it: so each epoch can be
--- decided apart from those before, and memory is bounded.
-local EPOCH, WARM_UP = 2 ^ 20, 2 ^ 16 -- frames
 local NANO = 1e9
-local NEAR = 1e-3 + 1e-10 -- seconds, and room for what a double cannot hold
-local LEARN = 1000 -- a capture whose first frames carry no note of a kind has none: to look for it costs
 
-local M = { WINDOW = WINDOW, EPOCH = EPOCH, WARM_UP = WARM_UP, hop = hop.new }
+local M = {}
 
 -- The names in a sum of REWRITTEN, in the order of the table.
 local function rewritten_names(what)
@@ -5276,6 +6919,79 @@ local rewritten_text = {}
 for what = 1, 2 ^ #codes.rewritten_names - 1 do
   rewritten_text[what] = rewritten_names(what)
 end
+
+-- Whether more was rewritten than the link header.
+local function is_rewritten(what)
+  local code = codes.rewritten
+  return what % (2 * code.checksum) >= code.ttl or what % (2 * code.nat) >= code.nat
+end
+
+--- The verdict of a rule, by its number: a code.
+function M.verdict(rule)
+  return decide.verdict[rule] or codes.verdict.original
+end
+
+--- Fills a table, keyed like the columns of the table of fields, with what was decided for a frame.
+-- @param into      the table, always used for packets; what does not apply becomes nil
+-- @param node      of its path
+-- @param packet, previous  frame numbers; previous is nil for a first appearance
+-- @param rule      the number of the rule that decided; 0: none
+-- @param rewritten code
+-- @param delta, elapsed    seconds, or nil
+-- @param segment_of, repeat_of  frame numbers, or nil
+-- @param known     the frame's facts as `found` had them, or nil
+function M.packet(into, node, packet, previous, rule, rewritten, delta, elapsed, segment_of, repeat_of, known)
+  into.packet, into.appearance, into.duplicate = packet, node.depth, previous ~= nil
+  into.duplicate_of, into.previous = previous and packet, previous
+  into.verdict, into.rule = decide.verdict[rule] or codes.verdict.original, decide.names[rule]
+  into.repeat_of = repeat_of
+  into.evidence = previous
+    and (decide.evidence[rule] or is_rewritten(rewritten) and codes.evidence.rewritten or codes.evidence.bytes)
+  into.rewritten, into.segment_of = rewritten_text[rewritten], segment_of
+  into.hop, into.hop_role, into.path = node.hop.name, node.hop.name and node.hop.role, text_of(node)
+  into.hop_delta = delta and floor(delta * NANO + 0.5) / NANO
+  into.hop_elapsed = elapsed and floor(elapsed * NANO + 0.5) / NANO
+  known = known or node.hop.facts or facts.NONE
+  if into.facts ~= known then
+    into.facts = known
+    into.direction, into.vlan, into.port, into.nic = known.direction, known.vlan, known.port, known.nic
+    into.nic_type, into.pid = known.nic_type, known.pid
+    into.drop, into.drop_reason, into.drop_reason_text = known.drop, known.drop_reason, known.drop_reason_text
+    into.drop_location, into.drop_advice = known.drop_location, known.drop_advice
+  end
+end
+
+--- Fills a table with what an event says, as `packet` does.
+-- @param into the table, always used for events
+-- @param said, near_packet, packet  as `journal` returned them
+function M.event(into, said, near_packet, packet)
+  into.verdict, into.event_near, into.event_packet = said.verdict, near_packet, packet
+  into.event, into.event_nic, into.event_destination_nic = said.event, said.event_nic, said.event_destination_nic
+  into.event_switch, into.drop, into.drop_reason = said.event_switch, said.drop, said.drop_reason
+  into.drop_reason_text, into.drop_advice = said.drop_reason_text, said.drop_advice
+  into.protocol, into.info = said.protocol, said.info
+end
+
+return M
+end)(modules.codes, modules.path, modules.decide, modules.facts)
+
+modules.engine = (function(...)
+--- The engine: takes the frames of a capture one by one and says what each one is.
+--
+-- It makes no Wireshark call. Its bodies are the plugin inside Wireshark and tshark, and `batch` under lupa.
+
+local codes, hop, decider, note, record, facts, direction, limits, topology, describe = ...
+
+local readers = record.readers
+local abs, ceil, next = math.abs, math.ceil, next
+
+-- What is learned of a capture is as old as an epoch, and what is learned in warming up for it: so each epoch can be
+-- decided apart from those before, and memory is bounded.
+local EPOCH, WARM_UP = 2 ^ 20, 2 ^ 16 -- frames
+local ROOM = 1e-10 -- seconds that a double cannot hold
+local LEARN = 1000 -- a capture whose first frames carry no note of a kind has none: to look for it costs
+
+local M = { WINDOW = limits.window, EPOCH = EPOCH, WARM_UP = WARM_UP, hop = hop.new }
 
 -- What etl2pcapng and etwdump write as direction.
 local DIRECTION_OF_FLAGS = { codes.direction.inbound, codes.direction.outbound }
@@ -5300,15 +7016,16 @@ end
 --- A fresh engine for one capture.
 -- @param window longest time between two sightings of one packet, in seconds; nil: WINDOW
 -- @param epoch, warm_up  frames; nil: EPOCH, WARM_UP
--- @return table: place, wants, read, frame, pass, journal, undo; found, learned
+-- @return table: place, wants, read, look, decide, commit, discard, pass, journal; found
 function M.new(window, epoch, warm_up)
-  window, epoch, warm_up = window or WINDOW, epoch or EPOCH, warm_up or WARM_UP
+  limits.window = window or M.WINDOW
+  epoch, warm_up = epoch or EPOCH, warm_up or WARM_UP
   local places = hop.registry(topology)
   local function owner(mac)
     return places:owner(mac)
   end
   -- What decides in this epoch; what will in the next one, while it warms up; the number of this epoch's last frame.
-  local now, heir, ends = decider.new(window, owner), nil, epoch
+  local now, next_epoch, ends = decider.new(owner), nil, epoch
   local facts_of = facts.new()
   local has_comments = false -- by other tools
   local all = { comment = true, id = true, flags = true, verdict = true }
@@ -5316,26 +7033,16 @@ function M.new(window, epoch, warm_up)
   local has_owners = next(topology.mac or {}) ~= nil
   local is_directed = has_owners -- whether a place or a MAC is known that can tell a direction
   local last_number, last_time -- of the last packet
+  local taken, taken_read, taken_noted -- the frame that was looked up; what `take_notes` gave for it
+  local pending = {} -- the number and time of the packet that was decided last, until it is committed; or an event
 
-  -- For undo: the numbers of the frames that made a place, and were taken.
-  local made_at, taken_at
-  local undo_directed, undo_number, undo_time
-
-  local engine = { found = now.found, learned = now.learned }
-
-  local function keep_places(number)
-    if made_at ~= number then
-      places:keep()
-      made_at, undo_directed = number, is_directed
-    end
-  end
+  local engine = { found = now.found }
 
   --- The place of an interface. Ask for it at the first frame there, in file order: then every body gives it the same
   -- name.
   -- @param number of that frame
   -- @param kind, id, name, description as `hop.new` takes them
-  function engine.place(number, kind, id, name, description)
-    keep_places(number)
+  function engine.place(_, kind, id, name, description)
     if name == NO_INTERFACE then
       id, name, description = nil, nil, nil
     end
@@ -5373,7 +7080,7 @@ function M.new(window, epoch, warm_up)
   end
 
   local function near(time)
-    return time and last_time and abs(time - last_time) <= NEAR and last_number or nil
+    return time and last_time and abs(time - last_time) <= limits.near + ROOM and last_number or nil
   end
 
   --- Reads a frame: the first step, which a body may do for some frames at once.
@@ -5383,7 +7090,7 @@ function M.new(window, epoch, warm_up)
   --   at, stop: indices of its first and of its last captured byte
   --   length: its length on the wire, in bytes
   function engine.read(frame)
-    local reader = now or heir
+    local reader = now or next_epoch
     if not reader then
       frame.span = nil -- whoever takes it will read it
     elseif not readers[frame.kind] then
@@ -5391,7 +7098,7 @@ function M.new(window, epoch, warm_up)
     end
   end
 
-  -- Notes what a tool wrote beside a packet, and where it was seen.
+  -- Reads what a tool wrote beside a packet, and where it was seen.
   -- @return a comment, as `note.read` gives it, or nil; the direction that was noted, or nil
   local function take_notes(frame)
     local number, place, tag, carried = frame.number, frame.hop, frame.tag, frame.carried
@@ -5406,33 +7113,39 @@ function M.new(window, epoch, warm_up)
     end
     if carried then
       if read then
-        keep_places(number)
         place = places:noted(place, read)
         frame.hop = place
         is_directed = is_directed or direction.side(place) ~= nil
       end
       noted = carried.flags and noted_direction(place, read, carried.flags, frame.tag)
     end
-    undo_number, undo_time = last_number, last_time
-    taken_at, last_number, last_time = number, number, frame.time
+    pending.number, pending.time = number, frame.time
     return read, noted
   end
 
-  -- Lets the heir take over, and a new one begin, when it is time. There may be no packets for whole epochs.
+  -- Lets the next epoch begin when it is time. There may be no packets for whole epochs.
   local function go_on(number)
     if number > ends then
-      now = number <= ends + epoch and heir or decider.new(window, owner)
-      heir, ends = nil, ceil(number / epoch) * epoch
+      now = number <= ends + epoch and next_epoch or decider.new(owner)
+      next_epoch, ends = nil, ceil(number / epoch) * epoch
     end
-    if number > ends - warm_up and not heir then
-      heir = decider.new(window, owner)
+    if number > ends - warm_up and not next_epoch then
+      next_epoch = decider.new(owner)
     end
     if now then
-      engine.found, engine.learned = now.found, now.learned
+      engine.found = now.found
     end
   end
 
-  --- Takes the next frame, which has been read.
+  -- Says what an event is about.
+  -- @return as `journal`
+  local function take_event(said, time)
+    pending.event, pending.time = said and said.said, time
+    return said, said and near(time), said and now and now.decide_event(said.said, time) or nil
+  end
+
+  --- Looks up what is known of the next frame, which has been read. Each step is a function of its own, so that a
+  -- tracing compiler makes code for each, not for each way through all of them.
   -- @param frame the table, in which there is now, too,
   --   number: of the frame, counting up from 1
   --   time: seconds since any fixed moment; nil where the capture tells none
@@ -5440,30 +7153,67 @@ function M.new(window, epoch, warm_up)
   --   tag: nil, or the packet id that the capture tool wrote: equal for equal packets
   --   carried: nil, or what else the tool wrote, a table: count and [1], [2] ... its comments, flags (1 or 2: the
   --     direction, of epb_flags) or nil, dropped (true: its verdict says so) or nil
+  function engine.look(frame)
+    taken = frame
+    if readers[frame.hop.kind] then
+      return
+    end
+    taken_read, taken_noted = take_notes(frame)
+    if frame.number > ends - warm_up then
+      go_on(frame.number)
+    end
+    if now then
+      now.look(frame)
+    end
+  end
+
+  --- Says what the frame is that was looked up. It counts once `commit` is called.
   -- @return for a packet the node of its path (see `path`), and what else was found stands in `found` until the next
   --   frame; for an event as `journal`, behind nil
-  function engine.frame(frame)
-    local number, place = frame.number, frame.hop
-    local read_record = readers[place.kind]
+  function engine.decide()
+    local frame = taken
+    local read_record = readers[frame.hop.kind]
     if read_record then
-      local said = read_record(frame.buf, frame.at, frame.stop)
-      return nil, said, said and near(frame.time)
-    end
-    local read, noted = take_notes(frame)
-    if number > ends - warm_up then
-      go_on(number)
-      if heir then
-        heir.take(frame, noted, is_directed)
-      end
-    end
-    if not now then
+      return nil, take_event(read_record(frame.buf, frame.at, frame.stop), frame.time)
+    elseif not now then
       return nil
     end
-    local node, way = now.take(frame, noted, is_directed)
+    local node, way = now.decide(taken_read, taken_noted, is_directed)
     local carried = frame.carried
     local is_dropped = carried and carried.dropped
-    now.found.facts = (read or way or is_dropped) and facts_of(frame.hop, read, way, is_dropped) or nil
+    local has_facts = taken_read or way or is_dropped
+    now.found.facts = has_facts and facts_of(frame.hop, taken_read, way, is_dropped) or nil
     return node
+  end
+
+  --- Notes the frame that was decided last; and the places that were made for it.
+  function engine.commit()
+    places:commit()
+    if now then
+      now.commit(is_directed)
+    end
+    if next_epoch then -- which takes only what counts
+      if pending.number then
+        next_epoch.look(taken, true)
+        next_epoch.decide(taken_read, taken_noted, is_directed)
+      elseif pending.event then
+        next_epoch.decide_event(pending.event, pending.time)
+      end
+      next_epoch.commit(is_directed)
+    end
+    if pending.number then
+      last_number, last_time = pending.number, pending.time
+    end
+    pending.number, pending.event = nil, nil
+  end
+
+  --- Forgets it: Wireshark's read filter dissects a frame before it counts.
+  function engine.discard()
+    places:discard()
+    pending.number, pending.event = nil, nil
+    if now then
+      now.discard()
+    end
   end
 
   --- Takes the next frame, but leaves it undecided, as others decide it; and what follows too, up to the next epoch.
@@ -5471,80 +7221,27 @@ function M.new(window, epoch, warm_up)
   function engine.pass(frame)
     if not readers[frame.hop.kind] then
       take_notes(frame)
-      now, heir, ends = nil, nil, ceil(frame.number / epoch) * epoch
+      now, next_epoch, ends = nil, nil, ceil(frame.number / epoch) * epoch
+      engine.commit()
     end
   end
 
-  --- Takes a journal entry, which is a frame of its own.
+  --- Takes a journal entry, which is a frame of its own. It counts once `commit` is called.
   -- @param time as `frame` takes it
   -- @param body string
-  -- @return what it says, to be shown by `describe_event`, and the number of the packet just before it; nil where it is
-  --   no event of the vmSwitch
+  -- @return what it says, to be shown by `describe_event`; the number of the packet just before it; the packet that it
+  --   is about, where that is proved; nil where it is no event of the vmSwitch
   function engine.journal(time, body)
-    local said = record.journal(body)
-    return said, said and near(time)
-  end
-
-  --- Takes back a frame, if it was the last: Wireshark's read filter dissects a frame before it counts.
-  function engine.undo(number)
-    if made_at == number then
-      places:undo()
-      is_directed, made_at = undo_directed, nil
-    end
-    if heir then
-      heir.undo(number)
-    end
-    if now then
-      now.undo(number)
-    end
-    if taken_at == number then
-      last_number, last_time, taken_at = undo_number, undo_time, nil
-    end
+    return take_event(record.journal(body), time)
   end
 
   return engine
 end
 
---- Fills a table, keyed like the columns of the table of fields, with what was decided for a frame.
--- @param into      the table, always used for packets; what does not apply becomes nil
--- @param node      of its path
--- @param packet, previous  frame numbers; previous is nil for a first appearance
--- @param verdict, evidence, rewritten  codes
--- @param delta, elapsed    seconds, or nil
--- @param segment_of        a frame number, or nil
--- @param known     the frame's facts as `found` had them, or nil
-function M.describe(into, node, packet, previous, verdict, evidence, rewritten, delta, elapsed, segment_of, known)
-  into.packet, into.appearance, into.duplicate = packet, node.depth, previous ~= nil
-  into.duplicate_of, into.previous = previous and packet, previous
-  into.verdict = verdict
-  into.evidence = previous and evidence
-  into.rewritten, into.segment_of = rewritten_text[rewritten], segment_of
-  into.hop, into.hop_role, into.path = node.hop.name, node.hop.name and node.hop.role, text_of(node)
-  into.hop_delta = delta and floor(delta * NANO + 0.5) / NANO
-  into.hop_elapsed = elapsed and floor(elapsed * NANO + 0.5) / NANO
-  known = known or node.hop.facts or facts.NONE
-  if into.facts ~= known then
-    into.facts = known
-    into.direction, into.vlan, into.port, into.nic = known.direction, known.vlan, known.port, known.nic
-    into.nic_type, into.pid = known.nic_type, known.pid
-    into.drop, into.drop_reason, into.drop_reason_text = known.drop, known.drop_reason, known.drop_reason_text
-    into.drop_location, into.drop_advice = known.drop_location, known.drop_advice
-  end
-end
-
---- Fills a table with what an event says, as `describe` does for a packet.
--- @param into the table, always used for events
--- @param said, near as `journal` returned them
-function M.describe_event(into, said, near_packet)
-  into.verdict, into.event_near = said.verdict, near_packet
-  into.event, into.event_nic, into.event_destination_nic = said.event, said.event_nic, said.event_destination_nic
-  into.event_switch, into.drop, into.drop_reason = said.event_switch, said.drop, said.drop_reason
-  into.drop_reason_text, into.drop_advice = said.drop_reason_text, said.drop_advice
-  into.protocol, into.info = said.protocol, said.info
-end
+M.verdict, M.describe, M.describe_event = describe.verdict, describe.packet, describe.event
 
 return M
-end)(modules.codes, modules.hop, modules.path, modules.decider, modules.note, modules.record, modules.facts, modules.direction, modules.topology)
+end)(modules.codes, modules.hop, modules.decider, modules.note, modules.record, modules.facts, modules.direction, modules.limits, modules.topology, modules.describe)
 
 
 return modules.engine, modules.drops
@@ -5568,6 +7265,8 @@ local fields = {
   previous = ProtoField.framenum("wnv.previous", "Previous appearance", base.NONE, frametype.NONE, 0, "The sighting before this one"),
   verdict = ProtoField.uint8("wnv.verdict", "Verdict", base.DEC, names.verdict, 0, "What this frame is"),
   evidence = ProtoField.uint8("wnv.evidence", "Evidence", base.DEC, names.evidence, 0, "What shows that it is the same packet"),
+  rule = ProtoField.string("wnv.rule", "Rule", base.NONE, "The rule of the engine that decided, by its name in docs/deciding.md"),
+  repeat_of = ProtoField.framenum("wnv.repeat_of", "Repeat of", base.NONE, frametype.NONE, 0, "Of a repeat or a retransmission: the first frame of the packet that carried this before"),
   rewritten = ProtoField.string("wnv.rewritten", "Rewritten", base.NONE, "What differs from the previous appearance"),
   segment_of = ProtoField.framenum("wnv.segment_of", "Segment of", base.NONE, frametype.NONE, 0, "The larger frame that this one was cut from"),
   hop = ProtoField.string("wnv.hop", "Hop", base.NONE, "The place in the host where the frame was seen"),
@@ -5585,7 +7284,8 @@ local fields = {
   event_nic = ProtoField.string("wnv.event.nic", "Event NIC", base.NONE, "The NIC that the event names first"),
   event_destination_nic = ProtoField.string("wnv.event.destination_nic", "Event destination NIC", base.NONE, "The NIC that the packet went to"),
   event_switch = ProtoField.string("wnv.event.switch", "Event switch", base.NONE, "The vmSwitch"),
-  event_near = ProtoField.framenum("wnv.event.near", "Event near", base.NONE, frametype.NONE, 0, "The packet just before the event, within a millisecond: nothing ties an event to the bytes of a packet"),
+  event_near = ProtoField.framenum("wnv.event.near", "Event near", base.NONE, frametype.NONE, 0, "The packet just before the event, within a millisecond, which may be another than the event is about"),
+  event_packet = ProtoField.framenum("wnv.event.packet", "Event packet", base.NONE, frametype.NONE, 0, "The packet that the event is about, where the buffer's address and the order of events prove it"),
   drop = ProtoField.bool("wnv.drop", "Dropped", base.NONE, nil, 0, "The packet was dropped here"),
   drop_reason = ProtoField.uint32("wnv.drop.reason", "Drop reason", base.DEC, drops.texts, 0, "Why, by the number that Windows gives it"),
   drop_reason_text = ProtoField.string("wnv.drop.reason.text", "Drop reason in words", base.NONE, "Why, as Windows puts it"),
@@ -5646,6 +7346,7 @@ local NO_TIME = 0
 local LONGEST_LINE = 240 -- bytes
 local XDP_DROP = "1"
 local REPEAT = 4
+local REWRITTEN = 128 -- how many codes there may be
 local engine, places, last_number, new_place
 local self, enabled, slow
 local looked_at -- the frame that the user has before his eyes
@@ -5664,9 +7365,12 @@ local function start()
 end
 wnv.init = start
 
+-- By the frame's place in it; notable: has expert information.
 local function new_page()
-  -- By the frame's place in it; notable: has expert information.
-  return { nodes = {}, decided = {}, wholes = {}, times = {}, facts = {}, events = {}, nears = {}, notable = {} }
+  return {
+    nodes = {}, decided = {}, wholes = {}, repeats = {}, times = {}, facts = {},
+    events = {}, nears = {}, abouts = {}, notable = {},
+  }
 end
 
 -- The page that a frame is in, and its place there.
@@ -5757,13 +7461,13 @@ local function notes(number)
   return tag, carried
 end
 
-local function keep_event(into, at, event, near)
-  into.events[at], into.nears[at] = event, near
+local function keep_event(into, at, event, near, about)
+  into.events[at], into.nears[at], into.abouts[at] = event, near, about
   into.notable[at] = slow and event and event.drop or nil
 end
 
 local function is_notable(found, known)
-  return found.verdict == REPEAT or found.delta and found.delta > slow or known and known.drop
+  return core.verdict(found.rule) == REPEAT or found.delta and found.delta > slow or known and known.drop
 end
 
 local frame = {} -- as the engine takes it
@@ -5792,9 +7496,10 @@ local function decide(number, tvb, pinfo)
   frame.tag, frame.carried = notes(number)
   frame.kind, frame.buf, frame.at, frame.stop, frame.length = where.kind, buf, 1, #buf, pinfo.len
   engine.read(frame)
-  local node, event, near = engine.frame(frame)
+  engine.look(frame)
+  local node, event, near, about = engine.decide()
   if not node then
-    keep_event(into, at, event, near)
+    keep_event(into, at, event, near, about)
     return
   end
   into.nodes[at] = node
@@ -5802,8 +7507,8 @@ local function decide(number, tvb, pinfo)
   if slow and is_notable(found, found.facts or node.hop.facts) then
     into.notable[at] = true
   end
-  into.wholes[at], into.facts[at] = found.segment_of, found.facts
-  local codes = (found.verdict * 8 + found.evidence) * 64 + found.rewritten
+  into.wholes[at], into.repeats[at], into.facts[at] = found.segment_of, found.repeat_of, found.facts
+  local codes = found.rule * REWRITTEN + found.rewritten
   if found.previous then
     codes = (codes * DISTANCE + number - found.packet) * DISTANCE + number - found.previous
   elseif codes > 0 then
@@ -5814,8 +7519,9 @@ local function decide(number, tvb, pinfo)
   into.decided[at] = codes
 end
 
-local function undo(number)
-  engine.undo(number)
+-- A read filter dissects each frame once before it counts.
+local function discard(number)
+  engine.discard()
   if new_place then
     places[new_place] = nil
   end
@@ -5834,16 +7540,14 @@ end
 
 -- @param from, at where a frame is, as `page_of` gave it
 local function describe(from, at, number)
-  local packet, previous, verdict, evidence, rewritten, delta, elapsed = number, nil, 0, 0, 0, nil, nil
+  local packet, previous, rule, rewritten, delta, elapsed = number, nil, 0, 0, nil, nil
   local codes = from.decided[at]
   if codes then
     local back = codes % DISTANCE
     codes = floor(codes / DISTANCE)
     packet = number - codes % DISTANCE
     codes = floor(codes / DISTANCE)
-    rewritten = codes % 64
-    codes = floor(codes / 64)
-    evidence, verdict = codes % 8, floor(codes / 8)
+    rewritten, rule = codes % REWRITTEN, floor(codes / REWRITTEN)
     if back > 0 then
       previous = number - back
       local time = from.times[at]
@@ -5851,7 +7555,8 @@ local function describe(from, at, number)
     end
   end
   core.describe(
-    said, from.nodes[at], packet, previous, verdict, evidence, rewritten, delta, elapsed, from.wholes[at], from.facts[at]
+    said, from.nodes[at], packet, previous, rule, rewritten, delta, elapsed, from.wholes[at], from.repeats[at],
+    from.facts[at]
   )
   return said
 end
@@ -5941,6 +7646,10 @@ local function show(tree, of, number, notable)
   if value and (visible or tree:referenced(field)) then
     item.add(item, field, value)
   end
+  field, value = fields.repeat_of, of.repeat_of
+  if value and (visible or tree:referenced(field)) then
+    item.add(item, field, value)
+  end
   field, value = fields.event, of.event
   if value and (visible or tree:referenced(field)) then
     item.add(item, field, value)
@@ -5954,6 +7663,10 @@ local function show(tree, of, number, notable)
     item.add(item, field, value)
   end
   field, value = fields.event_switch, of.event_switch
+  if value and (visible or tree:referenced(field)) then
+    item.add(item, field, value)
+  end
+  field, value = fields.event_packet, of.event_packet
   if value and (visible or tree:referenced(field)) then
     item.add(item, field, value)
   end
@@ -6013,6 +7726,10 @@ local function show(tree, of, number, notable)
   if value and (visible or tree:referenced(field)) then
     item.add(item, field, value)
   end
+  field, value = fields.rule, of.rule
+  if value and (visible or tree:referenced(field)) then
+    item.add(item, field, value)
+  end
   field, value = fields.rewritten, of.rewritten
   if value and (visible or tree:referenced(field)) then
     item.add(item, field, value)
@@ -6046,7 +7763,7 @@ end
 
 -- An event reads as Message Analyzer showed it: module and summary.
 local function show_event(from, at, number, pinfo, tree)
-  core.describe_event(event_said, from.events[at], from.nears[at])
+  core.describe_event(event_said, from.events[at], from.nears[at], from.abouts[at])
   pinfo.cols.protocol = event_said.protocol
   pinfo.cols.info = event_said.info
   if from.notable[at] or tree:referenced(self) then
@@ -6057,9 +7774,10 @@ end
 local function dissect(tvb, pinfo, tree)
   local number = pinfo.number
   if number == last_number + 1 then
+    engine.commit()
     decide(number, tvb, pinfo)
   elseif number == last_number and not pinfo.visited then
-    undo(number) -- a read filter dissects each frame once before it counts
+    discard(number)
     decide(number, tvb, pinfo)
   end
   local from, at = page_of(number)
@@ -6107,7 +7825,7 @@ function records.read(number)
     end
     return said, time, before and before.hop.name
   elseif from.events[at] then
-    core.describe_event(event_said, from.events[at], from.nears[at])
+    core.describe_event(event_said, from.events[at], from.nears[at], from.abouts[at])
     return event_said, time
   end
   return nil, time
@@ -6117,7 +7835,7 @@ local function packet_of(number)
   local from, at = page_of(number)
   local near = from.nears[at]
   if near then
-    return packet_of(near)
+    return from.abouts[at] or packet_of(near)
   end
   local codes = from.decided[at]
   return codes and number - floor(codes / DISTANCE) % DISTANCE or from.nodes[at] and number

@@ -20,6 +20,8 @@ class Annotation(NamedTuple):
         previous: The sighting before this one.
         verdict: What this frame is: original, duplicate, segment, coalesced, repeat, retransmission, event.
         evidence: What shows that it is the same packet: none, packet-id, bytes, rewritten, segment, learned.
+        rule: The rule of the engine that decided, by its name in docs/deciding.md.
+        repeat_of: Of a repeat or a retransmission: the first frame of the packet that carried this before.
         rewritten: What differs from the previous appearance.
         segment_of: The larger frame that this one was cut from.
         hop: The place in the host where the frame was seen.
@@ -37,8 +39,10 @@ class Annotation(NamedTuple):
         event_nic: The NIC that the event names first.
         event_destination_nic: The NIC that the packet went to.
         event_switch: The vmSwitch.
-        event_near: The packet just before the event, within a millisecond: nothing ties an event to the bytes of a
-            packet.
+        event_near: The packet just before the event, within a millisecond, which may be another than the event is
+            about.
+        event_packet: The packet that the event is about, where the buffer's address and the order of events prove
+            it.
         drop: The packet was dropped here.
         drop_reason: Why, by the number that Windows gives it.
         drop_reason_text: Why, as Windows puts it.
@@ -56,6 +60,8 @@ class Annotation(NamedTuple):
     previous: int | None
     verdict: str | None
     evidence: str | None
+    rule: str | None
+    repeat_of: int | None
     rewritten: str | None
     segment_of: int | None
     hop: str | None
@@ -74,6 +80,7 @@ class Annotation(NamedTuple):
     event_destination_nic: str | None
     event_switch: str | None
     event_near: int | None
+    event_packet: int | None
     drop: bool | None
     drop_reason: int | None
     drop_reason_text: str | None

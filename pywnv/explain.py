@@ -1,10 +1,11 @@
-"""Why two frames are, or are not, the same packet; and the path of one packet."""
+"""Why a frame is marked as it is, why two frames are or are not the same packet, and the path of a packet."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,18 +17,8 @@ if TYPE_CHECKING:
     from pywnv.topology import Topology
 
 REACH = 2**20  # frames: the engine joins nothing over more
-MOMENT = 1e-3  # seconds in which a hop shows a packet again; templates/engine/again.lua
-STALL = 8e-3  # the same of one that lacks a sighting; there too
 Warn = Callable[[str], None]  # is told what the user should know of the capture, in one line
 Row = dict[str, Any]  # of `annotate --format jsonl`
-
-EVIDENCE = {
-    "packet-id": "the capture tool gave both the same packet id",
-    "bytes": "their bytes are equal, from the network header on",
-    "rewritten": "their bytes are equal but for what a hop may change",
-    "segment": "one holds a part of the other's TCP data",
-    "learned": "their bytes are equal, and this hop is known to record packets of this sender more than once",
-}
 
 
 @dataclass(frozen=True)
@@ -36,13 +27,13 @@ class Difference:
 
     Attributes:
         field: its name.
-        soft: whether a hop may change it.
+        may_change: whether a hop may change it.
         values: of both frames, in hexadecimal; of a long field, 8 bytes from the first that differs.
         offset: of that byte in the first frame.
     """
 
     field: str
-    soft: bool
+    may_change: bool
     values: tuple[str, str]
     offset: int
 
@@ -56,15 +47,12 @@ class Pair:
         gap: seconds from the first to the second; None where one has no time.
         difference: the first; None where they are equal as far as both were captured.
         window: longest time between two sightings of a packet, in seconds.
-        learned: for the 2nd, 3rd ... sighting at the later frame's hop: of the packets of its sender that cannot
-            repeat, how many were seen that often, and how many were not.
     """
 
     rows: tuple[Row, Row]
     gap: float | None
     difference: Difference | None
     window: float
-    learned: tuple[tuple[float, float], ...]
 
 
 def sightings(capture: Path, frame: int, warn: Warn = lambda _: None, *, topology: Topology | None = None) -> list[Row]:
@@ -74,12 +62,36 @@ def sightings(capture: Path, frame: int, warn: Warn = lambda _: None, *, topolog
         CaptureError: the capture cannot be read.
         UsageError: there is no such frame.
     """
-    # Twice through the file, rather than all its rows in memory.
-    (row,) = _rows(capture, {frame}, warn, topology)
+    row = frame_row(capture, frame, warn, topology=topology)
     if row["packet"] is None:
         return [row]
-    rows = _walk(capture, frame + REACH, warn, topology)
-    return [found for found in rows if found["packet"] == row["packet"]]
+    return packets(capture, {row["packet"]}, frame, warn, topology=topology)[row["packet"]]
+
+
+def frame_row(capture: Path, frame: int, warn: Warn = lambda _: None, *, topology: Topology | None = None) -> Row:
+    """The row of a frame.
+
+    Raises:
+        CaptureError: the capture cannot be read.
+        UsageError: there is no such frame.
+    """
+    (row,) = _rows(capture, {frame}, warn, topology)
+    return row
+
+
+def packets(
+    capture: Path, wanted: set[int], frame: int, warn: Warn = lambda _: None, *, topology: Topology | None = None
+) -> dict[int, list[Row]]:
+    """The rows of all frames that show some packets, by packet, as far as they can be of one with a frame.
+
+    Raises:
+        CaptureError: the capture cannot be read.
+    """
+    found: dict[int, list[Row]] = {packet: [] for packet in sorted(wanted)}
+    for row in _walk(capture, frame + REACH, warn, topology):
+        if row["packet"] in wanted:
+            found[row["packet"]].append(row)
+    return found
 
 
 def compare(
@@ -106,27 +118,25 @@ def compare(
     found = eyes[0][b"difference"](first, second)
     difference = None
     if found:
-        name, soft, value, other_value, offset = (found[at] for at in range(1, 6))
-        difference = Difference(name.decode(), bool(soft), (value.decode(), other_value.decode()), int(offset))
-    learned = tuple((pair[1], pair[2]) for pair in eyes[0][b"learned"](second).values())
-    return Pair((one, other), eyes[0][b"gap"](first, second), difference, eyes[0][b"window"], learned)
+        name, may_change, value, other_value, offset = (found[at] for at in range(1, 6))
+        difference = Difference(name.decode(), bool(may_change), (value.decode(), other_value.decode()), int(offset))
+    return Pair((one, other), eyes[0][b"gap"](first, second), difference, eyes[0][b"window"])
 
 
 def _walk(capture: Path, last: int, warn: Warn, topology: Topology | None, watch: Watch | None = None) -> Iterator[Row]:
     """The rows of a capture, up to a frame."""
     from pywnv import sinks
     from pywnv.batch import annotate
-    from pywnv.capture.source import STDIN, open_capture
+    from pywnv.capture.source import need_file, open_to_join
 
-    if capture == STDIN:
-        raise UsageError("explain: reads the capture twice, so it takes a file, not stdin")
-    with open_capture(capture) as opened:
+    need_file(capture)  # a path takes a second walk
+    with open_to_join(capture) as opened:
         pieces = annotate(
             [opened], sink=sinks.jsonl, window=None, progress=lambda _: None, warn=warn, topology=topology, watch=watch
         )
         for piece in pieces:
             for line in piece.splitlines():
-                row: Row = json.loads(line)
+                row: Row = json.loads(line, parse_float=Decimal)
                 yield row
                 if row["frame"] >= last:
                     return
@@ -146,18 +156,26 @@ def _rows(
     return found
 
 
-def microseconds(seconds: float | None) -> str:
+def microseconds(seconds: float | Decimal | None) -> str:
     """A time for people; nothing for None."""
-    return "" if seconds is None else f"{seconds * 1e6:.3f} µs"
+    return "" if seconds is None else f"{float(seconds) * 1e6:.3f} µs"
+
+
+def interval(seconds: float) -> str:
+    """A time for people, in the unit that fits."""
+    for unit, name in ((1, "s"), (1e-3, "ms")):
+        if abs(seconds) >= unit:
+            return f"{seconds / unit:.3f} {name}"
+    return microseconds(seconds)
 
 
 def path_lines(rows: list[Row]) -> list[str]:
     """The sightings of one packet as lines of a table, the headings first; columns without a value are left out."""
-    headings = ("frame", "hop", "delta", "elapsed", "verdict", "evidence", "rewritten")
+    headings = ("frame", "hop", "delta", "elapsed", "verdict", "rule", "rewritten")
     table: list[tuple[str, ...]] = []
     for row in rows:
         delta, elapsed = microseconds(row["hop_delta"]), microseconds(row["hop_elapsed"])
-        names = (row[column] or "" for column in ("verdict", "evidence", "rewritten"))
+        names = (row[column] or "" for column in ("verdict", "rule", "rewritten"))
         table.append((str(row["frame"]), row["hop"] or "", delta, elapsed, *names))
     columns = [
         (heading, *cells) for heading, cells in zip(headings, zip(*table, strict=True), strict=True) if any(cells)
@@ -170,51 +188,82 @@ def path_lines(rows: list[Row]) -> list[str]:
     return ["  ".join(cells).rstrip() for cells in zip(*padded, strict=True)]
 
 
+WHAT = {
+    "original": "is the first sighting of packet {packet}",
+    "duplicate": "shows packet {packet} again",
+    "segment": "was cut from the larger frame {segment_of}",
+    "coalesced": "was built from packet {packet} and what followed it",
+    "repeat": "is another packet with the same bytes, sent twice or doubled by the network",
+    "retransmission": "is a retransmission",
+}
+
+
+def why(row: Row, earlier: list[Row]) -> list[str]:
+    """Why a frame is marked as it is: one sentence a line, the answer first.
+
+    Args:
+        row: of the frame, which is a packet.
+        earlier: the rows of the packet that carried before what this one carries again; or none.
+    """
+    from pywnv.rules import rules
+
+    what = WHAT[row["verdict"]].format_map(row)
+    if row["rule"]:
+        rule = rules()[row["rule"]]
+        reason = rule.reason[0].lower() + rule.reason[1:]
+        lines = [
+            f"Frame {row['frame']} {what}: {reason}.",
+            f"Rule: {rule.name}" + (f" ({rule.source})" if rule.source else ""),
+        ]
+    else:
+        lines = [f"Frame {row['frame']} {what}: nothing with these bytes was known before."]
+    if row["rewritten"]:
+        lines.append(f"Since frame {row['previous']}, a hop has changed: {row['rewritten'].replace(',', ', ')}.")
+    if earlier:
+        frames = ", ".join(str(other["frame"]) for other in earlier)
+        gap = Decimal(row["time"]) - Decimal(earlier[0]["time"])
+        lines.append(
+            f"Packet {earlier[0]['packet']} carried the same {interval(float(gap))} before"
+            f" (frame{'s' if len(earlier) > 1 else ''} {frames})."
+        )
+    return lines
+
+
 def reasons(pair: Pair) -> list[str]:
     """Why two frames are, or are not, the same packet: one sentence a line, the answer first."""
     first, second = pair.rows
-    names = f"Frames {first['frame']} and {second['frame']}"
     joined = first["packet"] == second["packet"]
-    lines = [f"{names} are {'the same packet' if joined else 'not known to be the same packet'}."]
-    if joined:
-        lines.append(f"Evidence for frame {second['frame']}: {EVIDENCE.get(second['evidence'], 'none')}.")
-    if second["segment_of"]:
-        how = "was cut from" if second["verdict"] == "segment" else "repeats a part of"
-        lines.append(f"Frame {second['frame']} {how} the larger frame {second['segment_of']}.")
+    lines = [
+        f"Frames {first['frame']} and {second['frame']} are"
+        f" {'the same packet' if joined else 'not known to be the same packet'}."
+    ]
     lines.append(_difference(pair.difference, first["frame"], second["frame"], joined=joined))
     if pair.gap is None:
         lines.append("One of them has no time, so it is never taken for another's sighting.")
-        return lines
-    when = f"{microseconds(abs(pair.gap))} {'later' if pair.gap >= 0 else 'earlier'}"
-    lines.append(f"Frame {second['frame']} comes {when}; the window is {pair.window * 1e3:g} ms.")
-    if first["hop"] == second["hop"] and first["interface"] == second["interface"]:
-        lines += _one_hop(pair, joined=joined, gap=abs(pair.gap))
+    else:
+        when = f"{interval(abs(pair.gap))} {'later' if pair.gap >= 0 else 'earlier'}"
+        lines.append(f"Frame {second['frame']} comes {when}; the window is {pair.window * 1e3:g} ms.")
     return lines
 
 
 def _difference(found: Difference | None, first: int, second: int, *, joined: bool) -> str:
     if found is None:
         return "From the network header on they are equal, as far as both were captured."
-    kind = "What differs first, and a hop may change" if found.soft or joined else "They differ"
+    kind = "What differs first, and a hop may change" if found.may_change or joined else "They differ"
     one, other = found.values
     return f"{kind}: {found.field} (byte {found.offset}), 0x{one} in frame {first}, 0x{other} in frame {second}."
 
 
-def _one_hop(pair: Pair, *, joined: bool, gap: float) -> list[str]:
-    lines = ["Both were seen at the same hop, where equal bytes may also be another packet that was sent."]
-    for times, (hits, misses) in enumerate(pair.learned, 2):
-        lines.append(
-            f"Learned before: of {hits + misses:.0f} packets of this sender that cannot repeat, {hits:.0f} were seen"
-            f" {times} times at this hop."
+def _event(row: Row) -> str:
+    """What is said of a frame that is no packet."""
+    if not row["event"]:
+        return f"Frame {row['frame']} is no packet."
+    words = f"Frame {row['frame']} is an event of the vmSwitch: {row['event']}"
+    if row["event_packet"]:
+        return (
+            f"{words}. It is about packet {row['event_packet']}: the buffer's address and the order of events say so."
         )
-    if not pair.learned:
-        lines.append("Nothing has been learned before of how often this hop records packets of this sender.")
-    if not joined and gap > MOMENT and not (pair.difference and not pair.difference.soft):
-        lines.append(
-            f"A hop shows a packet again within {MOMENT * 1e3:g} ms, or {STALL * 1e3:g} ms if it cannot repeat and"
-            " lacks a sighting, unless it was routed between."
-        )
-    return lines
+    return f"{words}. Nothing proves which packet it is about."
 
 
 def explain(capture: Path, frames: tuple[int, ...], warn: Warn, *, topology: Topology | None = None) -> Iterator[str]:
@@ -228,19 +277,27 @@ def explain(capture: Path, frames: tuple[int, ...], warn: Warn, *, topology: Top
         UsageError: there is no such frame.
     """
     if len(frames) == 2:
-        yield from reasons(compare(capture, *frames, warn, topology=topology))
-    shown: set[int] = set()
-    for frame in frames:
-        rows = sightings(capture, frame, warn, topology=topology)
-        packet = rows[0]["packet"]
-        if packet is None:
-            yield f"Frame {frame} is no packet."
-        elif packet not in shown:
-            shown.add(packet)
-            yield from ("", f"Packet {packet}") if len(frames) == 2 else (f"Packet {packet}",)
-            yield from path_lines(rows)
-            if rows[-1]["path"]:
-                yield f"path: {rows[-1]['path']}"
-            for row in rows:
-                if row["drop"]:
-                    yield f"dropped in frame {row['frame']}: {row['drop_reason_text'] or 'reason not told'}"
+        pair = compare(capture, *frames, warn, topology=topology)
+        rows = list(pair.rows)
+        yield from reasons(pair)
+    else:
+        rows = [frame_row(capture, frames[0], warn, topology=topology)]
+    shown = [row["packet"] or row["event_packet"] for row in rows if row["packet"] or row["event_packet"]]
+    repeated = {row["repeat_of"] for row in rows if row["repeat_of"]}
+    known = packets(capture, {*shown, *repeated}, max(frames), warn, topology=topology) if shown else {}
+    for row in rows:
+        if len(frames) == 2:
+            yield ""
+        if row["packet"] is None:
+            yield _event(row)
+        else:
+            yield from why(row, known.get(row["repeat_of"], []))
+    for packet in dict.fromkeys(shown):
+        yield ""
+        yield f"Packet {packet}"
+        yield from path_lines(known[packet])
+        if known[packet][-1]["path"]:
+            yield f"path: {known[packet][-1]['path']}"
+        for row in known[packet]:
+            if row["drop"]:
+                yield f"dropped in frame {row['frame']}: {row['drop_reason_text'] or 'reason not told'}"

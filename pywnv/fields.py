@@ -24,7 +24,7 @@ class Type(Enum):
 
 VERDICTS = ("original", "duplicate", "segment", "coalesced", "repeat", "retransmission", "event")
 EVIDENCE = ("none", "packet-id", "bytes", "rewritten", "segment", "learned")
-REWRITTEN = ("vlan", "mac", "ttl", "checksum", "nat", "link")
+REWRITTEN = ("vlan", "mac", "ttl", "id", "checksum", "nat", "link")
 ROLES = ("unknown", "pNIC", "tNIC", "vSwitch", "vmNIC", "host vNIC", "filter", "protocol")
 DIRECTIONS = ("unknown", "outbound", "inbound", "internal")
 EVENTS = ("none", "received", "routed", "delivered", "dropped")
@@ -67,6 +67,13 @@ FIELDS = (
     Field("previous", Type.FRAME, "Previous appearance", "The sighting before this one"),
     Field("verdict", Type.UINT8, "Verdict", "What this frame is", VERDICTS),
     Field("evidence", Type.UINT8, "Evidence", "What shows that it is the same packet", EVIDENCE),
+    Field("rule", Type.STRING, "Rule", "The rule of the engine that decided, by its name in docs/deciding.md"),
+    Field(
+        "repeat_of",
+        Type.FRAME,
+        "Repeat of",
+        "Of a repeat or a retransmission: the first frame of the packet that carried this before",
+    ),
     Field("rewritten", Type.STRING, "Rewritten", "What differs from the previous appearance"),
     Field("segment_of", Type.FRAME, "Segment of", "The larger frame that this one was cut from"),
     Field("hop", Type.STRING, "Hop", "The place in the host where the frame was seen"),
@@ -88,7 +95,13 @@ FIELDS = (
         "event.near",
         Type.FRAME,
         "Event near",
-        "The packet just before the event, within a millisecond: nothing ties an event to the bytes of a packet",
+        "The packet just before the event, within a millisecond, which may be another than the event is about",
+    ),
+    Field(
+        "event.packet",
+        Type.FRAME,
+        "Event packet",
+        "The packet that the event is about, where the buffer's address and the order of events prove it",
     ),
     Field("drop", Type.BOOL, "Dropped", "The packet was dropped here"),
     Field("drop.reason", Type.UINT32, "Drop reason", "Why, by the number that Windows gives it"),
@@ -105,24 +118,27 @@ FRAME_COLUMNS = ("frame", "time", "interface")
 
 # The order in the packet details: what, where, how long, why.
 TREE = (
-    *("verdict", "packet", "appearance", "duplicate", "duplicate_of", "previous", "segment_of"),
-    *("event", "event_nic", "event_destination_nic", "event_switch", "event_near", "drop"),
+    *("verdict", "packet", "appearance", "duplicate", "duplicate_of", "previous", "segment_of", "repeat_of"),
+    *("event", "event_nic", "event_destination_nic", "event_switch", "event_packet", "event_near", "drop"),
     *("hop", "hop_role", "path", "direction", "vlan", "port", "nic", "nic_type", "pid"),
     *("hop_delta", "hop_elapsed"),
-    *("evidence", "rewritten", "drop_reason", "drop_reason_text", "drop_location", "drop_advice"),
+    *("evidence", "rule", "rewritten", "drop_reason", "drop_reason_text", "drop_location", "drop_advice"),
 )
 
 
 # What a packet comment says, by column, and what it is called there: what, where, how long, why.
 COMMENT = {
-    **{column: column for column in ("packet", "appearance", "verdict", "duplicate_of", "previous", "segment_of")},
-    **{column: column for column in ("event", "event_nic", "event_destination_nic", "event_switch", "event_near")},
+    **{column: column for column in ("packet", "appearance", "verdict", "duplicate_of", "previous")},
+    **{column: column for column in ("segment_of", "repeat_of")},
+    **{column: column for column in ("event", "event_nic", "event_destination_nic", "event_switch")},
+    **{column: column for column in ("event_near", "event_packet")},
     "hop": "hop",
     "path": "path",
     "direction": "direction",
     "hop_delta": "delta",
     "hop_elapsed": "elapsed",
     "evidence": "evidence",
+    "rule": "rule",
     "rewritten": "rewritten",
     "drop": "drop",
     "drop_reason": "drop_reason",

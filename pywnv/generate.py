@@ -44,31 +44,67 @@ PYTHON_TYPES = {"bool": "bool", "string": "str", "relative_time": "float"}
 
 # The modules of the engine, in order, with the modules that each is given.
 ENGINE = (
+    ("limits", ()),
     ("link", ()),
     ("tunnel", ("link",)),
-    ("key", ("link", "tunnel")),
+    ("key", ()),
+    ("frame", ("link", "tunnel", "key", "limits")),
     ("text", ()),
-    ("hop", ("codes", "text")),
+    ("hop_name", ("codes", "text")),
+    ("hop", ("text", "hop_name")),
     ("note", ("text",)),
     ("drop", ("drops", "text")),
-    ("event", ("codes", "text", "drop")),
+    ("event_text", ("codes", "text", "drop")),
+    ("event", ("codes", "text", "drop", "event_text")),
     ("record", ("codes", "event", "text", "drop")),
     ("facts", ("drop",)),
     ("direction", ("codes",)),
-    ("path", ()),
-    ("changes", ("codes", "link")),
-    ("proof", ()),
-    ("memory", ()),
-    ("tally", ()),
-    ("again", ("codes", "link", "proof")),
-    ("match", ("proof", "memory", "again")),
-    ("ids", ()),
-    ("tcp", ("proof",)),
-    ("cut", ("proof",)),
-    ("nat", ("proof",)),
-    ("packets", ("codes", "path", "changes", "proof", "memory", "tally", "again", "match", "ids", "tcp", "cut", "nat")),
-    ("decider", ("key", "packets", "direction")),
-    ("engine", ("codes", "hop", "path", "decider", "note", "record", "facts", "direction", "topology")),
+    ("path", ("limits",)),
+    ("mutable_fields", ("codes", "link")),
+    ("identity", ("frame", "limits")),
+    ("packet_store", ("limits",)),
+    ("routes", ("limits",)),
+    ("places", ("routes", "limits")),
+    ("order", ("limits",)),
+    ("teaching", ("order", "path", "routes", "limits")),
+    ("flows", ("frame", "order", "path", "limits")),
+    ("candidates", ("identity", "link", "order", "path", "routes", "limits")),
+    ("tcp", ("frame", "identity", "limits")),
+    ("segmentation", ("identity", "tcp", "limits")),
+    ("nat", ("frame", "identity", "tcp", "limits")),
+    ("networks", ("limits",)),
+    ("context", ("candidates", "self", "limits")),
+    ("grouper", ("codes", "path", "mutable_fields", "decide", "self")),
+    ("chains", ("codes", "limits")),
+    ("decider", ("frame", "grouper", "direction", "chains")),
+    ("describe", ("codes", "path", "decide", "facts")),
+    (
+        "engine",
+        *(("codes", "hop", "decider", "note", "record", "facts", "direction", "limits", "topology", "describe"),),
+    ),
+)
+
+# The rules in their order. First those that say of a packet and a frame that they are two; then those that say which
+# packet a frame shows, or that it is a new one.
+DIFFERENCES = ("too_late", "other_id", "other_content", "other_network", "other_outer_id", "returned", "ttl_counts")
+RULES = (
+    "packet_id",
+    "radio_retry",
+    "went_on",
+    "same_identity",
+    "rebuilt",
+    "soon_again",
+    "another_shape",
+    "learned",
+    "routed",
+    "another_hop",
+    "segment",
+    "coalesced",
+    "translated",
+    "sent_before",
+    "overtaken",
+    "known_once",
+    "ambiguous",
 )
 
 # What the plugin's windows show.
@@ -121,6 +157,11 @@ def template_text(name: str) -> str:
     return (_templates() / name).read_text("utf-8")
 
 
+def lua_text(name: str) -> str:
+    """The text of a file in lua/."""
+    return (files("pywnv") / "lua" / name).read_text("utf-8")
+
+
 def render(template: str, **values: object) -> str:
     """A template of templates/, filled."""
     return _environment().get_template(template).render(**values)
@@ -148,8 +189,18 @@ def engine_lua(topology: Topology | None = None) -> str:
         "event": fields.EVENTS,
     }
     tables = {"drops": drops.lua(), "topology": known}
-    modules = [(name, needs, template_text(f"engine/{name}.lua")) for name, needs in ENGINE]
-    return render("engine.lua.j2", codes=codes, tables=tables, modules=modules)
+    modules = [(name, needs, lua_text(f"engine/{name}.lua")) for name, needs in ENGINE]
+    rules = [
+        {
+            "name": name,
+            "source": (source := lua_text(f"engine/rules/{name}.lua")),
+            "is_difference": name in DIFFERENCES,
+            "has_commit": "function rule.commit(" in source,
+            "number": RULES.index(name) + 1 if name in RULES else 0,
+        }
+        for name in DIFFERENCES + RULES
+    ]
+    return render("engine.lua.j2", codes=codes, tables=tables, modules=modules, rules=rules)
 
 
 def plugin_lua(topology: Topology | None = None) -> str:
@@ -167,6 +218,7 @@ def plugin_lua(topology: Topology | None = None) -> str:
         tree=[fields.BY_COLUMN[column] for column in fields.TREE],
         encaps=KIND_OF_ENCAP,
         repeat=fields.VERDICTS.index("repeat"),
+        rewritten=2 ** len(fields.REWRITTEN),
         slow_us=round(SLOW_SECONDS * 1e6),
         reports={name: template_text(f"report/{name}.lua") for name in REPORTS},
         windows=template_text("windows.lua"),
@@ -193,9 +245,11 @@ def profile_texts(profiles: Iterable[Profile] = PROFILES, *, deinterlace: bool =
 def generated() -> dict[str, str]:
     """Every generated file: its path below the project's folder, and its text."""
     from pywnv import drops, topology
+    from pywnv.rules import limits, rules
 
     texts = {"lua/wnv.lua": plugin_lua()}
     texts["docs/fields.md"] = render("fields.md.j2", fields=fields.FIELDS, version=__version__)
+    texts["docs/deciding.md"] = render("deciding.md.j2", rules=rules().values(), limits=limits().values())
     texts["docs/drops.md"] = render("drops.md.j2", table=drops.table(), sections=drops.sections(), version=__version__)
     texts["docs/topology.schema.json"] = topology.schema()
     texts["pywnv/annotation.py"] = render("annotation.py.j2", fields=fields.FIELDS, types=PYTHON_TYPES)

@@ -27,15 +27,16 @@ local function fill(frame, number, time, hop, buf, at, stop, length, tag)
 end
 function M.read(kind, buf, at, stop, length, span)
   local frame = fill({}, 1, 0, { kind = kind }, buf, at, stop, length)
-  modules.key.read(frame, span)
-  return frame.key, frame.content, frame.soft, frame.room, frame.cut, frame.l3, frame.transport, frame.form
+  modules.frame.read(frame, span)
+  return frame.key, frame.content, frame.mutable, frame.room, frame.cut, frame.l3, frame.has_transport, frame.link
 end
 function M.new_engine(...)
   local running, frame = engine.new(...), {}
-  local take = running.frame
   function running.frame(...)
+    running.commit()
     running.read(fill(frame, ...))
-    return take(frame)
+    running.look(frame)
+    return running.decide()
   end
   return running
 end
@@ -44,12 +45,12 @@ function M.new(...)
   local function frame(number, time, place, buf, length, tag)
     local node = running.frame(number, time, place, buf, 1, #buf, length, tag)
     local found = running.found
-    engine.describe(said, node, found.packet, found.previous, found.verdict, found.evidence, found.rewritten,
-      found.delta, found.elapsed, found.segment_of)
+    engine.describe(said, node, found.packet, found.previous, found.rule, found.rewritten, found.delta, found.elapsed,
+      found.segment_of, found.repeat_of)
     return said.packet, said.appearance, said.previous, said.verdict, said.evidence or 0, said.rewritten, said.hop,
-      said.path, said.hop_delta, said.hop_elapsed, said.segment_of
+      said.path, said.rule, said.hop_delta, said.hop_elapsed, said.segment_of, said.repeat_of
   end
-  return frame, running.undo
+  return frame, running.discard
 end
 return M
 """
@@ -66,9 +67,11 @@ class Said(NamedTuple):
     rewritten: str | None
     hop: str | None
     path: str | None
+    rule: str | None
     delta: float | None
     elapsed: float | None
     segment_of: int | None = None
+    repeat_of: int | None = None
 
 
 @cache
@@ -86,9 +89,9 @@ def lua_function(runtime: str, body: str) -> Any:
 
 
 def read_frame(runtime: str, kind: str, buf: bytes, at: int, stop: int, length: int) -> tuple[object, ...]:
-    """What `key.read` gives, with the network header counted from `at` (an index from 1, as Lua counts)."""
-    key, content, soft, room, cut, l3, *rest = bundle(runtime)[1][b"read"](kind.encode(), buf, at, stop, length, 16)
-    return key, content, soft, room, cut, None if l3 is None else l3 - at, *rest
+    """What `frame.read` gives, with the network header counted from `at` (an index from 1, as Lua counts)."""
+    key, content, mutable, room, cut, l3, *rest = bundle(runtime)[1][b"read"](kind.encode(), buf, at, stop, length, 16)
+    return key, content, mutable, room, cut, None if l3 is None else l3 - at, *rest
 
 
 class Engine:
@@ -96,7 +99,7 @@ class Engine:
 
     def __init__(self, runtime: str, window: float | None = None, epoch: tuple[int, int] | tuple[()] = ()) -> None:
         _, self._driver = bundle(runtime)
-        self._frame, self._undo = self._driver[b"new"](window, *epoch)
+        self._frame, self._discard = self._driver[b"new"](window, *epoch)
         self._number = 0
 
     def hop(self, kind: str = "ethernet", name: str | bytes | None = None, id: int | None = None) -> Any:
@@ -110,8 +113,8 @@ class Engine:
         found = self._frame(
             self._number, time, hop, data, len(data) if length is None else length, tag and tag.encode()
         )
-        packet, appearance, previous, verdict, evidence, *texts, delta, elapsed, segment_of = found
-        rewritten, name, path = (text if text is None else text.decode() for text in texts)
+        packet, appearance, previous, verdict, evidence, *texts, delta, elapsed, segment_of, repeat_of = found
+        rewritten, name, path, rule = (text if text is None else text.decode() for text in texts)
         return Said(
             int(packet),
             int(appearance),
@@ -121,13 +124,16 @@ class Engine:
             rewritten,
             name,
             path,
+            rule,
             delta,
             elapsed,
             None if segment_of is None else int(segment_of),
+            None if repeat_of is None else int(repeat_of),
         )
 
-    def undo(self) -> None:
-        self._undo(self._number)
+    def discard(self) -> None:
+        """Forgets the frame that came last, as a read filter of Wireshark has it."""
+        self._discard()
         self._number -= 1
 
 

@@ -227,12 +227,12 @@ SWITCH_NAME = ("SwitchNameLen", "SwitchName", "SwitchFNameLen", "SwitchFName")
 SWITCH_PROVIDER = "Microsoft-Windows-Hyper-V-VmSwitch"
 
 
-def counted(*texts: str, unit: int) -> bytes:
-    """Texts behind their lengths, which count characters (2) or bytes (1): which it is, is written nowhere."""
+def counted(*texts: str) -> bytes:
+    """Texts behind their lengths in characters (WCHAR)."""
     data = b""
     for text in texts:
         raw = text.encode("utf-16-le")
-        data += struct.pack("<I", len(raw) // unit) + raw
+        data += struct.pack("<I", len(raw) // 2) + raw
     return data
 
 
@@ -260,8 +260,8 @@ def switch_descriptions() -> list[Record]:
     return [*made, value_map(SWITCH, "VmsDropReason", {9: "Filtered VLAN ", 12: "Failed security policy "})]
 
 
-def switch_event(time: int, id: int, *texts: str, unit: int = 2, tail: bytes = bytes(8)) -> Record:
-    return Record(SWITCH, id, counted(*texts, unit=unit) + tail, time=time, keywords=0x2)
+def switch_event(time: int, id: int, *texts: str, tail: bytes = bytes(8)) -> Record:
+    return Record(SWITCH, id, counted(*texts) + tail, time=time, keywords=0x2)
 
 
 def adapter(index: int, alias: str, description: str, mac: bytes = b"", flags: int = 5) -> Record:

@@ -36,6 +36,7 @@ class Case:
     least_precision: float = 0.995
     least_recall: float = 0.98
     no_marks: bool = False
+    most_marks: float = 0.005  # of the frames, where none is right
     microseconds: bool = False
 
 

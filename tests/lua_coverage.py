@@ -17,7 +17,7 @@ import pytest
 
 from pywnv import batch
 
-TEMPLATES = Path(batch.__file__).parent / "templates"
+PACKAGE = Path(batch.__file__).parent
 PARTS = Path(__file__).parent.parent / ".cache" / "lua-coverage"
 
 MOST = 1_000_000  # lines that are watched in a test: those with a million frames would not end
@@ -101,8 +101,8 @@ class Runtime:
 
 
 def by_file(chunks: dict[bytes, Lines]) -> dict[str, Lines]:
-    """What was seen of each file of templates/, wherever in a chunk its text stands."""
-    texts = {path: path.read_bytes() for path in sorted(TEMPLATES.rglob("*.lua"))}
+    """What was seen of each Lua file of the package, wherever in a chunk its text stands."""
+    texts = {path: path.read_bytes() for path in sorted(PACKAGE.rglob("*.lua"))}
     found: dict[str, Lines] = defaultdict(Lines)
     for chunk, seen in chunks.items():
         for path, text in texts.items():
@@ -110,7 +110,7 @@ def by_file(chunks: dict[bytes, Lines]) -> dict[str, Lines]:
             if at < 0:
                 continue
             before, size = chunk.count(b"\n", 0, at), text.count(b"\n")
-            lines = found[str(path.relative_to(TEMPLATES))]
+            lines = found[str(path.relative_to(PACKAGE))]
             for what in ("there", "run", "called"):
                 inside = {line - before for line in getattr(seen, what) if before < line <= before + size}
                 getattr(lines, what).update(inside)
@@ -173,8 +173,8 @@ class Plugin:
                     getattr(files[name], what).update(found)
         terminalreporter.section("Lua coverage")
         all_there = all_missed = 0
-        for path in sorted(TEMPLATES.rglob("*.lua")):
-            name = str(path.relative_to(TEMPLATES))
+        for path in sorted(PACKAGE.rglob("*.lua")):
+            name = str(path.relative_to(PACKAGE))
             lines = files[name]
             gone = missed(path, lines)
             there = len(lines.there | set(gone))

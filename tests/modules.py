@@ -9,7 +9,7 @@ from engine import RUNTIMES as RUNTIMES
 
 from pywnv import drops, fields
 from pywnv.batch import lua_runtime
-from pywnv.generate import lua_literal, template_text
+from pywnv.generate import ENGINE, lua_literal, lua_text
 
 CODES = {
     name: {word: code for code, word in enumerate(words)}
@@ -20,16 +20,7 @@ CODES = {
         ("verdict", fields.VERDICTS),
     )
 }
-NEEDS = {
-    "text": (),
-    "hop": ("codes", "text"),
-    "note": ("text",),
-    "drop": ("drops", "text"),
-    "event": ("codes", "text", "drop"),
-    "record": ("codes", "event", "text", "drop"),
-    "facts": ("drop",),
-    "direction": ("codes",),
-}
+NEEDS = dict(ENGINE)
 # As a NIC or a VM may be called by whoever wants to harm the reader of a capture.
 HOSTILE = [
     b']] os.execute("x") --',
@@ -65,7 +56,7 @@ def module(runtime: str, name: str) -> Any:
     if name == "drops":
         return literal(runtime, drops.lua())
     needs = [module(runtime, need) for need in NEEDS[name]]
-    return lua(runtime).execute(template_text(f"engine/{name}.lua").encode(), *needs)
+    return lua(runtime).execute(lua_text(f"engine/{name}.lua").encode(), *needs)
 
 
 def plain(table: Any) -> Any:

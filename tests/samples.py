@@ -14,7 +14,7 @@ from functools import partial
 from pathlib import Path
 
 from hard_cases import CASES, Case, to_pcapng, truth
-from hard_cases_hops import lso, vlan_one_interface
+from hard_cases_hops import lso
 
 FOLDER = Path(__file__).parent / "captures" / "hard"
 SNAP = 128  # bytes a frame: pktmon's default, and so small files
@@ -28,14 +28,12 @@ NAMES = (
     "arp_repeats",
     "bfd_echo",
     "datagrams_repeat",
-    "traceroute_down",
+    "traceroute_up",
     "unique_ids",
 )
 MAKERS: dict[str, Callable[[], Case]] = {name: CASES[name] for name in NAMES} | {
     # Without loss: whether a part that is sent again counts for the packet of before is a matter of taste.
     "lso": partial(lso, 20, six=False, loss=0),
-    # Without broadcasts: the same one in two VLANs, before anything is learned, may also have been sent in each.
-    "vlan_one_interface": partial(vlan_one_interface, more=False),
 }
 
 

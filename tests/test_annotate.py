@@ -216,6 +216,29 @@ def test_a_capture_of_another_format_goes_to_tshark(tmp_path: Path) -> None:
 
 
 @pytest.mark.wireshark
+@pytest.mark.parametrize("nano", [False, True])
+def test_both_say_the_same_of_a_fraction_that_is_more_than_a_second(tmp_path: Path, nano: bool) -> None:
+    """So old airodump-ng wrote some; Wireshark shows 1.000046 as 0.1000046000, and 3.0 as -0.1294967296."""
+    fractions = (5, 1_000_046, 2_147_483, 2_147_484, 3_000_000, 4_294_967, 4_294_968, 2**32 - 1)
+    path = tmp_path / "capture"
+    records = [(ng.SECONDS, fraction, ng.ethernet(ng.udp(b"", at))) for at, fraction in enumerate(fractions)]
+    path.write_bytes(ng.pcap(records, nano=nano))
+    times = [row["time"] for row in table(annotated(path, Engine.TSHARK))]
+    assert times == [row["time"] for row in table(annotated(path, Engine.LUPA))]
+    if not nano:
+        assert times[1:6] == [f"{ng.SECONDS + fraction / 10**6:.6f}000" for fraction in fractions[1:6]]
+
+
+@pytest.mark.wireshark
+def test_both_say_the_same_of_a_time_before_1970(tmp_path: Path) -> None:
+    path = tmp_path / "capture"
+    path.write_bytes(ng.section() + ng.interface(offset=-100) + ng.packet(0, 250_000, ng.ethernet()))
+    (row,) = table(annotated(path, Engine.TSHARK))
+    assert row["time"] == table(annotated(path, Engine.LUPA))[0]["time"]
+    assert row["time"].startswith("-100.")
+
+
+@pytest.mark.wireshark
 @pytest.mark.skipif(not PUBLIC.is_dir(), reason="captures of others are not part of the project")
 @pytest.mark.parametrize("name", sorted(path.name for path in PUBLIC.glob("*.pcap*")) or ["none"])
 def test_both_say_the_same_of_public_captures(name: str) -> None:

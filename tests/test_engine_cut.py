@@ -1,4 +1,4 @@
-"""Copies that were cut at different lengths: what both have is compared."""
+"""Sightings that were cut at different lengths: what both have is compared."""
 
 from __future__ import annotations
 
@@ -72,18 +72,20 @@ def cut(frame: bytes, size: int | None) -> tuple[bytes, int]:
 
 @pytest.mark.parametrize("runtime", RUNTIMES)
 @pytest.mark.parametrize(("frame", "one", "two"), CUTS.values(), ids=CUTS)
-def test_cut_copies_are_one_packet(runtime: str, frame: bytes, one: int | None, two: int | None) -> None:
+def test_sightings_cut_at_different_lengths_are_one_packet(
+    runtime: str, frame: bytes, one: int | None, two: int | None
+) -> None:
     for sizes in ((one, two), (two, one)):
         rows: list[Row] = [("AB"[at], at * STEP, *cut(frame, size)) for at, size in enumerate(sizes)]
         assert list(map(brief, play(runtime, rows))) == ["1 original", "1 duplicate bytes"]
 
 
 @pytest.mark.parametrize("runtime", RUNTIMES)
-def test_what_is_known_is_found_once_a_shorter_copy_comes(runtime: str) -> None:
+def test_what_is_known_is_found_once_a_shorter_sighting_comes(runtime: str) -> None:
     frames = [ethernet(ipv4(udp(DATA[at:]), ident=at)) for at in range(40)]
     frames += [ethernet(ipv4(tcp(DATA, seq=at), TCP, ident=at)) for at in range(40)]
     rows: list[Row] = [("A", at * 1e-6, frame) for at, frame in enumerate(frames)]
-    # Each copy is cut shorter than the one before it.
+    # Each sighting is cut shorter than the one before it.
     rows += [("B", (at + 9) * 1e-6, *cut(frame, 82 - at)) for at, frame in enumerate(frames[:40])]
     rows += [("B", (at + 49) * 1e-6, *cut(frame, 54)) for at, frame in enumerate(frames[40:])]
     said = play(runtime, rows)
@@ -92,11 +94,17 @@ def test_what_is_known_is_found_once_a_shorter_copy_comes(runtime: str) -> None:
 
 
 @pytest.mark.parametrize("runtime", RUNTIMES)
+def test_a_frame_cut_very_short_makes_no_retransmission_of_others(runtime: str) -> None:
+    rows: list[Row] = [("A", 0.0, TCP_FRAME), ("B", STEP, *cut(UDP_FRAME, 50)), ("B", 2 * STEP, TCP_FRAME)]
+    assert brief(play(runtime, rows)[2]) == "1 duplicate bytes"
+
+
+@pytest.mark.parametrize("runtime", RUNTIMES)
 def test_wifi_and_ethernet_cut_at_128(runtime: str) -> None:
-    """A Wi-Fi copy has a longer link header, so less of the packet is left."""
+    """A Wi-Fi sighting has a longer link header, so less of the packet is left."""
     for packet in (ipv4(udp(LONG)), ipv6(tcp(LONG), TCP)):
-        copies = [("A", ethernet(packet)), ("W", wifi(snap(packet), qos=True))]
-        for order in (copies, copies[::-1]):
+        shown = [("A", ethernet(packet)), ("W", wifi(snap(packet), qos=True))]
+        for order in (shown, shown[::-1]):
             rows: list[Row] = [(hop, at * STEP, *cut(frame, 128)) for at, (hop, frame) in enumerate(order)]
             assert list(map(brief, play(runtime, rows))) == ["1 original", "1 duplicate bytes link"]
 
@@ -104,7 +112,7 @@ def test_wifi_and_ethernet_cut_at_128(runtime: str) -> None:
 OTHER = ethernet(ipv4(udp(put(LONG, 40, b"x")), payload_sum=0))
 SAME_SUM = ethernet(ipv4(udp(LONG), payload_sum=0))
 
-# name: (first copy, second copy) of different packets
+# name: frames of different packets
 APART = {
     "what both have differs": (cut(SAME_SUM, 96), cut(OTHER, 128)),
     "what both have differs, full first": (cut(SAME_SUM, None), cut(OTHER, 96)),
@@ -120,7 +128,7 @@ APART = {
 
 
 @pytest.mark.parametrize("runtime", RUNTIMES)
-@pytest.mark.parametrize("copies", APART.values(), ids=APART)
-def test_cut_copies_that_prove_nothing(runtime: str, copies: tuple[tuple[bytes, int], tuple[bytes, int]]) -> None:
-    rows: list[Row] = [("AB"[at], at * STEP, *copy) for at, copy in enumerate(copies)]
+@pytest.mark.parametrize("frames", APART.values(), ids=APART)
+def test_cut_frames_that_prove_nothing(runtime: str, frames: tuple[tuple[bytes, int], tuple[bytes, int]]) -> None:
+    rows: list[Row] = [("AB"[at], at * STEP, *frame) for at, frame in enumerate(frames)]
     assert list(map(brief, play(runtime, rows))) == ["1 original", "2 original"]

@@ -73,8 +73,8 @@ def said_of_a_mess(runtime: str, seed: int) -> list[Said]:
         hop, tag = random.choices(hops, (8, 4, 1, 1, 1))[0], random.choice([None] * 8 + ["1", "2"])
         said.append(engine.frame(time, hop, frame, length, tag))
         if random.random() < 0.2:
-            engine.undo()
-            said.append(engine.frame(time, hop, frame, length, tag))
+            engine.discard()
+            assert engine.frame(time, hop, frame, length, tag) == said[-1]
     return said
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+from random import Random
 
 import pytest
 from engine import (
@@ -27,8 +28,6 @@ from engine import (
     ipv6,
     play,
     put,
-    radiotap,
-    sll,
     snap,
     tcp,
     udp,
@@ -40,26 +39,44 @@ C4 = bytes([203, 0, 113, 9])
 BRIDGED, IPIP, GRE = 0x6558, 4, 47
 RST, PURE_ACK = (ipv4(put(tcp(seq=9), 13, flags), TCP, ident=0) for flags in (b"\x04", b"\x10"))
 
+
+def query(ident: int, port: int) -> bytes:
+    """A DNS query."""
+    return ipv6(udp(struct.pack(">6H", ident, 0x0100, 1, 0, 0, 0) + b"\7example\0\0\1\0\1", sport=port))
+
+
+def rtp(number: int) -> bytes:
+    """A voice that is silent: only what RTP counts differs."""
+    header = struct.pack(">BBHII", 0x80, 0, number, 160 * number, 99)
+    return ipv6(udp(header + b"\xd5" * 160, sport=5004, dport=5004))
+
+
+# name: what a sender sends; the last cannot be sent again as it is
 UNIQUE = {
-    "IP ID": ipv4(put(tcp(), 13, b"\x10"), TCP, ident=7),
+    "IP ID": [ipv4(put(tcp(), 13, b"\x10"), TCP, ident=7)],
+    "TCP data with timestamps": [ipv6(tcp(DATA, options=b"\1\1\x08\x0a\0\0\0\7\0\0\0\5"), TCP)],
+    "ESP": [ipv4(DATA, 50, ident=0)],
+    "echo": [ipv4(echo(seq=at), ICMP, ident=0) for at in range(5)],
+    "echo reply, IPv6": [ipv6(echo(kind=129, seq=at), 58) for at in range(5)],
+    "DNS": [query(0xA11C + 77 * at, 50000 + at) for at in range(5)],
+    "RTP": [rtp(at) for at in range(5)],
+    "random payload": [ipv6(udp(Random(at).randbytes(200), dport=443)) for at in range(5)],
+}
+# What is not sent again within a moment.
+NOT_AT_ONCE = {
     "TCP data": ipv4(tcp(DATA), TCP, ident=0),
     "SYN": ipv4(put(tcp(), 13, b"\x02"), TCP, ident=0),
     "FIN": ipv6(put(tcp(), 13, b"\x11"), TCP),
-    "echo": ipv4(echo(), ICMP, ident=0),
-    "echo reply, IPv6": ipv6(echo(kind=129), 58),
-    "DNS": ipv4(udp(struct.pack(">6H", 0xA11C, 0x0100, 1, 0, 0, 0) + b"\7example\0\0\1\0\1"), ident=0),
-    "ESP": ipv4(DATA, 50, ident=0),
-    "a long datagram": ipv6(udp(bytes(at * 167 % 256 for at in range(200)), dport=443)),
+    "ARP": arp(),
+    "multicast DNS": ipv6(udp(struct.pack(">6H", 0, 0, 1, 0, 0, 0) + b"\5local\0\0\1\0\1", sport=5353, dport=5353)),
 }
 MAY_REPEAT = {
     "RST": RST,
     "pure ACK": PURE_ACK,
-    "ARP": arp(),
     "a short datagram": ipv4(udp(b"state=1", dport=9), ident=0),
-    "a long text": ipv6(udp(b"M-SEARCH * HTTP/1.1\r\nHOST: 239.255.255.250:1900\r\n" * 5, dport=1900)),
-    "multicast DNS": ipv6(udp(struct.pack(">6H", 0, 0, 1, 0, 0, 0) + b"\5local\0\0\1\0\1", sport=5353, dport=5353)),
-    "RST of FIN": ipv6(put(tcp(), 13, b"\x05"), TCP),
-    "a probe of a window": ipv6(tcp(b"x"), TCP),
+    "a long text": ipv4(udp(b"M-SEARCH * HTTP/1.1\r\nHOST: 239.255.255.250:1900\r\n" * 5, dport=1900), ident=0),
+    "RST of FIN": ipv4(put(tcp(), 13, b"\x05"), TCP, ident=0),
+    "a probe of a window": ipv4(tcp(b"x"), TCP, ident=0),
 }
 
 
@@ -67,12 +84,13 @@ def framed(packet: bytes, **addresses: bytes) -> bytes:
     return ethernet(packet, ARP if packet[:2] == b"\0\1" else None, **addresses)
 
 
-def lesson(times: int, start: float, number: int = 12, step: float = 3 * US, **addresses: bytes) -> list[Row]:
-    """Packets that cannot repeat, each recorded so many times, 5 ms apart."""
+def lesson(times: int, start: float, number: int = 20, **addresses: bytes) -> list[Row]:
+    """Packets that cannot repeat, each recorded so many times; with MACs given, those of the other end."""
+    ends = {"src": B4, "dst": A4} if addresses else {}
     return [
-        ("A", start + at * 5e-3 + copy * step, framed(ipv4(udp(), ident=1000 + at), **addresses))
+        ("A", start + at * 5e-3 + sighting * 3 * US, framed(ipv4(udp(), ident=1000 + at, **ends), **addresses))
         for at in range(number)
-        for copy in range(times)
+        for sighting in range(times)
     ]
 
 
@@ -84,11 +102,29 @@ def last(runtime: str, rows: list[Row], number: int) -> list[str]:
 
 
 @pytest.mark.parametrize("runtime", RUNTIMES)
-@pytest.mark.parametrize("packet", UNIQUE.values(), ids=UNIQUE)
-def test_what_cannot_repeat_is_a_copy(runtime: str, packet: bytes) -> None:
-    rows: list[Row] = [("A", 1 + at, framed(packet)) for at in (0, 200 * US, 30e-3)]
-    assert last(runtime, rows, 3)[:2] == ["1 original", "1 duplicate bytes"]
-    assert last(runtime, rows, 3)[2].startswith("3 ")
+@pytest.mark.parametrize("hops", ["AA", "AB"])
+@pytest.mark.parametrize("packets", UNIQUE.values(), ids=UNIQUE)
+def test_an_identity_holds_as_long_as_no_sender_waits(runtime: str, packets: list[bytes], hops: str) -> None:
+    before: list[Row] = [("A", at * 20e-3, framed(packet)) for at, packet in enumerate(packets[:-1])]
+    for gap, shown in ((200 * US, 1), (0.15, 1), (0.25, 2)):
+        rows: list[Row] = [(hop, 1 + at * gap, framed(packets[-1])) for at, hop in enumerate(hops)]
+        assert [words.split()[0] for words in last(runtime, before + rows, 2)] == ["1", str(shown)]
+
+
+@pytest.mark.parametrize("runtime", RUNTIMES)
+@pytest.mark.parametrize("packet", NOT_AT_ONCE.values(), ids=NOT_AT_ONCE)
+def test_what_no_sender_sends_twice_at_once(runtime: str, packet: bytes) -> None:
+    rows: list[Row] = [("A", 1 + at, framed(packet)) for at in (0, 60 * US, 0.1)]
+    assert last(runtime, rows, 3) == ["1 original", "1 duplicate bytes", "3 original"]
+
+
+@pytest.mark.parametrize("runtime", RUNTIMES)
+@pytest.mark.parametrize("ident", [0, 7])
+def test_data_that_is_sent_again_after_a_timeout_is_a_retransmission(runtime: str, ident: int) -> None:
+    """RFC 1122 4.2.2.15 allows the same IP ID."""
+    for packet in (tcp(DATA), put(tcp(), 13, b"\x02"), put(tcp(), 13, b"\x11")):
+        rows: list[Row] = [("A", 1 + at * 0.25, framed(ipv4(packet, TCP, ident=ident))) for at in range(2)]
+        assert last(runtime, rows, 2) == ["1 original", "2 retransmission"]
 
 
 @pytest.mark.parametrize("runtime", RUNTIMES)
@@ -116,44 +152,35 @@ def test_learned_of_a_sender_holds_for_it_alone(runtime: str) -> None:
 
 
 @pytest.mark.parametrize("runtime", RUNTIMES)
-def test_a_sighting_much_later_than_usual_is_another_packet(runtime: str) -> None:
-    rows = [*lesson(2, 0.1), ("A", 1.0, framed(PURE_ACK)), ("A", 1 + 400 * US, framed(PURE_ACK))]
-    assert [words.split()[0] for words in last(runtime, rows, 2)] == ["1", "2"]
+def test_a_sighting_much_later_than_usual_is_not_told(runtime: str) -> None:
+    rows = [*lesson(2, 0.1), ("A", 1.0, framed(PURE_ACK)), ("A", 1.03, framed(PURE_ACK))]
+    assert last(runtime, rows, 2) == ["1 original", "2 original"]
 
 
 @pytest.mark.parametrize("runtime", RUNTIMES)
-def test_a_network_that_doubles_a_few(runtime: str) -> None:
+def test_what_the_network_doubles(runtime: str) -> None:
+    """The double has the identity of the packet: only that it takes the way once more tells."""
+    way = [
+        (hop, time + delay, frame) for _, time, frame in lesson(1, 0.1, 60) for hop, delay in (("A", 0), ("B", 9e-6))
+    ]
     doubled = framed(ipv4(udp(), ident=77))
-    rows = [*lesson(1, 0.1, number=40), ("A", 1.0, doubled), ("A", 1 + 20 * US, doubled)]
-    assert last(runtime, rows, 2) == ["1 original", "2 repeat"]
+    rows: list[Row] = [("AB"[at % 2], 1 + at * 20 * US, doubled) for at in range(4)]
+    assert last(runtime, way + rows, 4) == ["1 original", "1 duplicate bytes", "3 repeat", "3 duplicate bytes"]
+    # On one interface nothing tells, and what was learned of others does not outweigh the identity.
+    rows = [("A", 1 + at * 20 * US, doubled) for at in range(2)]
+    assert last(runtime, lesson(1, 0.1, 60) + rows, 2) == ["1 original", "1 duplicate bytes"]
 
 
 @pytest.mark.parametrize("runtime", RUNTIMES)
-def test_an_ip_id_that_never_changes_tells_nothing(runtime: str) -> None:
+def test_an_ip_id_that_never_changes_tells_and_teaches_nothing(runtime: str) -> None:
+    """A scanner that sends each probe twice."""
     probes = [framed(ipv4(udp(b"probe", dport=port), ident=54321)) for port in range(20, 40)]
     rows: list[Row] = [("A", 1 + at * 0.01 + gap, probe) for at, probe in enumerate(probes) for gap in (0, 9 * US)]
     said = play(runtime, rows)
-    assert sum(one.verdict == "duplicate" for one in said) == 1  # the first, when nothing was known yet
+    assert sum(one.verdict == "duplicate" for one in said) <= 1  # the first, when nothing was known yet
 
 
-@pytest.mark.parametrize("runtime", RUNTIMES)
-def test_a_storm(runtime: str) -> None:
-    """A loop of the network, or a flood: one packet, on and on."""
-    said = play(runtime, [("A", 1 + at * 4 * US, framed(ipv4(udp(), ident=77))) for at in range(2000)])
-    assert sum(one.verdict == "duplicate" for one in said) < 20
-
-
-@pytest.mark.parametrize("runtime", RUNTIMES)
-def test_what_goes_over_the_air_again_is_no_copy(runtime: str) -> None:
-    for hop, frames in (
-        ("W", [wifi(snap(ipv4(udp())), flags=flags, qos=True) for flags in (1, 9, 9)]),
-        ("T", [radiotap(wifi(snap(ipv4(udp())), flags=flags)) for flags in (2, 10, 10)]),
-    ):
-        rows: list[Row] = [(hop, 1 + at * 200 * US, frame) for at, frame in enumerate(frames)]
-        assert last(runtime, rows, 3) == ["1 original", "2 original", "3 original"]
-        assert last(runtime, [*rows[:1], (hop, 1 + 5 * US, frames[0])], 2)[1] == "1 duplicate bytes"
-
-
+DATA_ONCE = NOT_AT_ONCE["TCP data"]
 ROUTED = framed(ipv4(udp(), ttl=63), src=MAC_B, dst=MAC_C)
 
 # frames at one interface, 100 us apart; what is said of the second
@@ -164,21 +191,27 @@ AT_ONE_HOP = {
         framed(put(RST, 8, b"\x3f"), src=MAC_B, dst=MAC_C),
         "1 duplicate rewritten mac,ttl",
     ),
-    "came back": (framed(ipv4(udp())), framed(ipv4(udp(), ttl=63), src=MAC_B, dst=MAC_A), "2 original"),
-    "counts down": (framed(ipv4(udp())), framed(ipv4(udp(), ttl=63)), "2 original"),
-    "counts up": (framed(ipv4(udp(), ttl=63)), framed(ipv4(udp()), src=MAC_B, dst=MAC_C), "2 original"),
+    "goes in a circle": (
+        framed(ipv4(udp())),
+        framed(ipv4(udp(), ttl=63), src=MAC_B, dst=MAC_A),
+        "1 duplicate rewritten mac,ttl",
+    ),
+    "reflected": (framed(ipv4(udp())), framed(ipv4(udp()), src=MAC_B, dst=MAC_A), "2 original"),
+    "routed, MACs as before": (framed(ipv4(udp())), framed(ipv4(udp(), ttl=63)), "1 duplicate rewritten ttl"),
+    "mirrored behind the router first": (ROUTED, framed(ipv4(udp())), "1 duplicate rewritten mac,ttl"),
     "bridged": (framed(ipv4(udp())), framed(ipv4(udp()), src=MAC_C), "1 duplicate bytes mac"),
     "bridged, may repeat": (framed(RST), framed(RST, src=MAC_C), "2 original"),
-    "wifi inside Ethernet": (framed(PURE_ACK), wifi(snap(PURE_ACK), qos=True), "1 duplicate bytes link"),
-    "from wifi inside Ethernet": (wifi(snap(RST)), framed(RST), "1 duplicate bytes link"),
-    "tagged": (framed(RST), ethernet(RST, tags=((0x8100, 7),)), "1 duplicate bytes vlan"),
+    "wifi inside Ethernet": (framed(DATA_ONCE), wifi(snap(DATA_ONCE), qos=True), "1 duplicate bytes link"),
+    "wifi inside Ethernet, may repeat": (framed(PURE_ACK), wifi(snap(PURE_ACK), qos=True), "2 original"),
+    "from wifi inside Ethernet": (wifi(snap(DATA_ONCE)), framed(DATA_ONCE), "1 duplicate bytes link"),
+    "tagged": (framed(DATA_ONCE), ethernet(DATA_ONCE, tags=((0x8100, 7),)), "1 duplicate bytes vlan"),
+    "tagged, may repeat": (framed(RST), ethernet(RST, tags=((0x8100, 7),)), "2 original"),
     "tag changed": (
-        ethernet(RST, tags=((0x8100, 7),)),
-        ethernet(RST, tags=((0x88A8, 9), (0x8100, 7))),
+        ethernet(DATA_ONCE, tags=((0x8100, 7),)),
+        ethernet(DATA_ONCE, tags=((0x88A8, 9), (0x8100, 7))),
         "1 duplicate bytes vlan",
     ),
     "offload": (framed(ipv4(udp(), payload_sum=7)), framed(ipv4(udp())), "1 duplicate rewritten checksum"),
-    "address resolved again": (framed(arp()), framed(arp(), dst=MAC_C), "2 original"),
 }
 
 
@@ -187,20 +220,6 @@ AT_ONE_HOP = {
 def test_two_frames_at_one_hop(runtime: str, first: bytes, second: bytes, expected: str) -> None:
     rows: list[Row] = [("A", 1.0, first), ("A", 1 + 100 * US, second)]
     assert last(runtime, rows, 2) == ["1 original", expected]
-
-
-@pytest.mark.parametrize("runtime", RUNTIMES)
-@pytest.mark.parametrize(("gap", "expected"), [(20e-3, "1 duplicate rewritten mac,ttl"), (60e-3, "2 original")])
-def test_a_router_may_take_as_long_as_the_window(runtime: str, gap: float, expected: str) -> None:
-    rows: list[Row] = [("A", 1.0, framed(ipv4(udp()))), ("A", 1 + gap, ROUTED)]
-    assert last(runtime, rows, 2)[1] == expected
-
-
-@pytest.mark.parametrize("runtime", RUNTIMES)
-def test_linux_cooked_in_and_out(runtime: str) -> None:
-    """A forwarding host, captured on `any`."""
-    out = put(sll(put(RST, 8, b"\x3f")), 0, b"\0\4")
-    assert last(runtime, [("S", 1.0, sll(RST)), ("S", 1 + 9 * US, out)], 2)[1].startswith("1 duplicate rewritten")
 
 
 @pytest.mark.parametrize("runtime", RUNTIMES)
@@ -298,16 +317,15 @@ def test_a_host_in_three_vlans_speaks_in_each(runtime: str) -> None:
     """Its VLAN interfaces share MAC and link-local address: what it says to a group is the same in all."""
     said = ipv6(udp(b"_http._tcp.local", sport=5353, dport=5353), hops=255)
 
-    def in_vlans(packet: bytes, ethertype: int | None, *tags: tuple[int, ...]) -> list[str]:
-        frames = [ethernet(packet, ethertype, tags=tuple((0x8100, tag) for tag in each), dst=GROUP) for each in tags]
+    def in_vlans(packet: bytes, *tags: tuple[int, ...]) -> list[str]:
+        frames = [ethernet(packet, tags=tuple((0x8100, tag) for tag in each), dst=GROUP) for each in tags]
         rows: list[Row] = [("A", 1 + at * 5 * US, frame) for at, frame in enumerate(frames)]
         return [words.split()[0] for words in last(runtime, rows, len(rows))]
 
-    assert in_vlans(said, None, (10,), (20,), (30,)) == ["1", "2", "3"]
-    assert in_vlans(said, None, (), (20,)) == ["1", "1"]  # an access port and a trunk
-    assert in_vlans(said, None, (10,), (7, 10)) == ["1", "1"]
-    assert in_vlans(ipv4(udp(b"state"), ident=7), None, (10,), (20,)) == ["1", "1"]
-    assert in_vlans(b"\0\0\0\7" + DATA, 0xF1C1, (10,), (20,)) == ["1", "1"]  # IEEE 802.1CB sends it on two ways
+    assert in_vlans(said, (10,), (20,), (30,)) == ["1", "2", "3"]
+    assert in_vlans(said, (), (20,)) == ["1", "1"]  # an access port and a trunk
+    assert in_vlans(said, (10,), (7, 10)) == ["1", "1"]
+    assert in_vlans(ipv4(udp(b"state"), ident=7), (10,), (20,)) == ["1", "1"]
 
 
 @pytest.mark.parametrize("runtime", RUNTIMES)
@@ -337,13 +355,6 @@ def test_packet_ids_that_never_repeat_say_nothing(runtime: str) -> None:
     frame = framed(ipv4(udp()))
     said = tagged(runtime, [(frame, "1"), (frame, "2"), (frame, "3")])
     assert [(one.packet, one.evidence) for one in said] == [(1, "none"), (1, "bytes"), (1, "bytes")]
-
-
-@pytest.mark.parametrize("runtime", RUNTIMES)
-def test_packet_ids_that_other_packets_share_are_not_believed(runtime: str) -> None:
-    """A tool that numbers by other rules: equal ids, no byte alike."""
-    said = tagged(runtime, [(framed(ipv4(udp(), ident=at, dst=bytes([10, 0, 0, at]))), "7") for at in range(1, 9)])
-    assert [one.packet for one in said] == list(range(1, 9))
 
 
 @pytest.mark.parametrize("runtime", RUNTIMES)

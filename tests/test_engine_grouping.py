@@ -88,6 +88,9 @@ SAME = {
         ethernet(ipv4(udp(), ttl=63), dst=MAC_C, tags=(VLAN,)),
         "rewritten vlan,mac,ttl,checksum",
     ),
+    "TTL, in a file that is not in order": ("A", ethernet(ipv4(udp(), ttl=63)), "B", FRAME, "rewritten ttl"),
+    "ToS": ("A", FRAME, "B", ethernet(ipv4(udp(), tos=0x2E)), "rewritten checksum"),
+    "IPv6 traffic class": ("A", ethernet(ipv6(udp())), "B", ethernet(put(ipv6(udp()), 0, b"\x6e")), "bytes"),
     "hop limit": ("A", ethernet(ipv6(udp())), "B", ethernet(ipv6(udp(), hops=63)), "rewritten ttl"),
     "IPv6 and VLAN": ("A", ethernet(ipv6(udp())), "B", ethernet(ipv6(udp()), tags=(VLAN,)), "bytes vlan"),
     "TCP checksum": (
@@ -192,7 +195,7 @@ SAME = {
 
 @pytest.mark.parametrize("runtime", RUNTIMES)
 @pytest.mark.parametrize(("hop", "frame", "other_hop", "other", "expected"), SAME.values(), ids=SAME)
-def test_a_copy_at_another_hop(
+def test_a_duplicate_at_another_hop(
     runtime: str, hop: str, frame: bytes, other_hop: str, other: bytes, expected: str
 ) -> None:
     first, second = play(runtime, [(hop, 0.0, frame), (other_hop, STEP, other)])
@@ -221,15 +224,10 @@ APART = {
     "TCP flags": (bare(SEGMENT), bare(put(SEGMENT, 33, b"\x19"))),
     "TCP window": (bare(SEGMENT), bare(put(SEGMENT, 34, 9))),
     "IP ID": (bare(FIRST), bare(put(FIRST, 4, 9))),
-    "ToS": (bare(FIRST), bare(put(FIRST, 1, b"\x2e"))),
-    "don't fragment": (bare(FIRST), bare(put(FIRST, 6, 0x4000))),
     "protocol": (bare(FIRST), bare(put(FIRST, 9, b"\x88"))),
-    "IPv4 options": (ethernet(ipv4(udp(), options=b"\1\1\1\0")), ethernet(ipv4(udp(), options=b"\1\1\0\0"))),
     "ICMP type": (bare(PING), bare(put(PING, 20, b"\0"))),
     "ICMP sequence number": (bare(PING), bare(put(PING, 26, 9))),
     "fragment offset": (ethernet(FRAGMENTS[1]), bare(put(FRAGMENTS[1], 6, 0x2020))),
-    "IPv6 flow label": (ethernet(SIX), ethernet(put(SIX, 2, 9))),
-    "IPv6 traffic class": (ethernet(SIX), ethernet(put(SIX, 0, b"\x6e"))),
     "IPv6 source address": (ethernet(SIX), ethernet(put(SIX, 22, 9))),
     "IPv6 payload": (ethernet(SIX), ethernet(put(SIX, -1, b"x"))),
     "ARP request and reply": (ethernet(arp(), ARP), ethernet(arp(kind=2), ARP)),
@@ -239,8 +237,6 @@ APART = {
     "STP cost": (ieee8023(stp()), ieee8023(stp(cost=5))),
     "EtherType": (ethernet(DATA, 0x88B5), ethernet(DATA, 0x88B6)),
     "longer by a zero": (ethernet(DATA, 0x88B5), ethernet(DATA + b"\0", 0x88B5)),
-    "TTL that rises": (ethernet(ipv4(udp(), ttl=63)), ethernet(ipv4(udp(), ttl=64))),
-    "hop limit that rises": (ethernet(ipv6(udp(), hops=1)), ethernet(ipv6(udp(), hops=255))),
 }
 
 
@@ -256,23 +252,23 @@ LOWER = ethernet(ipv4(udp(), ttl=63))
 # name: rows of hop, time, frame, and what is said
 SCENARIOS = {
     "same hop, at once": (("A", 0, FRAME, "1 original"), ("A", 0, FRAME, "1 duplicate bytes")),
-    # A capture of one hop, or one that records each frame twice, proves no repeat.
+    # Nothing is known of how often a hop shows a packet: that proves neither a duplicate nor a repeat.
     "same hop, at once, but may repeat": (("A", 0, BURST, "1 original"), ("A", 0, BURST, "2 original")),
-    "same hop, within the window": (("A", 0, FRAME, "1 original"), ("A", 0.049, FRAME, "2 repeat")),
-    "same hop, later": (("A", 0, FRAME, "1 original"), ("A", 0.051, FRAME, "2 original")),
-    "same hop, TTL lower": (("A", 0, FRAME, "1 original"), ("A", STEP, LOWER, "2 original")),
-    "other hop, within the window": (("A", 0, FRAME, "1 original"), ("B", 0.049, FRAME, "1 duplicate bytes")),
-    "other hop, later": (("A", 0, FRAME, "1 original"), ("B", 0.051, FRAME, "2 original")),
+    "same hop, within the window": (("A", 0, FRAME, "1 original"), ("A", 0.19, FRAME, "1 duplicate bytes")),
+    "same hop, later": (("A", 0, FRAME, "1 original"), ("A", 0.21, FRAME, "2 original")),
+    "same hop, TTL lower": (("A", 0, FRAME, "1 original"), ("A", 0.19, LOWER, "1 duplicate rewritten ttl")),
+    "other hop, within the window": (("A", 0, FRAME, "1 original"), ("B", 0.19, FRAME, "1 duplicate bytes")),
+    "other hop, later": (("A", 0, FRAME, "1 original"), ("B", 0.21, FRAME, "2 original")),
     "window counts from the previous appearance": (
         ("A", 0, FRAME, "1 original"),
-        ("B", 0.04, FRAME, "1 duplicate bytes"),
-        ("C", 0.08, FRAME, "1 duplicate bytes"),
-        ("D", 0.131, FRAME, "4 original"),
+        ("B", 0.15, FRAME, "1 duplicate bytes"),
+        ("C", 0.3, FRAME, "1 duplicate bytes"),
+        ("D", 0.51, FRAME, "4 original"),
     ),
-    "time runs back": (("A", 0.03, FRAME, "1 original"), ("B", 0, FRAME, "1 duplicate bytes")),
-    "time runs back too far": (("A", 0.051, FRAME, "1 original"), ("B", 0, FRAME, "2 original")),
+    "time runs back": (("A", 0.19, FRAME, "1 original"), ("B", 0, FRAME, "1 duplicate bytes")),
+    "time runs back too far": (("A", 0.21, FRAME, "1 original"), ("B", 0, FRAME, "2 original")),
     "time runs back, TTL too": (("A", STEP, LOWER, "1 original"), ("B", 0, FRAME, "1 duplicate rewritten ttl")),
-    "time runs back, TTL not": (("A", STEP, FRAME, "1 original"), ("B", 0, LOWER, "2 original")),
+    "time runs back, TTL not": (("A", STEP, FRAME, "1 original"), ("B", 0, LOWER, "1 duplicate rewritten ttl")),
     "two packets, two hops": (
         ("A", 0, BURST, "1 original"),
         ("A", 1e-3, BURST, "2 original"),
@@ -282,14 +278,14 @@ SCENARIOS = {
     "first hop repeats": (
         ("A", 0, BURST, "1 original"),
         ("B", STEP, BURST, "1 duplicate bytes"),
-        ("A", 1e-3, BURST, "3 repeat"),
+        ("A", 1e-3, BURST, "3 original"),
         ("B", 1e-3 + STEP, BURST, "3 duplicate bytes"),
         ("A", 0.06, BURST, "5 original"),
     ),
     "second hop repeats": (
         ("A", 0, BURST, "1 original"),
         ("B", STEP, BURST, "1 duplicate bytes"),
-        ("B", 2 * STEP, BURST, "3 repeat"),
+        ("B", 2 * STEP, BURST, "3 original"),
     ),
     "no time, no group": (
         ("A", None, FRAME, "1 original"),
@@ -325,8 +321,10 @@ def test_window_is_the_callers(runtime: str) -> None:
 @pytest.mark.parametrize("runtime", RUNTIMES)
 def test_path_and_times(runtime: str) -> None:
     rows: list[Row] = [("A", 1.0, FRAME), ("B", 1.00002, FRAME), ("C", 1.0001, LOWER), ("D", 1.0005, LOWER)]
-    first, second, third, fourth = play(runtime, rows)
-    assert first == Said(1, 1, None, "original", "none", None, "A", "A", None, None)
-    assert second == Said(1, 2, 1, "duplicate", "bytes", None, "B", "A > B", 20e-6, 20e-6)
-    assert third == Said(1, 3, 2, "duplicate", "rewritten", "ttl", "C", "A > B > C", 80e-6, 100e-6)
-    assert fourth == Said(1, 4, 3, "duplicate", "bytes", None, "D", "A > B > C > D", 400e-6, 500e-6)
+    said = [one._replace(rule=None) for one in play(runtime, rows)]
+    assert said == [
+        Said(1, 1, None, "original", "none", None, "A", "A", None, None, None),
+        Said(1, 2, 1, "duplicate", "bytes", None, "B", "A > B", None, 20e-6, 20e-6),
+        Said(1, 3, 2, "duplicate", "rewritten", "ttl", "C", "A > B > C", None, 80e-6, 100e-6),
+        Said(1, 4, 3, "duplicate", "bytes", None, "D", "A > B > C > D", None, 400e-6, 500e-6),
+    ]

@@ -12,6 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 SLOW = 20  # seconds of CPU: some times what it takes on a slow machine, far less than anything quadratic
+MOST = 250  # megabytes: somewhat more than all that is remembered, far less than what grows with the capture
 FRAME = ethernet(ipv4(udp(), ident=0))
 
 
@@ -50,7 +51,7 @@ def test_memory_stays_flat() -> None:
         joined, used = counted("luajit21", DIFFERENT, 300_000, frame[:at], frame[at + 3 :])
         megabytes = [float(text) / 1024 for text in used.split()]
         assert joined == 300_000
-        assert max(megabytes) < 80
+        assert max(megabytes) < MOST
         assert megabytes[-1] < megabytes[1] * 1.1 + 1  # not more after 300,000 packets than after 100,000
 
 
@@ -71,8 +72,8 @@ return joined
 @pytest.mark.parametrize("runtime", RUNTIMES)
 @pytest.mark.parametrize(("hops", "step"), [(1, 1e-7), (2, 1e-7), (2, 1e-3), (3, 0.0), (3, 0.06)])
 def test_one_key_again_and_again(runtime: str, hops: int, step: float) -> None:
-    joined = counted(runtime, ONE_KEY, 200_000, hops, step, FRAME)
-    assert joined == (0 if hops == 1 or step > 0.05 else 200_000 * (hops - 1) // hops)
+    joined = counted(runtime, ONE_KEY, 50_000, hops, step, FRAME)
+    assert joined == (0 if hops == 1 or step > 0.05 else 50_000 * (hops - 1) // hops)
 
 
 @pytest.mark.parametrize("runtime", RUNTIMES)
@@ -98,7 +99,7 @@ def test_a_packet_at_65000_hops(runtime: str, step: float) -> None:
     for number in range(65_000):
         said = engine.frame(number * step, engine.hop(id=number), FRAME)
         # No path is longer than 64; the frames behind say nothing, until so many of them made the first one forgotten.
-        if number < 32_768:
+        if number < 16_384:
             assert (said.packet, said.appearance) == ((1, number + 1) if number < 64 else (number + 1, 1))
         assert said.appearance == said.path.count(" > ") + 1 <= 64
         assert said.hop == f"interface {number}"
@@ -129,7 +130,9 @@ for number = 1, count do
   local ident = char(floor(number / 256) % 256, number % 256)
   local sender = char(number % 31, number % 61)
   local frame = char(2, 0, 0, 0) .. sender .. char(2, 0, 0, 1) .. sender .. head .. ident .. tail
-  running.frame(number, number * 1e-3, hops[number % 10000], frame, 1, #frame, #frame)
+  running.frame(2 * number, number * 1e-3, hops[number % 10000], frame, 1, #frame, #frame)
+  local other = hops[(number * 7 + floor(number / 10000)) % 10000]
+  running.frame(2 * number + 1, number * 1e-3 + 1e-5, other, frame, 1, #frame, #frame)
   if number % 50000 == 0 then
     collectgarbage()
     used = math.max(used, (collectgarbage("count")))
@@ -140,8 +143,9 @@ return used / 1024
 
 
 def test_memory_of_what_many_senders_teach_of_many_hops() -> None:
+    """Each packet goes another way: from one of 10,000 hops to another one."""
     frame = ethernet(ipv4(udp()))
-    assert counted("luajit21", TEACHERS, 300_000, frame[12:18], frame[20:]) < 60  # MB
+    assert counted("luajit21", TEACHERS, 300_000, frame[12:18], frame[20:]) < MOST
 
 
 PATHS = """
@@ -172,7 +176,7 @@ def test_memory_of_paths_that_no_other_packet_goes(runtime: str) -> None:
     """Within one window; each node of each path is another one, and the text of a path has kilobytes."""
     frame = ethernet(ipv4(udp(b"abc" + DATA), payload_sum=0))
     at = frame.index(b"abc")
-    assert counted(runtime, PATHS, 3000, 32, frame[:at], frame[at + 3 :]) < 80  # MB
+    assert counted(runtime, PATHS, 3000, 32, frame[:at], frame[at + 3 :]) < MOST
 
 
 REPLACED = "\N{REPLACEMENT CHARACTER}"

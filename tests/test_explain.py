@@ -67,22 +67,25 @@ DIFFERENCES = {
 }
 
 
-@pytest.mark.parametrize(("first", "second", "field", "soft"), DIFFERENCES.values(), ids=DIFFERENCES)
-def test_names_the_first_difference(tmp_path: Path, first: bytes, second: bytes, field: str, soft: bool) -> None:
+@pytest.mark.parametrize(("first", "second", "field", "may_change"), DIFFERENCES.values(), ids=DIFFERENCES)
+def test_names_the_first_difference(tmp_path: Path, first: bytes, second: bytes, field: str, may_change: bool) -> None:
     pair = compare(write(tmp_path, [(0, 0, first), (1, 5, second)]), 2, 1)
     assert pair.difference is not None
-    assert (pair.difference.field, pair.difference.soft) == (field, soft)
+    assert (pair.difference.field, pair.difference.may_change) == (field, may_change)
     assert [row["frame"] for row in pair.rows] == [1, 2]
     assert pair.gap == pytest.approx(5e-6)
 
 
-def test_says_what_was_learned(tmp_path: Path) -> None:
-    frames = [(0, at * 10_000 + copy, ethernet(ipv4(udp(), ident=at))) for at in range(1, 6) for copy in range(2)]
-    path = write(tmp_path, frames)
-    assert compare(path, 9, 10).learned == ((4, 0), (0, 4))  # what came last has not settled
-    words = said(path, 9, 10)
-    assert words[0] == "Frames 9 and 10 are the same packet."
-    assert "of 4 packets of this sender that cannot repeat, 4 were seen 2 times" in words[5]
+def test_says_by_which_rule_and_why(tmp_path: Path) -> None:
+    data = ethernet(ipv4(tcp(b"data" * 9), TCP, ident=5))
+    path = write(tmp_path, [(0, 0, data), (1, 20, data), (0, 300_000, data)])
+    assert said(path, 2)[:2] == [
+        "Frame 2 shows packet 1 again: its sender gives this identity to one packet only.",
+        "Rule: same_identity (RFC 6864 4.1; RFC 7323; RFC 4303 3.3.3)",
+    ]
+    again = said(path, 3)
+    assert again[0].startswith("Frame 3 is a retransmission: its flow has carried this data")
+    assert again[2] == "Packet 1 carried the same 300.000 ms before (frames 1, 2)."
 
 
 def test_a_path_may_begin_long_before(tmp_path: Path) -> None:
@@ -109,7 +112,7 @@ def test_wrong_use(tmp_path: Path) -> None:
     for arguments, words in (
         ((LOSS, 1, 2, 3), b"takes one frame or two different ones, not 1 2 3"),
         ((LOSS, 1, 1), b"takes one frame or two different ones, not 1 1"),
-        (("-", 1), b"takes a file, not stdin"),
+        (("-", 1), b"-: is read twice, so it must be a file"),
         ((LOSS, 99999), b"has no frame 99999; the last is 2932"),
     ):
         done = run("explain", *arguments)

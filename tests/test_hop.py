@@ -153,7 +153,7 @@ def test_names_of_places_that_are_long_gone_take_no_memory(runtime: str) -> None
     body = b"""
     local registry, count = ...
     for number = 1, count do
-      registry:keep()
+      registry:commit()
       assert(registry:place("ethernet", 0, "interface of section " .. number, nil).name)
     end
     collectgarbage()
@@ -217,6 +217,7 @@ def test_noted_places_are_not_endless(runtime: str) -> None:
           local names, count = {}, 0
           for id = 1, 10000 do
             local name = places:noted(base, { component = "x", component_id = id }).name
+            places:commit()
             count = count + (names[name] and 0 or 1)
             names[name] = true
           end
@@ -302,11 +303,11 @@ def test_places_of_a_frame_that_does_not_count(runtime: str) -> None:
     """Their names are free again."""
     places = registry(runtime)
     assert shown(ask(places, 0, "a")) == "a"
-    places[b"keep"](places)
+    places[b"commit"](places)
     base = ask(places, 1, "a")
     assert shown(base) == "a (interface 1)"
     assert shown(noted(places, base, runtime, component="x", component_id=1)) == "x"
-    places[b"undo"](places)
+    places[b"discard"](places)
     assert shown(ask(places, 2, "a (interface 1)")) == "a (interface 1)"
     assert shown(noted(places, base, runtime, component="x", component_id=2)) == "x"
     assert shown(ask(places, 0, "a")) == "a"

@@ -204,7 +204,7 @@ def test_marks_of_a_part_are_those_of_a_capture_that_begins_where_it_warms_up(tm
     of_later = list(csv.DictReader(whole(later, "csv", None)[0].decode().splitlines(), names))
     assert in_parts[skipped:] != of_later
     for row, other in zip(in_parts[EPOCH.frames : 2 * EPOCH.frames], of_later[EPOCH.warm_up :], strict=False):
-        for name in ("frame", "packet", "duplicate_of", "previous", "segment_of"):
+        for name in ("frame", "packet", "duplicate_of", "previous", "segment_of", "repeat_of"):
             other[name] = str(int(other[name]) + skipped) if other[name] else ""
         assert row == other
 

@@ -22,14 +22,14 @@ BEFORE_EACH_FRAME = (
 local new = modules.engine.new
 modules.engine.new = function(...)
   local engine = new(...)
-  local read, decide, first = engine.read, engine.frame, nil
+  local read, look, first = engine.read, engine.look, nil
   engine.read = function(frame)
     %s
     read(frame)
   end
-  engine.frame = function(frame)
+  engine.look = function(frame)
     %s
-    return decide(frame)
+    look(frame)
   end
   return engine
 end
@@ -78,7 +78,7 @@ def test_an_engine_that_merges_too_much(spoil: Callable[..., Settings]) -> None:
 
 @pytest.mark.wireshark
 def test_an_engine_that_compares_no_data(spoil: Callable[..., Settings]) -> None:
-    environment = spoil("if false then", instead_of="if known_content ~= content then")
+    environment = spoil("if false then", instead_of="if known ~= content then")
     capture = CAPTURES / "hard/same_headers.pcapng.gz"
     one = found(capture, truth_of(capture), rc=1, environment=environment)
     assert one["measures"]["packets"]["precision"] < 0.99

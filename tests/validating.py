@@ -22,6 +22,6 @@ def found(
 ) -> dict[str, object]:
     """The only capture in what `pywnv validate --json` says."""
     done = run("validate", capture, "--truth", truth_file, "--json", *options, environment=environment)
-    assert (done.returncode, done.stderr) == (rc, b"")
+    assert (done.returncode, done.stderr) == (rc, b""), done.stdout
     (one,) = json.loads(done.stdout)["captures"]
     return one

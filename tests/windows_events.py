@@ -72,7 +72,7 @@ def etw_record(message: str = "", *, guid: bytes = tools.SWITCH_GUID, ident: int
 def event_data(*names: str, tail: bytes = bytes(8)) -> bytes:
     """The binary data of an event of the vmSwitch."""
     coded = (name.encode("utf-16-le") for name in names)
-    return b"".join(struct.pack("<I", len(name)) + name for name in coded) + tail
+    return b"".join(struct.pack("<I", len(name) // 2) + name for name in coded) + tail
 
 
 def net_event(ident: int, data: bytes, *, guid: bytes = tools.SWITCH_GUID, extended: bytes = b"") -> bytes:

@@ -43,8 +43,9 @@ local blocks = {} -- where its block, or its record of a pcap, starts in the chu
 local interfaces_of, seconds_of, nanos_of = {}, {}, {} -- false where there is none
 local options_from, options_to = {}, {}
 local journals = {} -- the body of a journal entry; false: it is another record that is no packet
-local nodes, packets, previous, verdicts, evidence, rewritten = {}, {}, {}, {}, {}, {}
-local deltas, elapsed, wholes, facts, events, nears = {}, {}, {}, {}, {}, {}
+local nodes, packets, previous, rules, rewritten, repeats = {}, {}, {}, {}, {}, {}
+local deltas, elapsed, wholes, facts = {}, {}, {}, {}
+local events, nears, event_packets = {}, {}, {}
 local said, event_said = {}, {}
 
 if jit then
@@ -202,37 +203,57 @@ local function frame_of(buf, at)
   return frame
 end
 
+local function keep_event(at, said_of_event, near, packet)
+  nodes[at], events[at], nears[at], event_packets[at] = false, said_of_event or false, near or false, packet or false
+end
+
 -- Has the engine decide a packet of the chunk.
-local function decide_packet(buf, at)
-  local node, said_of_event, near = running.frame(frame_of(buf, at))
+local function decide_packet(at)
+  local node, said_of_event, near, about = running.decide()
   if not node then
-    nodes[at], events[at], nears[at] = false, said_of_event or false, near or false
+    keep_event(at, said_of_event, near, about)
     return
   end
   local found = running.found
   nodes[at], packets[at], previous[at] = node, found.packet, found.previous or false
-  verdicts[at], evidence[at], rewritten[at] = found.verdict, found.evidence, found.rewritten
+  rules[at], rewritten[at], repeats[at] = found.rule, found.rewritten, found.repeat_of or false
   deltas[at], elapsed[at] = found.delta or false, found.elapsed or false
   wholes[at], facts[at] = found.segment_of or false, found.facts or false
 end
 
+-- A journal entry, or another record that is no packet.
+local function decide_record(at)
+  local time = relative(seconds_of[at], nanos_of[at])
+  if journals[at] then
+    keep_event(at, running.journal(time, journals[at]))
+  else
+    nodes[at], events[at] = false, false
+  end
+end
+
+-- The steps of all frames are taken in one loop: that gives a tracing compiler a place where the ways through each step
+-- meet again.
 local function decide(buf)
   for at = 1, count do
     if interfaces_of[at] then
       running.read(frames[at])
     end
   end
-  for at = 1, count do
-    number = number + 1
-    if interfaces_of[at] then
-      decide_packet(buf, at)
-    else
-      local body, said_of_event, near = journals[at], nil, nil
-      local time = relative(seconds_of[at], nanos_of[at])
-      if body then
-        said_of_event, near = running.journal(time, body)
+  for step = 3, 3 * count + 2 do
+    local at = floor(step / 3)
+    local which = step - 3 * at
+    if which == 2 then
+      running.commit()
+    elseif interfaces_of[at] then
+      if which == 0 then
+        number = number + 1
+        running.look(frame_of(buf, at))
+      else
+        decide_packet(at)
       end
-      nodes[at], events[at], nears[at] = false, said_of_event or false, near or false
+    elseif which == 0 then
+      number = number + 1
+      decide_record(at)
     end
   end
 end
@@ -268,11 +289,11 @@ local function take(buf, stop)
     if node then
       local earlier, delta, since_first = previous[at] or nil, deltas[at] or nil, elapsed[at] or nil
       engine.describe(
-        said, node, packets[at], earlier, verdicts[at], evidence[at], rewritten[at], delta, since_first,
-        wholes[at] or nil, facts[at] or nil
+        said, node, packets[at], earlier, rules[at], rewritten[at], delta, since_first, wholes[at] or nil,
+        repeats[at] or nil, facts[at] or nil
       )
     elseif events[at] then
-      engine.describe_event(event_said, events[at], nears[at] or nil)
+      engine.describe_event(event_said, events[at], nears[at] or nil, event_packets[at] or nil)
     end
     local shown = node and said or events[at] and event_said
     local interface = interfaces_of[at]
@@ -386,10 +407,10 @@ function M.pcap(buf)
     if at + 15 + captured > size then
       break
     end
-    local fraction = read32(buf, at + 4)
-    local more = floor(fraction / interface.units)
-    local nanos = (fraction - more * interface.units) * interface.scale
-    note_packet(at, interface, read32(buf, at) + more, nanos, buf, at + 16, captured, read32(buf, at + 12))
+    local nanos = read32(buf, at + 4) * interface.scale % 4294967296 -- Wireshark keeps 32 bits
+    local more = floor(nanos / NANO)
+    local seconds, length = read32(buf, at) + more, read32(buf, at + 12)
+    note_packet(at, interface, seconds, nanos - more * NANO, buf, at + 16, captured, length)
     at = at + 16 + captured
   end
   return end_walk(buf, at - 1, problem)

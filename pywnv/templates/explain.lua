@@ -5,10 +5,9 @@
 
 local modules, wanted = ...
 
-local key = modules.key
 local byte, floor, format, min, sub = string.byte, math.floor, string.format, math.min, string.sub
 
-local SPAN = 16 -- of `key.read`; what it gives here is not kept
+local SPAN = 16 -- of `frame.read`; what it gives here is not kept
 
 local LONG = 8 -- bytes of a field
 
@@ -57,7 +56,7 @@ TRANSPORT[58] = TRANSPORT[1]
 local function add(fields, layer, list, base)
   for _, field in ipairs(list) do
     local name = layer .. " " .. field[1]
-    fields[#fields + 1] = { name = name, at = base + field[2], size = field[3], soft = field[4] }
+    fields[#fields + 1] = { name = name, at = base + field[2], size = field[3], may_change = field[4] }
   end
 end
 
@@ -70,14 +69,15 @@ local function fields_of(frame)
   local l3 = frame.l3
   local first = byte(data, l3) or 0
   local transport, protocol
-  if frame.transport and first < 0x50 then
+  if frame.has_transport and first < 0x50 then
     transport, protocol = first % 16 * 4, byte(data, l3 + 9)
     add(fields, "IPv4", IPV4, 0)
     if transport > 20 then
       add(fields, "IPv4", { { "options", 20, transport - 20 } }, 0)
     end
-  elseif frame.transport then
-    transport, protocol = frame.transport - 10 + 8, byte(frame.key, 2)
+  elseif frame.has_transport then
+    local length = byte(data, l3 + 4) * 256 + byte(data, l3 + 5)
+    transport, protocol = length > 0 and 40 + length - frame.size or 40, frame.protocol
     add(fields, "IPv6", IPV6, 0)
     if transport > 40 then
       add(fields, "IPv6", { { "extension headers", 40, transport - 40 } }, 0)
@@ -115,7 +115,7 @@ function M.difference(first, second)
   local one, other = M.frames[first], M.frames[second]
   local fields, start = fields_of(one)
   local _, other_start = fields_of(other)
-  local soft
+  local changed = nil
   for _, field in ipairs(fields) do
     for at = field.at, field.at + field.size - 1 do
       local a, b = byte(one.data, start + at), byte(other.data, other_start + at)
@@ -124,32 +124,26 @@ function M.difference(first, second)
         local stop = min(field.at + field.size, from + LONG) - 1
         local found = {
           field.name,
-          field.soft or false,
+          field.may_change or false,
           hexadecimal(sub(one.data, start + from, start + stop)),
           hexadecimal(sub(other.data, other_start + from, other_start + stop)),
           start + at - 1,
         }
-        if not field.soft then
+        if not field.may_change then
           return found
         end
-        soft = soft or found
+        changed = changed or found
         break
       end
     end
   end
-  return soft
+  return changed
 end
 
 --- Seconds from one watched frame to another; nil where one has no time.
 function M.gap(first, second)
   local time, later = M.frames[first].time, M.frames[second].time
   return time and later and later - time
-end
-
---- What was known of how often a frame's hop records one packet of its sender, before the frame came.
--- @return a list of pairs: packets that were seen an n-th time, and that were not, for n = 2, 3 ...
-function M.learned(number)
-  return M.frames[number].learned
 end
 
 local engine = {}
@@ -162,15 +156,14 @@ function engine.new(window, ...)
   local running = modules.engine.new(window, ...)
   local watching = setmetatable({}, { __index = running })
   M.window = window or modules.engine.WINDOW
-  function watching.frame(frame)
+  function watching.look(frame)
     if wanted[frame.number] then
       local seen = { time = frame.time, hop = frame.hop, data = sub(frame.buf, frame.at, frame.stop) }
       seen.kind, seen.buf, seen.at, seen.stop, seen.length = frame.kind, seen.data, 1, #seen.data, frame.length
-      key.read(seen, SPAN)
-      seen.learned = running.learned(seen.hop, seen.key, seen.header, seen.form)
+      modules.frame.read(seen, SPAN)
       M.frames[frame.number] = seen
     end
-    return running.frame(frame)
+    running.look(frame)
   end
   return watching
 end

@@ -39,7 +39,11 @@ end
 
 function running.read() end
 
-function running.frame() end
+function running.look() end
+
+function running.decide() end
+
+function running.commit() end
 
 function running.journal() end
 

@@ -41,7 +41,7 @@ local function drops()
   end)
 end
 
--- The packet that a frame shows, or that an event is near.
+-- The packet that a frame shows, or that an event is about or near.
 -- @return its number, or nil; words about the frame where it shows none
 local function packet_of(frame)
   local said = frame and records.read(frame)
@@ -53,7 +53,9 @@ local function packet_of(frame)
     return said.packet
   end
   local words = ("Frame %d is an event: %s\n"):format(frame, said.info)
-  if not said.event_near then
+  if said.event_packet then
+    return said.event_packet, words .. "The packet that it is about:\n\n"
+  elseif not said.event_near then
     return nil, words
   end
   return records.read(said.event_near).packet, words .. "The packet just before it:\n\n"

@@ -6,7 +6,7 @@ local format = string.format
 
 local M = {}
 
-local HEADINGS = { "frame", "hop", "delta", "elapsed", "verdict", "evidence", "rewritten" }
+local HEADINGS = { "frame", "hop", "delta", "elapsed", "verdict", "rule", "rewritten" }
 local rows, drops, events, path = {}, {}, {}, nil
 
 local function micros(seconds)
@@ -18,8 +18,7 @@ end
 -- @param said   what `engine.describe` says of it
 function M.row(number, said)
   local row = { format("%d", number), said.hop or "", micros(said.hop_delta), micros(said.hop_elapsed) }
-  row[5], row[6] = names.verdict[said.verdict] or "", names.evidence[said.evidence] or ""
-  row[7] = said.rewritten or ""
+  row[5], row[6], row[7] = names.verdict[said.verdict] or "", said.rule or "", said.rewritten or ""
   if said.drop then
     drops[#drops + 1] = format("dropped in frame %d: %s\n", number, said.drop_reason_text or "reason not told")
   end

@@ -1,0 +1,186 @@
+--- The packets that a frame may show: those with its bytes that are still about.
+
+local identity, link, order, path, routes, limits = ...
+
+local byte, floor, max, min = string.byte, math.floor, math.max, math.min
+
+local TTL = 4294967296 -- of `mutable` of `frame`
+
+local M = {}
+
+--- How often a packet was seen at a place.
+local function seen(packet, place)
+  local places, count = packet.places, 0
+  for at = 1, packet.node.depth do
+    if places[at] == place then
+      count = count + 1
+    end
+  end
+  return count
+end
+M.seen = seen
+
+--- Where a hop showed a packet first.
+function M.first_place(packet, hop)
+  for at = 1, packet.node.depth do
+    if packet.places[at].hop == hop then
+      return packet.places[at]
+    end
+  end
+  return nil
+end
+
+--- Whether a hop is known to show packets of a packet's class once: mostly, and for sure.
+function M.is_known_once(packet, hop)
+  local route = routes.usual(packet.flow.class, hop, M.first_place(packet, hop))
+  if not route or route.length > 1 or route.hits < limits.once then
+    return false, false
+  end
+  return true, route.hits >= limits.hop_once and route.hits >= limits.once_share * route.misses
+end
+
+--- Whether a hop is known to show packets of a packet's class several times.
+function M.is_known_more(packet, hop)
+  local route = routes.usual(packet.flow.class, hop, M.first_place(packet, hop))
+  return route ~= nil and route.length > 1
+end
+
+--- Whether a frame is, byte for byte, what this hop has shown of a packet.
+function M.is_like(packet, frame)
+  return frame.header == packet.first_header and frame.mutable == packet.mutable
+end
+
+--- Whether a hop seems to show all packets once, so that one of which nothing else is known may well be another.
+function M.seems_once(place)
+  local at_hop = place.at_hop
+  return at_hop.once >= limits.hop_once and at_hop.once >= limits.hop_once_share * at_hop.more
+end
+
+--- Whether a place has shown a packet so often that only a flood tells why: unless its sender is known to give each
+-- packet an identity of its own, or the place to show packets so often.
+function M.is_flood(packet, frame)
+  local place = frame.place
+  local count, flow = seen(packet, place), packet.flow
+  if floor(packet.mutable / TTL) - floor(frame.mutable / TTL) >= 2 then
+    return false -- it goes in a circle
+  end
+  if packet.ident > 0 and flow.sender.is_changing or flow.number - flow.repeats >= limits.varying then
+    return count >= limits.flood_of_changing and count >= 2 * place.at_hop.most
+  end
+  return count >= limits.flood and count >= place.at_hop.most
+end
+
+--- Whether a frame without IP ID goes to a group in another VLAN than a packet did: a router or host that is at home in
+-- several sends one into each.
+function M.is_other_vlan(packet, frame)
+  if frame.ident > 0 or frame.link ~= "ethernet" or packet.link ~= "ethernet" or byte(frame.header, 1) % 2 == 0 then
+    return false
+  end
+  local tags, earlier = link.tags(frame.header), link.tags(packet.header)
+  return tags ~= earlier and #tags == #earlier
+end
+
+--- The candidates of one capture.
+-- @param store   the packets
+-- @param differs function: whether a rule says that a packet and a frame are two
+-- @param all     what is known of the order of packets of all senders: see `order`
+-- @return table: look, here; the fields that `look` fills
+function M.new(store, differs, all)
+  local look = { list = {} }
+  local candidates = { look = look }
+
+  -- Whether what is known of the order of packets speaks against a packet that was not seen at this hop.
+  local function is_lost(packet, frame, is_alone)
+    local flow, place = packet.flow, frame.place
+    if not is_alone and path.ends_before(flow.class, packet.node, frame.hop) then
+      return true
+    end
+    if frame.time > packet.first_time and order.begins_at(flow.sender, frame.hop) then
+      return true
+    end
+    local last, time = packet.last_place, packet.last_time
+    return last.hop ~= frame.hop
+      and (
+        order.is_overtaken(flow, last, time, place, frame.time)
+        or order.is_overtaken(all, last, time, place, frame.time)
+          and order.is_kept(all, last, time, place, frame.time)
+      )
+  end
+
+  local function strength(packet, frame)
+    return identity.of_pair(packet, frame)
+  end
+
+  -- The first packet of a queue that this hop has not shown.
+  local function elsewhere(queue, frame)
+    local hop = frame.hop
+    local index = max(queue.first, (queue.taken[hop] or 0) + 1)
+    for try = index, min(queue.last, index + limits.tries) do
+      local packet = store.get(queue[try])
+      if packet and not packet.node.counts[hop] and not differs(packet, frame) then
+        if strength(packet, frame) > identity.WEAK or not is_lost(packet, frame) then
+          return packet, try
+        end
+      end
+    end
+    return nil
+  end
+
+  local function here(queue, frame)
+    local hop = frame.hop
+    for try = queue.last, max(queue.first, queue.last - limits.tries), -1 do
+      local packet = store.get(queue[try])
+      if packet and packet.node.counts[hop] and not differs(packet, frame) then
+        return packet
+      end
+    end
+    return nil
+  end
+
+  --- Looks up what a frame may show.
+  -- @param entry what the store knows by its key
+  -- @return table, until the next call: entry; elsewhere (the first packet that its hop has not shown), index (where
+  --   that stands in a queue); here (the latest packet that its hop has shown); is_ambiguous (set by rules that cannot
+  --   tell)
+  function candidates.find(entry, frame)
+    look.entry, look.elsewhere, look.here, look.index = entry, nil, nil, nil
+    look.is_ambiguous, look.refused, look.probe = false, nil, nil
+    if not entry then
+      return look
+    elseif type(entry) == "number" then
+      local packet = store.get(entry)
+      if packet and not differs(packet, frame) then
+        if packet.node.counts[frame.hop] then
+          look.here = packet
+        elseif strength(packet, frame) > identity.WEAK or not is_lost(packet, frame, true) then
+          look.elsewhere = packet
+        end
+      end
+      return look
+    end
+    look.elsewhere, look.index = elsewhere(entry, frame)
+    look.here = here(entry, frame)
+    return look
+  end
+
+  --- The packets that a frame's hop has shown, into look.list; how many.
+  function candidates.all_here(frame)
+    local entry, list, count = look.entry, look.list, 0
+    if type(entry) == "number" then
+      list[1] = look.here
+      return look.here and 1 or 0
+    end
+    for try = max(entry.first, entry.last - limits.tries), entry.last do
+      local packet = store.get(entry[try])
+      if packet and packet.node.counts[frame.hop] and not differs(packet, frame) then
+        count = count + 1
+        list[count] = packet
+      end
+    end
+    return count
+  end
+
+  return candidates
+end
+
+return M

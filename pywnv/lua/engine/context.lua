@@ -1,0 +1,82 @@
+--- What the rules share: the stores of one capture, and what they ask of a frame.
+
+local candidates, parts, limits = ...
+
+local flows_of, order, tcp = parts.flows, parts.order, parts.tcp
+local segmentation_of, nat_of, networks_of, store_of = parts.segmentation, parts.nat, parts.networks, parts.packet_store
+
+local TCP = 6
+
+local M = {}
+
+--- For one capture.
+-- @return table: store, segmentation, nat, networks, all_order (of the packets of all senders); begin, note_hop,
+--   has_several_hops, flow_of, back_of, segment_of, runs_back, is_surely_new; the grouping adds look, all_here and
+--   differs: see `candidates`
+function M.new()
+  local store, flows, networks = store_of.new(), flows_of.new(), networks_of.new()
+  local context = {
+    store = store,
+    segmentation = segmentation_of.new(store),
+    nat = nat_of.new(store),
+    networks = networks,
+    all_order = order.new(limits.ways),
+  }
+  local header, first_hop = {}, nil -- header: of TCP
+
+  --- Notes that a frame came from a hop.
+  function context.note_hop(hop)
+    first_hop = first_hop or hop
+    context.has_several_hops = context.has_several_hops or hop ~= first_hop
+  end
+
+  --- The flow of a frame.
+  local function flow_of(frame)
+    local flow = frame.flow
+    if not flow then
+      flow = flows.of(frame, frame.vni or networks.of(frame.place))
+      frame.flow = flow
+    end
+    return flow
+  end
+  context.flow_of = flow_of
+
+  --- Forgets the last frame.
+  function context.begin(frame)
+    frame.flow, header.is_read = nil, false
+  end
+
+  --- The TCP header of a frame, where it is there whole: seq, ack, flags, size. nil where it is not.
+  function context.segment_of(frame)
+    if not header.is_read then
+      header.is_read = true
+      header.is_there = frame.protocol == TCP and frame.has_transport and tcp.read(frame, header)
+    end
+    return header.is_there and header or nil
+  end
+
+  --- The flow the other way.
+  function context.back_of(frame)
+    return flows.back(flow_of(frame), frame, frame.vni or networks.of(frame.place))
+  end
+
+  -- Whether a frame is from before what came last: the file runs back, as where a capture was appended to itself.
+  function context.runs_back(frame)
+    return frame.time < store.latest - limits.window
+  end
+
+  -- Whether no packet with these bytes is about that this frame could show after all.
+  function context.is_surely_new(frame)
+    local look = context.look
+    local packet = look.here
+    if not packet then
+      return not look.is_ambiguous and not look.refused
+    end
+    local _, is_sure = candidates.is_known_once(packet, frame.hop)
+    return is_sure
+  end
+
+  return context
+end
+
+return M

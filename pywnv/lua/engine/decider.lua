@@ -1,0 +1,107 @@
+--- Decides packets: which frames show one, and which way it goes. All that it learns of a capture, it learns from the
+-- frames that it has taken.
+
+local frame_of, grouper, direction, chains_of = ...
+
+local lower, sub = string.lower, string.sub
+
+local M = {}
+
+--- A decider that has taken nothing yet.
+-- @param owner  as `direction.new` takes it
+-- @return table: read, look, decide, decide_event, commit, discard; found
+function M.new(owner)
+  local grouping, ways, chains = grouper.new(), direction.new(owner), chains_of.new()
+  local found = grouping.found
+  local has_skipped = false -- whether packets came before a place or a MAC was known that can tell a direction
+  -- What was decided last, until it is committed: a packet or what an event says; its time.
+  local frame_now, event, time_now = nil, nil, nil
+  local is_directed_now, nic_now = false, nil
+  local decider = { found = found }
+
+  --- Reads a frame, as `engine.read` does.
+  function decider.read(frame)
+    frame_of.read(frame, grouping.span)
+  end
+
+  --- Looks up what is known of the next frame: the first step of `decide`.
+  -- @param frame as `engine.look` takes it; its span is nil where it has not been read
+  -- @param is_again whether another decider has had it, and changed what was read
+  function decider.look(frame, is_again)
+    frame_now, time_now = frame, frame.time
+    if not time_now then
+      return
+    elseif is_again or not frame.span then
+      frame_of.read(frame, grouping.span)
+    end
+    if frame.cut and frame.room and frame.room < grouping.span then
+      grouping.shorten(frame.room)
+    end
+    if frame.span ~= grouping.span then
+      frame_of.read(frame, grouping.span)
+    end
+    grouping.look(frame)
+  end
+
+  --- Says what the frame is that was looked up; changes nothing that counts.
+  -- @param read  what the capture tool noted beside it, as `note.read` gives it, or nil
+  -- @param noted the direction that the capture tool noted, or nil
+  -- @param is_directed whether anything can tell a direction
+  -- @return the node of its path; a code of `direction`, or nil. What else was found stands in `found`
+  function decider.decide(read, noted, is_directed)
+    local frame, time, place = frame_now, time_now, frame_now.hop
+    local node, macs, way
+    is_directed_now, nic_now = noted ~= nil or is_directed, read and read.nic
+    if not time then
+      node = grouping.alone(frame.number, place)
+    else
+      node = grouping.decide()
+      local link = frame.link
+      local has_macs = place.kind == "ethernet" and link ~= "wifi" and link ~= "raw" and frame.at + 11 <= frame.stop
+      if is_directed and has_macs then
+        macs = sub(frame.buf, frame.at, frame.at + 11)
+      end
+    end
+    if is_directed_now then
+      way = ways.decide(time, node, found.elapsed, noted, macs, not has_skipped)
+    end
+    return node, way
+  end
+
+  --- The packet that the event is about which comes next; nil where nothing proves one. Changes nothing that counts.
+  -- @param said as `event` gives it
+  function decider.decide_event(said, time)
+    event, time_now = said, time
+    return chains.packet_of(said)
+  end
+
+  --- Notes the frame that was decided last.
+  -- @param is_directed as `decide` took it
+  function decider.commit(is_directed)
+    if event then
+      chains.note(event, time_now)
+      event = nil
+    elseif frame_now then
+      if time_now then
+        grouping.commit()
+      end
+      if is_directed_now then
+        ways.commit()
+      end
+      if nic_now then
+        chains.note_packet(found.packet, lower(nic_now), time_now)
+      end
+      has_skipped = has_skipped or not is_directed
+    end
+    frame_now = nil
+  end
+
+  --- Forgets it.
+  function decider.discard()
+    frame_now, event = nil, nil
+  end
+
+  return decider
+end
+
+return M

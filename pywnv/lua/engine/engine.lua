@@ -1,0 +1,265 @@
+--- The engine: takes the frames of a capture one by one and says what each one is.
+--
+-- It makes no Wireshark call. Its bodies are the plugin inside Wireshark and tshark, and `batch` under lupa.
+
+local codes, hop, decider, note, record, facts, direction, limits, topology, describe = ...
+
+local readers = record.readers
+local abs, ceil, next = math.abs, math.ceil, next
+
+-- What is learned of a capture is as old as an epoch, and what is learned in warming up for it: so each epoch can be
+-- decided apart from those before, and memory is bounded.
+local EPOCH, WARM_UP = 2 ^ 20, 2 ^ 16 -- frames
+local ROOM = 1e-10 -- seconds that a double cannot hold
+local LEARN = 1000 -- a capture whose first frames carry no note of a kind has none: to look for it costs
+
+local M = { WINDOW = limits.window, EPOCH = EPOCH, WARM_UP = WARM_UP, hop = hop.new }
+
+-- What etl2pcapng and etwdump write as direction.
+local DIRECTION_OF_FLAGS = { codes.direction.inbound, codes.direction.outbound }
+
+-- The name that `annotate --format pcapng` gives the interface of a classic pcap, which has none.
+local NO_INTERFACE = "no interface (from a pcap file)"
+
+-- The direction that a tool noted, where it can be believed: that of a NIC in a trace of netsh or NetEvent. In one of
+-- pktmon, all packets have the same; at a vmSwitch's port it is the way through the switch, not through the host.
+-- `pywnv convert` writes true ones: at the NICs that lead out of the host they are the host's.
+local function noted_direction(place, read, flags, tag)
+  if place.component_id then
+    return (direction.is_outer(place) or place.driver == "netvsc.sys") and DIRECTION_OF_FLAGS[flags] or nil
+  elseif place.nic_type or place.driver or read and read.nic_type then
+    return nil
+  elseif read and read.pid or place.ifindex and not tag then
+    return DIRECTION_OF_FLAGS[flags]
+  end
+  return nil
+end
+
+--- A fresh engine for one capture.
+-- @param window longest time between two sightings of one packet, in seconds; nil: WINDOW
+-- @param epoch, warm_up  frames; nil: EPOCH, WARM_UP
+-- @return table: place, wants, read, look, decide, commit, discard, pass, journal; found
+function M.new(window, epoch, warm_up)
+  limits.window = window or M.WINDOW
+  epoch, warm_up = epoch or EPOCH, warm_up or WARM_UP
+  local places = hop.registry(topology)
+  local function owner(mac)
+    return places:owner(mac)
+  end
+  -- What decides in this epoch; what will in the next one, while it warms up; the number of this epoch's last frame.
+  local now, next_epoch, ends = decider.new(owner), nil, epoch
+  local facts_of = facts.new()
+  local has_comments = false -- by other tools
+  local all = { comment = true, id = true, flags = true, verdict = true }
+  local seen = { comment = false, id = false, flags = false, verdict = false }
+  local has_owners = next(topology.mac or {}) ~= nil
+  local is_directed = has_owners -- whether a place or a MAC is known that can tell a direction
+  local last_number, last_time -- of the last packet
+  local taken, taken_read, taken_noted -- the frame that was looked up; what `take_notes` gave for it
+  local pending = {} -- the number and time of the packet that was decided last, until it is committed; or an event
+
+  local engine = { found = now.found }
+
+  --- The place of an interface. Ask for it at the first frame there, in file order: then every body gives it the same
+  -- name.
+  -- @param number of that frame
+  -- @param kind, id, name, description as `hop.new` takes them
+  function engine.place(_, kind, id, name, description)
+    if name == NO_INTERFACE then
+      id, name, description = nil, nil, nil
+    end
+    local place = places:place(kind, id, name, description)
+    place.facts = facts.of_place(place)
+    is_directed = is_directed or direction.side(place) ~= nil
+    return place
+  end
+
+  --- What of the things that `frame` takes as `carried`, and of packet ids, is worth looking for at a frame.
+  -- @return table: comment, id, flags, verdict: true or false
+  function engine.wants(number)
+    return number <= LEARN and all or seen
+  end
+
+  -- Notes what else a tool wrote. A file that pywnv has annotated is decided anew, as if it had not been.
+  -- @return the first comment that a known tool wrote, as `note.read` gives it, or nil; whether the packet id is ours
+  local function read_carried(number, carried)
+    local read, has_comment, owns_id = nil, false, false
+    for at = 1, carried.count do
+      local is_own, is_own_id = note.is_own(carried[at])
+      if is_own then
+        seen.comment, owns_id = true, owns_id or is_own_id
+      elseif number <= LEARN or has_comments then
+        has_comment = true
+        read = read or note.read(carried[at])
+      end
+    end
+    has_comments = has_comments or has_comment
+    seen.comment = seen.comment or has_comment
+    seen.flags = seen.flags or carried.flags ~= nil
+    -- A trace of pktmon has flags at each packet and comments at none, and drops may come late.
+    seen.verdict = seen.verdict or carried.dropped or carried.flags ~= nil and not has_comment
+    return read, owns_id
+  end
+
+  local function near(time)
+    return time and last_time and abs(time - last_time) <= limits.near + ROOM and last_number or nil
+  end
+
+  --- Reads a frame: the first step, which a body may do for some frames at once.
+  -- @param frame a table, which the engine goes on with:
+  --   kind: of its link header, as `engine.place` takes it
+  --   buf: a string that holds the frame
+  --   at, stop: indices of its first and of its last captured byte
+  --   length: its length on the wire, in bytes
+  function engine.read(frame)
+    local reader = now or next_epoch
+    if not reader then
+      frame.span = nil -- whoever takes it will read it
+    elseif not readers[frame.kind] then
+      reader.read(frame)
+    end
+  end
+
+  -- Reads what a tool wrote beside a packet, and where it was seen.
+  -- @return a comment, as `note.read` gives it, or nil; the direction that was noted, or nil
+  local function take_notes(frame)
+    local number, place, tag, carried = frame.number, frame.hop, frame.tag, frame.carried
+    local read, noted, owns_id
+    if carried then
+      read, owns_id = read_carried(number, carried)
+    end
+    if tag and (owns_id or not place.id) then
+      frame.tag = nil -- no tool gave it
+    elseif tag then
+      seen.id = true
+    end
+    if carried then
+      if read then
+        place = places:noted(place, read)
+        frame.hop = place
+        is_directed = is_directed or direction.side(place) ~= nil
+      end
+      noted = carried.flags and noted_direction(place, read, carried.flags, frame.tag)
+    end
+    pending.number, pending.time = number, frame.time
+    return read, noted
+  end
+
+  -- Lets the next epoch begin when it is time. There may be no packets for whole epochs.
+  local function go_on(number)
+    if number > ends then
+      now = number <= ends + epoch and next_epoch or decider.new(owner)
+      next_epoch, ends = nil, ceil(number / epoch) * epoch
+    end
+    if number > ends - warm_up and not next_epoch then
+      next_epoch = decider.new(owner)
+    end
+    if now then
+      engine.found = now.found
+    end
+  end
+
+  -- Says what an event is about.
+  -- @return as `journal`
+  local function take_event(said, time)
+    pending.event, pending.time = said and said.said, time
+    return said, said and near(time), said and now and now.decide_event(said.said, time) or nil
+  end
+
+  --- Looks up what is known of the next frame, which has been read. Each step is a function of its own, so that a
+  -- tracing compiler makes code for each, not for each way through all of them.
+  -- @param frame the table, in which there is now, too,
+  --   number: of the frame, counting up from 1
+  --   time: seconds since any fixed moment; nil where the capture tells none
+  --   hop: as `engine.place` made it
+  --   tag: nil, or the packet id that the capture tool wrote: equal for equal packets
+  --   carried: nil, or what else the tool wrote, a table: count and [1], [2] ... its comments, flags (1 or 2: the
+  --     direction, of epb_flags) or nil, dropped (true: its verdict says so) or nil
+  function engine.look(frame)
+    taken = frame
+    if readers[frame.hop.kind] then
+      return
+    end
+    taken_read, taken_noted = take_notes(frame)
+    if frame.number > ends - warm_up then
+      go_on(frame.number)
+    end
+    if now then
+      now.look(frame)
+    end
+  end
+
+  --- Says what the frame is that was looked up. It counts once `commit` is called.
+  -- @return for a packet the node of its path (see `path`), and what else was found stands in `found` until the next
+  --   frame; for an event as `journal`, behind nil
+  function engine.decide()
+    local frame = taken
+    local read_record = readers[frame.hop.kind]
+    if read_record then
+      return nil, take_event(read_record(frame.buf, frame.at, frame.stop), frame.time)
+    elseif not now then
+      return nil
+    end
+    local node, way = now.decide(taken_read, taken_noted, is_directed)
+    local carried = frame.carried
+    local is_dropped = carried and carried.dropped
+    local has_facts = taken_read or way or is_dropped
+    now.found.facts = has_facts and facts_of(frame.hop, taken_read, way, is_dropped) or nil
+    return node
+  end
+
+  --- Notes the frame that was decided last; and the places that were made for it.
+  function engine.commit()
+    places:commit()
+    if now then
+      now.commit(is_directed)
+    end
+    if next_epoch then -- which takes only what counts
+      if pending.number then
+        next_epoch.look(taken, true)
+        next_epoch.decide(taken_read, taken_noted, is_directed)
+      elseif pending.event then
+        next_epoch.decide_event(pending.event, pending.time)
+      end
+      next_epoch.commit(is_directed)
+    end
+    if pending.number then
+      last_number, last_time = pending.number, pending.time
+    end
+    pending.number, pending.event = nil, nil
+  end
+
+  --- Forgets it: Wireshark's read filter dissects a frame before it counts.
+  function engine.discard()
+    places:discard()
+    pending.number, pending.event = nil, nil
+    if now then
+      now.discard()
+    end
+  end
+
+  --- Takes the next frame, but leaves it undecided, as others decide it; and what follows too, up to the next epoch.
+  -- @param frame as `frame` takes it; it need not have been read
+  function engine.pass(frame)
+    if not readers[frame.hop.kind] then
+      take_notes(frame)
+      now, next_epoch, ends = nil, nil, ceil(frame.number / epoch) * epoch
+      engine.commit()
+    end
+  end
+
+  --- Takes a journal entry, which is a frame of its own. It counts once `commit` is called.
+  -- @param time as `frame` takes it
+  -- @param body string
+  -- @return what it says, to be shown by `describe_event`; the number of the packet just before it; the packet that it
+  --   is about, where that is proved; nil where it is no event of the vmSwitch
+  function engine.journal(time, body)
+    return take_event(record.journal(body), time)
+  end
+
+  return engine
+end
+
+M.verdict, M.describe, M.describe_event = describe.verdict, describe.packet, describe.event
+
+return M

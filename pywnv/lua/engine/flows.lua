@@ -1,0 +1,114 @@
+--- Flows, their senders and their classes: what packets of one pair of ends have in common.
+--
+-- They are kept in two generations each, so that what was not used for long is forgotten.
+
+local frame_of, order, path, limits = ...
+
+local byte, sub = string.byte, string.sub
+
+local V4, V6 = frame_of.V4, frame_of.V6
+
+local M = {}
+
+-- A table of two generations.
+-- @return functions: of a name, what is known by it, or nil; to make it known; of such, whether it is in the young one
+local function generations(most)
+  local young, old, count, turn = {}, {}, 0, 0
+  local function put(name, known)
+    if count >= most then
+      old, young, count, turn = young, {}, 0, turn + 1
+    end
+    young[name], count, known.turn = known, count + 1, turn
+    return known
+  end
+  local function find(name)
+    local known = young[name]
+    if known then
+      return known
+    end
+    known = old[name]
+    return known and put(name, known)
+  end
+  return find, put, function(known)
+    return known.turn == turn
+  end
+end
+
+local function new_class()
+  local class = path.ways()
+  class.routes, class.route_count = {}, 0
+  return class
+end
+
+local function new_sender()
+  local sender = order.new(limits.ways_of_flow)
+  sender.idents, sender.next = {}, 1
+  return sender
+end
+
+--- The flows of one capture.
+-- @return table: of, back
+function M.new()
+  local find_flow, put_flow, is_young = generations(limits.flows)
+  local find_sender, put_sender = generations(limits.senders)
+  local find_class, put_class = generations(limits.senders)
+  local last_id = 0
+  local flows = {}
+
+  local function make(name, sender, class)
+    local flow = order.new(limits.ways_of_flow)
+    last_id = last_id + 1
+    flow.id, flow.number, flow.repeats, flow.counted, flow.drawn = last_id, 0, 0, 0, 0
+    flow.sender = find_sender(sender) or put_sender(sender, new_sender())
+    flow.class = find_class(class) or put_class(class, new_class())
+    return put_flow(name, flow)
+  end
+
+  --- The flow of a frame.
+  -- @param network the virtual network that it is in, or nil: there, others may have the same addresses
+  -- @return table: id, sender, class; and what others keep in it
+  function flows.of(frame, network)
+    local key = frame.key
+    local version = byte(key, 1)
+    local at = version == 4 and V4 or version == 6 and V6
+    network = network or ""
+    if not at then -- who sent to whom, as far as the link header tells
+      local l2 = frame.l2
+      l2 = l2 and l2 - frame.at + 1
+      local ends = l2 and sub(frame.header, l2, l2 + 11) or frame.header
+      local name = network .. ends
+      return find_flow(name) or make(name, network .. sub(ends, 7), name)
+    end
+    local name = sub(key, at.flow, at.rest - 1)
+    if network ~= "" then
+      name = network .. name
+    end
+    local flow = find_flow(name)
+    if flow then
+      return flow
+    end
+    return make(name, network .. sub(key, at.source, at.target - 1), network .. sub(key, at.source, at.ports - 1))
+  end
+
+  --- The flow the other way.
+  -- @param flow of the frame
+  function flows.back(flow, frame, network)
+    local back = flow.back
+    if back and is_young(back) then
+      return back
+    end
+    local key = frame.key
+    local at = byte(key, 1) == 4 and V4 or V6
+    local source, target = sub(key, at.source, at.target - 1), sub(key, at.target, at.ports - 1)
+    network = network or ""
+    local name = network .. sub(key, at.flow, at.flow) .. target .. source .. sub(key, at.ports + 2, at.ports + 3) ..
+      sub(key, at.ports, at.ports + 1)
+    back = find_flow(name) or make(name, network .. target, network .. target .. source)
+    flow.back = back
+    return back
+  end
+
+  return flows
+end
+
+return M

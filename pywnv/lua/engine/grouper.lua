@@ -1,0 +1,293 @@
+--- Groups frames into packets: each frame shows a packet that was seen before, comes of one, or is a new one.
+--
+-- `decide` says what a frame is and changes nothing; `commit` notes it, once it is known that the frame counts:
+-- Wireshark's read filter dissects frames that it then leaves out. The rules decide, in the order of the list: the
+-- first that answers counts.
+
+local codes, path, mutable_fields, decide, parts = ...
+
+local candidates_of, context, identity, limits = parts.candidates, parts.context, parts.identity, parts.limits
+local order, places_of, tcp, teaching = parts.order, parts.places, parts.tcp, parts.teaching
+
+local byte, floor = string.byte, math.floor
+
+local TTL = 4294967296 -- of `mutable` of `frame`
+
+local VERDICT, REWRITTEN = codes.verdict, codes.rewritten
+local differences = mutable_fields.between
+local FIRST = 0 -- no rule: nothing with these bytes was known
+
+local M = {}
+
+--- A grouping of the frames of one capture.
+-- @return table: shorten, look, decide, commit, alone, span; found
+function M.new()
+  local state, paths, place_of = context.new(), path.new(), places_of.new()
+  local store = state.store
+  local settle = teaching.new(store)
+  local segmentation, nat, networks, all_order = state.segmentation, state.nat, state.networks, state.all_order
+  local rules = decide.new(state)
+  local candidates = candidates_of.new(store, rules.differs, all_order)
+  state.differs, state.all_here, state.look = rules.differs, candidates.all_here, candidates.look
+
+  -- What the last step found: the caller reads it before the next one.
+  local found = {}
+  local grouping = { found = found, span = limits.key_span }
+  local step = {} -- what `decide` leaves for `commit`
+  local look = candidates.look
+  look.binding = {}
+
+  -- Says that a frame shows a packet, or what it became.
+  local function tell_sighting(frame, packet, rewritten)
+    local node = packet.node.next[frame.hop] or paths:step(packet.node, frame.hop)
+    if not node then
+      return nil
+    end
+    found.rewritten = rewritten
+    found.packet, found.previous = packet.first_frame, packet.last_frame
+    found.delta, found.elapsed = frame.time - packet.last_time, frame.time - packet.first_time
+    found.segment_of, found.repeat_of = packet.whole, nil
+    step.node = node
+    return node
+  end
+
+  local function decide_sighting(frame, packet, rule)
+    local what, verdict = differences(frame, packet), decide.verdict[rule]
+    step.kind = "sighting"
+    if verdict ~= VERDICT.duplicate then
+      step.kind = "derived"
+      what = mutable_fields.in_link(frame.link, frame.header, packet.link, packet.header)
+    elseif rule == decide.PACKET_ID and frame.key ~= packet.key then
+      step.kind = "derived"
+    elseif rule == decide.TRANSLATED and not look.binding.from then
+      step.kind = "derived" -- it has another IP ID
+    elseif rule == decide.TRANSLATED and frame.written_ends == packet.written_ends then
+      what = what + REWRITTEN.nat
+    end
+    local node = tell_sighting(frame, packet, what)
+    if verdict == VERDICT.segment then
+      found.segment_of = packet.last_frame
+    end
+    return node
+  end
+
+  local function is_to_group(frame)
+    local l2 = frame.l2
+    return l2 ~= nil and byte(frame.header, l2 - frame.at + 1) % 2 == 1
+  end
+
+  -- Says that a frame is a new packet.
+  local function decide_new(frame, rule)
+    step.kind, step.node = "new", paths:step(nil, frame.hop, is_to_group(frame))
+    found.packet, found.previous, found.delta, found.elapsed, found.segment_of = frame.number, nil, nil, nil, nil
+    found.rewritten = 0
+    local again = look.again or decide.verdict[rule] == VERDICT["repeat"] and look.here
+    found.repeat_of = again and again.first_frame or nil
+    return step.node
+  end
+
+  --- Makes keys hold less content from now on, as the next frame was cut so short.
+  function grouping.shorten(span)
+    store.shorten(grouping.span, span)
+    grouping.span = span
+  end
+
+  --- Looks up what is known of a frame's bytes: the first step of `decide`.
+  -- @param frame a table with what `frame.read` has read of it, and
+  --   number: its number, counting up from 1
+  --   time: seconds since any fixed moment
+  --   hop: table, the place it was seen at, always the same table for the same place
+  --   tag: nil, or what the capture tool calls the packet, equal for equal packets
+  function grouping.look(frame)
+    step.frame = frame
+    state.begin(frame)
+    frame.place = place_of(frame)
+    look.binding.from, look.again = nil, nil
+    nat.translate(frame)
+    candidates.find(store.find(frame.key), frame)
+  end
+
+  --- Says what the frame is that was looked up.
+  -- @return the node of its path; what else was found stands in `found` until the next step
+  function grouping.decide()
+    local frame = step.frame
+    local packet, rule = rules.decide(frame, look)
+    step.packet, step.index = packet or nil, nil
+    if packet then
+      local node = decide_sighting(frame, packet, rule)
+      if node then
+        found.rule, step.rule = rule, rule
+        step.index = packet == look.elsewhere and look.index or nil
+        return node
+      end
+      rule = nil -- its path is too long
+    end
+    found.rule, step.rule = rule or FIRST, rule
+    return decide_new(frame, rule)
+  end
+
+  -- Learns in what order packets pass from a sighting to this one.
+  local function learn_way(packet, at, frame)
+    local place = packet.places[at]
+    if place.hop ~= frame.hop then
+      order.note_way(packet.flow, packet.flow, place, packet.times[at], frame.place, frame.time)
+      order.note_way(all_order, packet.flow, place, packet.times[at], frame.place, frame.time)
+    end
+  end
+
+  -- The same from the two sightings before: a packet may be lost between the first hop and the last.
+  local function learn_order(packet, frame)
+    local depth = packet.node.depth
+    learn_way(packet, depth, frame)
+    if depth > 1 then
+      learn_way(packet, depth - 1, frame)
+    end
+  end
+
+  -- Learns from the only packet with some bytes, where one of its sightings was bare and the other was not.
+  local function note_network(packet, frame)
+    if frame.vni == packet.vni or type(look.entry) ~= "number" then
+      return
+    elseif frame.vni and packet.link ~= "tunnel" then
+      networks.note(packet.last_place, frame.vni)
+    elseif packet.vni and frame.link ~= "tunnel" then
+      networks.note(frame.place, packet.vni)
+    end
+  end
+
+  local function commit_sighting(frame, packet)
+    local depth = packet.node.depth
+    local is_proof = decide.proves[step.rule] and identity.of_pair(packet, frame) > identity.WEAK
+    if is_proof and packet.is_proved then
+      learn_order(packet, frame)
+    else
+      packet.is_proved = false
+    end
+    if is_proof then
+      note_network(packet, frame)
+    end
+    packet.network = packet.network or frame.vni
+    if frame.header == packet.header and floor(frame.mutable / TTL) < floor(packet.mutable / TTL) then
+      packet.has_fallen = true
+    end
+    packet.node, packet.last_frame, packet.last_time = step.node, frame.number, frame.time
+    packet.last_place = frame.place
+    packet.places[depth + 1], packet.times[depth + 1] = frame.place, frame.time
+    packet.header, packet.link, packet.mutable, packet.vni = frame.header, frame.link, frame.mutable, frame.vni
+    if frame.outer_ends then
+      packet.outer_ident, packet.outer_ends = frame.outer_ident, frame.outer_ends
+    end
+    packet.written_ends = step.rule == decide.TRANSLATED and look.binding.ends or frame.written_ends
+    if step.index then
+      look.entry.taken[frame.hop] = step.index
+    end
+  end
+
+  local function add(frame, packet_number, first_time)
+    store.make_room(#frame.content + #frame.key + #frame.header)
+    local packet = store.add(frame)
+    packet.flow, packet.node = state.flow_of(frame), step.node
+    packet.last_place, packet.first_header = frame.place, frame.header
+    packet.strength = identity.strength(packet, packet.flow)
+    packet.tag, packet.whole, packet.is_crowded = nil, nil, false
+    packet.network, packet.written_ends, packet.first_ends = frame.vni, frame.written_ends, frame.written_ends
+    packet.is_proved, packet.is_unsure, packet.has_fallen = false, false, false
+    if packet_number then
+      packet.first_frame, packet.first_time = packet_number, first_time
+    end
+    return packet
+  end
+
+  local function commit_derived(frame, base)
+    local depth = base.node.depth
+    local places, times = base.places, base.times
+    local packet = add(frame, base.first_frame, base.first_time)
+    for at = 1, depth do
+      packet.places[at], packet.times[at] = places[at], times[at]
+    end
+    packet.places[depth + 1], packet.times[depth + 1] = frame.place, frame.time
+    if decide.verdict[step.rule] ~= VERDICT.duplicate then
+      packet.whole = look.is_part and base.last_frame or nil
+      if look.cut_entry then
+        segmentation.mark_cut(look.cut_entry, frame.hop, look.cut)
+      end
+      segmentation.note(packet, state.segment_of(frame))
+    end
+    return packet
+  end
+
+  local function commit_new(frame)
+    local packet = add(frame, nil, nil)
+    local flow = packet.flow
+    flow.number = flow.number + 1
+    if step.rule == decide.AMBIGUOUS and identity.is_large_random(packet) then
+      flow.number = flow.number - 1 -- nobody knows whether it is another packet
+    elseif look.here or flow.last_key == packet.key then
+      flow.repeats = flow.repeats + 1
+    end
+    flow.last_key = packet.key
+    if look.here then
+      if not flow.sender.is_changing then
+        look.here.is_proved = false -- nobody knows how often that was seen
+      end
+    end
+    if look.probe then
+      look.probe.strength = identity.WEAK -- its sender has given its identity to this one too
+    end
+    packet.is_unsure = step.rule == decide.AMBIGUOUS
+    packet.is_proved = packet.strength > identity.WEAK and not look.here
+    if packet.ident > 0 then
+      identity.note_ident(packet, flow)
+    end
+    local segment = state.segment_of(frame)
+    if segment then
+      flow.sent = tcp.note(segment, flow.sent, state.back_of(frame).sent, frame.time, packet.id)
+      if step.rule ~= decide.AMBIGUOUS then
+        flow.acks = tcp.note_ack(packet, segment, flow.acks, frame.time)
+      end
+      segmentation.note(packet, segment)
+    end
+    nat.note(packet)
+    return packet
+  end
+
+  --- Notes what the last frame is that was decided.
+  function grouping.commit()
+    local frame, packet = step.frame, step.packet
+    step.frame = nil
+    state.note_hop(frame.hop)
+    store.note_time(frame.time)
+    settle(frame.time)
+    if look.binding.from then
+      nat.commit(look.binding, step.rule == decide.TRANSLATED and packet or nil)
+    end
+    if step.kind == "sighting" then
+      commit_sighting(frame, packet)
+    elseif step.kind == "derived" then
+      packet = commit_derived(frame, packet)
+    else
+      packet = commit_new(frame)
+      if look.refused and identity.of_pair(look.refused, frame) == identity.PROOF then
+        note_network(look.refused, frame)
+      end
+    end
+    if paths.made >= limits.path_bytes then
+      store.next_generation()
+      paths.made = 0
+    end
+    path.pass(packet.flow.class, packet.node)
+    rules.commit(frame, packet)
+  end
+
+  --- Says of a frame that cannot be grouped, for want of a time, that it is a packet.
+  function grouping.alone(number, hop)
+    found.rule, found.rewritten = FIRST, 0
+    found.packet, found.previous, found.delta, found.elapsed = number, nil, nil, nil
+    found.segment_of, found.repeat_of = nil, nil
+    return paths:step(nil, hop)
+  end
+
+  return grouping
+end
+
+return M

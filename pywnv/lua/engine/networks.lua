@@ -1,0 +1,49 @@
+--- Virtual networks: which one a hop leads to where packets are bare, learned from packets that were seen bare there,
+-- and in a tunnel elsewhere. A hop that leads to several is told apart by who sends there to whom.
+
+local limits = ...
+
+local M = {}
+
+--- @return table: of, note
+function M.new()
+  local known = {} -- by hop, and by place: { vni =, agree =, against = } in packets
+  local networks = {}
+
+  local function bound(where)
+    local its = known[where]
+    if its and its.agree >= limits.network_agree and its.agree >= limits.network_share * its.against then
+      return its.vni
+    end
+    return nil
+  end
+
+  --- The virtual network of what is seen bare at a place; nil where none is known.
+  function networks.of(place)
+    if place.link == "tunnel" then
+      return nil
+    end
+    return bound(place.hop) or bound(place)
+  end
+
+  local function count(where, vni)
+    local its = known[where]
+    if not its then
+      known[where] = { vni = vni, agree = 1, against = 0 }
+    elseif its.vni == vni then
+      its.agree = its.agree + 1
+    else
+      its.against = its.against + 1
+    end
+  end
+
+  --- Notes that a packet was seen bare at a place, and in a virtual network elsewhere.
+  function networks.note(place, vni)
+    count(place.hop, vni)
+    count(place, vni)
+  end
+
+  return networks
+end
+
+return M

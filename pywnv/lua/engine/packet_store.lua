@@ -1,0 +1,144 @@
+--- The packets of the last moments: by number, and by key.
+--
+-- They are in two generations. When the young one is full, the old one is forgotten as a whole: no list has to be kept
+-- in order, and the tables of forgotten packets are used again.
+
+local limits = ...
+
+local min, sub = math.min, string.sub
+
+local SLOTS = 2 * limits.packets
+
+local M = {}
+
+--- A store for one capture.
+-- @return table: packets, newest; get, find, add, next_generation, shorten
+function M.new()
+  -- Packet `id` (1, 2, ...) is in packets[id % SLOTS + 1], until it is forgotten.
+  local packets = {}
+  local young_from, bytes = 1, 0 -- the first packet of the young generation, and the bytes of all
+  local store = { packets = packets, oldest = 1, newest = 0, latest = -math.huge, disorder = 0 }
+
+  -- key -> the id of the only packet with it, or a queue of ids: { first =, last =, taken = { [hop] = index } }
+  -- A queue that gets a new packet moves into the young generation; its old packets leave it as they expire.
+  local young, old = {}, {}
+
+  --- A packet by its id; nil where it is forgotten.
+  function store.get(id)
+    return id >= store.oldest and id <= store.newest and packets[id % SLOTS + 1] or nil
+  end
+
+  --- What is known by a key: a packet's id, a queue of such, or nil.
+  function store.find(key)
+    return young[key] or old[key]
+  end
+
+  -- Whether a packet can be shown no more by a frame of some time, nor by those after it.
+  local function is_over(id, time)
+    local packet = store.get(id)
+    return not packet or time - packet.last_time > limits.window + store.disorder
+  end
+
+  -- Takes the first packets out of a queue, as far as they are over.
+  local function prune(queue, time)
+    local first = queue.first
+    while first <= queue.last and is_over(queue[first], time) do
+      queue[first] = nil
+      first = first + 1
+    end
+    queue.first = first
+  end
+
+  local function remember(id, key, time)
+    local entry = young[key] or old[key]
+    if entry and type(entry) == "table" then
+      prune(entry, time)
+      if entry.first <= entry.last then
+        entry.last = entry.last + 1
+        entry[entry.last] = id
+        young[key] = entry
+        return
+      end
+    elseif entry and not is_over(entry, time) then
+      young[key] = { entry, id, first = 1, last = 2, taken = {} }
+      return
+    end
+    young[key] = id
+  end
+
+  --- Starts a generation; forgets the one before the last.
+  function store.next_generation()
+    for id = store.oldest, young_from - 1 do
+      local packet = packets[id % SLOTS + 1]
+      packet.key, packet.content, packet.header, packet.first_header = nil, nil, nil, nil
+      packet.node, packet.flow = nil, nil
+    end
+    old, young = young, {}
+    store.oldest, young_from, bytes = young_from, store.newest + 1, 0
+  end
+
+  --- Makes all keys shorter, as a frame has come that was cut so.
+  -- @param span, shorter how many bytes of content a key holds at most: so far, and from now on
+  function store.shorten(span, shorter)
+    old, young = {}, {}
+    for id = store.oldest, store.newest do
+      local packet = packets[id % SLOTS + 1]
+      local room = packet.room
+      if room then
+        packet.key = sub(packet.key, 1, #packet.key - min(room, span) + min(room, shorter))
+      end
+      remember(id, packet.key, packet.first_time)
+    end
+  end
+
+  --- Notes a frame's time.
+  function store.note_time(time)
+    if time > store.latest then
+      store.latest = time
+    elseif store.latest - time > store.disorder then
+      store.disorder = store.latest - time
+    end
+  end
+
+  --- Makes room for a packet.
+  -- @param size bytes that it will hold
+  -- @return whether a generation has been forgotten
+  function store.make_room(size)
+    if bytes + size > limits.packet_bytes or store.newest - young_from + 1 >= limits.packets then
+      store.next_generation()
+      return true
+    end
+    return false
+  end
+
+  --- Adds a packet by its first sighting, or what a packet became on its way.
+  -- @param frame as `grouper` takes it
+  -- @return table: id, key, content, cut, header, link, mutable, ident, outer_ident, vni, protocol, has_transport, size
+  --   of its last sighting as `frame.read` has them; first_frame, first_time, last_frame, last_time; places and times,
+  --   by sighting; the caller sets what else there is to know
+  function store.add(frame)
+    local id, time, number = store.newest + 1, frame.time, frame.number
+    local slot = id % SLOTS + 1
+    local packet = packets[slot]
+    if not packet then
+      packet = { places = {}, times = {} }
+      packets[slot] = packet
+    end
+    local key, content, header = frame.key, frame.content, frame.header
+    store.newest = id
+    packet.id, packet.key, packet.content, packet.cut, packet.header = id, key, content, frame.cut, header
+    packet.link, packet.mutable, packet.vni = frame.link, frame.mutable, frame.vni
+    packet.ident, packet.size, packet.room = frame.ident, frame.size, frame.room
+    packet.outer_ident, packet.outer_ends = frame.outer_ident, frame.outer_ends
+    packet.protocol, packet.has_transport = frame.protocol, frame.has_transport
+    packet.first_frame, packet.first_time, packet.last_frame, packet.last_time = number, time, number, time
+    packet.places[1], packet.times[1] = frame.place, time
+    bytes = bytes + #content + #key + #header
+    remember(id, key, time)
+    return packet
+  end
+
+  return store
+end
+
+return M

@@ -1,0 +1,135 @@
+--- The hops that a packet has passed, as a tree: packets that went the same way share a node.
+
+local limits = ...
+
+local SEPARATOR = " > "
+local MOST_HOPS = 64 -- of one packet; only a capture made to defeat us shows more
+local MOST_NODES = 4096 -- then the tree starts anew, and the old one goes with its packets
+local NODE_BYTES, COUNT_BYTES = 300, 40 -- what a node holds, and its counts for each hop behind it, about
+local MOST_TEXT = 4 * 1024 * 1024 -- bytes of texts, and of the nodes they are of, kept at a time
+
+local WEAK = { __mode = "k" }
+
+local M = {}
+
+-- node -> its text, false where it has none: made when it is asked for, as each of many nodes may have kilobytes.
+local texts, text_bytes = {}, 0
+
+local Path = {}
+Path.__index = Path
+
+--- The paths of one capture.
+-- @return table: step; made: about how many bytes the nodes take that were made since the caller has set it to 0
+function M.new()
+  texts, text_bytes = {}, 0
+  return setmetatable({ roots = {}, group_roots = {}, nodes = 0, made = 0 }, Path)
+end
+
+local function size_of(node)
+  return NODE_BYTES + COUNT_BYTES * node.depth
+end
+
+-- A hop that records a packet several times stands in the path once.
+local function join_names(node)
+  local names, first, after = {}, MOST_HOPS + 1, nil
+  while node do
+    if not node.hop.name then
+      return nil
+    elseif node.hop ~= after then
+      first, after = first - 1, node.hop
+      names[first] = after.name
+    end
+    node = node.parent
+  end
+  return table.concat(names, SEPARATOR, first, MOST_HOPS)
+end
+
+--- The names of a path's hops, as one text; nil where a hop has no name.
+function M.text(node)
+  local text = texts[node]
+  if text == nil then
+    if text_bytes > MOST_TEXT then
+      texts, text_bytes = {}, 0
+    end
+    text = join_names(node) or false
+    texts[node], text_bytes = text, text_bytes + size_of(node) + #(text or "")
+  end
+  return text or nil
+end
+
+local function counts_of(parent, hop)
+  local counts = {}
+  if parent then
+    for other, count in pairs(parent.counts) do
+      counts[other] = count
+    end
+  end
+  counts[hop] = (counts[hop] or 0) + 1
+  return counts
+end
+
+--- The node behind `parent` (nil: the start) for a sighting at `hop`; nil where the path is too long.
+-- A node has: hop, parent, depth (1 for the first sighting), counts (how many sightings, by hop), next (the
+-- nodes behind it, by hop).
+-- @param is_group whether the packet goes to a group, so that it takes other ways
+function Path:step(parent, hop, is_group)
+  local roots = is_group and self.group_roots or self.roots
+  local branches = parent and parent.next or roots
+  local node = branches[hop]
+  if node then
+    return node
+  end
+  if parent and parent.depth >= MOST_HOPS then
+    return nil
+  end
+  if self.nodes >= MOST_NODES then
+    self.roots, self.group_roots, self.nodes = {}, {}, 0
+    branches = parent and branches or is_group and self.group_roots or self.roots
+  end
+  node = {
+    hop = hop,
+    parent = parent,
+    depth = parent and parent.depth + 1 or 1,
+    counts = counts_of(parent, hop),
+    next = {},
+  }
+  branches[hop] = node
+  self.nodes, self.made = self.nodes + 1, self.made + size_of(node)
+  return node
+end
+
+--- What is not known yet of the ways of a class. Nodes at which no packet stands any more go.
+function M.ways()
+  return { passed = setmetatable({}, WEAK), ended = setmetatable({}, WEAK), nodes = 0 }
+end
+
+local function count(ways, what, node)
+  local known = ways[what][node]
+  if not known then
+    if ways.nodes >= limits.nodes_of_class then
+      ways.passed, ways.ended, ways.nodes = setmetatable({}, WEAK), setmetatable({}, WEAK), 0
+    end
+    ways.nodes = ways.nodes + 1
+  end
+  ways[what][node] = (known or 0) + 1
+end
+
+--- Learns that a packet came to a node.
+-- @param ways of the packet's class: how many packets came to a node, and how many were seen no more behind it
+function M.pass(ways, node)
+  count(ways, "passed", node)
+end
+
+--- Learns that it is seen no more.
+function M.stop(ways, node)
+  count(ways, "ended", node)
+end
+
+--- Whether packets of a class that came to `node` are hardly ever seen at a hop after that.
+function M.ends_before(ways, node, hop)
+  local ended, following = ways.ended[node] or 0, node.next[hop]
+  return ended >= limits.path_ends
+    and (not following or (ways.passed[following] or 0) * limits.path_share < ended)
+end
+
+return M

@@ -1,0 +1,149 @@
+--- The way of packets past one hop: at which of its places they are seen one after another, and how long each step
+-- takes.
+--
+-- A port that is mirrored twice, a trace of several edges of one component, a router whose two sides are recorded: each
+-- shows every packet of some senders in the same way. It is learned by sender and receiver (a class), and for all that
+-- begins at a place. Only packets teach that were told by their identity alone, and only once no further sighting is to
+-- be expected: else what is not complete yet would teach that there is nothing to come.
+
+local limits = ...
+
+local abs, max, min = math.abs, math.max, math.min
+
+local M = {}
+
+-- How long a step takes: the shortest and the longest of the last ones, so that what changes is learned.
+local function new_step()
+  return { shortest = math.huge, longest = 0, older_shortest = math.huge, older_longest = 0, number = 0 }
+end
+
+local function time_step(step, took)
+  if step.number >= limits.taught then
+    step.older_shortest, step.older_longest = step.shortest, step.longest
+    step.shortest, step.longest, step.number = math.huge, 0, 0
+  end
+  step.shortest, step.longest, step.number = min(step.shortest, took), max(step.longest, took), step.number + 1
+end
+
+--- Nothing is known yet.
+function M.new()
+  return { counts = {}, steps = {}, length = 0, hits = 0, misses = 0 }
+end
+
+-- The sightings of a packet at the hop that shows it being taught.
+local places, times = {}, {}
+
+-- How often each place is among the first so many.
+local function count_places(length)
+  local counts = {}
+  for at = 1, length do
+    counts[places[at]] = (counts[places[at]] or 0) + 1
+  end
+  return counts
+end
+
+local function is_usual(route, length)
+  if route.length ~= length then
+    return false
+  end
+  local counts = length == 1 and route.counts or count_places(length)
+  for at = 1, length do
+    if counts[places[at]] ~= route.counts[places[at]] then
+      return false
+    end
+  end
+  return length > 1 or route.counts[places[1]] == 1
+end
+
+local function learn(route, length)
+  if is_usual(route, length) then
+    route.hits = route.hits + 1
+  else
+    route.misses = route.misses + 1
+    if route.misses <= route.hits then
+      return
+    end
+    route.length, route.hits, route.misses, route.counts, route.steps = length, 1, 0, count_places(length), {}
+    for at = 2, length do
+      route.steps[at] = new_step()
+    end
+  end
+  if route.hits + route.misses >= 2 * limits.taught then
+    route.hits, route.misses = route.hits / 2, route.misses / 2
+  end
+  for at = 2, length do
+    time_step(route.steps[at], abs(times[at] - times[at - 1]))
+  end
+end
+
+-- Gathers the sightings of a packet at the hop that shows it an at-th time; how many.
+local function gather(packet, at, hop)
+  local length = 0
+  for other = at, packet.node.depth do
+    if packet.places[other].hop == hop then
+      length = length + 1
+      places[length], times[length] = packet.places[other], packet.times[other]
+    end
+  end
+  return length
+end
+
+--- What one packet that is seen no more teaches: its class, and the places where it came to each hop.
+function M.teach(packet)
+  local class, node = packet.flow.class, packet.node
+  local last = nil
+  for at = 1, node.depth do
+    local place = packet.places[at]
+    local hop = place.hop
+    local length = node.counts[hop]
+    if length > 1 and hop ~= last then
+      length = gather(packet, at, hop) == length and length or 0 -- else it was here before
+    elseif length > 1 then
+      length = 0
+    else
+      places[1] = place
+    end
+    last = hop
+    if length > 0 then
+      local route = class.routes[hop]
+      if not route then
+        if class.route_count >= limits.hops then
+          class.routes, class.route_count = {}, 0
+        end
+        route = M.new()
+        class.routes[hop], class.route_count = route, class.route_count + 1
+      end
+      learn(route, length)
+      learn(place.route, length)
+      local at_hop = place.at_hop
+      if length == 1 then
+        at_hop.once = at_hop.once + 1
+      else
+        at_hop.more = at_hop.more + 1
+      end
+      at_hop.most = max(at_hop.most, length)
+    end
+  end
+end
+
+--- The usual route past a hop: of a class or, where nothing is known of that, of all that begins at a place; nil where
+-- none is known, or packets go different ways.
+-- @return table: length (sightings), counts (of them, by place; mirrors may change their order), hits and misses
+function M.usual(class, hop, place)
+  local route = class.routes[hop]
+  if not route and place then
+    route = place.route
+  end
+  if route and route.hits > 0 and route.hits >= limits.agreement * (route.hits + route.misses) then
+    return route
+  end
+  return nil
+end
+
+--- The shortest and the longest that the step to the n-th sighting of a route took lately.
+function M.step(route, n)
+  local step = route.steps[n]
+  return min(step.shortest, step.older_shortest), max(step.longest, step.older_longest)
+end
+
+return M

@@ -1,0 +1,28 @@
+--- A hop shows packets in the order in which they came: of those with these bytes, the first that it has not shown yet.
+-- What cannot be told by identity comes no later than packets do that can.
+
+local parts = ...
+local identity, order = parts.identity, parts.order
+local abs = math.abs
+
+return {
+  name = "another_hop",
+  reason = "The same bytes at another hop, in the order of packets, and as soon as others",
+  source = "",
+  proof = "lab2/tcp-same",
+  verdict = "duplicate",
+  proves = true,
+  new = function(state)
+    local all = state.all_order
+    return function(frame, look)
+      local packet = look.elsewhere
+      if not packet or look.is_ambiguous then
+        return nil
+      elseif identity.of_pair(packet, frame) < identity.PROOF then
+        local longest = order.longest(all, packet.last_place, packet.last_time, frame.place, frame.time)
+        look.is_ambiguous = abs(frame.time - packet.last_time) > longest
+      end
+      return not look.is_ambiguous and packet or nil
+    end
+  end,
+}

@@ -1,0 +1,17 @@
+--- The same bytes again at a place that shows each packet once.
+
+return {
+  name = "known_once",
+  reason = "A packet with the same bytes was here just before, and this place shows packets once",
+  source = "",
+  proof = "lab2/busy",
+  verdict = "repeat",
+  new = function(state)
+    return function(frame, look)
+      if look.here and state.is_surely_new(frame) then
+        return false
+      end
+      return nil
+    end
+  end,
+}

@@ -1,0 +1,24 @@
+--- Tenants of virtual networks may have the same addresses, and send the same bytes.
+
+return {
+  name = "other_network",
+  reason = "They are in different virtual networks",
+  source = "RFC 7348 4.1 (VXLAN), RFC 7637 3.2 (NVGRE), RFC 8926 3.4 (Geneve)",
+  proof = "lab2/tenants",
+  new = function(state)
+    local network_of = state.networks.of
+    return function(packet, frame)
+      local vni, known = frame.vni, packet.vni
+      if vni and known then
+        return vni ~= known
+      end
+      -- Where one was seen bare, its hop may tell. What is left out for that only may show that it does not.
+      vni, known = vni or network_of(frame.place), known or packet.network or network_of(packet.last_place)
+      if vni and known and vni ~= known then
+        state.look.refused = packet
+        return true
+      end
+      return false
+    end
+  end,
+}

@@ -1,0 +1,40 @@
+--- What was not seen before, but comes so late behind newer data that the network cannot have changed their order.
+
+local parts = ...
+local identity, limits = parts.identity, parts.limits
+local max = math.max
+
+return {
+  name = "overtaken",
+  reason = "Newer data of its flow came to this hop long before it, so that it was lost and sent again",
+  source = "Wireshark, epan/dissectors/packet-tcp.c (3 ms, or a round trip)",
+  proof = "lab2/nat-loss",
+  verdict = "retransmission",
+  new = function(state)
+    local store = state.store
+    return function(frame, look)
+      local hole = look.is_behind
+      local newer = hole and store.get(hole.packet)
+      if not newer then
+        return nil
+      end
+      if frame.ident > 0 and newer.ident > 0 then -- what was sent later counts on from what came first
+        local ahead = (frame.ident - newer.ident) % 65536
+        if ahead > 0 and ahead <= limits.idents_ahead and identity.is_counting(newer.flow) then
+          return false
+        end
+        return nil
+      end
+      local least = max(state.flow_of(frame).sent.round_trip or 0, limits.overtaken_after)
+      for at = newer.node.depth, 1, -1 do
+        if newer.places[at].hop == frame.hop then
+          if frame.time - newer.times[at] >= least then
+            return false
+          end
+          return nil
+        end
+      end
+      return nil
+    end
+  end,
+}

@@ -1,0 +1,26 @@
+--- The sender counts its packets, or draws something anew for each: two frames with the same are one packet, however
+-- long the host or a router has held it, and whatever the link headers and the TTL say.
+
+local parts = ...
+local identity, candidates = parts.identity, parts.candidates
+
+return {
+  name = "same_identity",
+  reason = "Its sender gives this identity to one packet only",
+  source = "RFC 6864 4.1; RFC 7323; RFC 4303 3.3.3",
+  proof = "rules/neg-flood-udp-const",
+  verdict = "duplicate",
+  proves = true,
+  new = function()
+    return function(frame, look)
+      local packet = look.elsewhere or look.here
+      if not packet or identity.of_pair(packet, frame) < identity.PROOF then
+        return nil
+      end
+      if packet == look.here and candidates.is_flood(packet, frame) then
+        return nil
+      end
+      return packet
+    end
+  end,
+}

@@ -1,0 +1,49 @@
+--- What a sender has sent before, and sends in a new packet.
+
+local parts = ...
+local identity, tcp, limits = parts.identity, parts.tcp, parts.limits
+
+return {
+  name = "sent_before",
+  reason = "Its flow has carried this data, SYN or FIN before, in another packet",
+  source = "RFC 9293 3.8.1",
+  proof = "lab2/busy-drop-fifo",
+  verdict = "retransmission",
+  new = function(state)
+    local segmentation, too_late = state.segmentation, state.too_late
+    -- Whether what is sent again so soon has an identity of its own.
+    local function is_other(carrier, frame, segment)
+      if frame.ident > 0 then
+        return (carrier.ident - frame.ident) % 65536 > limits.idents_ahead -- equal, or what came first after all
+      end
+      local sent = identity.tcp_timestamp(frame)
+      return sent and sent ~= identity.tcp_timestamp(carrier)
+        or tcp.is_asked_for(segment, state.back_of(frame).acks, carrier.last_time)
+    end
+
+    return function(frame, look)
+      local segment, same = state.segment_of(frame), look.here
+      look.is_behind = nil
+      if not segment or not state.is_surely_new(frame) then
+        return nil
+      end
+      local flow = state.flow_of(frame)
+      if same and not is_other(same, frame, segment) then
+        return nil
+      end
+      local is_sent, hole = tcp.is_sent_before(segment, flow.sent, frame.time)
+      look.is_behind = hole
+      if not is_sent or segmentation.may_be_part(flow, frame, segment) then
+        return nil
+      end
+      local carrier = segmentation.carrier(flow, segment)
+      if carrier and (not carrier.node.counts[frame.hop] or carrier.first_ends ~= frame.written_ends) then
+        return nil -- a sender's packets begin where they began before
+      elseif carrier and not too_late(carrier, frame) and not is_other(carrier, frame, segment) then
+        return nil
+      end
+      look.again = carrier
+      return false
+    end
+  end,
+}

@@ -1,0 +1,49 @@
+--- Data, and what protocols ask for by a timer, is not sent twice within a moment.
+
+local parts = ...
+local candidates, identity, limits, tcp = parts.candidates, parts.identity, parts.limits, parts.tcp
+local abs, floor = math.abs, math.floor
+
+local TTL = 4294967296 -- of `mutable` of `frame`
+
+return {
+  name = "soon_again",
+  reason = "No sender sends this twice so soon",
+  source = "RFC 9293 3.8; RFC 826; RFC 4861 6; RFC 6762 6",
+  proof = "rules/lso-n",
+  verdict = "duplicate",
+  proves = true,
+  new = function(state)
+    return function(frame, look)
+      local packet = look.here
+      if not packet or look.elsewhere or packet.node.hop ~= frame.hop then
+        return nil -- it has gone on
+      elseif identity.of_pair(packet, frame) < identity.STRONG then
+        return nil
+      end
+      local is_strong = identity.of_pair(packet, frame) == identity.STRONG
+      if is_strong and not identity.is_asked_for(packet) then
+        return nil
+      elseif is_strong and state.has_several_hops and frame.place.at_hop.more == 0 and identity.is_timed(packet) then
+        return nil -- where a packet shows at several hops, it shows once at each
+      end
+      local longest = identity.is_timed(packet) and limits.same_hop_timers or limits.same_hop_soon
+      if abs(frame.time - packet.last_time) > longest or candidates.is_flood(packet, frame) then
+        return nil
+      elseif candidates.is_other_vlan(packet, frame) then
+        return nil
+      end
+      local segment = state.segment_of(frame)
+      if segment and tcp.is_asked_for(segment, state.back_of(frame).acks, packet.last_time) then
+        return nil
+      elseif state.runs_back(frame) then
+        return packet -- a capture that was appended to itself
+      elseif candidates.is_known_once(packet, frame.hop) or candidates.seems_once(frame.place) then
+        return nil
+      elseif floor(frame.mutable / TTL) ~= floor(packet.mutable / TTL) then
+        return nil -- a ladder of probes
+      end
+      return packet
+    end
+  end,
+}

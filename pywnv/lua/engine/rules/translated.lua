@@ -1,0 +1,43 @@
+--- Network address translation gives a packet another end, and leaves all else alone but the TTL; some draw a new IP
+-- ID.
+
+local floor = math.floor
+
+local TTL = 4294967296 -- of `mutable` of `frame`
+
+return {
+  name = "translated",
+  reason = "All but one end is the same, and it has come further: a NAT has translated it",
+  source = "RFC 3022",
+  proof = "lab2/nat",
+  verdict = "duplicate",
+  proves = true,
+  new = function(state)
+    local nat, segmentation = state.nat, state.segmentation
+
+    -- The packet with the data of a frame whose ends are known to be translated, but with another IP ID.
+    local function with_other_id(frame)
+      local segment = state.segment_of(frame)
+      if not segment or segment.size == 0 and segment.flags % 4 == 0 then
+        return nil
+      end
+      local packet = segmentation.carrier(state.flow_of(frame), segment)
+      if
+        not packet
+        or packet.ident == frame.ident
+        or packet.size ~= frame.size
+        or packet.content ~= frame.content
+        or packet.written_ends == frame.written_ends
+        or floor(packet.mutable / TTL) <= floor(frame.mutable / TTL)
+        or state.differs(packet, frame)
+      then
+        return nil
+      end
+      return packet
+    end
+
+    return function(frame, look)
+      return nat.find(frame, look.binding) or with_other_id(frame)
+    end
+  end,
+}

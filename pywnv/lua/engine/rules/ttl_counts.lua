@@ -1,0 +1,33 @@
+--- A TTL falls on the way, and with it the MACs change: at one hop, a frame with a higher one is a later probe, as
+-- traceroute sends them. So is one with a lower one between the same MACs, unless it has the identity of the packet,
+-- whose TTL has not fallen so before: a router takes one, and what goes in a circle loses two at least.
+
+local floor = math.floor
+local parts = ...
+local identity, limits = parts.identity, parts.limits
+
+local TTL = 4294967296 -- of `mutable` of `frame`
+
+return {
+  name = "ttl_counts",
+  reason = "Its TTL is higher than at this hop before, or again lower between the same MACs, as probes count",
+  source = "RFC 791 3.2; RFC 1812 5.3.1",
+  proof = "lab2/nat",
+  new = function(state)
+    return function(packet, frame)
+      local rise = floor(frame.mutable / TTL) - floor(packet.mutable / TTL)
+      if rise == 0 or not packet.node.counts[frame.hop] then
+        return false
+      elseif rise < 0 then
+        local is_between_same = frame.link == "ethernet" and frame.header == packet.header
+        local is_counted = rise == -1 and packet.has_fallen -- a router shows it twice
+        local is_probe = is_between_same and (is_counted or identity.of_pair(packet, frame) < identity.PROOF)
+        state.look.probe = is_probe and packet or state.look.probe
+        return is_probe
+      elseif frame.header ~= packet.header and identity.of_pair(packet, frame) == identity.PROOF then
+        return false -- routed, and shown by a mirror behind the router before one in front of it
+      end
+      return frame.time - packet.last_time > limits.swapped -- mirrors may swap what follows closely
+    end
+  end,
+}

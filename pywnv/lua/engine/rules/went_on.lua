@@ -1,0 +1,31 @@
+--- A packet that comes to a hop anew, after it has gone on from there, where that hop shows packets once: the network
+-- has doubled it, and both take the whole way.
+
+local parts = ...
+local candidates, identity = parts.candidates, parts.identity
+
+return {
+  name = "went_on",
+  reason = "It came to this hop anew after it had gone on, and this hop shows packets once",
+  source = "",
+  proof = "lbfo-tcp-wiredup",
+  verdict = "repeat",
+  new = function()
+    return function(frame, look)
+      local packet = look.here
+      if
+        not packet
+        or look.elsewhere
+        or packet.node.hop == frame.hop
+        or identity.of_pair(packet, frame) < identity.PROOF
+      then
+        return nil
+      end
+      local _, is_sure = candidates.is_known_once(packet, frame.hop)
+      if is_sure or candidates.is_like(packet, frame) and not candidates.is_known_more(packet, frame.hop) then
+        return false
+      end
+      return nil
+    end
+  end,
+}

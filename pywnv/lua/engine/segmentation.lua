@@ -1,0 +1,235 @@
+--- Large send offload and receive coalescing: frames cut from a larger one, and frames built from smaller ones.
+--
+-- Sources: Linux Documentation/networking/segmentation-offloads.rst; Microsoft, "Offloading the Segmentation of Large
+-- TCP Packets" and "Overview of Receive Segment Coalescing".
+
+local identity, tcp, limits = ...
+
+local abs, sub = math.abs, string.sub
+local minus, options_size = tcp.minus, identity.tcp_options_size
+
+local WRAP = 2 ^ 32
+local LARGE = 1500 -- bytes behind the link header: what no Ethernet carries must be cut, or was built
+local LEAST_PARTS = 2
+
+local M = {}
+
+local function size_of(packet)
+  return packet.size + (packet.key:byte() == 4 and 20 or 40)
+end
+
+--- Whether a packet is larger than what Ethernet carries.
+function M.is_large(packet)
+  return packet.protocol == 6 and size_of(packet) > LARGE
+end
+
+--- The segments of one capture.
+-- @param store the packets
+-- @return table: note, find, overlaps
+function M.new(store)
+  -- By flow and IP ID, and by flow and sequence number: the packet that came last; by flow: its large frames, in a
+  -- ring.
+  local by_ident, old_by_ident, by_seq, old_by_seq, count = {}, {}, {}, {}, 0
+  local cuts, part = {}, {} -- part: a TCP header
+
+  local function forget()
+    old_by_ident, by_ident, old_by_seq, by_seq, count = by_ident, {}, by_seq, {}, 0
+  end
+
+  --- Remembers a new packet with TCP data, a SYN or a FIN, or a pure ACK with an IP ID.
+  function cuts.note(packet, segment)
+    local flow = packet.flow
+    if count >= limits.packets then
+      forget()
+    end
+    count = count + 1
+    if packet.ident > 0 then
+      by_ident[flow.id * 65536 + packet.ident] = packet.id
+    end
+    if segment.size == 0 and segment.flags % 4 == 0 then
+      return
+    end
+    by_seq[flow.id * WRAP + segment.seq] = packet.id
+    if M.is_large(packet) then
+      local large = flow.large
+      if not large then
+        large = { last = 0 }
+        flow.large = large
+      end
+      large.last = large.last % limits.large + 1
+      large[large.last] = {
+        id = packet.id,
+        seq = segment.seq,
+        size = segment.size,
+        ack = segment.ack,
+        ident = packet.ident,
+        cut = {},
+      }
+    end
+  end
+
+  -- Whether the data of a segment is what its place in a larger one holds, as far as both were captured.
+  local function has_same_data(large, small, offset)
+    local header = options_size(large)
+    if header ~= options_size(small) then
+      return false
+    end
+    local content = small.content
+    local inside = sub(large.content, header + offset + 1, header + offset + #content - header)
+    return inside == sub(content, header + 1, header + #inside)
+  end
+
+  -- Whether a frame has the IP ID that the segment at an offset of a large frame gets.
+  local function counts_on(entry, frame, offset, size)
+    local ahead = (frame.ident - entry.ident) % 65536
+    if ahead == 0 or offset == 0 then
+      return ahead == offset
+    end
+    local each = offset / ahead
+    return ahead <= limits.segment_idents and each % 1 == 0 and each >= size
+  end
+
+  -- Without IP IDs: in order, with the timestamp of the large frame or, where it has none, soon.
+  local function comes_next(entry, packet, frame, offset)
+    local cut, sent = entry.cut[frame.hop], identity.tcp_timestamp(packet)
+    if frame.ident > 0 or cut and offset < cut or sent ~= identity.tcp_timestamp(frame) then
+      return false
+    end
+    local is_soon = abs(frame.time - packet.last_time) <= limits.same_hop_soon
+    return sent ~= nil or is_soon or not packet.node.counts[frame.hop]
+  end
+
+  -- The large frame that a segment was cut from.
+  local function whole(flow, frame, segment)
+    local large = flow.large
+    for back = 1, large and limits.large or 0 do
+      local entry = large[(large.last - back) % limits.large + 1]
+      if not entry then
+        return nil
+      end
+      local packet, offset = store.get(entry.id), minus(segment.seq, entry.seq)
+      if
+        packet
+        and segment.size < entry.size
+        and offset >= 0
+        and offset + segment.size <= entry.size
+        and entry.ack == segment.ack
+        and abs(frame.time - packet.last_time) <= limits.window
+      then
+        local fits
+        if entry.ident > 0 then
+          fits = counts_on(entry, frame, offset, segment.size)
+        else
+          fits = comes_next(entry, packet, frame, offset)
+        end
+        if fits and has_same_data(packet, frame, offset) then
+          return packet, entry, offset + segment.size
+        end
+      end
+    end
+    return nil
+  end
+
+  -- The first of the smaller frames that a larger one was built from, where all are known: without IP IDs, nothing else
+  -- tells.
+  local function parts(flow, frame, segment)
+    local seq, left, first, last, number = segment.seq, segment.size, nil, nil, 0
+    while left > 0 do
+      local place = flow.id * WRAP + seq
+      local packet = store.get(by_seq[place] or old_by_seq[place] or 0)
+      if not packet or packet.flow ~= flow or not tcp.read(packet, part) or part.seq ~= seq then
+        return nil
+      end
+      local gap = frame.time - packet.last_time
+      if gap < 0 or gap > limits.window or part.size == 0 or part.size > left then
+        return nil
+      end
+      first, last = first or packet, packet
+      seq, left, number = (seq + part.size) % WRAP, left - part.size, number + 1
+    end
+    local sent = identity.tcp_timestamp(frame)
+    if number < LEAST_PARTS or sent ~= identity.tcp_timestamp(last) then
+      return nil
+    elseif not sent and last.node.counts[frame.hop] and frame.time - last.last_time > limits.same_hop_soon then
+      return nil
+    end
+    return first
+  end
+
+  local other = {} -- a TCP header
+
+  -- The packet with the same IP ID and sequence number, but another length; or of pure ACKs, another acknowledgement.
+  local function same_ident(flow, frame, segment)
+    local which = flow.id * 65536 + frame.ident
+    local packet = store.get(by_ident[which] or old_by_ident[which] or 0)
+    if
+      not packet
+      or packet.flow ~= flow
+      or packet.ident ~= frame.ident
+      or abs(frame.time - packet.last_time) > limits.window
+      or not tcp.read(packet, other)
+      or other.seq ~= segment.seq
+    then
+      return nil
+    elseif other.size == segment.size then
+      local is_ack = segment.size == 0 and minus(segment.ack, other.ack) > 0
+      return is_ack and not packet.node.counts[frame.hop] and packet or nil
+    elseif other.size == 0 or segment.size == 0 then
+      return nil
+    end
+    return has_same_data(packet, frame, 0) and packet or nil
+  end
+
+  --- The packet that a frame is a part of, or was built from.
+  -- @param frame, segment  as `frame.read` and `tcp.read` give them
+  -- @return the packet, or nil; whether the frame is a part of it; what `mark_cut` takes
+  function cuts.find(flow, frame, segment)
+    local same = frame.ident > 0 and same_ident(flow, frame, segment)
+    if same then
+      return same, segment.size < other.size
+    elseif segment.size == 0 then
+      return nil
+    end
+    local packet, entry, cut = whole(flow, frame, segment)
+    if packet then
+      return packet, true, entry, cut
+    elseif frame.ident == 0 and size_of(frame) > LARGE then
+      return parts(flow, frame, segment), false
+    end
+    return nil
+  end
+
+  --- Notes how much of a large frame a hop has shown cut.
+  function cuts.mark_cut(entry, hop, cut)
+    entry.cut[hop] = cut
+  end
+
+  --- Whether a frame lies in a large frame that is still on its way, so that it may be a part of that after all.
+  function cuts.may_be_part(flow, frame, segment)
+    local large = flow.large
+    for back = 1, large and limits.large or 0 do
+      local entry = large[(large.last - back) % limits.large + 1]
+      local packet = entry and store.get(entry.id)
+      local offset = entry and minus(segment.seq, entry.seq)
+      local is_about = packet and frame.time - packet.last_time <= limits.window
+      if is_about and offset >= 0 and offset + segment.size <= entry.size then
+        local is_other = entry.ident > 0 and frame.ident > 0 and not counts_on(entry, frame, offset, segment.size)
+        if not is_other and entry.ack == segment.ack then
+          return true
+        end
+      end
+    end
+    return false
+  end
+
+  --- The packet that carried data, a SYN or a FIN with this sequence number last.
+  function cuts.carrier(flow, segment)
+    local place = flow.id * WRAP + segment.seq
+    local packet = store.get(by_seq[place] or old_by_seq[place] or 0)
+    return packet and packet.flow == flow and packet or nil
+  end
+
+  return cuts
+end
+
+return M
