@@ -3387,8 +3387,8 @@ local ARP, ARP_SENDER, ARP_TARGET = 1, 16, 26 -- how its key begins; where IP ad
 local TIMESTAMPS, NO_OPERATION = 8, 1 -- kinds of TCP options
 local OPTIONS = 3 -- where the options start, in what follows the checksum
 local LEAST_ESP = 16 -- bytes: identifier, sequence number, and something
+local PROFINET = "\0\136\146" -- EtherType 0x8892 in the key
 local LEAST_RTP = 12 -- bytes: its header
-local CHECKSUM = 65536
 
 local WEAK, STRONG, PROOF = 0, 1, 2
 
@@ -3570,6 +3570,9 @@ local function without_ident(what, flow)
     if byte(what.key, 1) == 6 then
       return PROOF -- a fragment, with the number of its packet
     end
+    if sub(what.key, 2, 4) == PROFINET then -- its cycle counter goes round once in two seconds
+      return flow.number - flow.repeats >= limits.varying and flow.repeats * 4 <= flow.number and PROOF or WEAK
+    end
     return is_arp_question(what.key) and STRONG or WEAK
   elseif protocol == TCP then
     return of_tcp(what)
@@ -3632,11 +3635,26 @@ function M.is_timed(what)
   return to_low ~= nil and (TIMED_PORTS[high * 256 + low] or TIMED_PORTS[to_high * 256 + to_low]) == true
 end
 
+return M
+end)(modules.frame, modules.limits)
+
+modules.checksums = (function(...)
+--- What the checksums of transport headers tell of bytes that were not captured.
+
+local frame_of = ...
+
+local byte, floor = string.byte, math.floor
+local V4, V6 = frame_of.V4, frame_of.V6
+
+local CHECKSUM = 65536
+
+local M = {}
+
 -- The sum that stands in a checksum field until the NIC fills it in (pseudo-header, RFC 9293 3.1, RFC 8200 8.1), with
 -- and without the length, which large send offload leaves out.
 local function pseudo_sums(what)
   local key = what.key
-  local at = layout(key)
+  local at = byte(key, 1) == 4 and V4 or V6
   local sum = what.protocol
   for index = at.source, at.ports - 1, 2 do
     local high, low = byte(key, index, index + 1)
@@ -3666,7 +3684,7 @@ function M.differs_behind(what, mutable, earlier)
 end
 
 return M
-end)(modules.frame, modules.limits)
+end)(modules.frame)
 
 modules.packet_store = (function(...)
 --- The packets of the last moments: by number, and by key.
@@ -5399,7 +5417,7 @@ end)(modules)
 sources.other_content = (function(...)
 --- Frames that hold different bytes, as far as both were captured, or that differ behind that by their checksums.
 
-local identity = (...).identity
+local checksums = (...).checksums
 local sub = string.sub
 
 return {
@@ -5423,7 +5441,7 @@ return {
       return frame.cut
         and frame.mutable ~= packet.mutable
         and frame.written_ends == packet.written_ends -- a NAT puts in another checksum
-        and identity.differs_behind(frame, frame.mutable, packet.mutable)
+        and checksums.differs_behind(frame, frame.mutable, packet.mutable)
     end
   end,
 }
@@ -5699,6 +5717,37 @@ return {
         return nil
       end
       return packet
+    end
+  end,
+}
+end)(modules)
+sources.appended = (function(...)
+--- A capture that was appended to itself, or to another one of the same place: once the file has run back in time, a
+-- frame with the bytes and the time of an earlier sighting is that sighting once more.
+
+local limits = (...).limits
+
+return {
+  name = "appended",
+  reason = "The file has run back in time, and a frame with these bytes had the very same time",
+  source = "",
+  proof = "appended_to_itself",
+  verdict = "duplicate",
+  new = function(state)
+    local store = state.store
+    return function(frame, look)
+      if not look.here or store.disorder <= limits.window then
+        return nil
+      end
+      for at = 1, state.all_here(frame) do
+        local packet = look.list[at]
+        for sighting = 1, packet.node.depth do
+          if packet.times[sighting] == frame.time and packet.places[sighting] == frame.place then
+            return packet
+          end
+        end
+      end
+      return nil
     end
   end,
 }
@@ -6208,58 +6257,62 @@ M.names[4], M.SAME_IDENTITY = "same_identity", 4
 M.verdict[4] = modules.codes.verdict[sources.same_identity.verdict]
 M.evidence[4] = modules.codes.evidence[sources.same_identity.evidence or false]
 M.proves[4] = sources.same_identity.proves or false
-M.names[5], M.REBUILT = "rebuilt", 5
-M.verdict[5] = modules.codes.verdict[sources.rebuilt.verdict]
-M.evidence[5] = modules.codes.evidence[sources.rebuilt.evidence or false]
-M.proves[5] = sources.rebuilt.proves or false
-M.names[6], M.SOON_AGAIN = "soon_again", 6
-M.verdict[6] = modules.codes.verdict[sources.soon_again.verdict]
-M.evidence[6] = modules.codes.evidence[sources.soon_again.evidence or false]
-M.proves[6] = sources.soon_again.proves or false
-M.names[7], M.ANOTHER_SHAPE = "another_shape", 7
-M.verdict[7] = modules.codes.verdict[sources.another_shape.verdict]
-M.evidence[7] = modules.codes.evidence[sources.another_shape.evidence or false]
-M.proves[7] = sources.another_shape.proves or false
-M.names[8], M.LEARNED = "learned", 8
-M.verdict[8] = modules.codes.verdict[sources.learned.verdict]
-M.evidence[8] = modules.codes.evidence[sources.learned.evidence or false]
-M.proves[8] = sources.learned.proves or false
-M.names[9], M.ROUTED = "routed", 9
-M.verdict[9] = modules.codes.verdict[sources.routed.verdict]
-M.evidence[9] = modules.codes.evidence[sources.routed.evidence or false]
-M.proves[9] = sources.routed.proves or false
-M.names[10], M.ANOTHER_HOP = "another_hop", 10
-M.verdict[10] = modules.codes.verdict[sources.another_hop.verdict]
-M.evidence[10] = modules.codes.evidence[sources.another_hop.evidence or false]
-M.proves[10] = sources.another_hop.proves or false
-M.names[11], M.SEGMENT = "segment", 11
-M.verdict[11] = modules.codes.verdict[sources.segment.verdict]
-M.evidence[11] = modules.codes.evidence[sources.segment.evidence or false]
-M.proves[11] = sources.segment.proves or false
-M.names[12], M.COALESCED = "coalesced", 12
-M.verdict[12] = modules.codes.verdict[sources.coalesced.verdict]
-M.evidence[12] = modules.codes.evidence[sources.coalesced.evidence or false]
-M.proves[12] = sources.coalesced.proves or false
-M.names[13], M.TRANSLATED = "translated", 13
-M.verdict[13] = modules.codes.verdict[sources.translated.verdict]
-M.evidence[13] = modules.codes.evidence[sources.translated.evidence or false]
-M.proves[13] = sources.translated.proves or false
-M.names[14], M.SENT_BEFORE = "sent_before", 14
-M.verdict[14] = modules.codes.verdict[sources.sent_before.verdict]
-M.evidence[14] = modules.codes.evidence[sources.sent_before.evidence or false]
-M.proves[14] = sources.sent_before.proves or false
-M.names[15], M.OVERTAKEN = "overtaken", 15
-M.verdict[15] = modules.codes.verdict[sources.overtaken.verdict]
-M.evidence[15] = modules.codes.evidence[sources.overtaken.evidence or false]
-M.proves[15] = sources.overtaken.proves or false
-M.names[16], M.KNOWN_ONCE = "known_once", 16
-M.verdict[16] = modules.codes.verdict[sources.known_once.verdict]
-M.evidence[16] = modules.codes.evidence[sources.known_once.evidence or false]
-M.proves[16] = sources.known_once.proves or false
-M.names[17], M.AMBIGUOUS = "ambiguous", 17
-M.verdict[17] = modules.codes.verdict[sources.ambiguous.verdict]
-M.evidence[17] = modules.codes.evidence[sources.ambiguous.evidence or false]
-M.proves[17] = sources.ambiguous.proves or false
+M.names[5], M.APPENDED = "appended", 5
+M.verdict[5] = modules.codes.verdict[sources.appended.verdict]
+M.evidence[5] = modules.codes.evidence[sources.appended.evidence or false]
+M.proves[5] = sources.appended.proves or false
+M.names[6], M.REBUILT = "rebuilt", 6
+M.verdict[6] = modules.codes.verdict[sources.rebuilt.verdict]
+M.evidence[6] = modules.codes.evidence[sources.rebuilt.evidence or false]
+M.proves[6] = sources.rebuilt.proves or false
+M.names[7], M.SOON_AGAIN = "soon_again", 7
+M.verdict[7] = modules.codes.verdict[sources.soon_again.verdict]
+M.evidence[7] = modules.codes.evidence[sources.soon_again.evidence or false]
+M.proves[7] = sources.soon_again.proves or false
+M.names[8], M.ANOTHER_SHAPE = "another_shape", 8
+M.verdict[8] = modules.codes.verdict[sources.another_shape.verdict]
+M.evidence[8] = modules.codes.evidence[sources.another_shape.evidence or false]
+M.proves[8] = sources.another_shape.proves or false
+M.names[9], M.LEARNED = "learned", 9
+M.verdict[9] = modules.codes.verdict[sources.learned.verdict]
+M.evidence[9] = modules.codes.evidence[sources.learned.evidence or false]
+M.proves[9] = sources.learned.proves or false
+M.names[10], M.ROUTED = "routed", 10
+M.verdict[10] = modules.codes.verdict[sources.routed.verdict]
+M.evidence[10] = modules.codes.evidence[sources.routed.evidence or false]
+M.proves[10] = sources.routed.proves or false
+M.names[11], M.ANOTHER_HOP = "another_hop", 11
+M.verdict[11] = modules.codes.verdict[sources.another_hop.verdict]
+M.evidence[11] = modules.codes.evidence[sources.another_hop.evidence or false]
+M.proves[11] = sources.another_hop.proves or false
+M.names[12], M.SEGMENT = "segment", 12
+M.verdict[12] = modules.codes.verdict[sources.segment.verdict]
+M.evidence[12] = modules.codes.evidence[sources.segment.evidence or false]
+M.proves[12] = sources.segment.proves or false
+M.names[13], M.COALESCED = "coalesced", 13
+M.verdict[13] = modules.codes.verdict[sources.coalesced.verdict]
+M.evidence[13] = modules.codes.evidence[sources.coalesced.evidence or false]
+M.proves[13] = sources.coalesced.proves or false
+M.names[14], M.TRANSLATED = "translated", 14
+M.verdict[14] = modules.codes.verdict[sources.translated.verdict]
+M.evidence[14] = modules.codes.evidence[sources.translated.evidence or false]
+M.proves[14] = sources.translated.proves or false
+M.names[15], M.SENT_BEFORE = "sent_before", 15
+M.verdict[15] = modules.codes.verdict[sources.sent_before.verdict]
+M.evidence[15] = modules.codes.evidence[sources.sent_before.evidence or false]
+M.proves[15] = sources.sent_before.proves or false
+M.names[16], M.OVERTAKEN = "overtaken", 16
+M.verdict[16] = modules.codes.verdict[sources.overtaken.verdict]
+M.evidence[16] = modules.codes.evidence[sources.overtaken.evidence or false]
+M.proves[16] = sources.overtaken.proves or false
+M.names[17], M.KNOWN_ONCE = "known_once", 17
+M.verdict[17] = modules.codes.verdict[sources.known_once.verdict]
+M.evidence[17] = modules.codes.evidence[sources.known_once.evidence or false]
+M.proves[17] = sources.known_once.proves or false
+M.names[18], M.AMBIGUOUS = "ambiguous", 18
+M.verdict[18] = modules.codes.verdict[sources.ambiguous.verdict]
+M.evidence[18] = modules.codes.evidence[sources.ambiguous.evidence or false]
+M.proves[18] = sources.ambiguous.proves or false
 
 --- The rules for one capture.
 -- @param state what they share: see `grouper`
@@ -6291,19 +6344,20 @@ function M.new(state)
   local rule_2 = make("radio_retry")
   local rule_3 = make("went_on")
   local rule_4 = make("same_identity")
-  local rule_5, commit_5 = make("rebuilt")
-  local rule_6 = make("soon_again")
-  local rule_7 = make("another_shape")
-  local rule_8 = make("learned")
-  local rule_9 = make("routed")
-  local rule_10 = make("another_hop")
-  local rule_11 = make("segment")
-  local rule_12 = make("coalesced")
-  local rule_13 = make("translated")
-  local rule_14 = make("sent_before")
-  local rule_15 = make("overtaken")
-  local rule_16 = make("known_once")
-  local rule_17 = make("ambiguous")
+  local rule_5 = make("appended")
+  local rule_6, commit_6 = make("rebuilt")
+  local rule_7 = make("soon_again")
+  local rule_8 = make("another_shape")
+  local rule_9 = make("learned")
+  local rule_10 = make("routed")
+  local rule_11 = make("another_hop")
+  local rule_12 = make("segment")
+  local rule_13 = make("coalesced")
+  local rule_14 = make("translated")
+  local rule_15 = make("sent_before")
+  local rule_16 = make("overtaken")
+  local rule_17 = make("known_once")
+  local rule_18 = make("ambiguous")
 
   --- Whether a rule says that a packet and a frame are two.
   function chain.differs(packet, frame)
@@ -6382,13 +6436,17 @@ function M.new(state)
     if packet ~= nil then
       return packet, 17
     end
+    packet = rule_18(frame, look)
+    if packet ~= nil then
+      return packet, 18
+    end
     return nil
   end
 
   --- Lets the rules that keep something note what a frame shows.
   function chain.commit(frame, packet)
     commit_1(frame, packet)
-    commit_5(frame, packet)
+    commit_6(frame, packet)
   end
 
   return chain
@@ -6615,16 +6673,21 @@ function M.new()
     return packet
   end
 
+  local function is_like_last(flow, packet)
+    local last = flow.last_id and store.get(flow.last_id)
+    return last and last.key == packet.key and last.content == packet.content
+  end
+
   local function commit_new(frame)
     local packet = add(frame, nil, nil)
     local flow = packet.flow
     flow.number = flow.number + 1
     if step.rule == decide.AMBIGUOUS and identity.is_large_random(packet) then
       flow.number = flow.number - 1 -- nobody knows whether it is another packet
-    elseif look.here or flow.last_key == packet.key then
+    elseif look.here or is_like_last(flow, packet) then
       flow.repeats = flow.repeats + 1
     end
-    flow.last_key = packet.key
+    flow.last_id = packet.id
     if look.here then
       if not flow.sender.is_changing then
         look.here.is_proved = false -- nobody knows how often that was seen

@@ -194,12 +194,14 @@ def _reader(column: str) -> Callable[[str], str | Text]:
 def _in_range(time: str) -> str:
     """A time whose nanoseconds are less than a second, which they need not be in a pcap.
 
-    Wireshark keeps 32 bits of them, as a number with a sign, and writes that of the whole time.
+    Wireshark keeps 32 bits of them, as a number with a sign, and writes that of the whole time; from 4.4 on in words,
+    "T.(1000046000 nanosec", cut off.
     """
     is_negative = time.startswith("-")
     seconds, _, digits = time.removeprefix("-").partition(".")
     if len(digits) <= NANO_DIGITS and not is_negative:
         return time
+    digits = "".join(filter(str.isdigit, digits))
     more, nanos = divmod((-int(digits) if is_negative else int(digits)) % 2**32, 10**NANO_DIGITS)
     return f"{int(seconds) + more}.{nanos:0{NANO_DIGITS}}"
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Callable
 
 from engine import TCP, UDP
@@ -18,6 +19,7 @@ from hard_capture import (
     packet_id,
     padded,
     record,
+    renumber,
     wire,
 )
 from hard_traffic import ACK, Host, Packet, World, datagram, segment
@@ -166,6 +168,27 @@ def quic_twice() -> Case:
         data = datagram(world.rng.randbytes(1200), 50_000, 443)
         world.send(3_000 + number * 700, *((me, peers[0]) if number % 3 else (peers[0], me)), UDP, data, six=True)
     return Case(record(world, lambda _: [Stop(), Stop(gap=(1, 6))]))
+
+
+@case
+def profinet_twice() -> Case:
+    """A PLC's cyclic data, each with its cycle counter; a mirror shows one in twenty twice."""
+    world, me, peers = office(13)
+    for number in range(1_000):
+        data = (
+            struct.pack(">H", 0x8019) + world.rng.randbytes(2) * 18 + struct.pack(">HBB", number * 64 % 65536, 0x35, 0)
+        )
+        world.put(3_000 + number * 2_000, peers[0], data, ethertype=0x8892, dst=me.mac)
+    return Case(record(world, lambda p: [Stop(), Stop(gap=(1, 9))] if p.time // 2_000_000 % 20 == 0 else [Stop()]))
+
+
+@case
+def appended_to_itself() -> Case:
+    """What was captured at one place, twice in one file: time runs back in the middle."""
+    world, _, peers = office(14)
+    world.mixed(peers)
+    found = record(world, lambda _: [Stop()])
+    return Case(renumber([*found, *found]))
 
 
 @case

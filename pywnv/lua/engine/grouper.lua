@@ -216,16 +216,21 @@ function M.new()
     return packet
   end
 
+  local function is_like_last(flow, packet)
+    local last = flow.last_id and store.get(flow.last_id)
+    return last and last.key == packet.key and last.content == packet.content
+  end
+
   local function commit_new(frame)
     local packet = add(frame, nil, nil)
     local flow = packet.flow
     flow.number = flow.number + 1
     if step.rule == decide.AMBIGUOUS and identity.is_large_random(packet) then
       flow.number = flow.number - 1 -- nobody knows whether it is another packet
-    elseif look.here or flow.last_key == packet.key then
+    elseif look.here or is_like_last(flow, packet) then
       flow.repeats = flow.repeats + 1
     end
-    flow.last_key = packet.key
+    flow.last_id = packet.id
     if look.here then
       if not flow.sender.is_changing then
         look.here.is_proved = false -- nobody knows how often that was seen

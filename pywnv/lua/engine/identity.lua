@@ -21,8 +21,8 @@ local ARP, ARP_SENDER, ARP_TARGET = 1, 16, 26 -- how its key begins; where IP ad
 local TIMESTAMPS, NO_OPERATION = 8, 1 -- kinds of TCP options
 local OPTIONS = 3 -- where the options start, in what follows the checksum
 local LEAST_ESP = 16 -- bytes: identifier, sequence number, and something
+local PROFINET = "\0\136\146" -- EtherType 0x8892 in the key
 local LEAST_RTP = 12 -- bytes: its header
-local CHECKSUM = 65536
 
 local WEAK, STRONG, PROOF = 0, 1, 2
 
@@ -204,6 +204,9 @@ local function without_ident(what, flow)
     if byte(what.key, 1) == 6 then
       return PROOF -- a fragment, with the number of its packet
     end
+    if sub(what.key, 2, 4) == PROFINET then -- its cycle counter goes round once in two seconds
+      return flow.number - flow.repeats >= limits.varying and flow.repeats * 4 <= flow.number and PROOF or WEAK
+    end
     return is_arp_question(what.key) and STRONG or WEAK
   elseif protocol == TCP then
     return of_tcp(what)
@@ -264,39 +267,6 @@ function M.is_timed(what)
   local at = layout(key).ports
   local high, low, to_high, to_low = byte(key, at, at + 3)
   return to_low ~= nil and (TIMED_PORTS[high * 256 + low] or TIMED_PORTS[to_high * 256 + to_low]) == true
-end
-
--- The sum that stands in a checksum field until the NIC fills it in (pseudo-header, RFC 9293 3.1, RFC 8200 8.1), with
--- and without the length, which large send offload leaves out.
-local function pseudo_sums(what)
-  local key = what.key
-  local at = layout(key)
-  local sum = what.protocol
-  for index = at.source, at.ports - 1, 2 do
-    local high, low = byte(key, index, index + 1)
-    sum = sum + high * 256 + low
-  end
-  local with = sum + what.size
-  while with >= CHECKSUM do
-    with = with % CHECKSUM + floor(with / CHECKSUM)
-  end
-  while sum >= CHECKSUM do
-    sum = sum % CHECKSUM + floor(sum / CHECKSUM)
-  end
-  return with, sum
-end
-
---- Whether two frames that are equal as far as captured differ behind that: both checksums are filled in, and differ.
--- @param mutable, earlier  as `frame.read` gives them
-function M.differs_behind(what, mutable, earlier)
-  local sum, earlier_sum = mutable % CHECKSUM, earlier % CHECKSUM
-  if not what.has_transport or sum == earlier_sum then
-    return false
-  elseif sum == 0 or earlier_sum == 0 or sum % 1 > 0 or earlier_sum % 1 > 0 then
-    return false
-  end
-  local with, without = pseudo_sums(what)
-  return sum ~= with and sum ~= without and earlier_sum ~= with and earlier_sum ~= without
 end
 
 return M

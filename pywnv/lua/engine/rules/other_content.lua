@@ -1,6 +1,6 @@
 --- Frames that hold different bytes, as far as both were captured, or that differ behind that by their checksums.
 
-local identity = (...).identity
+local checksums = (...).checksums
 local sub = string.sub
 
 return {
@@ -24,7 +24,7 @@ return {
       return frame.cut
         and frame.mutable ~= packet.mutable
         and frame.written_ends == packet.written_ends -- a NAT puts in another checksum
-        and identity.differs_behind(frame, frame.mutable, packet.mutable)
+        and checksums.differs_behind(frame, frame.mutable, packet.mutable)
     end
   end,
 }
