@@ -5241,10 +5241,10 @@ local limits = ...
 
 local M = {}
 
---- @return table: of, note
+--- @return table: of, note, is_empty
 function M.new()
   local known = {} -- by hop, and by place: { vni =, agree =, against = } in packets
-  local networks = {}
+  local networks = { is_empty = true } -- nothing is known: most captures have no tunnel
 
   local function bound(where)
     local its = known[where]
@@ -5256,7 +5256,7 @@ function M.new()
 
   --- The virtual network of what is seen bare at a place; nil where none is known.
   function networks.of(place)
-    if place.link == "tunnel" then
+    if networks.is_empty or place.link == "tunnel" then
       return nil
     end
     return bound(place.hop) or bound(place)
@@ -5275,6 +5275,7 @@ function M.new()
 
   --- Notes that a packet was seen bare at a place, and in a virtual network elsewhere.
   function networks.note(place, vni)
+    networks.is_empty = false
     count(place.hop, vni)
     count(place, vni)
   end
@@ -5455,10 +5456,13 @@ return {
   source = "RFC 7348 4.1 (VXLAN), RFC 7637 3.2 (NVGRE), RFC 8926 3.4 (Geneve)",
   proof = "lab2/tenants",
   new = function(state)
-    local network_of = state.networks.of
+    local networks = state.networks
+    local network_of = networks.of
     return function(packet, frame)
       local vni, known = frame.vni, packet.vni
-      if vni and known then
+      if networks.is_empty and not vni and not known then
+        return false
+      elseif vni and known then
         return vni ~= known
       end
       -- Where one was seen bare, its hop may tell. What is left out for that only may show that it does not.

@@ -5,10 +5,10 @@ local limits = ...
 
 local M = {}
 
---- @return table: of, note
+--- @return table: of, note, is_empty
 function M.new()
   local known = {} -- by hop, and by place: { vni =, agree =, against = } in packets
-  local networks = {}
+  local networks = { is_empty = true } -- nothing is known: most captures have no tunnel
 
   local function bound(where)
     local its = known[where]
@@ -20,7 +20,7 @@ function M.new()
 
   --- The virtual network of what is seen bare at a place; nil where none is known.
   function networks.of(place)
-    if place.link == "tunnel" then
+    if networks.is_empty or place.link == "tunnel" then
       return nil
     end
     return bound(place.hop) or bound(place)
@@ -39,6 +39,7 @@ function M.new()
 
   --- Notes that a packet was seen bare at a place, and in a virtual network elsewhere.
   function networks.note(place, vni)
+    networks.is_empty = false
     count(place.hop, vni)
     count(place, vni)
   end

@@ -6,10 +6,13 @@ return {
   source = "RFC 7348 4.1 (VXLAN), RFC 7637 3.2 (NVGRE), RFC 8926 3.4 (Geneve)",
   proof = "lab2/tenants",
   new = function(state)
-    local network_of = state.networks.of
+    local networks = state.networks
+    local network_of = networks.of
     return function(packet, frame)
       local vni, known = frame.vni, packet.vni
-      if vni and known then
+      if networks.is_empty and not vni and not known then
+        return false
+      elseif vni and known then
         return vni ~= known
       end
       -- Where one was seen bare, its hop may tell. What is left out for that only may show that it does not.
