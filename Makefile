@@ -5,7 +5,8 @@ SUITES := trixie sid
 NEXT := $(SUITES:%=test-next-%)
 WINDOW := wireshark xvfb=Xvfb openbox xdotool imagemagick=import
 
-.PHONY: help setup demo test test-next $(NEXT) coverage lint rules generate bench hostile fuzz screenshots clean
+.PHONY: help setup demo test test-next $(NEXT) coverage lint rules generate bench hostile fuzz screenshots docs release \
+	clean
 .DELETE_ON_ERROR:
 
 help: ## list the targets
@@ -27,11 +28,12 @@ coverage: setup ## report the lines of Python and Lua that no test runs; takes l
 	@scripts/need.sh tshark $(WINDOW)
 	$(VENV)/pytest -n 2 --cov --lua-coverage
 
-lint: setup ## check Python, Lua and the generated files
+lint: setup ## check Python, Lua, spelling and the generated files
 	@scripts/need.sh lua-check=luacheck
 	$(VENV)/ruff check
 	$(VENV)/ruff format --check
 	$(VENV)/mypy
+	$(VENV)/codespell
 	luacheck --quiet pywnv/lua pywnv/templates lua/wnv.lua
 	$(VENV)/pywnv generate --check
 
@@ -56,12 +58,22 @@ screenshots: setup ## take the pictures of the docs
 	@scripts/need.sh $(WINDOW)
 	$(VENV)/python scripts/screenshots.py
 
+docs: setup .venv/.docs ## build the pages as a web site in .cache/site; fails on a broken link
+	NO_MKDOCS_2_WARNING=1 $(VENV)/mkdocs build --strict --quiet --site-dir .cache/site
+
+release: setup ## build wheel, sdist and the zip of plugin and profiles in dist/
+	$(VENV)/python scripts/release.py
+
 clean: ## remove all that make has made
 	rm -rf .venv .cache .hypothesis dist
 
 .venv/.done: pyproject.toml
 	@python=$$(scripts/python.sh) && "$$python" -m venv .venv
 	@$(VENV)/pip install --quiet --editable '.[dev]'
+	@touch $@
+
+.venv/.docs: pyproject.toml
+	@$(VENV)/pip install --quiet --editable '.[docs]'
 	@touch $@
 
 $(NEXT): test-next-%: setup .cache/next/%/.done

@@ -1,0 +1,8 @@
+"""The command line, for `python -m pywnv`: where the folder of installed commands is not in PATH."""
+
+from __future__ import annotations
+
+from pywnv.cli import main
+
+if __name__ == "__main__":  # not in the processes that a command starts
+    main()
