@@ -706,7 +706,7 @@ limit("ways", 4096, "pairs of hops", nil, "test_engine_limits::test_memory_of_wh
 limit("ways_of_flow", 64, "pairs of hops", nil,
   "test_engine_limits::test_memory_of_what_many_senders_teach_of_many_hops",
   "Whose order is known of one flow or sender")
-limit("nodes_of_class", 64, "paths", nil, "test_engine_limits::test_memory_of_what_many_senders_teach_of_many_hops",
+limit("nodes_of_class", 32, "paths", nil, "test_engine_limits::test_memory_of_what_many_senders_teach_of_many_hops",
   "Of one class")
 limit("flows", 8192, "flows", nil, "test_engine_limits::test_memory_of_what_many_senders_teach_of_many_hops",
   "In a generation")
@@ -3160,8 +3160,6 @@ local MOST_NODES = 4096 -- then the tree starts anew, and the old one goes with 
 local NODE_BYTES, COUNT_BYTES = 300, 40 -- what a node holds, and its counts for each hop behind it, about
 local MOST_TEXT = 4 * 1024 * 1024 -- bytes of texts, and of the nodes they are of, kept at a time
 
-local WEAK = { __mode = "k" }
-
 local M = {}
 
 -- node -> its text, false where it has none: made when it is asked for, as each of many nodes may have kilobytes.
@@ -3250,16 +3248,16 @@ function Path:step(parent, hop, is_group)
   return node
 end
 
---- What is not known yet of the ways of a class. Nodes at which no packet stands any more go.
+--- What is not known yet of the ways of a class.
 function M.ways()
-  return { passed = setmetatable({}, WEAK), ended = setmetatable({}, WEAK), nodes = 0 }
+  return { passed = {}, ended = {}, nodes = 0 }
 end
 
 local function count(ways, what, node)
   local known = ways[what][node]
   if not known then
     if ways.nodes >= limits.nodes_of_class then
-      ways.passed, ways.ended, ways.nodes = setmetatable({}, WEAK), setmetatable({}, WEAK), 0
+      ways.passed, ways.ended, ways.nodes = {}, {}, 0
     end
     ways.nodes = ways.nodes + 1
   end
@@ -5740,7 +5738,7 @@ return {
   new = function(state)
     local store = state.store
     return function(frame, look)
-      if not look.here or store.disorder <= limits.window then
+      if not look.here or store.disorder <= limits.window or frame.time > store.latest then
         return nil
       end
       for at = 1, state.all_here(frame) do

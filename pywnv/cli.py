@@ -2,21 +2,34 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-from functools import partial
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
+from typer.core import TyperGroup
 
-from pywnv import __version__, cli_batch, cli_validate
-from pywnv.cli_shared import TopologyFile, load_topology, opened_capture, progress_bar, show, show_drawn, warn
+from pywnv import __version__, cli_batch, cli_inspect, cli_validate
+from pywnv.cli_shared import TopologyFile, count, load_topology, opened_capture, progress_bar, show, warn
 from pywnv.errors import Exit, ReaderGoneError, UsageError, WnvError
 from pywnv.generate import differing, generated, generated_for, stale, write
 from pywnv.output import tidy_on_signals, whole_file
-from pywnv.rows import Engine
+
+
+class _Commands(TyperGroup):
+    """Lists the commands with their whole sentences: click cuts those that are longer than a line."""
+
+    def format_commands(self, context: Any, formatter: Any) -> None:
+        commands = [(name, self.get_command(context, name)) for name in self.list_commands(context)]
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, _first_sentence(command)) for name, command in commands])
+
+
+def _first_sentence(command: Any) -> str:
+    return " ".join((command.help or "").partition("\n\n")[0].split())
+
 
 app = typer.Typer(
+    cls=_Commands,
     help="Says which frames of a Windows capture are the same packet, and which way it went through the host.",
     no_args_is_help=True,
     add_completion=False,
@@ -45,26 +58,7 @@ app.command()(cli_batch.annotate)
 app.command()(cli_batch.dedup)
 
 
-@app.command()
-def inspect(
-    capture: Annotated[Path, typer.Argument(help="A capture, in any format that annotate takes.")],
-    as_json: Annotated[bool, typer.Option("--json", help="For programs.")] = False,
-    engine: Annotated[Engine | None, typer.Option(help="As for annotate.")] = None,
-    topology_file: TopologyFile = None,
-) -> None:
-    """Show which tool wrote a capture, its hops and drops, what is missing, and how to capture it better.
-
-    Example: pywnv inspect host.pcapng
-    """
-    from pywnv import inspect as inspection
-
-    with progress_bar([capture], wanted=True) as progress, opened_capture(capture, progress) as opened:
-        report = inspection.inspect(opened, engine=engine, topology=load_topology(topology_file), progress=progress)
-    report = replace(report, capture=str(capture))
-    if as_json:
-        show(inspection.as_json(report), end="", for_programs=True)
-    else:
-        show_drawn(partial(inspection.render, report))
+app.command()(cli_inspect.inspect)
 
 
 @app.command()
@@ -108,8 +102,9 @@ def convert(
         whole_file(output, force=force, sources=[trace]) as file,
     ):
         done = write_pcapng(trace, file, progress=progress, warn=warn)
-    words = f"{done.packets} packets, {done.drops} of them dropped, {done.events} events"
-    typer.echo(f"{words}; {done.skipped} events without an id left out" if done.skipped else words, err=True)
+    words = f"{count(done.packets, 'packet')}, {done.drops} of them dropped, {count(done.events, 'event')}"
+    left = f"; {count(done.skipped, 'event')} without an id left out" if done.skipped else ""
+    typer.echo(words + left, err=True)
 
 
 @app.command()
@@ -226,7 +221,7 @@ def doctor(tshark: TsharkOption = None) -> None:
     raise typer.Exit(Exit.DIFFERENT if wrong else Exit.OK)
 
 
-profile_app = typer.Typer(help="Wireshark profiles as files.", no_args_is_help=True)
+profile_app = typer.Typer(cls=_Commands, help="Wireshark profiles as files.", no_args_is_help=True)
 app.add_typer(profile_app, name="profile")
 
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import zlib
+from collections.abc import Iterator
 from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import Annotated
@@ -13,16 +15,21 @@ from pywnv.cli_shared import (
     TopologyFile,
     Window,
     checked_window,
+    count,
+    expanded,
+    is_folder,
     is_quiet,
+    is_terminal,
     load_topology,
     opened_capture,
     progress_bar,
+    show,
     warn,
     write_whole,
 )
 from pywnv.errors import Exit, OutputError, UsageError
 from pywnv.output import STDOUT
-from pywnv.rows import Engine, Format, rows
+from pywnv.rows import Engine, Format, check_columns, rows
 
 FORMAT_OF_SUFFIX = {
     ".csv": Format.CSV,
@@ -31,7 +38,34 @@ FORMAT_OF_SUFFIX = {
     ".json": Format.JSONL,
     ".parquet": Format.PARQUET,
     ".pcapng": Format.PCAPNG,
+    ".txt": Format.TABLE,
 }
+PACKED = ".gz"
+
+
+def _format_of(output: Path) -> Format:
+    """The format that an output's name asks for.
+
+    Raises:
+        UsageError: its ending is that of no format.
+    """
+    if output == STDOUT and is_terminal():
+        return Format.TABLE
+    from pywnv.capture.source import is_stream  # a pipe or a device may have any name
+
+    suffix = Path(output.stem if output.suffix.lower() == PACKED else output).suffix.lower()
+    if output.suffix and not is_stream(output) and suffix not in FORMAT_OF_SUFFIX:
+        endings = ", ".join(FORMAT_OF_SUFFIX)
+        words = f"no format has this ending; there are {endings} ({PACKED} may follow); or say --format"
+        raise UsageError(f"{output}: {words}")
+    return FORMAT_OF_SUFFIX.get(suffix, Format.CSV)
+
+
+def _gzipped(pieces: Iterator[bytes]) -> Iterator[bytes]:
+    packer = zlib.compressobj(wbits=31)
+    for piece in pieces:
+        yield packer.compress(piece)
+    yield packer.flush()
 
 
 def annotate(
@@ -39,7 +73,7 @@ def annotate(
         list[Path],
         typer.Argument(
             metavar="CAPTURE...",
-            help="pcapng, pcap, also gzipped, or .etl; any format with --engine tshark; - is stdin.",
+            help="pcapng, pcap, also gzipped, .etl, or a folder of them; any format with --engine tshark; - is stdin.",
         ),
     ],
     output_name: Annotated[
@@ -49,7 +83,15 @@ def annotate(
         ),
     ] = str(STDOUT),
     output_format: Annotated[
-        Format | None, typer.Option("--format", help="Default: by the output's name, else csv.")
+        Format | None,
+        typer.Option("--format", help="Default: by the output's name, else csv; on a terminal table."),
+    ] = None,
+    columns: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME,NAME",
+            help="Which columns, in this order: of csv, jsonl and table. Default: all, or the usual.",
+        ),
     ] = None,
     engine: Annotated[
         Engine | None, typer.Option(help="lupa is fast; tshark reads every format and filters. Default: what fits.")
@@ -79,16 +121,22 @@ def annotate(
     if display_filter and engine is Engine.LUPA:
         raise UsageError("-Y: only tshark knows display filters; leave --engine away")
     window = checked_window(window)
+    has_folder = any(map(is_folder, captures))
+    captures = expanded(captures)
+    chosen = tuple(name.strip() for name in columns.split(",")) if columns is not None else None
     if cluster is not None and series:
         raise UsageError("--series: one capture is decided in order, by one process; leave --cluster away")
     if cluster is not None and jobs:
         raise UsageError("--jobs: with --cluster the workers say how many captures at a time; leave it away")
     if series and len({capture.resolve() for capture in captures}) < len(captures):
         raise UsageError("--series: names a capture twice")
-    output, is_folder = Path(output_name), output_name.endswith(("/", os.sep))
-    is_many = (len(captures) > 1 and not series) or is_folder or output.is_dir() or cluster is not None
+    output, names_folder = Path(output_name), output_name.endswith(("/", os.sep))
+    several = (len(captures) > 1 or has_folder) and not series
+    is_many = several or names_folder or is_folder(output) or cluster is not None
     if output_format is None:
-        output_format = Format.CSV if is_many else FORMAT_OF_SUFFIX.get(output.suffix.lower(), Format.CSV)
+        output_format = Format.CSV if is_many else _format_of(output)
+    if chosen is not None:
+        check_columns(chosen, output_format)
     if is_many:
         if output != STDOUT and not output.is_dir() and (output.exists() or output.suffix.lower() in FORMAT_OF_SUFFIX):
             raise UsageError(f"{output}: several captures go into a folder; name one with -o, or say --series")
@@ -98,6 +146,7 @@ def annotate(
             captures,
             output,
             output_format=output_format,
+            columns=chosen,
             engine=engine,
             display_filter=display_filter,
             window=window,
@@ -113,6 +162,7 @@ def annotate(
         pieces = rows(
             opened,
             output_format=output_format,
+            columns=chosen,
             engine=engine,
             window=window,
             topology=load_topology(topology_file),
@@ -121,6 +171,12 @@ def annotate(
             progress=progress,
             warn=warn,
         )
+        if output_format is Format.TABLE and output == STDOUT and is_terminal():
+            for piece in pieces:
+                show(piece.decode(), end="")  # in the terminal's own encoding
+            return
+        if output.suffix.lower() == PACKED:
+            pieces = _gzipped(pieces)
         write_whole(pieces, output, force=force, sources=captures)
 
 
@@ -129,6 +185,7 @@ def _annotate_all(
     folder: Path,
     *,
     output_format: Format,
+    columns: tuple[str, ...] | None,
     engine: Engine | None,
     display_filter: str | None,
     window: float | None,
@@ -147,7 +204,7 @@ def _annotate_all(
         raise UsageError("several captures: name a folder with -o, or say --series where they are one")
     topology = load_topology(topology_file)
     wanted = [
-        many.Job(capture, output, output_format, engine, window, topology, display_filter, force)
+        many.Job(capture, output, output_format, engine, window, topology, display_filter, force, columns)
         for capture, output in many.outputs(captures, folder, output_format)
     ]
     made = not folder.exists()
@@ -199,5 +256,7 @@ def dedup(
         once = Dedup(opened, keep=keep, window=checked_window(window), topology=load_topology(topology_file), warn=warn)
         write_whole(once.pieces(progress), output, force=force, sources=[capture])
     left = sum(once.left_out.values())
-    kinds = ", ".join(f"{count} {name}" for name, count in sorted(once.left_out.items()))
-    typer.echo(f"pywnv: {once.frames - left} of {once.frames} frames stay; left out: {kinds or 'none'}", err=True)
+    stay = "stays" if once.frames - left == 1 else "stay"
+    kinds = ", ".join(f"{number} {name}" for name, number in sorted(once.left_out.items()))
+    words = f"{once.frames - left} of {count(once.frames, 'frame')} {stay}"
+    typer.echo(f"pywnv: {words}; left out: {kinds or 'none'}", err=True)

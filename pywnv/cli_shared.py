@@ -28,6 +28,11 @@ def warn(words: str) -> None:
     typer.echo(f"pywnv: warning: {words}", err=True)
 
 
+def count(number: int, noun: str) -> str:
+    """So many of something: 1 packet, 2 packets."""
+    return f"{number} {noun}{'' if number == 1 else 's'}"
+
+
 def is_terminal() -> bool:
     """Whether somebody looks at stdout."""
     return bool(sys.stdout and sys.stdout.isatty())
@@ -98,7 +103,10 @@ TopologyFile = Annotated[
 ]
 
 
-Window = Annotated[float | None, typer.Option(help="Longest time between two sightings of a packet, in seconds.")]
+Window = Annotated[
+    float | None,
+    typer.Option(metavar="SECONDS", help="Longest time between two sightings of a packet. Default: 0.2 seconds."),
+]
 
 
 def checked_window(window: float | None) -> float | None:
@@ -132,6 +140,25 @@ def load_topology(topology_file: Path | None) -> Topology | None:
     from pywnv.topology import load
 
     return load(topology_file)
+
+
+def is_folder(path: Path) -> bool:
+    """Whether there is such a folder; also of a name that no file can have."""
+    try:
+        return path.is_dir()
+    except OSError:
+        return False
+
+
+def expanded(captures: list[Path]) -> list[Path]:
+    """Captures; those of a folder in the order of their names.
+
+    Raises:
+        UsageError: a folder holds none.
+    """
+    from pywnv.many import captures_in
+
+    return [path for capture in captures for path in (captures_in(capture) if is_folder(capture) else [capture])]
 
 
 @contextmanager

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 from pywnv.capture.source import STDIN
 from pywnv.descriptor import descriptor
-from pywnv.errors import OutputError, UsageError, WnvError
+from pywnv.errors import CaptureError, OutputError, UsageError, WnvError
+from pywnv.options_record import difference, record, recorded
 from pywnv.output import whole_file
 from pywnv.rows import Engine, Format, rows
 from pywnv.workers import Worker, WorkerDiedError
@@ -20,7 +21,7 @@ from pywnv.workers import Worker, WorkerDiedError
 if TYPE_CHECKING:
     from pywnv.topology import Topology
 
-SUFFIX = {form: f".{form}" for form in Format} | {Format.SUMMARY: ".txt"}
+SUFFIX = {form: f".{form}" for form in Format} | {Format.SUMMARY: ".txt", Format.TABLE: ".txt"}
 SUFFIXES_OF_CAPTURES = {".cap", ".etl", ".gz", ".pcap", ".pcapng"}
 
 
@@ -36,6 +37,7 @@ class Job:
     topology: Topology | None
     display_filter: str | None
     force: bool
+    columns: tuple[str, ...] | None = None
 
 
 @dataclass(frozen=True)
@@ -61,6 +63,27 @@ def output_name(capture: Path, output_format: Format) -> str:
     while (stem := Path(name)).suffix.lower() in SUFFIXES_OF_CAPTURES and stem.stem:
         name = stem.stem
     return name + SUFFIX[output_format]
+
+
+def captures_in(folder: Path) -> list[Path]:
+    """The captures in a folder, in the order of their names.
+
+    Raises:
+        UsageError: there are none.
+        CaptureError: it cannot be read.
+    """
+    try:
+        found = sorted(path for path in folder.iterdir() if _is_capture_name(path.name) and path.is_file())
+    except OSError as error:
+        raise CaptureError(f"{folder}: {error.strerror or error}") from error
+    if not found:
+        raise UsageError(f"{folder}: holds no capture (.pcapng, .pcap or .cap, also with .gz; .etl)")
+    return found
+
+
+def _is_capture_name(name: str) -> bool:
+    path = Path(name.lower().removesuffix(".gz"))
+    return path.suffix in SUFFIXES_OF_CAPTURES and not name.startswith(".")
 
 
 def outputs(captures: list[Path], folder: Path, output_format: Format) -> list[tuple[Path, Path]]:
@@ -92,6 +115,7 @@ def run(job: Job) -> Result:
             pieces = rows(
                 capture,
                 output_format=job.output_format,
+                columns=job.columns,
                 engine=job.engine,
                 window=job.window,
                 topology=job.topology,
@@ -152,13 +176,16 @@ def run_all(jobs: list[Job], processes: int | None = None) -> Iterator[Result]:
 
 
 def todo(jobs: list[Job]) -> tuple[list[Job], list[Result]]:
-    """The jobs that are not done yet; those that cannot be done, for an output is older than its capture."""
+    """The jobs that are not done yet; those whose output is there, but older than the capture or of other options."""
     left, stale = [], []
+    known = {folder: recorded(folder) for folder in {job.output.parent for job in jobs}}
     for job in jobs:
         if job.force or not job.output.exists():
             left.append(job)
         elif job.capture.exists() and job.capture.stat().st_mtime > job.output.stat().st_mtime:
             stale.append(Result(job, error=f"{job.output}: is older than its capture; use --force to replace it"))
+        elif words := difference(job, known[job.output.parent]):
+            stale.append(Result(job, error=f"{job.output}: {words}; use --force to replace it, or another folder"))
     return left, stale
 
 
@@ -185,6 +212,9 @@ def annotate_all(
     left, failed = todo(jobs)
     errors = [result.error for result in failed if result.error]
     done = size = 0
+    for job in left:
+        if job.output.exists():
+            record(job, done=False)
     results = runner(left)
     try:
         for result in results:
@@ -195,6 +225,7 @@ def annotate_all(
             if result.error:
                 errors.append(result.error)
             else:
+                record(result.job, done=True)
                 done += 1
             with suppress(OSError):
                 size += result.job.capture.stat().st_size

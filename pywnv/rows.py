@@ -35,9 +35,11 @@ class Format(StrEnum):
     JSONL = "jsonl"
     PARQUET = "parquet"
     PCAPNG = "pcapng"
+    TABLE = "table"
     SUMMARY = "summary"
 
 
+OF_COLUMNS = frozenset({Format.CSV, Format.JSONL, Format.TABLE})
 BY_LUPA_ONLY = frozenset({Format.PCAPNG, Format.SUMMARY})
 
 
@@ -45,6 +47,7 @@ def rows(
     capture: Path | Sequence[Path],
     *,
     output_format: Format = Format.CSV,
+    columns: Sequence[str] | None = None,
     engine: Engine | None = None,
     window: float | None = None,
     topology: Topology | None = None,
@@ -58,8 +61,9 @@ def rows(
     Args:
         capture: pcapng or pcap, plain or gzipped; with the tshark engine any file that tshark opens. Several are one,
             in the order of their times, as the files of a ring buffer are; that takes LUPA.
-        output_format: rows of CSV, JSONL or PARQUET; and by LUPA only PCAPNG, the capture again, with comments, and
-            SUMMARY, some lines for people.
+        output_format: rows of CSV, JSONL, PARQUET or TABLE, which is for people; and by LUPA only PCAPNG, the capture
+            again, with comments, and SUMMARY, some lines for people.
+        columns: of CSV, JSONL and TABLE, in this order; None: all, of a TABLE the usual ones.
         engine: LUPA reads the file itself, fast; TSHARK drives the user's tshark; None: LUPA where it can.
         window: longest time between two sightings of one packet, in seconds; None for the engine's own.
         topology: what the user knows of the host, as `topology.load` reads it; None for nothing.
@@ -72,8 +76,8 @@ def rows(
         The output in pieces, of whole rows where it has rows, as they are decided; for CSV the header comes first.
 
     Raises:
-        UsageError: this format cannot be written by tshark, of a filter, or without pyarrow; or one of several captures
-            is a pipe.
+        UsageError: this format cannot be written by tshark, of a filter, with such columns, or without pyarrow; or one
+            of several captures is a pipe.
         CaptureError: the capture is missing, of another kind, or broken.
         WiresharkError: there is no tshark, or it loads no plugin.
     """
@@ -83,22 +87,20 @@ def rows(
 
     if window is not None:
         window = round(window * 10**6) / 10**6  # as Wireshark's preference holds it
-    if output_format is Format.PARQUET:
-        from pywnv import arrow
-
-        arrow.need()
-        yield from arrow.parquet(
-            rows(
-                capture,
-                engine=engine,
-                window=window,
-                topology=topology,
-                display_filter=display_filter,
-                processes=processes,
-                progress=progress,
-                warn=warn,
-            )
+    if columns is not None or output_format in (Format.PARQUET, Format.TABLE):
+        form = Format.JSONL if output_format is Format.JSONL else Format.CSV
+        pieces = rows(
+            capture,
+            output_format=form,
+            engine=engine,
+            window=window,
+            topology=topology,
+            display_filter=display_filter,
+            processes=processes,
+            progress=progress,
+            warn=warn,
         )
+        yield from _made_of(pieces, output_format, columns)
         return
     engine = Engine(engine) if engine else None
     captures = [capture] if isinstance(capture, Path) else list(capture)
@@ -132,6 +134,36 @@ def rows(
         capture, is_json=is_json, window=window, topology=topology, display_filter=display_filter, warn=warn
     )
     yield from _headed(header, by_tshark)
+
+
+def check_columns(columns: Sequence[str], output_format: Format) -> None:
+    """Says before any work which columns cannot be written.
+
+    Raises:
+        UsageError: there is no such column, one is named twice, or the format has them all.
+    """
+    known = fields.columns()
+    if output_format not in OF_COLUMNS:
+        raise UsageError(f"--columns: is for {', '.join(sorted(OF_COLUMNS))}, not for {output_format}")
+    for number, name in enumerate(columns):
+        if name not in known:
+            raise UsageError(f"--columns: there is no column {name!r}; there are {', '.join(known)}")
+        if name in columns[:number]:
+            raise UsageError(f"--columns: names {name} twice")
+
+
+def _made_of(pieces: Iterator[bytes], output_format: Format, columns: Sequence[str] | None) -> Iterator[bytes]:
+    """What is made of rows of JSONL, or of CSV with its header: Parquet, a table, or rows of chosen columns."""
+    from pywnv import arrow, table
+
+    if columns is not None:
+        check_columns(columns, output_format)
+    if output_format is Format.PARQUET:
+        arrow.need()
+        return arrow.parquet(pieces)
+    chosen = table.DEFAULT if columns is None else columns
+    write = {Format.CSV: table.csv_rows, Format.JSONL: table.json_rows, Format.TABLE: table.table}[output_format]
+    return write(pieces, chosen)
 
 
 def _opened(captures: list[Path], *, of_any_format: bool) -> Generator[Capture, None, None]:

@@ -286,6 +286,6 @@ def test_a_full_disk(tmp_path: Path) -> None:
 def test_what_cannot_be(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="--format pcapng: is for the lupa engine"):
         next(rows(CAPTURES / "mix.pcapng.gz", output_format=Format.PCAPNG, engine=Engine.TSHARK))
-    (tmp_path / "text").write_bytes(b"no capture")
+    (tmp_path / "text").write_bytes(b"\0no capture")
     with pytest.raises(CaptureError, match="not a pcapng or pcap file; make it a pcapng with editcap first"):
         next(rows(tmp_path / "text", output_format=Format.PCAPNG))

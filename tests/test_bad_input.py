@@ -132,7 +132,6 @@ def test_rows_before_the_break_are_given(tmp_path: Path) -> None:
 
 NO_CAPTURE = {
     "missing": "No such file or directory",
-    "folder": "Is a directory",
     "file/below": "Not a directory",
     "n" * 300: "File name too long",
 }
@@ -141,10 +140,31 @@ NO_CAPTURE = {
 @pytest.mark.parametrize("engine", [[], ["--engine", "lupa"], ["--engine", "tshark"]])
 @pytest.mark.parametrize("name", NO_CAPTURE)
 def test_no_capture(tmp_path: Path, name: str, engine: list[object]) -> None:
-    (tmp_path / "folder").mkdir()
     (tmp_path / "file").write_bytes(MIX)
     words = f"pywnv: {re.escape(str(tmp_path / name))}: {NO_CAPTURE[name]}\n"
     refuses(["annotate", tmp_path / name, "-o", tmp_path / "out.csv", *engine], words, tmp_path)
+
+
+TEXTS = {
+    "five": (b"hello", "is a text file, not a capture"),
+    "json": (b'{"a": 1}\n', "is a text file, not a capture"),
+    "wide": ("[00] à\r\n".encode("utf-16"), "is a text file, not a capture"),
+    "packed": (gzip.compress(b"a text\n"), "is a text file, not a capture"),
+    "cut in a character": (b"x" * 4099 + "é".encode(), "is a text file, not a capture"),
+    "log": (
+        b"[00]0000.0000::2021-03-01 10:00:00.0 [Microsoft-Windows-PktMon] PktGroupId 1, PktNumber 1\n",
+        "is a text log, as `pktmon etl2txt` writes it, not a capture; give the .etl itself",
+    ),
+}
+
+
+@pytest.mark.parametrize("arguments", [["annotate"], ["inspect"], ["explain", 1]])
+@pytest.mark.parametrize("name", TEXTS)
+def test_a_text_is_named_for_what_it_is(tmp_path: Path, name: str, arguments: list[object]) -> None:
+    path = tmp_path / "text"
+    path.write_bytes(TEXTS[name][0])
+    words = re.escape(f"pywnv: {path}: {TEXTS[name][1]}\n")
+    refuses([arguments[0], path, *arguments[1:]], words, tmp_path)
 
 
 OTHER = {"empty": b"", "short": b"\x0a\x0d\x0d", "text": b"This is a text.\n", "other": bytes(range(256))}
@@ -155,7 +175,8 @@ LUPA_WORDS = "not a pcapng or pcap file; --engine tshark reads more formats"
 def test_no_pcapng_or_pcap(tmp_path: Path, name: str) -> None:
     path = tmp_path / name
     path.write_bytes(OTHER[name])
-    words = f"pywnv: {re.escape(str(path))}: (is empty|too short for a capture|{LUPA_WORDS})\n"
+    what = f"is empty|too short for a capture|is a text file, not a capture|{LUPA_WORDS}"
+    words = f"pywnv: {re.escape(str(path))}: ({what})\n"
     refuses(["annotate", path, "--engine", "lupa", "-o", tmp_path / "out.csv"], words, tmp_path)
 
 

@@ -18,6 +18,7 @@ import pytest
 from command import CAPTURES, TIMEOUT, command, run
 
 from pywnv.errors import OutputError
+from pywnv.options_record import RECORD
 from pywnv.output import whole_file
 from pywnv.rows import rows
 
@@ -30,7 +31,9 @@ LIMIT = (
 
 
 def tree(folder: Path) -> dict[str, bytes]:
-    return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+    """What is in a folder, but the record of the options."""
+    files = [path for path in folder.rglob("*") if path.is_file() and path.name != RECORD]
+    return {str(path.relative_to(folder)): path.read_bytes() for path in files}
 
 
 def refuses(arguments: list[object], words: str, folder: Path, **options: object) -> None:

@@ -24,6 +24,7 @@ from test_many import BROKEN, LOSS, MIX, SAME, begun, whole
 from pywnv import __version__, cluster
 from pywnv.errors import UsageError
 from pywnv.many import Job
+from pywnv.options_record import RECORD
 from pywnv.rows import Format
 
 QUICK = {**os.environ, "DASK_DISTRIBUTED__COMM__TIMEOUTS__CONNECT": "1s"}
@@ -99,7 +100,7 @@ def test_a_rerun_does_the_rest(tmp_path: Path, local: LocalCluster) -> None:
     (out / "mix.csv").mkdir()
     done = run(*arguments, local.scheduler_address, "--force")
     assert (done.returncode, done.stderr.decode()) == (2, f"pywnv: {out / 'mix.csv'}: Is a directory\n")
-    assert {path.name for path in out.iterdir()} <= {"mix.csv", "bad.csv"}
+    assert {path.name for path in out.iterdir()} <= {"mix.csv", "bad.csv", RECORD}
 
 
 def test_a_full_disk_ends_it(tmp_path: Path, local: LocalCluster) -> None:
@@ -175,7 +176,8 @@ def test_the_client_ends_half_way(tmp_path: Path, local: LocalCluster, number: s
         assert process.returncode not in (0, 1, 2)
         assert words == b""
         with subprocess.Popen(["sleep", str(TIMEOUT)]) as sleep:
-            wait_for(lambda: not processes_of(local) and len(list(out.iterdir())) == 1, sleep)
+            done = {"single-udpsame.csv", RECORD}
+            wait_for(lambda: not processes_of(local) and {path.name for path in out.iterdir()} <= done, sleep)
             sleep.kill()
     assert tree(out) == {"single-udpsame.csv": whole(SAME)}
 

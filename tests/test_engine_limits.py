@@ -25,6 +25,8 @@ def counted(runtime: str, body: str, *args: Any) -> Any:
 
 
 DIFFERENT = """
+collectgarbage()
+local before = collectgarbage("count") -- of what ran here before
 local count, head, tail = ...
 local running, char, floor = driver.new_engine(), string.char, math.floor
 local hops = { driver.hop("ethernet", 0, "A"), driver.hop("ethernet", 1, "B") }
@@ -120,6 +122,8 @@ def test_many_different_paths(runtime: str) -> None:
 
 
 TEACHERS = """
+collectgarbage()
+local before = collectgarbage("count") -- of what ran here before
 local count, head, tail = ...
 local running, char, floor = driver.new_engine(), string.char, math.floor
 local hops, used = {}, 0
@@ -138,7 +142,7 @@ for number = 1, count do
     used = math.max(used, (collectgarbage("count")))
   end
 end
-return used / 1024
+return (used - before) / 1024
 """
 
 
@@ -149,6 +153,8 @@ def test_memory_of_what_many_senders_teach_of_many_hops() -> None:
 
 
 PATHS = """
+collectgarbage()
+local before = collectgarbage("count")
 local packets, length, head, tail = ...
 local take, char, floor = driver.new(), string.char, math.floor
 local hops, used = {}, 0
@@ -167,7 +173,7 @@ for packet = 1, packets do
     used = math.max(used, (collectgarbage("count")))
   end
 end
-return used / 1024
+return (used - before) / 1024
 """
 
 

@@ -24,6 +24,21 @@ def test_help(arguments: list[str]) -> None:
         assert "Example: pywnv" in run.stdout
 
 
+def test_help_is_not_cut() -> None:
+    run = subprocess.run([PYWNV, "--help"], capture_output=True, text=True, check=True)
+    assert not [line for line in run.stdout.splitlines()[1:] if line.endswith("...")]
+    assert max(map(len, run.stdout.splitlines())) <= 80
+
+
+def test_the_default_window_has_its_unit() -> None:
+    from pywnv.batch import lua_runtime
+    from pywnv.generate import lua_text
+
+    window = lua_runtime().execute(lua_text("engine/limits.lua").encode())[b"window"]
+    run = subprocess.run([PYWNV, "annotate", "--help"], capture_output=True, text=True, check=True)
+    assert f"Default: {window:g} seconds." in " ".join(run.stdout.split())
+
+
 def test_version() -> None:
     run = subprocess.run([PYWNV, "--version"], capture_output=True, text=True, check=True)
     assert run.stdout == f"pywnv {__version__}\n"

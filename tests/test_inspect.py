@@ -347,3 +347,33 @@ def test_the_command() -> None:
     done = run("inspect", "none.pcapng")
     assert (done.returncode, done.stdout) == (2, b"")
     assert done.stderr == b"pywnv: none.pcapng: No such file or directory\n"
+
+
+def test_a_line_for_each_of_several_captures(tmp_path: Path) -> None:
+    text, names = tmp_path / "a.log", ("mix", "single-udpsame")
+    text.write_bytes(b"a text\n")
+    captures = [CAPTURES / f"{name}.pcapng.gz" for name in names]
+    done = run("inspect", captures[0], text, captures[1])
+    assert done.returncode == 1
+    assert done.stderr.decode() == f"pywnv: {text}: is a text file, not a capture\n"
+    header, *lines = done.stdout.decode().splitlines()
+    assert header.split() == ["capture", "frames", "packets", "duplicates", "hops", "drops", "written", "by"]
+    assert [line.split()[0] for line in lines] == list(map(str, captures))
+    for path in captures:
+        (tmp_path / path.name).symlink_to(path)
+    done = run("inspect", "--json", tmp_path)
+    assert done.returncode == 0
+    alone = [json.loads(run("inspect", "--json", tmp_path / path.name).stdout) for path in captures]
+    assert json.loads(done.stdout) == alone
+    assert lines[0].split()[1:4] == [str(alone[0][name]) for name in ("frames", "packets", "duplicates")]
+
+
+def test_a_capture_without_packets_says_what_it_holds(tmp_path: Path) -> None:
+    path = tmp_path / "none.pcapng"
+    for blocks, words in (
+        (ng.interface("Ethernet") + ng.interface("Team"), "which describes 2 interfaces (Ethernet, Team)"),
+        (ng.interface("Ethernet"), "which describes 1 interface (Ethernet)"),
+        (b"", "which describes no interface either"),
+    ):
+        path.write_bytes(ng.section() + blocks)
+        assert words in " ".join(run("inspect", path).stdout.decode().split())

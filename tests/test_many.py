@@ -21,6 +21,7 @@ from test_bad_output import LIMIT, refuses, tree, wait_for
 import pywnv
 from pywnv.capture.order import first_time, in_order
 from pywnv.many import output_name
+from pywnv.options_record import RECORD
 from pywnv.rows import Format, rows
 
 MIX, LOSS, SAME = (CAPTURES / f"{name}.pcapng.gz" for name in ("mix", "mix-loss", "single-udpsame"))
@@ -117,7 +118,7 @@ def test_what_cannot_be(tmp_path: Path) -> None:
     )
     out = tmp_path / "out" / "mix.csv"
     refuses(["annotate", MIX, MIX, "-o", tmp_path / "out"], f"{MIX} and {MIX}: both would become {out}", tmp_path)
-    (tmp_path / "file").write_bytes(b"precious")
+    (tmp_path / "file").write_bytes(b"\0precious")
     for name in ("file", "new.csv", "new.PCAPNG"):
         words = f"{tmp_path / name}: several captures go into a folder; name one with -o, or say --series"
         refuses(["annotate", MIX, SAME, "-o", tmp_path / name], words, tmp_path)
@@ -160,7 +161,7 @@ def test_killed_half_way(tmp_path: Path, number: signal.Signals) -> None:
     default = f"import signal; signal.signal({int(number)}, signal.SIG_DFL)"
     arguments = command("annotate", SAME, pipe, "-o", out, "-j", "2", before=default)
     with subprocess.Popen(arguments, stderr=subprocess.PIPE, start_new_session=True) as process, begun(pipe):
-        wait_for(lambda: (out / "single-udpsame.csv").exists() and len(list(out.iterdir())) == 2, process)
+        wait_for(lambda: (out / RECORD).exists() and len(list(out.iterdir())) == 3, process)
         if number == signal.SIGINT:  # a terminal sends it to all
             os.killpg(process.pid, number)
         else:
@@ -290,3 +291,42 @@ def test_a_gzipped_pipe(tmp_path: Path) -> None:
     done = subprocess.run(command("annotate", "-"), input=MIX.read_bytes(), capture_output=True, timeout=TIMEOUT)
     assert done.stdout == whole(MIX)
     assert len(list(csv.reader(done.stdout.decode().splitlines()))) == 2423
+
+
+def test_a_folder_of_captures(tmp_path: Path) -> None:
+    folder, out = tmp_path / "in", tmp_path / "out"
+    folder.mkdir()
+    for path in (MIX, SAME):
+        (folder / path.name).symlink_to(path)
+    for name in ("notes.txt", "rows.csv.gz", ".hidden.pcapng"):
+        (folder / name).write_bytes(b"no capture")
+    done = run("annotate", folder, "-o", out)
+    assert (done.returncode, done.stderr) == (0, b"pywnv: 2 written, 0 done before, 0 failed\n")
+    assert tree(out) == {"mix.csv": whole(MIX), "single-udpsame.csv": whole(SAME)}
+    (tmp_path / "none").mkdir()
+    words = f"{tmp_path / 'none'}: holds no capture (.pcapng, .pcap or .cap, also with .gz; .etl)"
+    refuses(["annotate", tmp_path / "none", "-o", out], words, tmp_path)
+    words = "several captures: name a folder with -o, or say --series where they are one"
+    refuses(["annotate", folder], words, tmp_path)
+
+
+def test_a_rerun_with_other_options_takes_no_old_rows_for_its_own(tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    first = ["annotate", MIX, "-o", f"{out}/"]
+    assert run(*first).returncode == 0
+    for options, named in (
+        (["--window", "0.001"], "--window"),
+        (["--columns", "frame,hop"], "--columns"),
+        (["--window", "0.001", "-Y", "ip"], "--window and --filter"),
+    ):
+        done = run(*first, *options)
+        words = f"was written with another {named}; use --force to replace it, or another folder"
+        assert done.stderr.decode().splitlines()[1:] == [f"pywnv: {out / 'mix.csv'}: {words}"]
+        assert done.returncode == 1
+    assert tree(out) == {"mix.csv": whole(MIX)}
+    assert run(*first, "--columns", "frame", "--force").returncode == 0
+    assert run(*first, "--columns", "frame").stderr == b"pywnv: 0 written, 1 done before, 0 failed\n"
+    assert run(*first).returncode == 1
+    (out / RECORD).write_bytes(b'{"output": "mix')
+    done = run(*first)
+    assert b"nothing tells with which options it was written" in done.stderr

@@ -17,6 +17,7 @@ from typing import Protocol
 from pywnv.background import in_background
 from pywnv.capture import pcapng, variants
 from pywnv.capture.pcapng import PcapHeader
+from pywnv.capture.text import ENOUGH, text_words
 from pywnv.errors import CaptureError, UnknownFormatError, UsageError
 
 PIECE = 64 * 1024  # larger ones cost the system more to find room for than they save
@@ -88,6 +89,8 @@ class Capture:
             if len(self._head) < len(pcapng.MAGIC):
                 raise CaptureError(f"{self.path}: too short for a capture")
             if self._head != pcapng.MAGIC:
+                if words := text_words(self._head + self._read_some(ENOUGH)):
+                    raise CaptureError(f"{self.path}: {words}")
                 raise UnknownFormatError(f"{self.path}: not a pcapng or pcap file; --engine tshark reads more formats")
             return None
         order, units = magic

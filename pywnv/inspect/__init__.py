@@ -12,14 +12,14 @@ from pywnv.capture.source import need_file
 from pywnv.inspect import fingerprint
 from pywnv.inspect.fingerprint import Tool
 from pywnv.inspect.missing import Finding, findings
-from pywnv.inspect.show import render
+from pywnv.inspect.show import overview, render
 from pywnv.inspect.tally import Drop, Hop, Tally
 from pywnv.rows import Engine, Format, rows
 
 if TYPE_CHECKING:
     from pywnv.topology import Topology
 
-__all__ = ["Drop", "Finding", "Hop", "Report", "Tool", "as_json", "inspect", "render"]
+__all__ = ["Drop", "Finding", "Hop", "Report", "Tool", "all_as_json", "as_json", "inspect", "overview", "render"]
 
 
 @dataclass(frozen=True)
@@ -109,3 +109,8 @@ def inspect(
 def as_json(report: Report) -> str:
     """The report for programs."""
     return json.dumps(asdict(report), ensure_ascii=False, indent=2) + "\n"
+
+
+def all_as_json(reports: list[Report]) -> str:
+    """The reports of several captures for programs: a list."""
+    return json.dumps([asdict(report) for report in reports], ensure_ascii=False, indent=2) + "\n"

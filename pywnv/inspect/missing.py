@@ -66,13 +66,26 @@ def findings(
 
 
 def _no_packets(traits: Traits) -> Finding:
+    held = _interfaces(traits)
     if traits.form == "pcapng" and not traits.program:
         return Finding(
-            "packets. etl2pcapng before 1.12 reads none of a pktmon trace and writes a file without any.",
+            f"packets: there are none in this file{held}. etl2pcapng before 1.12 reads none of a pktmon trace and"
+            " writes a file without any.",
             "Take etl2pcapng 1.12 or newer:",
             (PKTMON_CONVERT,),
         )
-    return Finding("packets: there are none in this file.")
+    return Finding(f"packets: there are none in this file{held}.")
+
+
+def _interfaces(traits: Traits) -> str:
+    """What a pcapng without packets does describe."""
+    number = sum(traits.snaps.values())
+    if traits.form != "pcapng":
+        return ""
+    if not number:
+        return ", which describes no interface either"
+    names = f" ({', '.join(traits.names)})" if any(traits.names) else ""
+    return f", which describes {number} interface{'' if number == 1 else 's'}{names}"
 
 
 def _ways(tool: Tool, traits: Traits, tally: Tally) -> Iterator[Finding]:

@@ -48,6 +48,19 @@ def render(report: Report, console: Console) -> None:
             console.print(Text(f"      {command}", "cyan"), soft_wrap=True)  # to be copied as it stands
 
 
+def overview(reports: list[Report]) -> str:
+    """A line for each of several captures."""
+    from pywnv.table import Table
+
+    lines = [["capture", "frames", "packets", "duplicates", "hops", "drops", "written by"]]
+    for report in reports:
+        drops = sum(drop.count for drop in report.drops)
+        numbers = (report.frames, report.packets, report.duplicates, len(report.hops), drops)
+        tool = " ".join(filter(None, (report.tool.name, report.tool.version))) or "the file does not tell"
+        lines.append([report.capture, *map(str, numbers), tool])
+    return Table(len(lines[0])).text(lines)
+
+
 def _tool_words(tool: Tool) -> str:
     words = tool.name or "the file does not tell"
     words += f" {tool.version}" if tool.version else ""

@@ -87,7 +87,8 @@ def render(result: Result, about: Setting, console: Console) -> None:
 
     console.print(Text(result.capture, "bold"))
     judged = "" if result.judged == result.frames else f" ({result.judged} in the truth)"
-    line(f"{result.frames} frames{judged}, as Wireshark {about.wireshark} shows them with {about.plugin}")
+    frames = f"{result.frames} frame{'' if result.frames == 1 else 's'}"
+    line(f"{frames}{judged}, as Wireshark {about.wireshark} shows them with {about.plugin}")
     table = Table(box=None, pad_edge=False, padding=(0, 0, 0, 2), collapse_padding=True)
     table.add_column("what")
     for name in ("right", "shown", "true", "precision", "recall"):

@@ -124,7 +124,7 @@ limit("ways", 4096, "pairs of hops", nil, "test_engine_limits::test_memory_of_wh
 limit("ways_of_flow", 64, "pairs of hops", nil,
   "test_engine_limits::test_memory_of_what_many_senders_teach_of_many_hops",
   "Whose order is known of one flow or sender")
-limit("nodes_of_class", 64, "paths", nil, "test_engine_limits::test_memory_of_what_many_senders_teach_of_many_hops",
+limit("nodes_of_class", 32, "paths", nil, "test_engine_limits::test_memory_of_what_many_senders_teach_of_many_hops",
   "Of one class")
 limit("flows", 8192, "flows", nil, "test_engine_limits::test_memory_of_what_many_senders_teach_of_many_hops",
   "In a generation")

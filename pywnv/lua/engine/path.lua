@@ -8,8 +8,6 @@ local MOST_NODES = 4096 -- then the tree starts anew, and the old one goes with 
 local NODE_BYTES, COUNT_BYTES = 300, 40 -- what a node holds, and its counts for each hop behind it, about
 local MOST_TEXT = 4 * 1024 * 1024 -- bytes of texts, and of the nodes they are of, kept at a time
 
-local WEAK = { __mode = "k" }
-
 local M = {}
 
 -- node -> its text, false where it has none: made when it is asked for, as each of many nodes may have kilobytes.
@@ -98,16 +96,16 @@ function Path:step(parent, hop, is_group)
   return node
 end
 
---- What is not known yet of the ways of a class. Nodes at which no packet stands any more go.
+--- What is not known yet of the ways of a class.
 function M.ways()
-  return { passed = setmetatable({}, WEAK), ended = setmetatable({}, WEAK), nodes = 0 }
+  return { passed = {}, ended = {}, nodes = 0 }
 end
 
 local function count(ways, what, node)
   local known = ways[what][node]
   if not known then
     if ways.nodes >= limits.nodes_of_class then
-      ways.passed, ways.ended, ways.nodes = setmetatable({}, WEAK), setmetatable({}, WEAK), 0
+      ways.passed, ways.ended, ways.nodes = {}, {}, 0
     end
     ways.nodes = ways.nodes + 1
   end

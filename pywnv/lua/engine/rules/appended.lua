@@ -12,7 +12,7 @@ return {
   new = function(state)
     local store = state.store
     return function(frame, look)
-      if not look.here or store.disorder <= limits.window then
+      if not look.here or store.disorder <= limits.window or frame.time > store.latest then
         return nil
       end
       for at = 1, state.all_here(frame) do
