@@ -1267,7 +1267,7 @@ modules.frame = (function(...)
 -- The identifier of an ICMP echo stands for the port of who asks, as a NAT rewrites it like one.
 -- Sources: RFC 791, RFC 8200, RFC 9293, RFC 768, RFC 792, RFC 4443, RFC 9260, RFC 826.
 
-local link, tunnel, key, limits = ...
+local link, tunnel, key = ...
 
 local byte, sub, char = string.byte, string.sub, string.char
 local min, floor = math.min, math.floor
@@ -1291,10 +1291,21 @@ local MOST_EXTENSIONS = 16
 
 -- Where things start in the keys of IP packets; `flow`: what is the same for all packets of a flow.
 local M = {
-  SPAN = limits.key_span,
   V4 = { length = 2, protocol = 8, flow = 8, source = 9, target = 13, ports = 17, rest = 21 },
   V6 = { length = 2, protocol = 4, flow = 4, source = 5, target = 21, ports = 37, rest = 41 },
 }
+
+local TTL = 4294967296 -- times this it stands in `mutable`
+
+--- Where things start in the key of an IP packet: V4 or V6.
+function M.layout(packet_key)
+  return byte(packet_key, 1) == 4 and M.V4 or M.V6
+end
+
+--- The TTL or hop limit of a frame, or of a packet's last sighting.
+function M.ttl(what)
+  return floor(what.mutable / TTL)
+end
 
 local function big16(buf, at)
   local high, low = byte(buf, at, at + 1)
@@ -1361,7 +1372,7 @@ local function ipv4(frame, at, last, span, size)
   frame.ident, frame.size = big16(buf, at + 4), length - (transport - at)
   frame.protocol, frame.has_transport = protocol, is_whole
   local checksum = is_whole and key.checksum(buf, transport, protocol, last) or 0
-  frame.mutable = byte(buf, at + 8) * 4294967296 + big16(buf, at + 10) * 65536 + checksum
+  frame.mutable = byte(buf, at + 8) * TTL + big16(buf, at + 10) * 65536 + checksum
   local protocol_byte = is_whole and WHOLE[protocol] or char(flags % 64, offset, protocol)
   key.set(frame, IPV4, middle, protocol_byte, at + 12, at + 20, transport, is_whole and protocol, last, span)
   return true
@@ -1408,7 +1419,7 @@ local function ipv6(frame, at, last, span, size)
   end
   local checksum = is_whole and key.checksum(buf, transport, protocol, last) or 0
   key.set(frame, IPV6, middle, PROTOCOL[protocol], at + 8, at + 40, transport, is_whole and protocol, last, span)
-  frame.mutable = byte(buf, at + 7) * 4294967296 + checksum
+  frame.mutable = byte(buf, at + 7) * TTL + checksum
   frame.size = (length > 0 and length + 40 or size) - (transport - at)
   frame.protocol, frame.has_transport = protocol, is_whole
   return true
@@ -1523,7 +1534,7 @@ function M.read(frame, span)
 end
 
 return M
-end)(modules.link, modules.tunnel, modules.key, modules.limits)
+end)(modules.link, modules.tunnel, modules.key)
 
 modules.text = (function()
 --- Foreign text, made fit to be shown.
@@ -3155,7 +3166,6 @@ modules.path = (function(...)
 local limits = ...
 
 local SEPARATOR = " > "
-local MOST_HOPS = 64 -- of one packet; only a capture made to defeat us shows more
 local MOST_NODES = 4096 -- then the tree starts anew, and the old one goes with its packets
 local NODE_BYTES, COUNT_BYTES = 300, 40 -- what a node holds, and its counts for each hop behind it, about
 local MOST_TEXT = 4 * 1024 * 1024 -- bytes of texts, and of the nodes they are of, kept at a time
@@ -3181,7 +3191,7 @@ end
 
 -- A hop that records a packet several times stands in the path once.
 local function join_names(node)
-  local names, first, after = {}, MOST_HOPS + 1, nil
+  local names, first, after = {}, limits.hops + 1, nil
   while node do
     if not node.hop.name then
       return nil
@@ -3191,7 +3201,7 @@ local function join_names(node)
     end
     node = node.parent
   end
-  return table.concat(names, SEPARATOR, first, MOST_HOPS)
+  return table.concat(names, SEPARATOR, first, limits.hops)
 end
 
 --- The names of a path's hops, as one text; nil where a hop has no name.
@@ -3229,7 +3239,7 @@ function Path:step(parent, hop, is_group)
   if node then
     return node
   end
-  if parent and parent.depth >= MOST_HOPS then
+  if parent and parent.depth >= limits.hops then
     return nil
   end
   if self.nodes >= MOST_NODES then
@@ -3370,7 +3380,7 @@ modules.identity = (function(...)
 local frame_of, limits = ...
 
 local byte, floor, min, sub = string.byte, math.floor, math.min, string.sub
-local V4, V6 = frame_of.V4, frame_of.V6
+local layout = frame_of.layout
 
 local ICMP, TCP, UDP, ESP, ICMPV6 = 1, 6, 17, 50, 58
 local FIN, RST = 1, 4
@@ -3395,11 +3405,6 @@ local M = {
   STRONG = STRONG, -- not within a moment
   PROOF = PROOF, -- not before the sender would wait for an answer in vain
 }
-
---- Where things stand in the key of an IP packet.
-local function layout(key)
-  return byte(key, 1) == 4 and V4 or V6
-end
 
 --- Bytes of data in a TCP segment, on the wire; 0 where its header was cut.
 -- @param what a frame or a packet
@@ -3525,10 +3530,7 @@ end
 
 local function of_udp(what, flow)
   local key, content = what.key, what.content
-  local at = V4.ports
-  if byte(key, 1) == 6 then
-    at = V6.ports
-  end
+  local at = layout(key).ports
   local high, low, to_high, to_low = byte(key, at, at + 3)
   if not to_low then
     return WEAK
@@ -3623,7 +3625,7 @@ function M.is_timed(what)
   if byte(key, 1) == ARP then
     return true
   elseif protocol == ICMPV6 then
-    local kind = byte(key, V6.rest) or 0
+    local kind = byte(key, layout(key).rest) or 0
     return kind >= TIMED_ICMPV6.first and kind <= TIMED_ICMPV6.last
   elseif protocol ~= UDP then
     return false
@@ -3642,7 +3644,7 @@ modules.checksums = (function(...)
 local frame_of = ...
 
 local byte, floor = string.byte, math.floor
-local V4, V6 = frame_of.V4, frame_of.V6
+local layout = frame_of.layout
 
 local CHECKSUM = 65536
 
@@ -3652,7 +3654,7 @@ local M = {}
 -- and without the length, which large send offload leaves out.
 local function pseudo_sums(what)
   local key = what.key
-  local at = byte(key, 1) == 4 and V4 or V6
+  local at = layout(key)
   local sum = what.protocol
   for index = at.source, at.ports - 1, 2 do
     local high, low = byte(key, index, index + 1)
@@ -3694,6 +3696,7 @@ local limits = ...
 
 local min, sub = math.min, string.sub
 
+local TCP = 6
 local SLOTS = 2 * limits.packets
 
 local M = {}
@@ -3770,9 +3773,9 @@ function M.new()
     old, young = {}, {}
     for id = store.oldest, store.newest do
       local packet = packets[id % SLOTS + 1]
-      local room = packet.room
-      if room then
-        packet.key = sub(packet.key, 1, #packet.key - min(room, span) + min(room, shorter))
+      if packet.protocol ~= TCP or not packet.has_transport then -- its sequence number tells enough: see `key`
+        local size = #packet.content
+        packet.key = sub(packet.key, 1, #packet.key - min(size, span) + min(size, shorter))
       end
       remember(id, packet.key, packet.first_time)
     end
@@ -3815,7 +3818,7 @@ function M.new()
     store.newest = id
     packet.id, packet.key, packet.content, packet.cut, packet.header = id, key, content, frame.cut, header
     packet.link, packet.mutable, packet.vni = frame.link, frame.mutable, frame.vni
-    packet.ident, packet.size, packet.room = frame.ident, frame.size, frame.room
+    packet.ident, packet.size = frame.ident, frame.size
     packet.outer_ident, packet.outer_ends = frame.outer_ident, frame.outer_ends
     packet.protocol, packet.has_transport = frame.protocol, frame.has_transport
     packet.first_frame, packet.first_time, packet.last_frame, packet.last_time = number, time, number, time
@@ -4093,8 +4096,8 @@ end)(modules.routes, modules.limits)
 modules.order = (function(...)
 --- The order in which packets pass: what cannot be told by identity keeps its place between what can.
 --
--- Of the packets that are proved, each sender's and each flow's, it is learned where they begin, and between which hops
--- none ever overtook another. Then a packet that waits at the first of two hops, while a later one has been seen at
+-- Of the packets that are proved it is learned where those of each sender begin, and between which hops none of a flow
+-- ever overtook another. Then a packet that waits at the first of two hops, while a later one has been seen at
 -- both, is lost; and a frame at the hop where its sender's packets begin is a new packet.
 
 local limits = ...
@@ -4103,14 +4106,9 @@ local max = math.max
 
 local M = {}
 
---- What is not known yet of a sender or a flow.
--- @param most ways to remember
-function M.new(most)
-  return { begins = {}, begin_count = 0, ways = {}, count = 0, most = most }
-end
-
 --- Notes where a proved packet was seen first, and where further on; the file may be in another order.
-function M.note_begin(known, packet)
+-- @param sender of the packet: a table in which `begins` is kept
+function M.note_begin(sender, packet)
   local places, times, first = packet.places, packet.times, 1
   for at = 2, packet.node.depth do
     if times[at] < times[first] then
@@ -4119,14 +4117,14 @@ function M.note_begin(known, packet)
   end
   for at = 1, packet.node.depth do
     local hop = places[at].hop
-    local begin = known.begins[hop]
+    local begin = sender.begins[hop]
     if not begin then
-      if known.begin_count >= limits.hops then
-        known.begins, known.begin_count = {}, 0
+      if sender.begin_count >= limits.hops then
+        sender.begins, sender.begin_count = {}, 0
       end
-      known.begin_count = known.begin_count + 1
+      sender.begin_count = sender.begin_count + 1
       begin = { here = 0, elsewhere = 0 }
-      known.begins[hop] = begin
+      sender.begins[hop] = begin
     end
     if at == first then
       begin.here = begin.here + 1
@@ -4136,36 +4134,35 @@ function M.note_begin(known, packet)
   end
 end
 
---- Whether packets begin at a hop.
-function M.begins_at(known, hop)
-  local begin = known.begins[hop]
+--- Whether the packets of a sender begin at a hop.
+function M.begins_at(sender, hop)
+  local begin = sender.begins[hop]
   return begin ~= nil and begin.here >= limits.begin and begin.here >= limits.begin_share * begin.elsewhere
 end
 
--- What is known of the way from one hop to another, in order of time; when a packet set out on it, and came there.
-local function way_of(known, place, time, other_place, other_time)
-  local from, to = place.hop_index, other_place.hop_index
+-- The number of the way from one hop to another, in order of time; when a packet set out on it, and came there.
+local function way_between(place, time, other_place, other_time)
   if time > other_time then
-    from, to, time, other_time = to, from, other_time, time
+    return other_place.hop_index * 65536 + place.hop_index, other_time, time
   end
-  local which = from * 65536 + to
-  local way = known.ways[which]
-  if not way then
-    if known.count >= known.most then
-      known.ways, known.count = {}, 0
-    end
-    known.count = known.count + 1
-    way = { kept = 0, broken = 0, longest = 0, older_longest = 0, number = 0 }
-    known.ways[which] = way
+  return place.hop_index * 65536 + other_place.hop_index, time, other_time
+end
+
+local function new_way(known, which)
+  if not known.ways or known.way_count >= (known.most_ways or limits.ways_of_flow) then
+    known.ways, known.way_count = {}, 0
   end
-  return way, time, other_time
+  local way = { kept = 0, broken = 0, longest = 0, older_longest = 0, number = 0 }
+  known.ways[which], known.way_count = way, known.way_count + 1
+  return way
 end
 
 --- Notes when a proved packet was seen at two places, of different hops.
--- @param known of its flow, of its sender, or of all
+-- @param known of its flow, or of all: a table in which `ways` are kept, at most so many (most_ways)
 -- @param flow  of the packet
 function M.note_way(known, flow, place, time, other_place, other_time)
-  local way, left, came = way_of(known, place, time, other_place, other_time)
+  local which, left, came = way_between(place, time, other_place, other_time)
+  local way = known.ways and known.ways[which] or new_way(known, which)
   if way.number >= limits.taught then
     way.older_longest, way.longest, way.number = way.longest, 0, way.number % limits.taught
   end
@@ -4187,21 +4184,22 @@ end
 --- Whether a packet that was seen at one place cannot come to another any more, as a later one has passed both.
 -- @param time, other_time when it was seen at the one, and when a frame was seen at the other
 function M.is_overtaken(known, place, time, other_place, other_time)
-  local way, left, came = way_of(known, place, time, other_place, other_time)
-  return way.left ~= nil and left < way.left and came > way.came
+  local which, left, came = way_between(place, time, other_place, other_time)
+  local way = known.ways and known.ways[which]
+  return way ~= nil and left < way.left and came > way.came
 end
 
 --- The longest time that a packet which cannot be told by identity may take between two places.
 function M.longest(all, place, time, other_place, other_time)
-  local way = way_of(all, place, time, other_place, other_time)
-  local longest = max(way.longest, way.older_longest)
+  local way = all.ways and all.ways[way_between(place, time, other_place, other_time)]
+  local longest = way and max(way.longest, way.older_longest) or 0
   return longest > 0 and max(limits.longest_gap * longest, limits.least_weak_step) or limits.weak_step
 end
 
 --- Whether packets of different flows never overtook each other on a way, where they could.
 function M.is_kept(all, place, time, other_place, other_time)
-  local way = way_of(all, place, time, other_place, other_time)
-  return way.kept >= limits.in_order and way.kept >= limits.order_share * way.broken
+  local way = all.ways and all.ways[way_between(place, time, other_place, other_time)]
+  return way ~= nil and way.kept >= limits.in_order and way.kept >= limits.order_share * way.broken
 end
 
 return M
@@ -4273,7 +4271,7 @@ modules.flows = (function(...)
 --
 -- They are kept in two generations each, so that what was not used for long is forgotten.
 
-local frame_of, order, path, limits = ...
+local frame_of, path, limits = ...
 
 local byte, sub = string.byte, string.sub
 
@@ -4312,9 +4310,7 @@ local function new_class()
 end
 
 local function new_sender()
-  local sender = order.new(limits.ways_of_flow)
-  sender.idents, sender.next = {}, 1
-  return sender
+  return { begins = {}, begin_count = 0, idents = {}, next = 1 }
 end
 
 --- The flows of one capture.
@@ -4327,9 +4323,8 @@ function M.new()
   local flows = {}
 
   local function make(name, sender, class)
-    local flow = order.new(limits.ways_of_flow)
     last_id = last_id + 1
-    flow.id, flow.number, flow.repeats, flow.counted, flow.drawn = last_id, 0, 0, 0, 0
+    local flow = { id = last_id, number = 0, repeats = 0, counted = 0, drawn = 0 }
     flow.sender = find_sender(sender) or put_sender(sender, new_sender())
     flow.class = find_class(class) or put_class(class, new_class())
     return put_flow(name, flow)
@@ -4369,7 +4364,7 @@ function M.new()
       return back
     end
     local key = frame.key
-    local at = byte(key, 1) == 4 and V4 or V6
+    local at = frame_of.layout(key)
     local source, target = sub(key, at.source, at.target - 1), sub(key, at.target, at.ports - 1)
     network = network or ""
     local name = network .. sub(key, at.flow, at.flow) .. target .. source .. sub(key, at.ports + 2, at.ports + 3) ..
@@ -4383,16 +4378,15 @@ function M.new()
 end
 
 return M
-end)(modules.frame, modules.order, modules.path, modules.limits)
+end)(modules.frame, modules.path, modules.limits)
 
 modules.candidates = (function(...)
 --- The packets that a frame may show: those with its bytes that are still about.
 
-local identity, link, order, path, routes, limits = ...
+local frame_of, identity, link, order, path, routes, limits = ...
 
-local byte, floor, max, min = string.byte, math.floor, math.max, math.min
-
-local TTL = 4294967296 -- of `mutable` of `frame`
+local byte, max, min = string.byte, math.max, math.min
+local ttl_of = frame_of.ttl
 
 local M = {}
 
@@ -4449,7 +4443,7 @@ end
 function M.is_flood(packet, frame)
   local place = frame.place
   local count, flow = seen(packet, place), packet.flow
-  if floor(packet.mutable / TTL) - floor(frame.mutable / TTL) >= 2 then
+  if ttl_of(packet) - ttl_of(frame) >= 2 then
     return false -- it goes in a circle
   end
   if packet.ident > 0 and flow.sender.is_changing or flow.number - flow.repeats >= limits.varying then
@@ -4486,17 +4480,13 @@ function M.new(store, differs, all)
     if frame.time > packet.first_time and order.begins_at(flow.sender, frame.hop) then
       return true
     end
-    local last, time = packet.last_place, packet.last_time
+    local last, time = packet.places[packet.node.depth], packet.last_time
     return last.hop ~= frame.hop
       and (
         order.is_overtaken(flow, last, time, place, frame.time)
         or order.is_overtaken(all, last, time, place, frame.time)
           and order.is_kept(all, last, time, place, frame.time)
       )
-  end
-
-  local function strength(packet, frame)
-    return identity.of_pair(packet, frame)
   end
 
   -- The first packet of a queue that this hop has not shown.
@@ -4506,7 +4496,7 @@ function M.new(store, differs, all)
     for try = index, min(queue.last, index + limits.tries) do
       local packet = store.get(queue[try])
       if packet and not packet.node.counts[hop] and not differs(packet, frame) then
-        if strength(packet, frame) > identity.WEAK or not is_lost(packet, frame) then
+        if identity.of_pair(packet, frame) > identity.WEAK or not is_lost(packet, frame) then
           return packet, try
         end
       end
@@ -4540,7 +4530,7 @@ function M.new(store, differs, all)
       if packet and not differs(packet, frame) then
         if packet.node.counts[frame.hop] then
           look.here = packet
-        elseif strength(packet, frame) > identity.WEAK or not is_lost(packet, frame, true) then
+        elseif identity.of_pair(packet, frame) > identity.WEAK or not is_lost(packet, frame, true) then
           look.elsewhere = packet
         end
       end
@@ -4572,7 +4562,7 @@ function M.new(store, differs, all)
 end
 
 return M
-end)(modules.identity, modules.link, modules.order, modules.path, modules.routes, modules.limits)
+end)(modules.frame, modules.identity, modules.link, modules.order, modules.path, modules.routes, modules.limits)
 
 modules.tcp = (function(...)
 --- What TCP has sent before: follows each flow by its packets, each once, whatever number of hops showed it.
@@ -4583,7 +4573,7 @@ modules.tcp = (function(...)
 local frame_of, identity, limits = ...
 
 local byte, max, min = string.byte, math.max, math.min
-local V4, V6 = frame_of.V4, frame_of.V6
+local layout = frame_of.layout
 local tcp_size = identity.tcp_size
 
 local WRAP, HALF = 2 ^ 32, 2 ^ 31
@@ -4609,7 +4599,7 @@ end
 -- @return whether it is there: a fragment has none, and it may be cut
 function M.read(what, into)
   local key = what.key
-  local at = byte(key, 1) == 4 and V4.rest or V6.rest
+  local at = layout(key).rest
   if not what.has_transport or what.protocol ~= 6 or #key < at + 11 then
     return false
   end
@@ -4619,7 +4609,7 @@ end
 
 --- Whether a frame of TCP is a reset, whose numbers may be 0.
 function M.is_reset(frame)
-  local flags = byte(frame.key, (byte(frame.key, 1) == 4 and V4.rest or V6.rest) + 9)
+  local flags = byte(frame.key, layout(frame.key).rest + 9)
   return flags ~= nil and flags % 8 >= RST
 end
 
@@ -5011,20 +5001,15 @@ modules.nat = (function(...)
 
 local frame_of, identity, tcp, limits = ...
 
-local abs, byte, floor, max, sub = math.abs, string.byte, math.floor, math.max, string.sub
-local V4, V6 = frame_of.V4, frame_of.V6
+local abs, byte, max, sub = math.abs, string.byte, math.max, string.sub
+local layout, ttl_of = frame_of.layout, frame_of.ttl
 
 local ICMP, TCP, UDP, ICMPV6 = 1, 6, 17, 58
-local TTL = 4294967296 -- of `mutable` of `frame`
 local LEAST_CONTENT = 4 -- bytes that say something
 local NO_INDEX = 0.5 -- whole numbers may become indices of an array, for which a tracing compiler makes no code
 local MOST_CHAIN = 4 -- of translations behind one another
 
 local M = {}
-
-local function layout(key)
-  return byte(key, 1) == 4 and V4 or V6
-end
 
 local function number(text, at)
   local a, b, c, d = byte(text, at, at + 3)
@@ -5120,7 +5105,7 @@ function M.new(store)
 
   -- Whether a frame can show a packet translated: other ends, all else equal, and further on its way.
   local function is_translation(frame, packet)
-    local ttl, packet_ttl = floor(frame.mutable / TTL), floor(packet.mutable / TTL)
+    local ttl, packet_ttl = ttl_of(frame), ttl_of(packet)
     if
       packet.protocol ~= frame.protocol
       or packet.content ~= frame.content
@@ -5289,7 +5274,7 @@ modules.context = (function(...)
 
 local candidates, parts, limits = ...
 
-local flows_of, order, tcp = parts.flows, parts.order, parts.tcp
+local flows_of, tcp = parts.flows, parts.tcp
 local segmentation_of, nat_of, networks_of, store_of = parts.segmentation, parts.nat, parts.networks, parts.packet_store
 
 local TCP = 6
@@ -5298,7 +5283,7 @@ local M = {}
 
 --- For one capture.
 -- @return table: store, segmentation, nat, networks, all_order (of the packets of all senders); begin, note_hop,
---   has_several_hops, flow_of, back_of, segment_of, runs_back, is_surely_new; the grouping adds look, all_here and
+--   has_several_hops, flow_of, back_of, segment_of, is_surely_new; the grouping adds look, all_here and
 --   differs: see `candidates`
 function M.new()
   local store, flows, networks = store_of.new(), flows_of.new(), networks_of.new()
@@ -5307,7 +5292,7 @@ function M.new()
     segmentation = segmentation_of.new(store),
     nat = nat_of.new(store),
     networks = networks,
-    all_order = order.new(limits.ways),
+    all_order = { most_ways = limits.ways },
   }
   local header, first_hop = {}, nil -- header: of TCP
 
@@ -5345,11 +5330,6 @@ function M.new()
   --- The flow the other way.
   function context.back_of(frame)
     return flows.back(flow_of(frame), frame, frame.vni or networks.of(frame.place))
-  end
-
-  -- Whether a frame is from before what came last: the file runs back, as where a capture was appended to itself.
-  function context.runs_back(frame)
-    return frame.time < store.latest - limits.window
   end
 
   -- Whether no packet with these bytes is about that this frame could show after all.
@@ -5464,7 +5444,8 @@ return {
         return vni ~= known
       end
       -- Where one was seen bare, its hop may tell. What is left out for that only may show that it does not.
-      vni, known = vni or network_of(frame.place), known or packet.network or network_of(packet.last_place)
+      local last_place = packet.places[packet.node.depth]
+      vni, known = vni or network_of(frame.place), known or packet.network or network_of(last_place)
       if vni and known and vni ~= known then
         state.look.refused = packet
         return true
@@ -5502,9 +5483,8 @@ sources.returned = (function(...)
 -- that send a packet to each other, in a circle, take a TTL each time.
 
 local frame_of = (...).frame
-local byte, floor, sub = string.byte, math.floor, string.sub
-
-local TTL = 4294967296 -- of `mutable` of `frame`
+local ttl_of = frame_of.ttl
+local byte, sub = string.byte, string.sub
 
 local function is_to_itself(key)
   local at = byte(key, 1) == 4 and frame_of.V4 or byte(key, 1) == 6 and frame_of.V6
@@ -5526,7 +5506,7 @@ return {
         and sub(header, 1, 6) == sub(earlier, 7, 12)
         and sub(header, 7, 12) == sub(earlier, 1, 6)
         and sub(header, 1, 6) ~= sub(header, 7, 12)
-        and (floor(frame.mutable / TTL) >= floor(packet.mutable / TTL) or is_to_itself(frame.key))
+        and (ttl_of(frame) >= ttl_of(packet) or is_to_itself(frame.key))
     end
   end,
 }
@@ -5536,11 +5516,9 @@ sources.ttl_counts = (function(...)
 -- traceroute sends them. So is one with a lower one between the same MACs, unless it has the identity of the packet,
 -- whose TTL has not fallen so before: a router takes one, and what goes in a circle loses two at least.
 
-local floor = math.floor
 local parts = ...
 local identity, limits = parts.identity, parts.limits
-
-local TTL = 4294967296 -- of `mutable` of `frame`
+local ttl_of = parts.frame.ttl
 
 return {
   name = "ttl_counts",
@@ -5549,7 +5527,7 @@ return {
   proof = "lab2/nat",
   new = function(state)
     return function(packet, frame)
-      local rise = floor(frame.mutable / TTL) - floor(packet.mutable / TTL)
+      local rise = ttl_of(frame) - ttl_of(packet)
       if rise == 0 or not packet.node.counts[frame.hop] then
         return false
       elseif rise < 0 then
@@ -5832,9 +5810,8 @@ sources.soon_again = (function(...)
 
 local parts = ...
 local candidates, identity, limits, tcp = parts.candidates, parts.identity, parts.limits, parts.tcp
-local abs, floor = math.abs, math.floor
-
-local TTL = 4294967296 -- of `mutable` of `frame`
+local ttl_of = parts.frame.ttl
+local abs = math.abs
 
 return {
   name = "soon_again",
@@ -5866,11 +5843,9 @@ return {
       local segment = state.segment_of(frame)
       if segment and tcp.is_asked_for(segment, state.back_of(frame).acks, packet.last_time) then
         return nil
-      elseif state.runs_back(frame) then
-        return packet -- a capture that was appended to itself
       elseif candidates.is_known_once(packet, frame.hop) or candidates.seems_once(frame.place) then
         return nil
-      elseif floor(frame.mutable / TTL) ~= floor(packet.mutable / TTL) then
+      elseif ttl_of(frame) ~= ttl_of(packet) then
         return nil -- a ladder of probes
       end
       return packet
@@ -5965,9 +5940,7 @@ end)(modules)
 sources.routed = (function(...)
 --- What a router, or a host that forwards, sends on has lost a TTL; what its sender sends again has not.
 
-local floor = math.floor
-
-local TTL = 4294967296 -- of `mutable` of `frame`
+local ttl_of = (...).frame.ttl
 
 return {
   name = "routed",
@@ -5977,13 +5950,13 @@ return {
   verdict = "duplicate",
   new = function(state)
     return function(frame, look)
-      local found, least, ttl = nil, 256, floor(frame.mutable / TTL)
+      local found, least, ttl = nil, 256, ttl_of(frame)
       if not look.here or look.elsewhere or look.is_ambiguous or ttl == 0 then
         return nil
       end
       for at = 1, state.all_here(frame) do
         local packet = look.list[at]
-        local lost = floor(packet.mutable / TTL) - ttl
+        local lost = ttl_of(packet) - ttl
         local is_sent_on = frame.header ~= packet.header or frame.header == ""
         if is_sent_on and lost > 0 and lost <= least and frame.time >= packet.last_time then
           found, least = lost < least and packet or nil, lost
@@ -6016,7 +5989,7 @@ return {
       if not packet or look.is_ambiguous then
         return nil
       elseif identity.of_pair(packet, frame) < identity.PROOF then
-        local longest = order.longest(all, packet.last_place, packet.last_time, frame.place, frame.time)
+        local longest = order.longest(all, packet.places[packet.node.depth], packet.last_time, frame.place, frame.time)
         look.is_ambiguous = abs(frame.time - packet.last_time) > longest
       end
       return not look.is_ambiguous and packet or nil
@@ -6069,9 +6042,7 @@ sources.translated = (function(...)
 --- Network address translation gives a packet another end, and leaves all else alone but the TTL; some draw a new IP
 -- ID.
 
-local floor = math.floor
-
-local TTL = 4294967296 -- of `mutable` of `frame`
+local ttl_of = (...).frame.ttl
 
 return {
   name = "translated",
@@ -6096,7 +6067,7 @@ return {
         or packet.size ~= frame.size
         or packet.content ~= frame.content
         or packet.written_ends == frame.written_ends
-        or floor(packet.mutable / TTL) <= floor(frame.mutable / TTL)
+        or ttl_of(packet) <= ttl_of(frame)
         or state.differs(packet, frame)
       then
         return nil
@@ -6468,12 +6439,10 @@ local codes, path, mutable_fields, decide, parts = ...
 local candidates_of, context, identity, limits = parts.candidates, parts.context, parts.identity, parts.limits
 local order, places_of, tcp, teaching = parts.order, parts.places, parts.tcp, parts.teaching
 
-local byte, floor = string.byte, math.floor
-
-local TTL = 4294967296 -- of `mutable` of `frame`
+local byte = string.byte
 
 local VERDICT, REWRITTEN = codes.verdict, codes.rewritten
-local differences = mutable_fields.between
+local differences, ttl_of = mutable_fields.between, parts.frame.ttl
 local FIRST = 0 -- no rule: nothing with these bytes was known
 
 local M = {}
@@ -6608,7 +6577,7 @@ function M.new()
     if frame.vni == packet.vni or type(look.entry) ~= "number" then
       return
     elseif frame.vni and packet.link ~= "tunnel" then
-      networks.note(packet.last_place, frame.vni)
+      networks.note(packet.places[packet.node.depth], frame.vni)
     elseif packet.vni and frame.link ~= "tunnel" then
       networks.note(frame.place, packet.vni)
     end
@@ -6626,11 +6595,10 @@ function M.new()
       note_network(packet, frame)
     end
     packet.network = packet.network or frame.vni
-    if frame.header == packet.header and floor(frame.mutable / TTL) < floor(packet.mutable / TTL) then
+    if frame.header == packet.header and ttl_of(frame) < ttl_of(packet) then
       packet.has_fallen = true
     end
     packet.node, packet.last_frame, packet.last_time = step.node, frame.number, frame.time
-    packet.last_place = frame.place
     packet.places[depth + 1], packet.times[depth + 1] = frame.place, frame.time
     packet.header, packet.link, packet.mutable, packet.vni = frame.header, frame.link, frame.mutable, frame.vni
     if frame.outer_ends then
@@ -6646,11 +6614,11 @@ function M.new()
     store.make_room(#frame.content + #frame.key + #frame.header)
     local packet = store.add(frame)
     packet.flow, packet.node = state.flow_of(frame), step.node
-    packet.last_place, packet.first_header = frame.place, frame.header
+    packet.first_header = frame.header
     packet.strength = identity.strength(packet, packet.flow)
     packet.tag, packet.whole, packet.is_crowded = nil, nil, false
     packet.network, packet.written_ends, packet.first_ends = frame.vni, frame.written_ends, frame.written_ends
-    packet.is_proved, packet.is_unsure, packet.has_fallen = false, false, false
+    packet.is_proved, packet.has_fallen = false, false
     if packet_number then
       packet.first_frame, packet.first_time = packet_number, first_time
     end
@@ -6683,22 +6651,20 @@ function M.new()
   local function commit_new(frame)
     local packet = add(frame, nil, nil)
     local flow = packet.flow
-    flow.number = flow.number + 1
-    if step.rule == decide.AMBIGUOUS and identity.is_large_random(packet) then
-      flow.number = flow.number - 1 -- nobody knows whether it is another packet
-    elseif look.here or is_like_last(flow, packet) then
-      flow.repeats = flow.repeats + 1
+    -- Of one that looks drawn by lot and is ambiguous nobody knows whether it is another packet.
+    if step.rule ~= decide.AMBIGUOUS or not identity.is_large_random(packet) then
+      flow.number = flow.number + 1
+      if look.here or is_like_last(flow, packet) then
+        flow.repeats = flow.repeats + 1
+      end
     end
     flow.last_id = packet.id
-    if look.here then
-      if not flow.sender.is_changing then
-        look.here.is_proved = false -- nobody knows how often that was seen
-      end
+    if look.here and not flow.sender.is_changing then
+      look.here.is_proved = false -- nobody knows how often that was seen
     end
     if look.probe then
       look.probe.strength = identity.WEAK -- its sender has given its identity to this one too
     end
-    packet.is_unsure = step.rule == decide.AMBIGUOUS
     packet.is_proved = packet.strength > identity.WEAK and not look.here
     if packet.ident > 0 then
       identity.note_ident(packet, flow)
@@ -7008,7 +6974,7 @@ end
 function M.packet(into, node, packet, previous, rule, rewritten, delta, elapsed, segment_of, repeat_of, known)
   into.packet, into.appearance, into.duplicate = packet, node.depth, previous ~= nil
   into.duplicate_of, into.previous = previous and packet, previous
-  into.verdict, into.rule = decide.verdict[rule] or codes.verdict.original, decide.names[rule]
+  into.verdict, into.rule = M.verdict(rule), decide.names[rule]
   into.repeat_of = repeat_of
   into.evidence = previous
     and (decide.evidence[rule] or is_rewritten(rewritten) and codes.evidence.rewritten or codes.evidence.bytes)

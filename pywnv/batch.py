@@ -78,14 +78,15 @@ class Walker:
     ) -> None:
         self._lua = lua_runtime(runtime)
         modules = self._lua.execute((engine_lua(topology) + "return modules").encode())
-        bytes_lua, buffer = (self._lua.execute(template_text(name).encode()) for name in ("bytes.lua", "buffer.lua"))
+        shared = (self._lua.execute(template_text(f"{name}.lua").encode()) for name in ("bytes", "buffer", "times"))
+        bytes_lua, buffer, times = shared
         self.sink = sink(Lua(self._lua, modules, bytes_lua, buffer))
         engine = watch(self._lua, modules) if watch else modules[b"engine"]
         own = modules[b"engine"]
         self.epoch = epoch or Epoch(int(own[b"EPOCH"]), int(own[b"WARM_UP"]))
         options = self._lua.execute(template_text("options.lua").encode(), bytes_lua)[b"read"]
         batch = template_text("batch.lua").encode()
-        self.batch = self._lua.execute(batch, engine, bytes_lua, options, self.sink, self._block)
+        self.batch = self._lua.execute(batch, engine, bytes_lua, times, options, self.sink, self._block)
         self.batch[b"start"](window, *self.epoch)
         self._order = "<"
         self._interfaces = 0  # in this section

@@ -9,10 +9,11 @@ import typer
 from typer.core import TyperGroup
 
 from pywnv import __version__, cli_batch, cli_inspect, cli_validate
-from pywnv.cli_shared import TopologyFile, count, load_topology, opened_capture, progress_bar, show, warn
+from pywnv.cli_shared import TopologyFile, load_topology, opened_capture, progress_bar, show, warn
 from pywnv.errors import Exit, ReaderGoneError, UsageError, WnvError
 from pywnv.generate import differing, generated, generated_for, stale, write
 from pywnv.output import tidy_on_signals, whole_file
+from pywnv.words import count
 
 
 class _Commands(TyperGroup):

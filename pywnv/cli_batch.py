@@ -15,7 +15,6 @@ from pywnv.cli_shared import (
     TopologyFile,
     Window,
     checked_window,
-    count,
     expanded,
     is_folder,
     is_quiet,
@@ -30,6 +29,7 @@ from pywnv.cli_shared import (
 from pywnv.errors import Exit, OutputError, UsageError
 from pywnv.output import STDOUT
 from pywnv.rows import Engine, Format, check_columns, rows
+from pywnv.words import count
 
 FORMAT_OF_SUFFIX = {
     ".csv": Format.CSV,

@@ -28,11 +28,6 @@ def warn(words: str) -> None:
     typer.echo(f"pywnv: warning: {words}", err=True)
 
 
-def count(number: int, noun: str) -> str:
-    """So many of something: 1 packet, 2 packets."""
-    return f"{number} {noun}{'' if number == 1 else 's'}"
-
-
 def is_terminal() -> bool:
     """Whether somebody looks at stdout."""
     return bool(sys.stdout and sys.stdout.isatty())

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import csv
 import gzip
-import struct
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
 from hard_capture import CASES, Case, Frame, renumber
-from pcapng_blocks import PACKET, blocks
+from pcapng_blocks import packets
 
 CAPTURES = Path(__file__).parent / "captures"
 TAPS = {
@@ -29,14 +28,9 @@ def tap(name: str, hop: str | None = None) -> list[Frame]:
     with (CAPTURES / f"{name}.truth.csv").open(newline="") as file:
         rows = list(csv.DictReader(file))
     capture, frames = gzip.decompress((CAPTURES / f"{name}.pcapng.gz").read_bytes()), []
-    packets = (one.data for one in blocks(capture) if one.kind == PACKET)
-    for row, data in zip(rows, packets, strict=True):
+    for row, (time, data, length) in zip(rows, packets(capture), strict=True):
         if hop in (None, row["hop"]):
-            _, high, low, size, length = struct.unpack_from("<5I", data, 8)
-            time = (high << 32 | low) % 10**15
-            frames.append(
-                Frame(0, time, data[28 : 28 + size], length, int(row["packet"]), b"", row["hop"], row["part"])
-            )
+            frames.append(Frame(0, time % 10**15, data, length, int(row["packet"]), b"", row["hop"], row["part"]))
     return renumber(frames)
 
 

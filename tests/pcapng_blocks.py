@@ -127,6 +127,14 @@ def blocks(capture: bytes) -> Iterator[Block]:
         at += length
 
 
+def packets(capture: bytes) -> Iterator[tuple[int, bytes, int]]:
+    """The packet blocks of a little-endian pcapng: each one's ticks, bytes, and length on the wire."""
+    for one in blocks(capture):
+        if one.kind == PACKET:
+            _, high, low, size, length = struct.unpack_from("<5I", one.data, 8)
+            yield high << 32 | low, one.data[28 : 28 + size], length
+
+
 def first_frames(capture: bytes, count: int) -> bytes:
     """A little-endian pcapng up to its frame `count`, without the blocks behind."""
     taken, frames = [], 0

@@ -14,8 +14,7 @@ from pathlib import Path
 from tempfile import mkdtemp
 from typing import Any
 
-import hard_cases  # noqa: F401 - fills CASES
-from hard_capture import CASES, to_pcapng
+from hard_cases import CASES, to_pcapng
 
 from pywnv import sinks
 from pywnv.batch import annotate

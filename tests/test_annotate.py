@@ -8,13 +8,12 @@ import io
 import json
 import shutil
 import subprocess
-from collections import Counter
-from collections.abc import Hashable, Iterable
 from pathlib import Path
 
 import pcapng_blocks as ng
 import pytest
 from command import CAPTURES, command, run
+from scoring import score
 
 from pywnv import fields, wireshark
 from pywnv.errors import UnknownFormatError
@@ -56,31 +55,20 @@ def truth_of(name: str) -> dict[int, int]:
         return {int(row["frame"]): int(row["packet"]) for row in csv.DictReader(file)}
 
 
-def pairs(groups: Iterable[Hashable]) -> int:
-    """How many pairs of frames are in one group."""
-    return sum(size * (size - 1) // 2 for size in Counter(groups).values())
-
-
-def score(truth: dict[int, int], said: dict[int, int]) -> tuple[float, float]:
-    """Precision and recall over pairs of frames that are called one packet."""
-    assert truth.keys() == said.keys()
-    right = pairs((truth[frame], said[frame]) for frame in truth)
-    called, real = pairs(said.values()), pairs(truth.values())
-    return right / called if called else 1.0, right / real if real else 1.0
-
-
 def check_truth(name: str, found: bytes) -> None:
-    precision, recall = score(truth_of(name), packets_of(table(found)))
+    truth, said = truth_of(name), packets_of(table(found))
+    assert truth.keys() == said.keys()
+    precision, recall = score(list(truth.values()), [said[frame] for frame in truth])
     assert precision >= LEAST
     assert recall >= LEAST
 
 
 def test_the_score_itself() -> None:
-    truth = {1: 1, 2: 1, 3: 1, 4: 4, 5: 4}
+    truth = [1, 1, 1, 4, 4]
     assert score(truth, truth) == (1, 1)
-    assert score(truth, {frame: frame for frame in truth}) == (1, 0)
-    assert score(truth, dict.fromkeys(truth, 1)) == (0.4, 1)
-    assert score(truth, {1: 1, 2: 1, 3: 3, 4: 3, 5: 5}) == (0.5, 0.25)
+    assert score(truth, [1, 2, 3, 4, 5]) == (1, 0)
+    assert score(truth, [1] * 5) == (0.4, 1)
+    assert score(truth, [1, 1, 3, 3, 5]) == (0.5, 0.25)
 
 
 @pytest.mark.parametrize("name", NAMES)

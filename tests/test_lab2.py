@@ -7,13 +7,11 @@ from __future__ import annotations
 
 import csv
 import gzip
-import struct
-from collections import Counter
-from collections.abc import Hashable, Iterable
 from pathlib import Path
 
 import pytest
-from pcapng_blocks import blocks, interface, packet, section
+from pcapng_blocks import interface, packet, packets, section
+from scoring import score
 
 from pywnv.rows import Engine, rows
 
@@ -43,22 +41,14 @@ def real(name: str) -> Real:
 
 def one_interface(name: str) -> tuple[bytes, Real]:
     """A capture of the lab as one interface has it, and its truth."""
-    frames = []
-    for block in blocks(gzip.decompress((LAB / f"{name}.pcapng.gz").read_bytes())):
-        if block.kind == 6:
-            _, high, low, captured, length = struct.unpack_from("<5I", block.data, 8)
-            frames.append((high << 32 | low, block.data[28 : 28 + captured], length))
+    frames = list(packets(gzip.decompress((LAB / f"{name}.pcapng.gz").read_bytes())))
     order = sorted(range(len(frames)), key=lambda at: frames[at][0])
     sightings = [packet(0, frames[at][0] // 1000, frames[at][1], length=frames[at][2]) for at in order]
     truth = real(name)
     return section() + interface(None) + b"".join(sightings), [truth[at] for at in order]
 
 
-def pairs(groups: Iterable[Hashable]) -> int:
-    return sum(size * (size - 1) // 2 for size in Counter(groups).values())
-
-
-def score(capture: Path, truth: Real) -> tuple[float, float, int]:
+def judged(capture: Path, truth: Real) -> tuple[float, float, int]:
     """Precision and recall over pairs of frames, and how many frames are called a retransmission that are none."""
     table = list(csv.DictReader(b"".join(rows(capture, engine=Engine.LUPA)).decode().splitlines()))
     assert len(table) == len(truth)
@@ -66,16 +56,15 @@ def score(capture: Path, truth: Real) -> tuple[float, float, int]:
     for at, row in enumerate(table):
         if row["segment_of"]:
             said[at] = said[int(row["segment_of"]) - 1]
-    packets = [row["strict" if capture.name.startswith("rsc") else "packet"] for row in truth]
-    right, called, wanted = pairs(zip(packets, said, strict=True)), pairs(said), pairs(packets)
+    shown = [row["strict" if capture.name.startswith("rsc") else "packet"] for row in truth]
     alarms = zip(table, truth, strict=True)
     false = sum(row["verdict"] == "retransmission" and one["retrans"] != "1" for row, one in alarms)
-    return right / called, right / wanted, false
+    return *score(shown, said), false
 
 
 @pytest.mark.parametrize("name", BARS)
 def test_every_hop(name: str) -> None:
-    precision, recall, false = score(LAB / f"{name}.pcapng.gz", real(name))
+    precision, recall, false = judged(LAB / f"{name}.pcapng.gz", real(name))
     least_precision, least_recall = BARS[name][0]
     assert (precision >= least_precision, recall >= least_recall, false) == (True, True, 0), (precision, recall)
 
@@ -85,6 +74,6 @@ def test_one_interface(name: str, tmp_path: Path) -> None:
     capture, truth = one_interface(name)
     path = tmp_path / f"{name}.pcapng"
     path.write_bytes(capture)
-    precision, recall, false = score(path, truth)
+    precision, recall, false = judged(path, truth)
     least_precision, least_recall = BARS[name][1]
     assert (precision >= least_precision, recall >= least_recall, false) == (True, True, 0), (precision, recall)

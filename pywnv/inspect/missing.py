@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from pywnv.inspect.fingerprint import ETL2PCAPNG, ETWDUMP, PKTMON, PSPKT, PYWNV, Tool, Traits
 from pywnv.inspect.tally import Drop, Hop, Tally
+from pywnv.words import count
 
 NETSH = (
     r"netsh trace start capture=yes capturetype=both tracefile=C:\trace.etl maxsize=1024 report=disabled "
@@ -85,7 +86,7 @@ def _interfaces(traits: Traits) -> str:
     if not number:
         return ", which describes no interface either"
     names = f" ({', '.join(traits.names)})" if any(traits.names) else ""
-    return f", which describes {number} interface{'' if number == 1 else 's'}{names}"
+    return f", which describes {count(number, 'interface')}{names}"
 
 
 def _ways(tool: Tool, traits: Traits, tally: Tally) -> Iterator[Finding]:

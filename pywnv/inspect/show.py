@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from pywnv.inspect.tally import DIGITS, Drop, Hop
+from pywnv.words import count
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -70,7 +71,7 @@ def _tool_words(tool: Tool) -> str:
 
 
 def _frame_words(report: Report) -> str:
-    frames, packets = _count(report.frames, "frame"), _count(report.packets, "packet")
+    frames, packets = count(report.frames, "frame", ","), count(report.packets, "packet", ",")
     words = f"{frames}, {packets}"
     if report.seconds is not None:
         words += f" in {_duration(report.seconds)}"
@@ -81,11 +82,7 @@ def _frame_words(report: Report) -> str:
     else:
         words += "; no packet shows twice"
     special = [(report.verdicts.get(verdict, 0), noun) for verdict, noun in NOTABLE.items()]
-    return words + "".join(f", {_count(number, noun)}" for number, noun in special if number)
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number:,} {noun}{'' if number == 1 else 's'}"
+    return words + "".join(f", {count(number, noun, ',')}" for number, noun in special if number)
 
 
 def _duration(seconds: float) -> str:

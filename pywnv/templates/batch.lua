@@ -6,7 +6,7 @@
 -- told where one starts.
 -- Sources: draft-ietf-opsawg-pcapng (blocks), draft-ietf-opsawg-pcap (records).
 
-local engine, bytes, read_options, sink, on_block = ...
+local engine, bytes, times, read_options, sink, on_block = ...
 
 local row, finish = sink.row, sink.finish
 
@@ -18,7 +18,7 @@ local LITTLE, BIG = 0x1a2b3c4d, 0x4d3c2b1a -- the byte-order magic, read as litt
 local JOURNAL = 9
 local READ32, READ16 = { [1] = little32, [-1] = big32 }, { [1] = little16, [-1] = big16 } -- by `order`
 local LARGEST_BLOCK = 16 * 1024 * 1024 -- as Wireshark
-local NANO = 1000000000
+local NANO, time_of = times.NANO, times.of
 
 local M = {}
 
@@ -113,29 +113,6 @@ function M.interface(kind, name, description, units, offset, snap, numbered)
   }
 end
 
--- high * 2^32 units as whole seconds and units: a long division by bytes, which a double holds exactly.
-local function upper_half(interface, high)
-  local units, seconds, rest = interface.units, 0, 0
-  for place = 7, 0, -1 do
-    local digit = place >= 4 and floor(high / 256 ^ (place - 4)) % 256 or 0
-    rest = rest * 256 + digit
-    local quotient = floor(rest / units)
-    seconds, rest = seconds * 256 + quotient, rest - quotient * units
-  end
-  interface.high, interface.high_seconds, interface.high_units = high, seconds, rest
-end
-
--- rest / units seconds as whole nanoseconds, digit by digit for the same reason.
-local function nanoseconds(rest, units)
-  local nanos = 0
-  for _ = 1, 3 do
-    rest = rest * 1000
-    local quotient = floor(rest / units)
-    nanos, rest = nanos * 1000 + quotient, rest - quotient * units
-  end
-  return nanos
-end
-
 -- Notes a frame of the chunk.
 local function note(block, interface, seconds, nanos)
   count = count + 1
@@ -153,19 +130,6 @@ local function note_packet(block, interface, seconds, nanos, buf, at, captured, 
     frames[count] = frame
   end
   frame.kind, frame.buf, frame.at, frame.stop, frame.length = interface.kind, buf, at, at + captured - 1, length
-end
-
--- The time of an interface's timestamp, in seconds and nanoseconds.
-local function time_of(interface, high, low)
-  if interface.high ~= high then
-    upper_half(interface, high)
-  end
-  local units = interface.units
-  local rest = interface.high_units + low
-  local more = floor(rest / units)
-  rest = rest - more * units
-  return interface.high_seconds + more + interface.offset,
-    interface.scale and rest * interface.scale or nanoseconds(rest, units)
 end
 
 -- The time of a frame as Wireshark's Lua gives it, so that both bodies get the same double.

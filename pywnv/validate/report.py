@@ -16,6 +16,7 @@ from pywnv.validate import FIRST, Difference, Result
 from pywnv.validate.own import Own, known
 from pywnv.validate.truth import Measure
 from pywnv.wireshark import find_tshark, version
+from pywnv.words import count
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -87,8 +88,7 @@ def render(result: Result, about: Setting, console: Console) -> None:
 
     console.print(Text(result.capture, "bold"))
     judged = "" if result.judged == result.frames else f" ({result.judged} in the truth)"
-    frames = f"{result.frames} frame{'' if result.frames == 1 else 's'}"
-    line(f"{frames}{judged}, as Wireshark {about.wireshark} shows them with {about.plugin}")
+    line(f"{count(result.frames, 'frame')}{judged}, as Wireshark {about.wireshark} shows them with {about.plugin}")
     table = Table(box=None, pad_edge=False, padding=(0, 0, 0, 2), collapse_padding=True)
     table.add_column("what")
     for name in ("right", "shown", "true", "precision", "recall"):

@@ -1,10 +1,9 @@
 --- The packets that a frame may show: those with its bytes that are still about.
 
-local identity, link, order, path, routes, limits = ...
+local frame_of, identity, link, order, path, routes, limits = ...
 
-local byte, floor, max, min = string.byte, math.floor, math.max, math.min
-
-local TTL = 4294967296 -- of `mutable` of `frame`
+local byte, max, min = string.byte, math.max, math.min
+local ttl_of = frame_of.ttl
 
 local M = {}
 
@@ -61,7 +60,7 @@ end
 function M.is_flood(packet, frame)
   local place = frame.place
   local count, flow = seen(packet, place), packet.flow
-  if floor(packet.mutable / TTL) - floor(frame.mutable / TTL) >= 2 then
+  if ttl_of(packet) - ttl_of(frame) >= 2 then
     return false -- it goes in a circle
   end
   if packet.ident > 0 and flow.sender.is_changing or flow.number - flow.repeats >= limits.varying then
@@ -98,17 +97,13 @@ function M.new(store, differs, all)
     if frame.time > packet.first_time and order.begins_at(flow.sender, frame.hop) then
       return true
     end
-    local last, time = packet.last_place, packet.last_time
+    local last, time = packet.places[packet.node.depth], packet.last_time
     return last.hop ~= frame.hop
       and (
         order.is_overtaken(flow, last, time, place, frame.time)
         or order.is_overtaken(all, last, time, place, frame.time)
           and order.is_kept(all, last, time, place, frame.time)
       )
-  end
-
-  local function strength(packet, frame)
-    return identity.of_pair(packet, frame)
   end
 
   -- The first packet of a queue that this hop has not shown.
@@ -118,7 +113,7 @@ function M.new(store, differs, all)
     for try = index, min(queue.last, index + limits.tries) do
       local packet = store.get(queue[try])
       if packet and not packet.node.counts[hop] and not differs(packet, frame) then
-        if strength(packet, frame) > identity.WEAK or not is_lost(packet, frame) then
+        if identity.of_pair(packet, frame) > identity.WEAK or not is_lost(packet, frame) then
           return packet, try
         end
       end
@@ -152,7 +147,7 @@ function M.new(store, differs, all)
       if packet and not differs(packet, frame) then
         if packet.node.counts[frame.hop] then
           look.here = packet
-        elseif strength(packet, frame) > identity.WEAK or not is_lost(packet, frame, true) then
+        elseif identity.of_pair(packet, frame) > identity.WEAK or not is_lost(packet, frame, true) then
           look.elsewhere = packet
         end
       end

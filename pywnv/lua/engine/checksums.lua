@@ -3,7 +3,7 @@
 local frame_of = ...
 
 local byte, floor = string.byte, math.floor
-local V4, V6 = frame_of.V4, frame_of.V6
+local layout = frame_of.layout
 
 local CHECKSUM = 65536
 
@@ -13,7 +13,7 @@ local M = {}
 -- and without the length, which large send offload leaves out.
 local function pseudo_sums(what)
   local key = what.key
-  local at = byte(key, 1) == 4 and V4 or V6
+  local at = layout(key)
   local sum = what.protocol
   for index = at.source, at.ports - 1, 2 do
     local high, low = byte(key, index, index + 1)

@@ -2,7 +2,7 @@
 
 local candidates, parts, limits = ...
 
-local flows_of, order, tcp = parts.flows, parts.order, parts.tcp
+local flows_of, tcp = parts.flows, parts.tcp
 local segmentation_of, nat_of, networks_of, store_of = parts.segmentation, parts.nat, parts.networks, parts.packet_store
 
 local TCP = 6
@@ -11,7 +11,7 @@ local M = {}
 
 --- For one capture.
 -- @return table: store, segmentation, nat, networks, all_order (of the packets of all senders); begin, note_hop,
---   has_several_hops, flow_of, back_of, segment_of, runs_back, is_surely_new; the grouping adds look, all_here and
+--   has_several_hops, flow_of, back_of, segment_of, is_surely_new; the grouping adds look, all_here and
 --   differs: see `candidates`
 function M.new()
   local store, flows, networks = store_of.new(), flows_of.new(), networks_of.new()
@@ -20,7 +20,7 @@ function M.new()
     segmentation = segmentation_of.new(store),
     nat = nat_of.new(store),
     networks = networks,
-    all_order = order.new(limits.ways),
+    all_order = { most_ways = limits.ways },
   }
   local header, first_hop = {}, nil -- header: of TCP
 
@@ -58,11 +58,6 @@ function M.new()
   --- The flow the other way.
   function context.back_of(frame)
     return flows.back(flow_of(frame), frame, frame.vni or networks.of(frame.place))
-  end
-
-  -- Whether a frame is from before what came last: the file runs back, as where a capture was appended to itself.
-  function context.runs_back(frame)
-    return frame.time < store.latest - limits.window
   end
 
   -- Whether no packet with these bytes is about that this frame could show after all.

@@ -48,7 +48,7 @@ end
 function M.packet(into, node, packet, previous, rule, rewritten, delta, elapsed, segment_of, repeat_of, known)
   into.packet, into.appearance, into.duplicate = packet, node.depth, previous ~= nil
   into.duplicate_of, into.previous = previous and packet, previous
-  into.verdict, into.rule = decide.verdict[rule] or codes.verdict.original, decide.names[rule]
+  into.verdict, into.rule = M.verdict(rule), decide.names[rule]
   into.repeat_of = repeat_of
   into.evidence = previous
     and (decide.evidence[rule] or is_rewritten(rewritten) and codes.evidence.rewritten or codes.evidence.bytes)

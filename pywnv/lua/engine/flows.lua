@@ -2,7 +2,7 @@
 --
 -- They are kept in two generations each, so that what was not used for long is forgotten.
 
-local frame_of, order, path, limits = ...
+local frame_of, path, limits = ...
 
 local byte, sub = string.byte, string.sub
 
@@ -41,9 +41,7 @@ local function new_class()
 end
 
 local function new_sender()
-  local sender = order.new(limits.ways_of_flow)
-  sender.idents, sender.next = {}, 1
-  return sender
+  return { begins = {}, begin_count = 0, idents = {}, next = 1 }
 end
 
 --- The flows of one capture.
@@ -56,9 +54,8 @@ function M.new()
   local flows = {}
 
   local function make(name, sender, class)
-    local flow = order.new(limits.ways_of_flow)
     last_id = last_id + 1
-    flow.id, flow.number, flow.repeats, flow.counted, flow.drawn = last_id, 0, 0, 0, 0
+    local flow = { id = last_id, number = 0, repeats = 0, counted = 0, drawn = 0 }
     flow.sender = find_sender(sender) or put_sender(sender, new_sender())
     flow.class = find_class(class) or put_class(class, new_class())
     return put_flow(name, flow)
@@ -98,7 +95,7 @@ function M.new()
       return back
     end
     local key = frame.key
-    local at = byte(key, 1) == 4 and V4 or V6
+    local at = frame_of.layout(key)
     local source, target = sub(key, at.source, at.target - 1), sub(key, at.target, at.ports - 1)
     network = network or ""
     local name = network .. sub(key, at.flow, at.flow) .. target .. source .. sub(key, at.ports + 2, at.ports + 3) ..

@@ -12,7 +12,7 @@
 -- The identifier of an ICMP echo stands for the port of who asks, as a NAT rewrites it like one.
 -- Sources: RFC 791, RFC 8200, RFC 9293, RFC 768, RFC 792, RFC 4443, RFC 9260, RFC 826.
 
-local link, tunnel, key, limits = ...
+local link, tunnel, key = ...
 
 local byte, sub, char = string.byte, string.sub, string.char
 local min, floor = math.min, math.floor
@@ -36,10 +36,21 @@ local MOST_EXTENSIONS = 16
 
 -- Where things start in the keys of IP packets; `flow`: what is the same for all packets of a flow.
 local M = {
-  SPAN = limits.key_span,
   V4 = { length = 2, protocol = 8, flow = 8, source = 9, target = 13, ports = 17, rest = 21 },
   V6 = { length = 2, protocol = 4, flow = 4, source = 5, target = 21, ports = 37, rest = 41 },
 }
+
+local TTL = 4294967296 -- times this it stands in `mutable`
+
+--- Where things start in the key of an IP packet: V4 or V6.
+function M.layout(packet_key)
+  return byte(packet_key, 1) == 4 and M.V4 or M.V6
+end
+
+--- The TTL or hop limit of a frame, or of a packet's last sighting.
+function M.ttl(what)
+  return floor(what.mutable / TTL)
+end
 
 local function big16(buf, at)
   local high, low = byte(buf, at, at + 1)
@@ -106,7 +117,7 @@ local function ipv4(frame, at, last, span, size)
   frame.ident, frame.size = big16(buf, at + 4), length - (transport - at)
   frame.protocol, frame.has_transport = protocol, is_whole
   local checksum = is_whole and key.checksum(buf, transport, protocol, last) or 0
-  frame.mutable = byte(buf, at + 8) * 4294967296 + big16(buf, at + 10) * 65536 + checksum
+  frame.mutable = byte(buf, at + 8) * TTL + big16(buf, at + 10) * 65536 + checksum
   local protocol_byte = is_whole and WHOLE[protocol] or char(flags % 64, offset, protocol)
   key.set(frame, IPV4, middle, protocol_byte, at + 12, at + 20, transport, is_whole and protocol, last, span)
   return true
@@ -153,7 +164,7 @@ local function ipv6(frame, at, last, span, size)
   end
   local checksum = is_whole and key.checksum(buf, transport, protocol, last) or 0
   key.set(frame, IPV6, middle, PROTOCOL[protocol], at + 8, at + 40, transport, is_whole and protocol, last, span)
-  frame.mutable = byte(buf, at + 7) * 4294967296 + checksum
+  frame.mutable = byte(buf, at + 7) * TTL + checksum
   frame.size = (length > 0 and length + 40 or size) - (transport - at)
   frame.protocol, frame.has_transport = protocol, is_whole
   return true

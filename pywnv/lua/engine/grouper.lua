@@ -9,12 +9,10 @@ local codes, path, mutable_fields, decide, parts = ...
 local candidates_of, context, identity, limits = parts.candidates, parts.context, parts.identity, parts.limits
 local order, places_of, tcp, teaching = parts.order, parts.places, parts.tcp, parts.teaching
 
-local byte, floor = string.byte, math.floor
-
-local TTL = 4294967296 -- of `mutable` of `frame`
+local byte = string.byte
 
 local VERDICT, REWRITTEN = codes.verdict, codes.rewritten
-local differences = mutable_fields.between
+local differences, ttl_of = mutable_fields.between, parts.frame.ttl
 local FIRST = 0 -- no rule: nothing with these bytes was known
 
 local M = {}
@@ -149,7 +147,7 @@ function M.new()
     if frame.vni == packet.vni or type(look.entry) ~= "number" then
       return
     elseif frame.vni and packet.link ~= "tunnel" then
-      networks.note(packet.last_place, frame.vni)
+      networks.note(packet.places[packet.node.depth], frame.vni)
     elseif packet.vni and frame.link ~= "tunnel" then
       networks.note(frame.place, packet.vni)
     end
@@ -167,11 +165,10 @@ function M.new()
       note_network(packet, frame)
     end
     packet.network = packet.network or frame.vni
-    if frame.header == packet.header and floor(frame.mutable / TTL) < floor(packet.mutable / TTL) then
+    if frame.header == packet.header and ttl_of(frame) < ttl_of(packet) then
       packet.has_fallen = true
     end
     packet.node, packet.last_frame, packet.last_time = step.node, frame.number, frame.time
-    packet.last_place = frame.place
     packet.places[depth + 1], packet.times[depth + 1] = frame.place, frame.time
     packet.header, packet.link, packet.mutable, packet.vni = frame.header, frame.link, frame.mutable, frame.vni
     if frame.outer_ends then
@@ -187,11 +184,11 @@ function M.new()
     store.make_room(#frame.content + #frame.key + #frame.header)
     local packet = store.add(frame)
     packet.flow, packet.node = state.flow_of(frame), step.node
-    packet.last_place, packet.first_header = frame.place, frame.header
+    packet.first_header = frame.header
     packet.strength = identity.strength(packet, packet.flow)
     packet.tag, packet.whole, packet.is_crowded = nil, nil, false
     packet.network, packet.written_ends, packet.first_ends = frame.vni, frame.written_ends, frame.written_ends
-    packet.is_proved, packet.is_unsure, packet.has_fallen = false, false, false
+    packet.is_proved, packet.has_fallen = false, false
     if packet_number then
       packet.first_frame, packet.first_time = packet_number, first_time
     end
@@ -224,22 +221,20 @@ function M.new()
   local function commit_new(frame)
     local packet = add(frame, nil, nil)
     local flow = packet.flow
-    flow.number = flow.number + 1
-    if step.rule == decide.AMBIGUOUS and identity.is_large_random(packet) then
-      flow.number = flow.number - 1 -- nobody knows whether it is another packet
-    elseif look.here or is_like_last(flow, packet) then
-      flow.repeats = flow.repeats + 1
+    -- Of one that looks drawn by lot and is ambiguous nobody knows whether it is another packet.
+    if step.rule ~= decide.AMBIGUOUS or not identity.is_large_random(packet) then
+      flow.number = flow.number + 1
+      if look.here or is_like_last(flow, packet) then
+        flow.repeats = flow.repeats + 1
+      end
     end
     flow.last_id = packet.id
-    if look.here then
-      if not flow.sender.is_changing then
-        look.here.is_proved = false -- nobody knows how often that was seen
-      end
+    if look.here and not flow.sender.is_changing then
+      look.here.is_proved = false -- nobody knows how often that was seen
     end
     if look.probe then
       look.probe.strength = identity.WEAK -- its sender has given its identity to this one too
     end
-    packet.is_unsure = step.rule == decide.AMBIGUOUS
     packet.is_proved = packet.strength > identity.WEAK and not look.here
     if packet.ident > 0 then
       identity.note_ident(packet, flow)

@@ -6,7 +6,7 @@
 local frame_of, limits = ...
 
 local byte, floor, min, sub = string.byte, math.floor, math.min, string.sub
-local V4, V6 = frame_of.V4, frame_of.V6
+local layout = frame_of.layout
 
 local ICMP, TCP, UDP, ESP, ICMPV6 = 1, 6, 17, 50, 58
 local FIN, RST = 1, 4
@@ -31,11 +31,6 @@ local M = {
   STRONG = STRONG, -- not within a moment
   PROOF = PROOF, -- not before the sender would wait for an answer in vain
 }
-
---- Where things stand in the key of an IP packet.
-local function layout(key)
-  return byte(key, 1) == 4 and V4 or V6
-end
 
 --- Bytes of data in a TCP segment, on the wire; 0 where its header was cut.
 -- @param what a frame or a packet
@@ -161,10 +156,7 @@ end
 
 local function of_udp(what, flow)
   local key, content = what.key, what.content
-  local at = V4.ports
-  if byte(key, 1) == 6 then
-    at = V6.ports
-  end
+  local at = layout(key).ports
   local high, low, to_high, to_low = byte(key, at, at + 3)
   if not to_low then
     return WEAK
@@ -259,7 +251,7 @@ function M.is_timed(what)
   if byte(key, 1) == ARP then
     return true
   elseif protocol == ICMPV6 then
-    local kind = byte(key, V6.rest) or 0
+    local kind = byte(key, layout(key).rest) or 0
     return kind >= TIMED_ICMPV6.first and kind <= TIMED_ICMPV6.last
   elseif protocol ~= UDP then
     return false

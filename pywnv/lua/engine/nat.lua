@@ -5,20 +5,15 @@
 
 local frame_of, identity, tcp, limits = ...
 
-local abs, byte, floor, max, sub = math.abs, string.byte, math.floor, math.max, string.sub
-local V4, V6 = frame_of.V4, frame_of.V6
+local abs, byte, max, sub = math.abs, string.byte, math.max, string.sub
+local layout, ttl_of = frame_of.layout, frame_of.ttl
 
 local ICMP, TCP, UDP, ICMPV6 = 1, 6, 17, 58
-local TTL = 4294967296 -- of `mutable` of `frame`
 local LEAST_CONTENT = 4 -- bytes that say something
 local NO_INDEX = 0.5 -- whole numbers may become indices of an array, for which a tracing compiler makes no code
 local MOST_CHAIN = 4 -- of translations behind one another
 
 local M = {}
-
-local function layout(key)
-  return byte(key, 1) == 4 and V4 or V6
-end
 
 local function number(text, at)
   local a, b, c, d = byte(text, at, at + 3)
@@ -114,7 +109,7 @@ function M.new(store)
 
   -- Whether a frame can show a packet translated: other ends, all else equal, and further on its way.
   local function is_translation(frame, packet)
-    local ttl, packet_ttl = floor(frame.mutable / TTL), floor(packet.mutable / TTL)
+    local ttl, packet_ttl = ttl_of(frame), ttl_of(packet)
     if
       packet.protocol ~= frame.protocol
       or packet.content ~= frame.content

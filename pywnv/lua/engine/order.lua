@@ -1,7 +1,7 @@
 --- The order in which packets pass: what cannot be told by identity keeps its place between what can.
 --
--- Of the packets that are proved, each sender's and each flow's, it is learned where they begin, and between which hops
--- none ever overtook another. Then a packet that waits at the first of two hops, while a later one has been seen at
+-- Of the packets that are proved it is learned where those of each sender begin, and between which hops none of a flow
+-- ever overtook another. Then a packet that waits at the first of two hops, while a later one has been seen at
 -- both, is lost; and a frame at the hop where its sender's packets begin is a new packet.
 
 local limits = ...
@@ -10,14 +10,9 @@ local max = math.max
 
 local M = {}
 
---- What is not known yet of a sender or a flow.
--- @param most ways to remember
-function M.new(most)
-  return { begins = {}, begin_count = 0, ways = {}, count = 0, most = most }
-end
-
 --- Notes where a proved packet was seen first, and where further on; the file may be in another order.
-function M.note_begin(known, packet)
+-- @param sender of the packet: a table in which `begins` is kept
+function M.note_begin(sender, packet)
   local places, times, first = packet.places, packet.times, 1
   for at = 2, packet.node.depth do
     if times[at] < times[first] then
@@ -26,14 +21,14 @@ function M.note_begin(known, packet)
   end
   for at = 1, packet.node.depth do
     local hop = places[at].hop
-    local begin = known.begins[hop]
+    local begin = sender.begins[hop]
     if not begin then
-      if known.begin_count >= limits.hops then
-        known.begins, known.begin_count = {}, 0
+      if sender.begin_count >= limits.hops then
+        sender.begins, sender.begin_count = {}, 0
       end
-      known.begin_count = known.begin_count + 1
+      sender.begin_count = sender.begin_count + 1
       begin = { here = 0, elsewhere = 0 }
-      known.begins[hop] = begin
+      sender.begins[hop] = begin
     end
     if at == first then
       begin.here = begin.here + 1
@@ -43,36 +38,35 @@ function M.note_begin(known, packet)
   end
 end
 
---- Whether packets begin at a hop.
-function M.begins_at(known, hop)
-  local begin = known.begins[hop]
+--- Whether the packets of a sender begin at a hop.
+function M.begins_at(sender, hop)
+  local begin = sender.begins[hop]
   return begin ~= nil and begin.here >= limits.begin and begin.here >= limits.begin_share * begin.elsewhere
 end
 
--- What is known of the way from one hop to another, in order of time; when a packet set out on it, and came there.
-local function way_of(known, place, time, other_place, other_time)
-  local from, to = place.hop_index, other_place.hop_index
+-- The number of the way from one hop to another, in order of time; when a packet set out on it, and came there.
+local function way_between(place, time, other_place, other_time)
   if time > other_time then
-    from, to, time, other_time = to, from, other_time, time
+    return other_place.hop_index * 65536 + place.hop_index, other_time, time
   end
-  local which = from * 65536 + to
-  local way = known.ways[which]
-  if not way then
-    if known.count >= known.most then
-      known.ways, known.count = {}, 0
-    end
-    known.count = known.count + 1
-    way = { kept = 0, broken = 0, longest = 0, older_longest = 0, number = 0 }
-    known.ways[which] = way
+  return place.hop_index * 65536 + other_place.hop_index, time, other_time
+end
+
+local function new_way(known, which)
+  if not known.ways or known.way_count >= (known.most_ways or limits.ways_of_flow) then
+    known.ways, known.way_count = {}, 0
   end
-  return way, time, other_time
+  local way = { kept = 0, broken = 0, longest = 0, older_longest = 0, number = 0 }
+  known.ways[which], known.way_count = way, known.way_count + 1
+  return way
 end
 
 --- Notes when a proved packet was seen at two places, of different hops.
--- @param known of its flow, of its sender, or of all
+-- @param known of its flow, or of all: a table in which `ways` are kept, at most so many (most_ways)
 -- @param flow  of the packet
 function M.note_way(known, flow, place, time, other_place, other_time)
-  local way, left, came = way_of(known, place, time, other_place, other_time)
+  local which, left, came = way_between(place, time, other_place, other_time)
+  local way = known.ways and known.ways[which] or new_way(known, which)
   if way.number >= limits.taught then
     way.older_longest, way.longest, way.number = way.longest, 0, way.number % limits.taught
   end
@@ -94,21 +88,22 @@ end
 --- Whether a packet that was seen at one place cannot come to another any more, as a later one has passed both.
 -- @param time, other_time when it was seen at the one, and when a frame was seen at the other
 function M.is_overtaken(known, place, time, other_place, other_time)
-  local way, left, came = way_of(known, place, time, other_place, other_time)
-  return way.left ~= nil and left < way.left and came > way.came
+  local which, left, came = way_between(place, time, other_place, other_time)
+  local way = known.ways and known.ways[which]
+  return way ~= nil and left < way.left and came > way.came
 end
 
 --- The longest time that a packet which cannot be told by identity may take between two places.
 function M.longest(all, place, time, other_place, other_time)
-  local way = way_of(all, place, time, other_place, other_time)
-  local longest = max(way.longest, way.older_longest)
+  local way = all.ways and all.ways[way_between(place, time, other_place, other_time)]
+  local longest = way and max(way.longest, way.older_longest) or 0
   return longest > 0 and max(limits.longest_gap * longest, limits.least_weak_step) or limits.weak_step
 end
 
 --- Whether packets of different flows never overtook each other on a way, where they could.
 function M.is_kept(all, place, time, other_place, other_time)
-  local way = way_of(all, place, time, other_place, other_time)
-  return way.kept >= limits.in_order and way.kept >= limits.order_share * way.broken
+  local way = all.ways and all.ways[way_between(place, time, other_place, other_time)]
+  return way ~= nil and way.kept >= limits.in_order and way.kept >= limits.order_share * way.broken
 end
 
 return M

@@ -7,6 +7,7 @@ local limits = ...
 
 local min, sub = math.min, string.sub
 
+local TCP = 6
 local SLOTS = 2 * limits.packets
 
 local M = {}
@@ -83,9 +84,9 @@ function M.new()
     old, young = {}, {}
     for id = store.oldest, store.newest do
       local packet = packets[id % SLOTS + 1]
-      local room = packet.room
-      if room then
-        packet.key = sub(packet.key, 1, #packet.key - min(room, span) + min(room, shorter))
+      if packet.protocol ~= TCP or not packet.has_transport then -- its sequence number tells enough: see `key`
+        local size = #packet.content
+        packet.key = sub(packet.key, 1, #packet.key - min(size, span) + min(size, shorter))
       end
       remember(id, packet.key, packet.first_time)
     end
@@ -128,7 +129,7 @@ function M.new()
     store.newest = id
     packet.id, packet.key, packet.content, packet.cut, packet.header = id, key, content, frame.cut, header
     packet.link, packet.mutable, packet.vni = frame.link, frame.mutable, frame.vni
-    packet.ident, packet.size, packet.room = frame.ident, frame.size, frame.room
+    packet.ident, packet.size = frame.ident, frame.size
     packet.outer_ident, packet.outer_ends = frame.outer_ident, frame.outer_ends
     packet.protocol, packet.has_transport = frame.protocol, frame.has_transport
     packet.first_frame, packet.first_time, packet.last_frame, packet.last_time = number, time, number, time

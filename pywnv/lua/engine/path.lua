@@ -3,7 +3,6 @@
 local limits = ...
 
 local SEPARATOR = " > "
-local MOST_HOPS = 64 -- of one packet; only a capture made to defeat us shows more
 local MOST_NODES = 4096 -- then the tree starts anew, and the old one goes with its packets
 local NODE_BYTES, COUNT_BYTES = 300, 40 -- what a node holds, and its counts for each hop behind it, about
 local MOST_TEXT = 4 * 1024 * 1024 -- bytes of texts, and of the nodes they are of, kept at a time
@@ -29,7 +28,7 @@ end
 
 -- A hop that records a packet several times stands in the path once.
 local function join_names(node)
-  local names, first, after = {}, MOST_HOPS + 1, nil
+  local names, first, after = {}, limits.hops + 1, nil
   while node do
     if not node.hop.name then
       return nil
@@ -39,7 +38,7 @@ local function join_names(node)
     end
     node = node.parent
   end
-  return table.concat(names, SEPARATOR, first, MOST_HOPS)
+  return table.concat(names, SEPARATOR, first, limits.hops)
 end
 
 --- The names of a path's hops, as one text; nil where a hop has no name.
@@ -77,7 +76,7 @@ function Path:step(parent, hop, is_group)
   if node then
     return node
   end
-  if parent and parent.depth >= MOST_HOPS then
+  if parent and parent.depth >= limits.hops then
     return nil
   end
   if self.nodes >= MOST_NODES then

@@ -6,7 +6,7 @@
 local frame_of, identity, limits = ...
 
 local byte, max, min = string.byte, math.max, math.min
-local V4, V6 = frame_of.V4, frame_of.V6
+local layout = frame_of.layout
 local tcp_size = identity.tcp_size
 
 local WRAP, HALF = 2 ^ 32, 2 ^ 31
@@ -32,7 +32,7 @@ end
 -- @return whether it is there: a fragment has none, and it may be cut
 function M.read(what, into)
   local key = what.key
-  local at = byte(key, 1) == 4 and V4.rest or V6.rest
+  local at = layout(key).rest
   if not what.has_transport or what.protocol ~= 6 or #key < at + 11 then
     return false
   end
@@ -42,7 +42,7 @@ end
 
 --- Whether a frame of TCP is a reset, whose numbers may be 0.
 function M.is_reset(frame)
-  local flags = byte(frame.key, (byte(frame.key, 1) == 4 and V4.rest or V6.rest) + 9)
+  local flags = byte(frame.key, layout(frame.key).rest + 9)
   return flags ~= nil and flags % 8 >= RST
 end
 

@@ -19,7 +19,7 @@ return {
       if not packet or look.is_ambiguous then
         return nil
       elseif identity.of_pair(packet, frame) < identity.PROOF then
-        local longest = order.longest(all, packet.last_place, packet.last_time, frame.place, frame.time)
+        local longest = order.longest(all, packet.places[packet.node.depth], packet.last_time, frame.place, frame.time)
         look.is_ambiguous = abs(frame.time - packet.last_time) > longest
       end
       return not look.is_ambiguous and packet or nil

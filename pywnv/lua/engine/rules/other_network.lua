@@ -16,7 +16,8 @@ return {
         return vni ~= known
       end
       -- Where one was seen bare, its hop may tell. What is left out for that only may show that it does not.
-      vni, known = vni or network_of(frame.place), known or packet.network or network_of(packet.last_place)
+      local last_place = packet.places[packet.node.depth]
+      vni, known = vni or network_of(frame.place), known or packet.network or network_of(last_place)
       if vni and known and vni ~= known then
         state.look.refused = packet
         return true

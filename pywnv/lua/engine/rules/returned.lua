@@ -2,9 +2,8 @@
 -- that send a packet to each other, in a circle, take a TTL each time.
 
 local frame_of = (...).frame
-local byte, floor, sub = string.byte, math.floor, string.sub
-
-local TTL = 4294967296 -- of `mutable` of `frame`
+local ttl_of = frame_of.ttl
+local byte, sub = string.byte, string.sub
 
 local function is_to_itself(key)
   local at = byte(key, 1) == 4 and frame_of.V4 or byte(key, 1) == 6 and frame_of.V6
@@ -26,7 +25,7 @@ return {
         and sub(header, 1, 6) == sub(earlier, 7, 12)
         and sub(header, 7, 12) == sub(earlier, 1, 6)
         and sub(header, 1, 6) ~= sub(header, 7, 12)
-        and (floor(frame.mutable / TTL) >= floor(packet.mutable / TTL) or is_to_itself(frame.key))
+        and (ttl_of(frame) >= ttl_of(packet) or is_to_itself(frame.key))
     end
   end,
 }

@@ -1,8 +1,6 @@
 --- What a router, or a host that forwards, sends on has lost a TTL; what its sender sends again has not.
 
-local floor = math.floor
-
-local TTL = 4294967296 -- of `mutable` of `frame`
+local ttl_of = (...).frame.ttl
 
 return {
   name = "routed",
@@ -12,13 +10,13 @@ return {
   verdict = "duplicate",
   new = function(state)
     return function(frame, look)
-      local found, least, ttl = nil, 256, floor(frame.mutable / TTL)
+      local found, least, ttl = nil, 256, ttl_of(frame)
       if not look.here or look.elsewhere or look.is_ambiguous or ttl == 0 then
         return nil
       end
       for at = 1, state.all_here(frame) do
         local packet = look.list[at]
-        local lost = floor(packet.mutable / TTL) - ttl
+        local lost = ttl_of(packet) - ttl
         local is_sent_on = frame.header ~= packet.header or frame.header == ""
         if is_sent_on and lost > 0 and lost <= least and frame.time >= packet.last_time then
           found, least = lost < least and packet or nil, lost

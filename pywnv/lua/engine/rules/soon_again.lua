@@ -2,9 +2,8 @@
 
 local parts = ...
 local candidates, identity, limits, tcp = parts.candidates, parts.identity, parts.limits, parts.tcp
-local abs, floor = math.abs, math.floor
-
-local TTL = 4294967296 -- of `mutable` of `frame`
+local ttl_of = parts.frame.ttl
+local abs = math.abs
 
 return {
   name = "soon_again",
@@ -36,11 +35,9 @@ return {
       local segment = state.segment_of(frame)
       if segment and tcp.is_asked_for(segment, state.back_of(frame).acks, packet.last_time) then
         return nil
-      elseif state.runs_back(frame) then
-        return packet -- a capture that was appended to itself
       elseif candidates.is_known_once(packet, frame.hop) or candidates.seems_once(frame.place) then
         return nil
-      elseif floor(frame.mutable / TTL) ~= floor(packet.mutable / TTL) then
+      elseif ttl_of(frame) ~= ttl_of(packet) then
         return nil -- a ladder of probes
       end
       return packet

@@ -1,9 +1,7 @@
 --- Network address translation gives a packet another end, and leaves all else alone but the TTL; some draw a new IP
 -- ID.
 
-local floor = math.floor
-
-local TTL = 4294967296 -- of `mutable` of `frame`
+local ttl_of = (...).frame.ttl
 
 return {
   name = "translated",
@@ -28,7 +26,7 @@ return {
         or packet.size ~= frame.size
         or packet.content ~= frame.content
         or packet.written_ends == frame.written_ends
-        or floor(packet.mutable / TTL) <= floor(frame.mutable / TTL)
+        or ttl_of(packet) <= ttl_of(frame)
         or state.differs(packet, frame)
       then
         return nil

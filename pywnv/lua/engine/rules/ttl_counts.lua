@@ -2,11 +2,9 @@
 -- traceroute sends them. So is one with a lower one between the same MACs, unless it has the identity of the packet,
 -- whose TTL has not fallen so before: a router takes one, and what goes in a circle loses two at least.
 
-local floor = math.floor
 local parts = ...
 local identity, limits = parts.identity, parts.limits
-
-local TTL = 4294967296 -- of `mutable` of `frame`
+local ttl_of = parts.frame.ttl
 
 return {
   name = "ttl_counts",
@@ -15,7 +13,7 @@ return {
   proof = "lab2/nat",
   new = function(state)
     return function(packet, frame)
-      local rise = floor(frame.mutable / TTL) - floor(packet.mutable / TTL)
+      local rise = ttl_of(frame) - ttl_of(packet)
       if rise == 0 or not packet.node.counts[frame.hop] then
         return false
       elseif rise < 0 then
