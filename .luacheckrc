@@ -13,7 +13,7 @@ local wireshark = {
   "MENU_TOOLS_UNSORTED",
 }
 files["lua/wnv.lua"] = { max_line_length = false, ignore = { "212/%.%.%." }, read_globals = wireshark } -- generated
-files["pywnv/templates/windows.lua"] = { read_globals = wireshark }
+files["pywnv/lua/plugin/windows.lua"] = { read_globals = wireshark }
 
 -- The batch body tells LuaJIT, where it is one, how much it may compile.
-files["pywnv/templates/batch.lua"] = { read_globals = { "jit" } }
+files["pywnv/lua/batch/batch.lua"] = { read_globals = { "jit" } }

@@ -34,7 +34,7 @@ lint: setup ## check Python, Lua, spelling and the generated files
 	$(VENV)/ruff format --check
 	$(VENV)/mypy
 	$(VENV)/codespell
-	luacheck --quiet pywnv/lua pywnv/templates lua/wnv.lua
+	luacheck --quiet pywnv/lua lua/wnv.lua
 	$(VENV)/pywnv generate --check
 
 rules: setup ## switch each rule and limit of the engine off, and print which captures change

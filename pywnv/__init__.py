@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from pywnv.annotation import Annotation
 from pywnv.api import annotate, annotate_table
 from pywnv.errors import WnvError
+from pywnv.tables.annotation import Annotation
 
 __version__ = "0.1.0"
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pywnv.cli import main
+from pywnv.cli.main import main
 
 if __name__ == "__main__":  # not in the processes that a command starts
     main()

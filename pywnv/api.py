@@ -9,11 +9,11 @@ from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pywnv.annotation import Annotation
+from pywnv.tables.annotation import Annotation
 
 if TYPE_CHECKING:
-    from pywnv.rows import Engine
-    from pywnv.topology import Topology
+    from pywnv.annotate.rows import Engine
+    from pywnv.host.topology import Topology
 
 
 def _silent(_: str) -> None:
@@ -23,7 +23,7 @@ def _silent(_: str) -> None:
 @contextmanager
 def _opened(capture: Path | str | Sequence[Path | str], warn: Callable[[str], None]) -> Iterator[list[Path]]:
     """The captures as the engine reads them: of a Windows trace, the pcapng."""
-    from pywnv.convert import as_pcapng
+    from pywnv.capture.convert import as_pcapng
 
     captures = [capture] if isinstance(capture, Path | str) else capture
     with ExitStack() as stack:
@@ -55,8 +55,8 @@ def annotate(
         MissingExtraError: it is a trace, and what reads traces is not installed.
         WiresharkError: there is no tshark, or it loads no plugin.
     """
-    from pywnv import fields
-    from pywnv.rows import Format, rows
+    from pywnv.annotate.rows import Format, rows
+    from pywnv.tables import fields
 
     at = {column: number for number, column in enumerate(fields.columns())}
     seconds = [at[field.column] for field in fields.FIELDS if field.type is fields.Type.SECONDS]
@@ -107,8 +107,8 @@ def annotate_table(
         UsageError: pyarrow is not installed.
         WiresharkError: there is no tshark, or it loads no plugin.
     """
-    from pywnv import arrow
-    from pywnv.rows import rows
+    from pywnv.annotate import arrow
+    from pywnv.annotate.rows import rows
 
     with _opened(capture, warn) as opened:
         return arrow.table(

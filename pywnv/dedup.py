@@ -6,12 +6,12 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pywnv import fields
 from pywnv.errors import CaptureError, UsageError
+from pywnv.tables import fields
 
 if TYPE_CHECKING:
-    from pywnv.sinks import Lua
-    from pywnv.topology import Topology
+    from pywnv.annotate.sinks import Lua
+    from pywnv.host.topology import Topology
 
 KEEP = ("first", "last", "wire", *fields.ROLES[1:])
 
@@ -77,14 +77,14 @@ class Dedup:
         Raises:
             CaptureError: the capture is missing, of another kind, broken, or changes.
         """
-        from pywnv.batch import annotate
+        from pywnv.annotate.walker import annotate
         from pywnv.capture.source import open_to_join
 
         stays = self._choose(progress)
         kept: list[Any] = []
 
         def sink(lua: Lua) -> Any:
-            kept.append(lua.load("kept.lua", lua.load("splice.lua", lua.bytes, lua.buffer), stays))
+            kept.append(lua.load("writers/kept.lua", lua.load("writers/splice.lua", lua.bytes, lua.buffer), stays))
             return kept[0]
 
         with open_to_join(self._capture) as opened:
@@ -101,13 +101,13 @@ class Dedup:
             raise CaptureError(f"{self._capture}: changes while it is read; try again when it is whole")
 
     def _choose(self, progress: Callable[[int], None]) -> bytes:
-        from pywnv.batch import annotate
+        from pywnv.annotate.walker import annotate
         from pywnv.capture.source import open_to_join
 
         chosen: list[Any] = []
 
         def sink(lua: Lua) -> Any:
-            chosen.append(lua.load("choose.lua", lua.modules[b"codes"], self._keep.encode(), lua.buffer))
+            chosen.append(lua.load("writers/choose.lua", lua.modules[b"codes"], self._keep.encode(), lua.buffer))
             return chosen[0]
 
         with open_to_join(self._capture) as opened:

@@ -10,11 +10,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pywnv.errors import UsageError
-from pywnv.generate import template_text
+from pywnv.lua import lua_text
 
 if TYPE_CHECKING:
-    from pywnv.batch import Watch
-    from pywnv.topology import Topology
+    from pywnv.annotate.walker import Watch
+    from pywnv.host.topology import Topology
 
 REACH = 2**20  # frames: the engine joins nothing over more
 Warn = Callable[[str], None]  # is told what the user should know of the capture, in one line
@@ -107,7 +107,7 @@ def compare(
 
     def watch(lua: Any, modules: Any) -> Any:
         wanted = lua.table_from({first: True, second: True})
-        eyes.append(lua.execute(template_text("explain.lua").encode(), modules, wanted))
+        eyes.append(lua.execute(lua_text("writers/explain.lua").encode(), modules, wanted))
         return eyes[0][b"engine"]
 
     first, second = sorted((first, second))
@@ -125,8 +125,8 @@ def compare(
 
 def _walk(capture: Path, last: int, warn: Warn, topology: Topology | None, watch: Watch | None = None) -> Iterator[Row]:
     """The rows of a capture, up to a frame."""
-    from pywnv import sinks
-    from pywnv.batch import annotate
+    from pywnv.annotate import sinks
+    from pywnv.annotate.walker import annotate
     from pywnv.capture.source import need_file, open_to_join
 
     need_file(capture)  # a path takes a second walk
@@ -205,7 +205,7 @@ def why(row: Row, earlier: list[Row]) -> list[str]:
         row: of the frame, which is a packet.
         earlier: the rows of the packet that carried before what this one carries again; or none.
     """
-    from pywnv.rules import rules
+    from pywnv.generate.rules import rules
 
     what = WHAT[row["verdict"]].format_map(row)
     if row["rule"]:

@@ -1,4 +1,4 @@
-"""Makes pywnv/data/drop_reasons.json from what Windows itself says of its drop reasons.
+"""Makes pywnv/tables/data/drop_reasons.json from what Windows itself says of its drop reasons.
 
     python scripts/drop_reasons.py pktmon_maps.json pktmon_enums.json
 
@@ -12,7 +12,7 @@ import json
 import sys
 from pathlib import Path
 
-DATA = Path(__file__).parent.parent / "pywnv" / "data" / "drop_reasons.json"
+DATA = Path(__file__).parent.parent / "pywnv" / "tables" / "data" / "drop_reasons.json"
 PREFIX = "PktMonDrop_"
 
 # Named in the headers, but in no map of the builds at hand. 29 reads so in Windows 10 1809.

@@ -9,7 +9,7 @@ import zipfile
 from pathlib import Path
 
 from pywnv import __version__
-from pywnv.generate import differing
+from pywnv.generate.project import differing
 
 PROJECT = Path(__file__).parent.parent
 DIST = PROJECT / "dist"

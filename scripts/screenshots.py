@@ -12,10 +12,10 @@ from tempfile import TemporaryDirectory
 
 from window import RECENT_COMMON, Picture, Window, WindowError, desktop, missing_packages, wait_for, wireshark
 
-from pywnv import palette
-from pywnv.generate import plugin_lua
-from pywnv.profile import DROPS_PROFILE, WNV, Profile
-from pywnv.topology import load
+from pywnv.generate.plugin import plugin_lua
+from pywnv.generate.profiles import DROPS_PROFILE, WNV, Profile
+from pywnv.host.topology import load
+from pywnv.tables import palette
 
 ROOT = Path(__file__).parent.parent
 DOCS = ROOT / "docs"

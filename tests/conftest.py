@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from home import Home
 
-from pywnv.generate import plugin_lua
+from pywnv.generate.plugin import plugin_lua
 
 PROJECT = Path(__file__).parent.parent
 CAPTURES = PROJECT / "tests" / "captures"

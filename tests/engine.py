@@ -8,9 +8,9 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from pywnv import fields
-from pywnv.batch import lua_runtime
-from pywnv.generate import engine_lua
+from pywnv.generate.engine import engine_lua
+from pywnv.lua.runtime import lua_runtime
+from pywnv.tables import fields
 
 RUNTIMES = ("lua52", "lua54", "luajit21")
 runtimes = pytest.mark.parametrize("runtime", RUNTIMES)

@@ -27,9 +27,12 @@ from command import CAPTURES
 from modules import HOSTILE
 from test_topology import GROUPS, TOML, YAML
 
-from pywnv import arrow, cli, dedup, explain, inspect, many
+from pywnv import dedup, explain, inspect
+from pywnv.annotate import arrow
 from pywnv.capture import etl
-from pywnv.generate import plugin_lua
+from pywnv.cli import main as cli
+from pywnv.generate.plugin import plugin_lua
+from pywnv.parallel import many
 
 LOADED = (arrow, dedup, etl, explain, inspect, many)  # before the first fork, so that no run has to
 CPU, WALL, MEMORY, FILES = 20, 60, 3 * 2**30, 2**28  # seconds, bytes

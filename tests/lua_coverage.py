@@ -15,9 +15,10 @@ from weakref import WeakSet
 
 import pytest
 
-from pywnv import batch
+import pywnv
+from pywnv.annotate import walker
 
-PACKAGE = Path(batch.__file__).parent
+PACKAGE = Path(pywnv.__file__).parent
 PARTS = Path(__file__).parent.parent / ".cache" / "lua-coverage"
 
 MOST = 1_000_000  # lines that are watched in a test: those with a million frames would not end
@@ -140,7 +141,7 @@ class Plugin:
         self.chunks: dict[bytes, Lines] = defaultdict(Lines)
         self.is_worker = hasattr(config, "workerinput")
         self.name = config.workerinput["workerid"] if self.is_worker else "main"
-        new: Callable[..., Any] = batch.lua_runtime
+        new: Callable[..., Any] = walker.lua_runtime
         self.runtimes: WeakSet[Runtime] = WeakSet()
 
         def watched(name: str | None = None) -> Runtime:
@@ -148,7 +149,7 @@ class Plugin:
             self.runtimes.add(runtime)
             return runtime
 
-        batch.lua_runtime = watched
+        walker.lua_runtime = watched
         if not self.is_worker:
             PARTS.mkdir(parents=True, exist_ok=True)
             for part in PARTS.glob("*.json"):

@@ -7,9 +7,11 @@ from typing import Any
 
 from engine import RUNTIMES as RUNTIMES
 
-from pywnv import drops, fields
-from pywnv.batch import lua_runtime
-from pywnv.generate import ENGINE, lua_literal, lua_text
+from pywnv.generate.engine import ENGINE
+from pywnv.lua import lua_text
+from pywnv.lua.quoting import lua_literal
+from pywnv.lua.runtime import lua_runtime
+from pywnv.tables import drops, fields
 
 CODES = {
     name: {word: code for code, word in enumerate(words)}

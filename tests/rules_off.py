@@ -16,11 +16,11 @@ from typing import Any
 
 from hard_cases import CASES, to_pcapng
 
-from pywnv import sinks
-from pywnv.batch import annotate
+from pywnv.annotate import sinks
+from pywnv.annotate.walker import annotate
 from pywnv.capture.source import open_capture
-from pywnv.fields import columns
-from pywnv.rules import Limit, Rule, limits, rules
+from pywnv.generate.rules import Limit, Rule, limits, rules
+from pywnv.tables.fields import columns
 
 CAPTURES = Path(__file__).parent / "captures"
 SWITCH_OFF = b"""

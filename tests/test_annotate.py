@@ -15,9 +15,10 @@ import pytest
 from command import CAPTURES, command, run
 from scoring import score
 
-from pywnv import fields, wireshark
+from pywnv.annotate.rows import Engine, Format, rows
 from pywnv.errors import UnknownFormatError
-from pywnv.rows import Engine, Format, rows
+from pywnv.tables import fields
+from pywnv.wireshark import tshark
 
 NAMES = sorted(path.name.removesuffix(".pcapng.gz") for path in CAPTURES.glob("*.pcapng.gz"))
 PUBLIC = Path(__file__).parents[2] / "shared" / "public"
@@ -146,7 +147,7 @@ def comparable(capture: str, row: dict[str, str], by_lupa: dict[str, str], versi
 def test_both_say_the_same_of_odd_captures(tmp_path: Path, capture: str) -> None:
     path = tmp_path / "capture"
     path.write_bytes(ODD[capture])
-    version = wireshark.version(wireshark.find_tshark())
+    version = tshark.version(tshark.find_tshark())
     by_lupa, by_tshark = (table(annotated(path, engine)) for engine in (Engine.LUPA, Engine.TSHARK))
     assert len(by_tshark) == len(by_lupa)
     for one, other in zip(by_lupa, by_tshark, strict=True):

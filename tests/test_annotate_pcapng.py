@@ -18,11 +18,12 @@ from test_deep_dive import capture as deep_dive
 from test_windows_rows import DEEP_DIVE
 from windows_events import CAPTURES as WINDOWS
 
-from pywnv import fields, sinks
-from pywnv.batch import annotate
+from pywnv.annotate import sinks
+from pywnv.annotate.rows import Engine, Format, rows
+from pywnv.annotate.walker import annotate
 from pywnv.capture.source import open_capture
 from pywnv.errors import CaptureError, UsageError
-from pywnv.rows import Engine, Format, rows
+from pywnv.tables import fields
 
 LAB = {path.name: gzip.decompress(path.read_bytes()) for path in sorted(CAPTURES.glob("*.pcapng.gz"))}
 ODD = {name: data for name, data in ng.odd_captures().items() if name.endswith("ng")}

@@ -17,9 +17,10 @@ from test_bad_output import LIMIT, refuses
 from test_deep_dive import capture as deep_dive
 
 import pywnv
-from pywnv import arrow, fields
+from pywnv.annotate import arrow
+from pywnv.annotate.rows import Engine, Format, rows
 from pywnv.errors import UsageError
-from pywnv.rows import Engine, Format, rows
+from pywnv.tables import fields
 
 MIX = CAPTURES / "mix.pcapng.gz"
 DROPS = deep_dive("vlan-drop-pspkt")

@@ -12,8 +12,8 @@ import pcapng_blocks as ng
 import pytest
 from command import CAPTURES, run
 
+from pywnv.annotate.rows import Engine, rows
 from pywnv.errors import CaptureError
-from pywnv.rows import Engine, rows
 
 MIX = gzip.decompress((CAPTURES / "mix.pcapng.gz").read_bytes())
 SECTION = ng.section()

@@ -17,10 +17,10 @@ import pcapng_blocks as ng
 import pytest
 from command import CAPTURES, TIMEOUT, command, run
 
+from pywnv.annotate.rows import rows
 from pywnv.errors import OutputError
-from pywnv.options_record import RECORD
-from pywnv.output import whole_file
-from pywnv.rows import rows
+from pywnv.files.output import whole_file
+from pywnv.parallel.options_record import RECORD
 
 MIX = CAPTURES / "mix.pcapng.gz"
 BROKEN = ng.section() + ng.interface("a") + ng.packet(0, 0, b"frame") + ng.raw_block(6, bytes(20), length=13)

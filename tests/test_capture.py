@@ -18,10 +18,11 @@ import pcapng_blocks as ng
 import pytest
 from command import CAPTURES, TIMEOUT, command, run
 
-from pywnv import fields, sinks
-from pywnv.batch import annotate
+from pywnv.annotate import sinks
+from pywnv.annotate.rows import Engine, Format, rows
+from pywnv.annotate.walker import annotate
 from pywnv.capture.source import open_capture
-from pywnv.rows import Engine, Format, rows
+from pywnv.tables import fields
 
 ODD = ng.odd_captures()
 T = ng.SECONDS

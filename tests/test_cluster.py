@@ -21,11 +21,12 @@ from test_bad_output import refuses, tree, wait_for
 from test_convert_use import host_trace
 from test_many import BROKEN, LOSS, MIX, SAME, begun, whole
 
-from pywnv import __version__, cluster
+from pywnv import __version__
+from pywnv.annotate.rows import Format
 from pywnv.errors import UsageError
-from pywnv.many import Job
-from pywnv.options_record import RECORD
-from pywnv.rows import Format
+from pywnv.parallel import cluster
+from pywnv.parallel.many import Job
+from pywnv.parallel.options_record import RECORD
 
 QUICK = {**os.environ, "DASK_DISTRIBUTED__COMM__TIMEOUTS__CONNECT": "1s"}
 
@@ -219,7 +220,7 @@ def test_no_scheduler_answers(tmp_path: Path, local: LocalCluster) -> None:
 
 
 def test_without_the_extra(tmp_path: Path) -> None:
-    code = "import sys; sys.modules['distributed'] = None; from pywnv.cli import main; main()"
+    code = "import sys; sys.modules['distributed'] = None; from pywnv.cli.main import main; main()"
     arguments = ["annotate", str(MIX), "-o", str(tmp_path / "out"), "--cluster", "tcp://127.0.0.1:1"]
     done = subprocess.run([sys.executable, "-c", code, *arguments], capture_output=True, text=True, check=False)
     words = "pywnv: --cluster: needs dask.distributed; run: pip install 'pywnv[cluster]'\n"

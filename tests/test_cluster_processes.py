@@ -21,10 +21,11 @@ from test_bad_output import tree, wait_for
 from test_cluster import annotating
 from test_many import SAME, begun, whole
 
-from pywnv import __version__, cluster
+from pywnv import __version__
+from pywnv.annotate.rows import Format
 from pywnv.errors import ClusterError
-from pywnv.many import Job, Result
-from pywnv.rows import Format
+from pywnv.parallel import cluster
+from pywnv.parallel.many import Job, Result
 
 START = ng.section() + ng.interface("a")
 

@@ -14,8 +14,8 @@ import pytest
 from conftest import run_wireshark
 from modules import RUNTIMES, module, plain
 
+from pywnv.capture.convert import Converted, convert
 from pywnv.capture.pcapng import options
-from pywnv.convert import Converted, convert
 from pywnv.errors import CaptureError
 
 FRAME = ng.ethernet(ng.udp(b"one", 1))

@@ -20,10 +20,10 @@ from conftest import PROJECT, run_wireshark
 from test_convert import FRAME, GUEST_NAMES, OTHER, SWITCH_NAMES, Packet, made_of, stack
 
 import pywnv
+from pywnv.annotate.rows import rows
+from pywnv.capture.convert import as_pcapng
 from pywnv.capture.etl import is_trace
-from pywnv.convert import as_pcapng
 from pywnv.errors import CaptureError, MissingExtraError
-from pywnv.rows import rows
 
 PUBLIC = PROJECT.parent / "shared" / "public"
 REAL = PUBLIC / "demikernel-pktmon-server2022.etl"
@@ -119,7 +119,7 @@ def test_errors_name_the_trace(tmp_path: Path) -> None:
 def test_without_the_extra(tmp_path: Path) -> None:
     path = tmp_path / "a.etl"
     path.write_bytes(w.etl([w.packet(1, 1, FRAME)]))
-    code = "import sys; sys.modules['dissect.etl'] = None; from pywnv.cli import main; main()"
+    code = "import sys; sys.modules['dissect.etl'] = None; from pywnv.cli.main import main; main()"
     command = [sys.executable, "-c", code, "convert", str(path), "-o", str(tmp_path / "b.pcapng")]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 2

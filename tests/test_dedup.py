@@ -16,12 +16,12 @@ from command import CAPTURES, run
 from conftest import run_wireshark
 from test_bad_output import LIMIT, refuses
 
-from pywnv import sinks
+from pywnv.annotate import sinks
+from pywnv.annotate.rows import rows
 from pywnv.dedup import KEEP, Dedup, keep_of
 from pywnv.errors import CaptureError, UsageError
-from pywnv.generate import template_text
-from pywnv.rows import rows
-from pywnv.topology import Topology, load
+from pywnv.host.topology import Topology, load
+from pywnv.lua import lua_text
 
 LAB = Path(__file__).parents[2] / "shared" / "lab"
 NAMES = sorted(path.name.removesuffix(".pcapng.gz") for path in CAPTURES.glob("*.pcapng.gz"))
@@ -157,7 +157,7 @@ def test_every_lua_writes_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyPat
                 assert found == expected[number]
             else:
                 expected.append(found)
-        monkeypatch.setattr("pywnv.batch.RUNTIMES", (runtime,))
+        monkeypatch.setattr("pywnv.annotate.walker.RUNTIMES", (runtime,))
 
 
 def test_a_pcap_becomes_a_pcapng(tmp_path: Path) -> None:
@@ -187,11 +187,11 @@ def test_memory_of_a_reach(monkeypatch: pytest.MonkeyPatch) -> None:
     whole = {keep: deduped(path, keep) for keep in ("first", "last")}
 
     def shorter(name: str) -> str:
-        text = template_text(name)
+        text = lua_text(name)
         assert name != "choose.lua" or "local REACH = 2 ^ 20" in text
         return text.replace("local REACH = 2 ^ 20", "local REACH = 2 ^ 10")
 
-    monkeypatch.setattr(sinks, "template_text", shorter)
+    monkeypatch.setattr(sinks, "lua_text", shorter)
     assert {keep: deduped(path, keep) for keep in whole} == whole
 
 

@@ -15,10 +15,10 @@ from deep_dive import FOLDER
 from modules import RUNTIMES, module, plain
 from pcapng_blocks import INTERFACE, JOURNAL, PACKET, blocks
 
-from pywnv import fields
+from pywnv.annotate.rows import Engine, Format, rows
 from pywnv.capture import pcapng
-from pywnv.rows import Engine, Format, rows
-from pywnv.topology import load
+from pywnv.host.topology import load
+from pywnv.tables import fields
 
 ARTICLE = Path(__file__).parents[2] / "shared" / "reference" / "wnv-deep-dive-part-4.txt"
 BUILT = dict(deep_dive.captures())

@@ -14,9 +14,9 @@ from hypothesis import strategies as st
 from modules import RUNTIMES, lua, module
 from pcapng_blocks import interface, section
 
-from pywnv import fields
-from pywnv.rows import Engine, Format, rows
-from pywnv.topology import Topology
+from pywnv.annotate.rows import Engine, Format, rows
+from pywnv.host.topology import Topology
+from pywnv.tables import fields
 
 Tshark = Callable[..., list[list[str]]]
 

@@ -9,10 +9,10 @@ from collections.abc import Callable
 import pytest
 from home import Home
 
-from pywnv.doctor import examine
-from pywnv.generate import plugin_lua
-from pywnv.profile import PROFILES
-from pywnv.wireshark import find_tshark
+from pywnv.generate.plugin import plugin_lua
+from pywnv.generate.profiles import PROFILES
+from pywnv.wireshark.doctor import examine
+from pywnv.wireshark.tshark import find_tshark
 
 Examine = Callable[..., str]
 
@@ -53,7 +53,7 @@ def test_doctor_finds_what_lies_wrong(home: Home, monkeypatch: pytest.MonkeyPatc
     good = manifest.read_bytes()
     monkeypatch.setenv("HOME", str(home.path))
     monkeypatch.delenv("WIRESHARK_CONFIG_DIR", raising=False)
-    monkeypatch.setattr("pywnv.doctor.try_plugin", lambda *_: (True, []))
+    monkeypatch.setattr("pywnv.wireshark.doctor.try_plugin", lambda *_: (True, []))
 
     def wrong() -> list[tuple[str, str]]:
         return [(finding.words, finding.remedy) for finding in examine(find_tshark()) if finding.remedy]

@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from modules import HOSTILE, RUNTIMES, module
 
-from pywnv import drops
+from pywnv.tables import drops
 
 TABLE = drops.table()
 REASONS = {reason.number: reason for reason in TABLE.reasons}
@@ -137,5 +137,5 @@ def test_the_script_makes_the_data(tmp_path: Path) -> None:
     script = tmp_path / "scripts" / "drop_reasons.py"
     script.write_text((PROJECT / "scripts" / "drop_reasons.py").read_text())
     subprocess.run([sys.executable, script, tmp_path / "maps.json", tmp_path / "enums.json"], check=True)
-    rows = {row["number"]: row for row in json.loads((tmp_path / "pywnv/data/drop_reasons.json").read_text())}
+    rows = {row["number"]: row for row in json.loads((tmp_path / "pywnv/tables/data/drop_reasons.json").read_text())}
     assert (rows[9]["text"], rows[9]["name"], rows[3]["text"]) == ("Filtered VLAN", "FilteredVLAN", "x")

@@ -18,10 +18,10 @@ from hypothesis import strategies as st
 from test_convert import made_of
 from test_convert_use import REAL, needs_real
 
+from pywnv.capture.convert import convert
 from pywnv.capture.etl import Event
 from pywnv.capture.metadata import Metadata, fill
 from pywnv.capture.xpress import decompress
-from pywnv.convert import convert
 from pywnv.errors import WnvError
 
 FRAME = ng.ethernet()

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from modules import HOSTILE, RUNTIMES, module, plain
 
-from pywnv import fields
+from pywnv.tables import fields
 
 PROVIDER = b"Microsoft-Windows-Hyper-V-VmSwitch"
 GUID = "6B29FC40-CA47-1067-B31D-00DD010662DA"

@@ -15,9 +15,9 @@ from command import CAPTURES
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from pywnv import fields
+from pywnv.annotate.rows import Engine, rows
 from pywnv.errors import CaptureError
-from pywnv.rows import Engine, rows
+from pywnv.tables import fields
 
 SMALL = ng.first_frames(gzip.decompress((CAPTURES / "mix.pcapng.gz").read_bytes()), 60)
 PACKED = gzip.compress(SMALL, mtime=0)

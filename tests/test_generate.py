@@ -11,9 +11,10 @@ from pathlib import Path
 import pytest
 from conftest import PROJECT
 
-from pywnv import fields
-from pywnv.batch import lua_runtime
-from pywnv.generate import differing, generated, quote_lua, write
+from pywnv.generate.project import differing, generated, write
+from pywnv.lua.quoting import quote_lua
+from pywnv.lua.runtime import lua_runtime
+from pywnv.tables import fields
 
 RUNTIMES = ["lua52", "lua54", "luajit21"]
 
@@ -36,7 +37,7 @@ def test_check_finds_each_difference(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("seed", ["0", "4242"])
 def test_same_bytes_under_any_hash_seed(seed: str) -> None:
-    code = "import hashlib, json; from pywnv.generate import generated; print(json.dumps(generated()))"
+    code = "import hashlib, json; from pywnv.generate.project import generated; print(json.dumps(generated()))"
     environment = dict(os.environ, PYTHONHASHSEED=seed)
     run = subprocess.run(
         [sys.executable, "-c", f"import json; {code}"], env=environment, capture_output=True, text=True, check=True

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from conftest import CAPTURES, run_wireshark
 
-from pywnv.rows import Format, rows
+from pywnv.annotate.rows import Format, rows
 
 Golden = Callable[[str, bytes], None]
 

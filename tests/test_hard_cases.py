@@ -9,7 +9,7 @@ import pytest
 from hard_cases import CASES, to_pcapng, truth
 from scoring import score
 
-from pywnv.rows import Engine, rows
+from pywnv.annotate.rows import Engine, rows
 
 
 def packets_of(rows: list[dict[str, str]], frames: int) -> list[int]:

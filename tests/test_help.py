@@ -31,8 +31,8 @@ def test_help_is_not_cut() -> None:
 
 
 def test_the_default_window_has_its_unit() -> None:
-    from pywnv.batch import lua_runtime
-    from pywnv.generate import lua_text
+    from pywnv.lua import lua_text
+    from pywnv.lua.runtime import lua_runtime
 
     window = lua_runtime().execute(lua_text("engine/limits.lua").encode())[b"window"]
     run = subprocess.run([PYWNV, "annotate", "--help"], capture_output=True, text=True, check=True)

@@ -13,9 +13,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from modules import HOSTILE, RUNTIMES, literal, lua, module, plain
 
-from pywnv import fields
-from pywnv.topology import Nic, Switch, Team, Topology, load
-from pywnv.topology import lua as topology_lua
+from pywnv.host.topology import Nic, Switch, Team, Topology, load
+from pywnv.host.topology import lua as topology_lua
+from pywnv.tables import fields
 
 GUID = "01234567-89AB-CDEF-0123-456789ABCDEF"
 MULTIPLEXOR = "Microsoft Network Adapter Multiplexor Driver"

@@ -16,13 +16,13 @@ from conftest import CAPTURES, PROJECT
 from rich.console import Console
 from test_fingerprint import SNAP, TICK, VM_PORT, etl, program
 
-from pywnv import fields
+from pywnv.annotate.rows import Engine
 from pywnv.errors import CaptureError, UsageError
 from pywnv.inspect import Report, as_json, inspect, missing, render
 from pywnv.inspect import tally as tallies
 from pywnv.inspect.fingerprint import Tool
 from pywnv.inspect.tally import Drop, Hop, Tally
-from pywnv.rows import Engine
+from pywnv.tables import fields
 
 DEEP_DIVE = CAPTURES / "deep-dive"
 SHARED = PROJECT.parent / "shared"

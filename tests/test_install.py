@@ -13,9 +13,9 @@ import pytest
 from command import command, run
 from home import Home, fake
 
-from pywnv.folders import find_folders, parse, portable_config, usual_folders
-from pywnv.generate import plugin_lua, profile_texts
-from pywnv.profile import PROFILES
+from pywnv.generate.plugin import plugin_lua
+from pywnv.generate.profiles import PROFILES, profile_texts
+from pywnv.wireshark.folders import find_folders, parse, portable_config, usual_folders
 
 LINUX = """\
 Temp:                	/tmp

@@ -13,7 +13,7 @@ import pytest
 from pcapng_blocks import interface, packet, packets, section
 from scoring import score
 
-from pywnv.rows import Engine, rows
+from pywnv.annotate.rows import Engine, rows
 
 LAB = Path(__file__).parent / "captures" / "lab2"
 Real = list[dict[str, str]]

@@ -13,7 +13,7 @@ from command import CAPTURES, run
 from home import Home, fake
 from test_bad_output import LIMIT, tree
 
-from pywnv.generate import plugin_lua
+from pywnv.generate.plugin import plugin_lua
 
 UDPSAME = CAPTURES / "udpsame.pcapng.gz"
 PRECIOUS = b"precious\n"

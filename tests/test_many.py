@@ -19,10 +19,10 @@ from command import CAPTURES, TIMEOUT, command, run
 from test_bad_output import LIMIT, refuses, tree, wait_for
 
 import pywnv
+from pywnv.annotate.rows import Format, rows
 from pywnv.capture.order import first_time, in_order
-from pywnv.many import output_name
-from pywnv.options_record import RECORD
-from pywnv.rows import Format, rows
+from pywnv.parallel.many import output_name
+from pywnv.parallel.options_record import RECORD
 
 MIX, LOSS, SAME = (CAPTURES / f"{name}.pcapng.gz" for name in ("mix", "mix-loss", "single-udpsame"))
 FRAME = ng.ethernet()

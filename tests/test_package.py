@@ -15,7 +15,7 @@ from hatchling.builders.wheel import WheelBuilder
 from release import PROJECT, plugin_zip
 
 from pywnv import __version__
-from pywnv.profile import PROFILES
+from pywnv.generate.profiles import PROFILES
 
 
 def test_python_m_pywnv() -> None:

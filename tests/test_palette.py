@@ -7,9 +7,9 @@ from itertools import combinations, product
 import pytest
 from colour import EYES, contrast, difference
 
-from pywnv import palette
-from pywnv.palette import Shade
-from pywnv.profile import PROFILES, Rule
+from pywnv.generate.profiles import PROFILES, Rule
+from pywnv.tables import palette
+from pywnv.tables.palette import Shade
 
 ALARMS = {"drop": palette.DROP, "trouble": palette.TROUBLE, "reset": palette.RESET}
 NOTES = {

@@ -20,12 +20,15 @@ from test_deep_dive import capture as deep_dive
 from test_windows_rows import DEEP_DIVE
 from windows_events import CAPTURES as WINDOWS
 
-from pywnv import batch, fields, parts, rows, sinks, wireshark
-from pywnv.batch import Epoch
+from pywnv.annotate import rows, sinks, walker
+from pywnv.annotate.walker import Epoch
 from pywnv.capture.source import open_capture
 from pywnv.errors import OutputError, WnvError
-from pywnv.generate import plugin_lua
-from pywnv.workers import Worker
+from pywnv.generate.plugin import plugin_lua
+from pywnv.parallel import parts
+from pywnv.parallel.workers import Worker
+from pywnv.tables import fields
+from pywnv.wireshark import tshark
 
 LAB = {path.name: gzip.decompress(path.read_bytes()) for path in sorted(CAPTURES.glob("*.pcapng.gz"))}
 LATE = {name: data for name, data in WINDOWS.items() if name.startswith("late")}  # which have more frames
@@ -42,7 +45,7 @@ def whole(path: Path, output_format: str, epoch: Epoch | None) -> Told:
     told: list[str] = []
     with open_capture(path) as capture:
         sink = sinks.BY_NAME[output_format]
-        pieces = batch.annotate(
+        pieces = walker.annotate(
             [capture], sink=sink, window=None, progress=lambda _: None, warn=told.append, epoch=epoch
         )
         return collected(pieces, told)
@@ -94,8 +97,8 @@ def test_small_captures_cut_everywhere(tmp_path: Path, name: str, output_format:
     path.write_bytes(SMALL[name])
     found, told = whole(path, output_format, epoch)
     with open_capture(path) as capture:
-        beginning = batch.Walk(
-            batch.Walker(sink=sinks.BY_NAME[output_format], window=None, topology=None), capture, lambda _: None
+        beginning = walker.Walk(
+            walker.Walker(sink=sinks.BY_NAME[output_format], window=None, topology=None), capture, lambda _: None
         ).beginning()
     (tmp_path / "parts").mkdir()
     again, _ = in_turns(tmp_path / "parts", path, output_format, epoch)
@@ -215,7 +218,7 @@ def test_tshark_marks_the_same(mix: Path, monkeypatch: pytest.MonkeyPatch) -> No
     short = Epoch(20, 3)  # too short to learn all that counts
     spread = f"{short.frames}, {short.warm_up} -- frames"
     assert lua.count("2 ^ 20, 2 ^ 16 -- frames") == 1
-    monkeypatch.setattr(wireshark, "plugin_lua", lambda _: lua.replace("2 ^ 20, 2 ^ 16 -- frames", spread))
+    monkeypatch.setattr(tshark, "plugin_lua", lambda _: lua.replace("2 ^ 20, 2 ^ 16 -- frames", spread))
     header, _, found = b"".join(rows.rows(mix, engine=rows.Engine.TSHARK)).partition(b"\n")
     assert header.startswith(b"frame,")
     assert found == whole(mix, "csv", short)[0]

@@ -11,8 +11,8 @@ import pcapng_blocks as ng
 import pytest
 from command import run
 
-from pywnv.descriptor import descriptor
-from pywnv.rows import rows
+from pywnv.annotate.rows import rows
+from pywnv.files.descriptor import descriptor
 
 CAPTURE = ng.pcap([(ng.SECONDS, 20 * number, ng.ethernet()) for number in range(2)])
 SNOOP = b"snoop\0\0\0" + bytes(8)

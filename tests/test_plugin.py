@@ -12,7 +12,7 @@ import pytest
 from conftest import PROJECT, run_wireshark
 from pcapng_blocks import SECONDS, ethernet, interface, journal, packet, section, udp
 
-from pywnv import fields
+from pywnv.tables import fields
 
 pytestmark = pytest.mark.wireshark
 

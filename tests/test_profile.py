@@ -12,10 +12,9 @@ from pathlib import Path
 import pytest
 from conftest import PROJECT, run_wireshark
 
-from pywnv.fields import BY_COLUMN
-from pywnv.generate import profile_texts
-from pywnv.profile import NOT_A_COPY, PROFILES, TCP_TROUBLE, WNV, Profile
-from pywnv.rows import Format, rows
+from pywnv.annotate.rows import Format, rows
+from pywnv.generate.profiles import NOT_A_COPY, PROFILES, TCP_TROUBLE, WNV, Profile, profile_texts
+from pywnv.tables.fields import BY_COLUMN
 
 Unpack = Callable[[str], Path]
 

@@ -21,11 +21,12 @@ from modules import lua
 from window import MENU
 
 import pywnv
+from pywnv.annotate.rows import Format, rows
 from pywnv.explain import explain
-from pywnv.generate import plugin_lua, template_text
+from pywnv.generate.plugin import plugin_lua
+from pywnv.generate.profiles import SLOW
 from pywnv.inspect import inspect
-from pywnv.profile import SLOW
-from pywnv.rows import Format, rows
+from pywnv.lua import lua_text
 
 Unpack = Callable[[str], Path]
 
@@ -36,7 +37,7 @@ every_runtime = pytest.mark.parametrize("runtime", RUNTIMES)
 
 
 def report(runtime: str, name: str, *needs: object) -> Any:
-    return lua(runtime).execute(template_text(f"report/{name}.lua").encode(), *needs)
+    return lua(runtime).execute(lua_text(f"reports/{name}.lua").encode(), *needs)
 
 
 @cache

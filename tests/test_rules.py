@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 from rules_off import capture, changes, switches
 
-from pywnv.generate import DIFFERENCES, RULES
-from pywnv.rules import Limit, Rule, limits, rules
+from pywnv.generate.engine import DIFFERENCES, RULES
+from pywnv.generate.rules import Limit, Rule, limits, rules
 
 
 @pytest.mark.parametrize("off", switches(), ids=lambda off: off.name)

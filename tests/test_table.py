@@ -15,9 +15,9 @@ import pytest
 from command import CAPTURES, TIMEOUT, command, run
 from test_bad_output import refuses, tree
 
-from pywnv import fields
-from pywnv.rows import Format, rows
-from pywnv.table import DEFAULT, GAP, MOST, Table, table
+from pywnv.annotate.rows import Format, rows
+from pywnv.annotate.table import DEFAULT, GAP, MOST, Table, table
+from pywnv.tables import fields
 
 LOSS = CAPTURES / "lbfo-tcp-loss.pcapng.gz"
 CSV = b"".join(rows(LOSS))

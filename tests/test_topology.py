@@ -11,8 +11,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from modules import RUNTIMES, literal
 
-from pywnv import pktmon, topology
 from pywnv.errors import TopologyError, WnvError
+from pywnv.host import pktmon_list, topology
 
 TOML = """
 [[nics]]
@@ -276,7 +276,7 @@ def test_pktmon_list(tmp_path: Path, encoding: str, flat: bool) -> None:
 def test_what_two_of_pktmon_claim_names_neither() -> None:
     rows = [component(1, "a", "VM Nic", **MAC), component(2, "b", "Filter"), component(2, "c", "Filter", **MAC)]
     rows.append(component(3, "a", "Filter"))
-    found = pktmon.topology(rows)
+    found = pktmon_list.topology(rows)
     keys = {(nic.name, nic.role): (nic.component_ids, nic.descriptions) for nic in found.nics}
     assert keys == {
         ("a", "vmNIC"): ([1], []),
@@ -305,5 +305,5 @@ anything = st.recursive(
 def test_any_list_of_pktmon(name: object, id: object, properties: object, kind: str) -> None:
     row = {"Id": id, "Name": name, "Type": kind, "Properties": properties}
     for value in (row, [row], [{"Components": row}], [{"Group": name, "Components": [row, row]}], properties):
-        if pktmon.is_list(value):
-            topology.lua(pktmon.topology(value))
+        if pktmon_list.is_list(value):
+            topology.lua(pktmon_list.topology(value))

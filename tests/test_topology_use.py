@@ -12,8 +12,8 @@ from command import run
 from conftest import run_wireshark
 from pcapng_blocks import interface, section
 
-from pywnv.profile import PROFILES
-from pywnv.rows import Engine
+from pywnv.annotate.rows import Engine
+from pywnv.generate.profiles import PROFILES
 
 TOPOLOGY = f"""
 [[nics]]

@@ -19,7 +19,7 @@ from validating import UDPSAME, VLAN_LOSS, found, truth_of
 from pywnv.errors import TruthError
 from pywnv.validate import own, truth
 from pywnv.validate.shown import Shown
-from pywnv.wireshark import find_tshark, version
+from pywnv.wireshark.tshark import find_tshark, version
 
 DROPS = CAPTURES / "deep-dive" / "vlan-drop-pspkt.pcapng"
 

@@ -13,7 +13,7 @@ import pytest
 from command import CAPTURES
 from validating import UDPSAME, VLAN_LOSS, Settings, found, truth_of
 
-from pywnv.generate import plugin_lua
+from pywnv.generate.plugin import plugin_lua
 
 # What stands between Wireshark and the engine, and spoils it.
 MAIN = "return modules.engine, modules.drops"
@@ -128,7 +128,7 @@ def test_a_wheel_runs_its_own_samples(site: Path, spoil: Callable[..., Settings]
     (site / "pywnv/samples/samples.csv").write_text("".join(listed[:4]), "utf-8")
 
     def validate(environment: Settings) -> tuple[int, list[str]]:
-        code = "from pywnv.cli import main; import sys; sys.argv = ['pywnv', 'validate']; main()"
+        code = "from pywnv.cli.main import main; import sys; sys.argv = ['pywnv', 'validate']; main()"
         environment = environment | {"PYTHONPATH": str(site)}
         done = subprocess.run(
             [sys.executable, "-c", code], cwd=tmp_path, env=environment, capture_output=True, text=True

@@ -11,12 +11,12 @@ import pcapng_blocks as ng
 import pytest
 from command import TIMEOUT, command
 
+from pywnv.annotate.rows import Engine, Format, rows
 from pywnv.capture.order import first_time
 from pywnv.capture.variants import ORDINARY, layout
 from pywnv.dedup import Dedup
 from pywnv.errors import CaptureError, UnknownFormatError
 from pywnv.inspect.fingerprint import scan
-from pywnv.rows import Engine, Format, rows
 
 T = ng.SECONDS
 CAUGHT = 60  # bytes of each frame

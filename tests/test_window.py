@@ -12,10 +12,10 @@ import pytest
 from home import Home
 from window import RECENT_COMMON, Window, desktop, missing_packages, wait_for, wireshark
 
-from pywnv import palette
-from pywnv.generate import quote_lua
-from pywnv.profile import ALL, ANNOTATED, ONE_PER_PACKET, THIS_HOP, TROUBLE, WNV, Button, Profile
-from pywnv.rows import Format, rows
+from pywnv.annotate.rows import Format, rows
+from pywnv.generate.profiles import ALL, ANNOTATED, ONE_PER_PACKET, THIS_HOP, TROUBLE, WNV, Button, Profile
+from pywnv.lua.quoting import quote_lua
+from pywnv.tables import palette
 
 WIDTH, HEIGHT = 1400, 700
 COPY = palette.duplicate("unknown").background.to_bytes(3, "big")

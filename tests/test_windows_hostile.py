@@ -15,9 +15,9 @@ from hypothesis import strategies as st
 from modules import HOSTILE, RUNTIMES, module
 from pcapng_blocks import interface, journal, option, packet, section
 
-from pywnv import fields
-from pywnv.generate import plugin_lua
-from pywnv.rows import Engine, Format, rows
+from pywnv.annotate.rows import Engine, Format, rows
+from pywnv.generate.plugin import plugin_lua
+from pywnv.tables import fields
 
 fuzz = settings(
     max_examples=150, deadline=None, derandomize=True, database=None, suppress_health_check=[HealthCheck.too_slow]
@@ -142,7 +142,7 @@ def test_records_of_any_bytes(runtime: str, data: bytes, cut: int, size: int) ->
 
 
 def test_the_plugin_has_no_way_in_for_a_topology(tmp_path: Path) -> None:
-    from pywnv.topology import load
+    from pywnv.host.topology import load
 
     file = tmp_path / "host.toml"
     file.write_text(f"[[nics]]\nname = '{made.ODD}'\nrole = 'pNIC'\ninterfaces = ['{made.ODD}']\n")

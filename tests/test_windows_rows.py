@@ -12,9 +12,9 @@ import windows_events as made
 from conftest import run_wireshark
 from test_deep_dive import CONTOSO, capture
 
-from pywnv import fields
-from pywnv.rows import Engine, Format, rows
-from pywnv.topology import Topology, load
+from pywnv.annotate.rows import Engine, Format, rows
+from pywnv.host.topology import Topology, load
+from pywnv.tables import fields
 
 Row = dict[str, object]
 Tshark = Callable[..., list[list[str]]]
@@ -198,7 +198,7 @@ def test_hostile_texts_stay_texts(path: Callable[[str], Path], engine: Engine) -
 def test_the_tree_reads_top_down(path: Callable[[str], Path], config: Path) -> None:
     """What, where, how long, why."""
     plugin = config / "plugins" / "wnv.lua"
-    from pywnv.generate import plugin_lua
+    from pywnv.generate.plugin import plugin_lua
 
     plugin.write_text(plugin_lua(load(CONTOSO)), "utf-8")
     text = run_wireshark(["tshark", "-n", "-r", path("vlan-drop-pspkt"), "-V", "-Y", "frame.number == 3"], config)

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from command import run
 
-from pywnv.wireshark import LUA_SKIPS_ROOT, find_tshark, version
+from pywnv.wireshark.tshark import LUA_SKIPS_ROOT, find_tshark, version
 
 pytestmark = pytest.mark.wireshark
 

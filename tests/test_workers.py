@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from pywnv.errors import CaptureError
-from pywnv.many import Job, run_each
-from pywnv.parts import decide
-from pywnv.workers import Worker, WorkerDiedError
+from pywnv.parallel.many import Job, run_each
+from pywnv.parallel.parts import decide
+from pywnv.parallel.workers import Worker, WorkerDiedError
 
 ECHO = (itertools.islice, 2)  # gives each of two tasks back
 

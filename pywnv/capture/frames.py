@@ -17,9 +17,9 @@ from pywnv.capture import ndiscap_events as ndiscap
 from pywnv.capture import pktmon_events as pktmon
 from pywnv.capture import write
 from pywnv.capture.etl import Event
-from pywnv.capture.host import Host
 from pywnv.capture.links import ETHERNET, RAW, USER0, WIFI
 from pywnv.capture.pktmon_names import Namer
+from pywnv.capture.trace_host import Host
 
 UNKNOWN_PROCESS = 2**32 - 1
 LONGEST_COMMENT = 4000  # bytes; note.lua reads 4096

@@ -29,7 +29,7 @@ IF_TSRESOL = 9
 IF_FCSLEN = 13
 IF_TSOFFSET = 14
 
-# What the interface of a classic pcap is called in a pcapng made from it; templates/engine/engine.lua knows it.
+# What the interface of a classic pcap is called in a pcapng made from it; lua/engine/engine.lua knows it.
 NO_INTERFACE = b"no interface (from a pcap file)"
 
 JOURNAL_MICROSECONDS = re.compile(rb"\d{1,18}")  # as many as fit 64 bits

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from pywnv.capture.host import RADIO_MEDIA, Host
 from pywnv.capture.pktmon_events import (
     EXT_IF_INDEX,
     IF_INDEX,
@@ -20,8 +19,9 @@ from pywnv.capture.pktmon_events import (
     Component,
     Components,
 )
-from pywnv.pktmon import TEAM
-from pywnv.topology import Nic, Role, Topology
+from pywnv.capture.trace_host import RADIO_MEDIA, Host
+from pywnv.host.pktmon_list import TEAM
+from pywnv.host.topology import Nic, Role, Topology
 
 MINIPORT_TYPE, FILTER_TYPE, VM_NIC, HOST_VNIC, SWITCH_PORT, SWITCH_NIC, NETCX = 2, 3, 5, 6, 7, 8, 14
 ADAPTERS = (MINIPORT_TYPE, VM_NIC, HOST_VNIC, SWITCH_PORT, 9, NETCX)

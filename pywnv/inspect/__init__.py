@@ -8,16 +8,16 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from pywnv.annotate.rows import Engine, Format, rows
 from pywnv.capture.source import need_file
 from pywnv.inspect import fingerprint
 from pywnv.inspect.fingerprint import Tool
 from pywnv.inspect.missing import Finding, findings
 from pywnv.inspect.show import overview, render
 from pywnv.inspect.tally import Drop, Hop, Tally
-from pywnv.rows import Engine, Format, rows
 
 if TYPE_CHECKING:
-    from pywnv.topology import Topology
+    from pywnv.host.topology import Topology
 
 __all__ = ["Drop", "Finding", "Hop", "Report", "Tool", "all_as_json", "as_json", "inspect", "overview", "render"]
 

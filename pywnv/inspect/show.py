@@ -51,7 +51,7 @@ def render(report: Report, console: Console) -> None:
 
 def overview(reports: list[Report]) -> str:
     """A line for each of several captures."""
-    from pywnv.table import Table
+    from pywnv.annotate.table import Table
 
     lines = [["capture", "frames", "packets", "duplicates", "hops", "drops", "written by"]]
     for report in reports:

@@ -14,7 +14,7 @@ from pywnv.validate.own import Own
 from pywnv.validate.truth import COLUMNS, Measure, Told, groups, measure_packets, read
 
 if TYPE_CHECKING:
-    from pywnv.topology import Topology
+    from pywnv.host.topology import Topology
     from pywnv.validate.shown import Shown
 
 FIRST = 5  # differences that are told and explained, unless asked for another number

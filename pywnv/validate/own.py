@@ -10,7 +10,7 @@ from pathlib import Path
 
 from pywnv.validate import shown
 from pywnv.validate.shown import Shown
-from pywnv.wireshark import find_tshark
+from pywnv.wireshark.tshark import find_tshark
 
 IGNORE_DUPLICATES, DEINTERLACING = "protocols.ignore_dup_frames", "protocols.conversation_deinterlacing_key"
 REMEMBERED = 10_000  # frames: protocols.ignore_dup_frames_cache_entries, as it comes

@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING
 from xml.etree import ElementTree
 
 from pywnv import __version__
-from pywnv.folders import find_folders
-from pywnv.probe import find_plugins
 from pywnv.validate import FIRST, Difference, Result
 from pywnv.validate.own import Own, known
 from pywnv.validate.truth import Measure
-from pywnv.wireshark import find_tshark, version
+from pywnv.wireshark.folders import find_folders
+from pywnv.wireshark.probe import find_plugins
+from pywnv.wireshark.tshark import find_tshark, version
 from pywnv.words import count
 
 if TYPE_CHECKING:

@@ -12,10 +12,10 @@ from pyshark.capture.capture import TSharkCrashException
 
 from pywnv.capture.source import need_file, open_file
 from pywnv.errors import CaptureError
-from pywnv.wireshark import field_lines, find_tshark, plugin_file
+from pywnv.wireshark.tshark import field_lines, find_tshark, plugin_file
 
 if TYPE_CHECKING:
-    from pywnv.topology import Topology
+    from pywnv.host.topology import Topology
 
 SENT_AGAIN = "tcp.analysis.retransmission || tcp.analysis.fast_retransmission || tcp.analysis.spurious_retransmission"
 

@@ -1,0 +1,1 @@
+"""The main job: a row, or a comment, for every frame of a capture."""

@@ -1,0 +1,67 @@
+"""What is written for the frames that lua/batch/batch.lua walks: each a Lua table, as batch.lua takes it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+from pywnv.generate.render import render
+from pywnv.lua import lua_text
+from pywnv.tables import fields
+
+
+@dataclass(frozen=True)
+class Lua:
+    """What sinks are made of.
+
+    Attributes:
+        runtime: the Lua they run in.
+        modules: of the engine.
+        bytes: lua/batch/bytes.lua.
+        buffer: lua/batch/buffer.lua.
+    """
+
+    runtime: Any
+    modules: Any
+    bytes: Any
+    buffer: Any
+
+    def load(self, name: str, *needs: object) -> Any:
+        """What the Lua file of that name returns."""
+        return self.runtime.execute(lua_text(name).encode(), *needs)
+
+
+Sink = Callable[[Lua], Any]
+
+
+def _row(lua: Lua, *, json: bool) -> Any:
+    def describe(name: str) -> dict[str, object]:
+        field = fields.BY_COLUMN.get(name)
+        return {"name": name, "type": field.type.value if field else "", "names": field.names if field else ()}
+
+    columns = [describe(name) for name in fields.columns()]
+    facts = fields.columns().index("direction")
+    text = render("row.lua.j2", first=columns[:facts], last=columns[facts:], json=json)
+    return lua.runtime.execute(text.encode(), lua.buffer, lua.load("writers/cells.lua"))
+
+
+def _pcapng(lua: Lua) -> Any:
+    """The capture again, with comments."""
+    columns = [(fields.BY_COLUMN[column], name) for column, name in fields.COMMENT.items()]
+    original = fields.VERDICTS.index("original")
+    text = render("comment.lua.j2", columns=columns, original=original)
+    comment = lua.runtime.execute(text.encode(), lua.buffer, lua.load("writers/cells.lua"))
+    splice = lua.load("writers/splice.lua", lua.bytes, lua.buffer)
+    return lua.load("writers/annotated.lua", lua.bytes, splice, lua.modules[b"note"], comment)
+
+
+def _summary(lua: Lua) -> Any:
+    names = {code: name.encode() for code, name in enumerate(fields.VERDICTS)}
+    return lua.load("reports/summary.lua", lua.runtime.table_from(names), lua.load("reports/table.lua"))
+
+
+csv: Sink = partial(_row, json=False)
+jsonl: Sink = partial(_row, json=True)
+BY_NAME: dict[str, Sink] = {"csv": csv, "jsonl": jsonl, "pcapng": _pcapng, "summary": _summary}

@@ -1,0 +1,262 @@
+"""The commands that go over whole captures: annotate and dedup."""
+
+from __future__ import annotations
+
+import os
+import zlib
+from collections.abc import Iterator
+from contextlib import ExitStack, suppress
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from pywnv.annotate.rows import Engine, Format, check_columns, rows
+from pywnv.cli.shared import (
+    TopologyFile,
+    Window,
+    checked_window,
+    expanded,
+    is_folder,
+    is_quiet,
+    is_terminal,
+    load_topology,
+    opened_capture,
+    progress_bar,
+    show,
+    warn,
+    write_whole,
+)
+from pywnv.errors import Exit, OutputError, UsageError
+from pywnv.files.output import STDOUT
+from pywnv.words import count
+
+FORMAT_OF_SUFFIX = {
+    ".csv": Format.CSV,
+    ".jsonl": Format.JSONL,
+    ".ndjson": Format.JSONL,
+    ".json": Format.JSONL,
+    ".parquet": Format.PARQUET,
+    ".pcapng": Format.PCAPNG,
+    ".txt": Format.TABLE,
+}
+PACKED = ".gz"
+
+
+def _format_of(output: Path) -> Format:
+    """The format that an output's name asks for.
+
+    Raises:
+        UsageError: its ending is that of no format.
+    """
+    if output == STDOUT and is_terminal():
+        return Format.TABLE
+    from pywnv.capture.source import is_stream  # a pipe or a device may have any name
+
+    suffix = Path(output.stem if output.suffix.lower() == PACKED else output).suffix.lower()
+    if output.suffix and not is_stream(output) and suffix not in FORMAT_OF_SUFFIX:
+        endings = ", ".join(FORMAT_OF_SUFFIX)
+        words = f"no format has this ending; there are {endings} ({PACKED} may follow); or say --format"
+        raise UsageError(f"{output}: {words}")
+    return FORMAT_OF_SUFFIX.get(suffix, Format.CSV)
+
+
+def _gzipped(pieces: Iterator[bytes]) -> Iterator[bytes]:
+    packer = zlib.compressobj(wbits=31)
+    for piece in pieces:
+        yield packer.compress(piece)
+    yield packer.flush()
+
+
+def annotate(
+    captures: Annotated[
+        list[Path],
+        typer.Argument(
+            metavar="CAPTURE...",
+            help="pcapng, pcap, also gzipped, .etl, or a folder of them; any format with --engine tshark; - is stdin.",
+        ),
+    ],
+    output_name: Annotated[
+        str,
+        typer.Option(
+            "-o", "--output", metavar="PATH", help="File to write, of several captures a folder; - is stdout."
+        ),
+    ] = str(STDOUT),
+    output_format: Annotated[
+        Format | None,
+        typer.Option("--format", help="Default: by the output's name, else csv; on a terminal table."),
+    ] = None,
+    columns: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME,NAME",
+            help="Which columns, in this order: of csv, jsonl and table. Default: all, or the usual.",
+        ),
+    ] = None,
+    engine: Annotated[
+        Engine | None, typer.Option(help="lupa is fast; tshark reads every format and filters. Default: what fits.")
+    ] = None,
+    display_filter: Annotated[
+        str | None, typer.Option("-Y", "--filter", help="Display filter: which frames get a row (engine tshark).")
+    ] = None,
+    window: Window = None,
+    topology_file: TopologyFile = None,
+    series: Annotated[
+        bool, typer.Option("--series", help="The captures are one, as a ring buffer writes it: one output.")
+    ] = False,
+    jobs: Annotated[
+        int | None,
+        typer.Option("-j", "--jobs", min=1, help="Captures, or parts of a large one, at a time. Default: one a core."),
+    ] = None,
+    cluster: Annotated[
+        str | None,
+        typer.Option(metavar="ADDRESS", help="Let the workers of a dask scheduler do it, such as tcp://host:8786."),
+    ] = None,
+    force: Annotated[bool, typer.Option("--force", help="Replace an existing output.")] = False,
+) -> None:
+    """Write one row, or one packet comment, for every frame: its packet, hop, path and latency.
+
+    Example: pywnv annotate host.pcapng -o host.csv
+    """
+    if display_filter and engine is Engine.LUPA:
+        raise UsageError("-Y: only tshark knows display filters; leave --engine away")
+    window = checked_window(window)
+    has_folder = any(map(is_folder, captures))
+    captures = expanded(captures)
+    chosen = tuple(name.strip() for name in columns.split(",")) if columns is not None else None
+    if cluster is not None and series:
+        raise UsageError("--series: one capture is decided in order, by one process; leave --cluster away")
+    if cluster is not None and jobs:
+        raise UsageError("--jobs: with --cluster the workers say how many captures at a time; leave it away")
+    if series and len({capture.resolve() for capture in captures}) < len(captures):
+        raise UsageError("--series: names a capture twice")
+    output, names_folder = Path(output_name), output_name.endswith(("/", os.sep))
+    several = (len(captures) > 1 or has_folder) and not series
+    is_many = several or names_folder or is_folder(output) or cluster is not None
+    if output_format is None:
+        output_format = Format.CSV if is_many else _format_of(output)
+    if chosen is not None:
+        check_columns(chosen, output_format)
+    if is_many:
+        if output != STDOUT and not output.is_dir() and (output.exists() or output.suffix.lower() in FORMAT_OF_SUFFIX):
+            raise UsageError(f"{output}: several captures go into a folder; name one with -o, or say --series")
+        if series:
+            raise UsageError(f"{output}: is a folder; the output of a series is one file")
+        _annotate_all(
+            captures,
+            output,
+            output_format=output_format,
+            columns=chosen,
+            engine=engine,
+            display_filter=display_filter,
+            window=window,
+            topology_file=topology_file,
+            jobs=jobs,
+            cluster=cluster,
+            force=force,
+        )
+        return
+    with ExitStack() as stack:
+        progress = stack.enter_context(progress_bar(captures, wanted=is_quiet(output)))
+        opened = [stack.enter_context(opened_capture(capture, progress)) for capture in captures]
+        pieces = rows(
+            opened,
+            output_format=output_format,
+            columns=chosen,
+            engine=engine,
+            window=window,
+            topology=load_topology(topology_file),
+            display_filter=display_filter,
+            processes=jobs or os.cpu_count() or 1,
+            progress=progress,
+            warn=warn,
+        )
+        if output_format is Format.TABLE and output == STDOUT and is_terminal():
+            for piece in pieces:
+                show(piece.decode(), end="")  # in the terminal's own encoding
+            return
+        if output.suffix.lower() == PACKED:
+            pieces = _gzipped(pieces)
+        write_whole(pieces, output, force=force, sources=captures)
+
+
+def _annotate_all(
+    captures: list[Path],
+    folder: Path,
+    *,
+    output_format: Format,
+    columns: tuple[str, ...] | None,
+    engine: Engine | None,
+    display_filter: str | None,
+    window: float | None,
+    topology_file: Path | None,
+    jobs: int | None,
+    cluster: str | None,
+    force: bool,
+) -> None:
+    from functools import partial
+
+    from pywnv.parallel import many
+
+    if folder == STDOUT:
+        if cluster is not None:
+            raise UsageError("--cluster: name a folder with -o, which every worker sees")
+        raise UsageError("several captures: name a folder with -o, or say --series where they are one")
+    topology = load_topology(topology_file)
+    wanted = [
+        many.Job(capture, output, output_format, engine, window, topology, display_filter, force, columns)
+        for capture, output in many.outputs(captures, folder, output_format)
+    ]
+    made = not folder.exists()
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise OutputError(f"{folder}: {error.strerror or error}") from error
+    try:
+        with progress_bar(captures, wanted=True) as progress:
+            run: many.Runner = partial(many.run_all, processes=jobs)
+            if cluster is not None:
+                from pywnv.parallel.cluster import run_all
+
+                run = partial(run_all, address=cluster, warn=warn)
+            done, errors = many.annotate_all(wanted, run, progress=progress, warn=warn)
+    finally:
+        if made:
+            with suppress(OSError):
+                folder.rmdir()  # where nothing was written
+    before = len(wanted) - done - len(errors)
+    typer.echo(f"pywnv: {done} written, {before} done before, {len(errors)} failed", err=True)
+    for words in errors:
+        typer.echo(f"pywnv: {words}", err=True)
+    if errors:
+        raise typer.Exit(Exit.DIFFERENT)
+
+
+def dedup(
+    capture: Annotated[Path, typer.Argument(help="pcapng, pcap, also gzipped, or .etl.")],
+    output: Annotated[Path, typer.Option("-o", "--output", help="pcapng to write; - is stdout.")],
+    keep: Annotated[
+        str,
+        typer.Option(help="first or last sighting, the one nearest the wire, or that at a hop's role: pNIC, vmNIC ..."),
+    ] = "first",
+    window: Window = None,
+    topology_file: TopologyFile = None,
+    force: Annotated[bool, typer.Option("--force", help="Replace an existing output.")] = False,
+) -> None:
+    """Write the capture with one frame a packet; all that is no packet stays.
+
+    Example: pywnv dedup host.pcapng -o once.pcapng --keep wire
+    """
+    from pywnv.dedup import Dedup
+
+    with (
+        progress_bar([capture], wanted=is_quiet(output), passes=2) as progress,
+        opened_capture(capture, progress) as opened,
+    ):
+        once = Dedup(opened, keep=keep, window=checked_window(window), topology=load_topology(topology_file), warn=warn)
+        write_whole(once.pieces(progress), output, force=force, sources=[capture])
+    left = sum(once.left_out.values())
+    stay = "stays" if once.frames - left == 1 else "stay"
+    kinds = ", ".join(f"{number} {name}" for name, number in sorted(once.left_out.items()))
+    words = f"{once.frames - left} of {count(once.frames, 'frame')} {stay}"
+    typer.echo(f"pywnv: {words}; left out: {kinds or 'none'}", err=True)

@@ -1,0 +1,259 @@
+"""The command line: arguments in, a call of the library, words out."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from typer.core import TyperGroup
+
+from pywnv import __version__
+from pywnv.cli import batch, inspect, validate
+from pywnv.cli.shared import TopologyFile, load_topology, opened_capture, progress_bar, show, warn
+from pywnv.errors import Exit, ReaderGoneError, UsageError, WnvError
+from pywnv.files.output import tidy_on_signals, whole_file
+from pywnv.generate.project import differing, generated, generated_for, stale, write
+from pywnv.words import count
+
+
+class _Commands(TyperGroup):
+    """Lists the commands with their whole sentences: click cuts those that are longer than a line."""
+
+    def format_commands(self, context: Any, formatter: Any) -> None:
+        commands = [(name, self.get_command(context, name)) for name in self.list_commands(context)]
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, _first_sentence(command)) for name, command in commands])
+
+
+def _first_sentence(command: Any) -> str:
+    return " ".join((command.help or "").partition("\n\n")[0].split())
+
+
+app = typer.Typer(
+    cls=_Commands,
+    help="Says which frames of a Windows capture are the same packet, and which way it went through the host.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        show(f"pywnv {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    version: Annotated[
+        bool, typer.Option("--version", help="Show the version.", callback=_show_version, is_eager=True)
+    ] = False,
+) -> None:
+    pass
+
+
+app.command()(batch.annotate)
+app.command()(batch.dedup)
+
+
+app.command()(inspect.inspect)
+
+
+@app.command()
+def explain(
+    capture: Annotated[Path, typer.Argument(help="pcapng, pcap, also gzipped, or .etl.")],
+    frames: Annotated[list[int], typer.Argument(min=1, metavar="FRAME [FRAME]", help="One frame, or two to compare.")],
+    topology_file: TopologyFile = None,
+) -> None:
+    """Show the path of a frame's packet; for two frames, why they are or are not the same packet.
+
+    Example: pywnv explain host.pcapng 7 9
+    """
+    from pywnv.explain import explain as lines_of
+
+    if len(frames) > 2 or len(set(frames)) != len(frames):
+        raise UsageError(f"explain: takes one frame or two different ones, not {' '.join(map(str, frames))}")
+    with opened_capture(capture, lambda _: None) as opened:
+        for line in lines_of(opened, tuple(frames), warn, topology=load_topology(topology_file)):
+            show(line)
+
+
+app.command()(validate.validate)
+
+
+@app.command()
+def convert(
+    trace: Annotated[
+        Path, typer.Argument(help="A Windows trace (.etl) of pktmon, netsh trace or NetEvent; - is stdin.")
+    ],
+    output: Annotated[Path, typer.Option("-o", "--output", help="pcapng to write; - is stdout.")],
+    force: Annotated[bool, typer.Option("--force", help="Replace an existing output.")] = False,
+) -> None:
+    """Write a Windows trace as pcapng, with its hops, drops and events; needs pywnv[etl].
+
+    Example: pywnv convert pktmon.etl -o pktmon.pcapng
+    """
+    from pywnv.capture.convert import convert as write_pcapng
+
+    with (
+        progress_bar([trace], wanted=True) as progress,
+        whole_file(output, force=force, sources=[trace]) as file,
+    ):
+        done = write_pcapng(trace, file, progress=progress, warn=warn)
+    words = f"{count(done.packets, 'packet')}, {done.drops} of them dropped, {count(done.events, 'event')}"
+    left = f"; {count(done.skipped, 'event')} without an id left out" if done.skipped else ""
+    typer.echo(words + left, err=True)
+
+
+@app.command()
+def generate(
+    folder: Annotated[Path, typer.Option(help="Where lua/ and profiles/ are.")] = Path(),
+    topology_file: TopologyFile = None,
+    check: Annotated[bool, typer.Option("--check", help="Change nothing; exit 1 where a file would change.")] = False,
+) -> None:
+    """Write lua/wnv.lua and profiles/ from the tables of this package, or those that know your host.
+
+    Example: pywnv generate --topology host.toml
+    """
+    topology = load_topology(topology_file)
+    host = topology_file.stem if topology_file else ""
+    if check:
+        old = stale(generated_for(topology, host), folder) if topology else differing(folder)
+        for path in old:
+            typer.echo(f"{path}: differs from what the tables give; run `pywnv generate`", err=True)
+        raise typer.Exit(Exit.DIFFERENT if old else Exit.OK)
+    for path in write(generated_for(topology, host) if topology else generated(), folder):
+        show(path)
+
+
+TsharkOption = Annotated[
+    str | None, typer.Option("--tshark", help="The tshark beside the Wireshark that is meant. Default: that in PATH.")
+]
+
+
+@app.command()
+def install(
+    tshark: TsharkOption = None,
+    topology_file: TopologyFile = None,
+    deinterlace: Annotated[
+        bool | None,
+        typer.Option(help="Profiles keep the TCP of each interface apart; costs CPU. Default: from Wireshark 4.4 on."),
+    ] = None,
+    force: Annotated[bool, typer.Option("--force", help="Replace files of the same names, whoever made them.")] = False,
+) -> None:
+    """Put the plugin and the profiles where Wireshark finds them, and check that they load.
+
+    Example: pywnv install
+    """
+    from pywnv.wireshark import install as installing
+    from pywnv.wireshark.folders import find_folders
+    from pywnv.wireshark.probe import tell_version
+    from pywnv.wireshark.tshark import find_tshark
+
+    tshark = tshark or find_tshark()
+    outcome = installing.install(
+        tshark,
+        tell_version(tshark),
+        find_folders(tshark),
+        topology=load_topology(topology_file),
+        deinterlace=deinterlace,
+        force=force,
+    )
+    for path in outcome.done:
+        show(path)
+    for path in outcome.kept:
+        warn(f"{path}: left as you changed it; --force replaces it")
+    for path in outcome.others:
+        warn(f"{path}: the plugin is here too, and only one of them counts: delete this one")
+    typer.echo("Start Wireshark anew and choose the profile WNV at the lower right.", err=True)
+
+
+@app.command()
+def uninstall(tshark: TsharkOption = None) -> None:
+    """Remove exactly what install has put; what you changed since stays.
+
+    Example: pywnv uninstall
+    """
+    from pywnv.errors import WiresharkError
+    from pywnv.wireshark import install as installing
+    from pywnv.wireshark.folders import find_folders, usual_folders
+    from pywnv.wireshark.tshark import find_tshark
+
+    try:
+        folders = find_folders(tshark or find_tshark())
+    except WiresharkError:
+        if tshark:
+            raise
+        folders = usual_folders()  # Wireshark went first
+    outcome = installing.uninstall(folders)
+    if outcome is None:
+        typer.echo(f"{folders.config}: pywnv has installed nothing here", err=True)
+        return
+    for path in outcome.done:
+        show(path)
+    for path in outcome.kept:
+        warn(f"{path}: left, as you changed it")
+
+
+@app.command()
+def doctor(tshark: TsharkOption = None) -> None:
+    """Say what is wrong with Wireshark, plugin and profiles, and what to type; exit 1 where something is.
+
+    Example: pywnv doctor
+    """
+    from pywnv.errors import WiresharkError
+    from pywnv.wireshark.doctor import Finding, examine
+    from pywnv.wireshark.probe import GET_WIRESHARK
+    from pywnv.wireshark.tshark import find_tshark
+
+    wrong = False
+    try:
+        findings = examine(tshark or find_tshark())
+    except WiresharkError as error:
+        findings = iter([Finding(str(error).partition(";")[0], GET_WIRESHARK)])
+    for finding in findings:
+        show(f"{'wrong' if finding.remedy else 'ok':<6} {finding.words}")
+        if finding.remedy:
+            wrong = True
+            show(f"       do: {finding.remedy}")
+    raise typer.Exit(Exit.DIFFERENT if wrong else Exit.OK)
+
+
+profile_app = typer.Typer(cls=_Commands, help="Wireshark profiles as files.", no_args_is_help=True)
+app.add_typer(profile_app, name="profile")
+
+
+@profile_app.command()
+def export(
+    output: Annotated[Path, typer.Argument(metavar="OUT.zip", help="File to write; - is stdout.")],
+    deinterlace: Annotated[
+        bool, typer.Option("--deinterlace", help="Keep the TCP of each interface apart: for Wireshark 4.4 and newer.")
+    ] = False,
+    force: Annotated[bool, typer.Option("--force", help="Replace an existing output.")] = False,
+) -> None:
+    """Write the profiles as a zip for Edit > Configuration Profiles > Import.
+
+    Example: pywnv profile export wnv-profiles.zip
+    """
+    from pywnv.wireshark.profile_zip import profiles_zip
+
+    with whole_file(output, force=force) as file:
+        file.write(profiles_zip(deinterlace=deinterlace))
+
+
+def main() -> None:
+    """Runs the command line: errors leave as one line and exit code 2."""
+    tidy_on_signals()
+    try:
+        app()
+    except ReaderGoneError:
+        raise SystemExit(Exit.OK) from None  # `| head`
+    except WnvError as error:
+        typer.echo(f"pywnv: {error}", err=True)
+        raise SystemExit(Exit.ERROR) from None
+    except KeyboardInterrupt:
+        raise SystemExit(130) from None

@@ -1,0 +1,170 @@
+"""What the commands of the command line share: options, words, progress."""
+
+from __future__ import annotations
+
+import io
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from pywnv.errors import UsageError
+from pywnv.files.output import STDOUT, whole_file
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from pywnv.host.topology import Topology
+
+FILE_WIDTH = 100  # columns of text that goes to no terminal
+LONGEST_WINDOW = 3600  # seconds
+
+
+def warn(words: str) -> None:
+    """Tells the user, on stderr."""
+    typer.echo(f"pywnv: warning: {words}", err=True)
+
+
+def is_terminal() -> bool:
+    """Whether somebody looks at stdout."""
+    return bool(sys.stdout and sys.stdout.isatty())
+
+
+def _encoding() -> str:
+    return sys.stdout.encoding if sys.stdout else "utf-8"
+
+
+def show(words: object, *, end: str = "\n", for_programs: bool = False) -> None:
+    """Tells results, on stdout; a character that its encoding lacks becomes a question mark.
+
+    Args:
+        words: what to tell.
+        end: what follows.
+        for_programs: a file or a pipe gets UTF-8, as JSON must be.
+
+    Raises:
+        OutputError: stdout is closed or full.
+        ReaderGoneError: nobody reads it any more.
+    """
+    encoding = "utf-8" if for_programs and not is_terminal() else _encoding()
+    data = f"{words}{end}".encode(encoding, "replace")
+    if is_terminal():  # that of Windows takes no bytes
+        typer.echo(data.decode(encoding), nl=False)
+        return
+    with whole_file(STDOUT, force=False) as file:
+        file.write(data)
+
+
+def show_drawn(draw: Callable[[Console], None]) -> None:
+    """Tells results that are drawn as tables, likewise.
+
+    Raises:
+        OutputError: stdout is closed or full.
+        ReaderGoneError: nobody reads it any more.
+    """
+    from rich.console import Console
+
+    # One that knows what stdout can show, but writes nothing there.
+    sheet = io.TextIOWrapper(io.BytesIO(), _encoding(), "replace", newline="")
+    width = None if is_terminal() else FILE_WIDTH
+    draw(Console(file=sheet, force_terminal=is_terminal() or None, width=width))
+    sheet.seek(0)
+    show(sheet.read(), end="")
+
+
+@contextmanager
+def progress_bar(captures: list[Path], *, wanted: bool, passes: int = 1) -> Iterator[Callable[[int], None]]:
+    """A bar on stderr that counts the bytes of files, where somebody looks at it."""
+    if not (wanted and sys.stderr and sys.stderr.isatty()):
+        yield lambda _: None
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
+
+    columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+        size = passes * sum(capture.stat().st_size for capture in captures if capture.exists())
+        name = captures[0].name if len(captures) == 1 else f"{len(captures)} captures"
+        task = bar.add_task(name, total=size or None)
+        yield lambda done: bar.update(task, completed=done)
+
+
+TopologyFile = Annotated[
+    Path | None,
+    typer.Option("--topology", help="What you know of the host: TOML, YAML, or what `pktmon list --json` printed."),
+]
+
+
+Window = Annotated[
+    float | None,
+    typer.Option(metavar="SECONDS", help="Longest time between two sightings of a packet. Default: 0.2 seconds."),
+]
+
+
+def checked_window(window: float | None) -> float | None:
+    """A window that makes sense.
+
+    Raises:
+        UsageError: it makes none.
+    """
+    if window is not None and not 0 <= window <= LONGEST_WINDOW:
+        raise UsageError(f"--window {window:g}: must be from 0 to {LONGEST_WINDOW} seconds")
+    return window
+
+
+def is_quiet(output: Path) -> bool:
+    """Whether results go elsewhere than to the terminal where progress is shown."""
+    return output != STDOUT or not is_terminal()
+
+
+def write_whole(pieces: Iterator[bytes], output: Path, *, force: bool, sources: list[Path]) -> None:
+    """Writes an output, which appears whole or not at all; stdout gets each piece at once."""
+    with whole_file(output, force=force, sources=sources) as file:
+        for piece in pieces:
+            file.write(piece)
+            file.flush()
+
+
+def load_topology(topology_file: Path | None) -> Topology | None:
+    """What the user knows of the host, where there is a file of it."""
+    if topology_file is None:
+        return None
+    from pywnv.host.topology import load
+
+    return load(topology_file)
+
+
+def is_folder(path: Path) -> bool:
+    """Whether there is such a folder; also of a name that no file can have."""
+    try:
+        return path.is_dir()
+    except OSError:
+        return False
+
+
+def expanded(captures: list[Path]) -> list[Path]:
+    """Captures; those of a folder in the order of their names.
+
+    Raises:
+        UsageError: a folder holds none.
+    """
+    from pywnv.parallel.many import captures_in
+
+    return [path for capture in captures for path in (captures_in(capture) if is_folder(capture) else [capture])]
+
+
+@contextmanager
+def opened_capture(capture: Path, progress: Callable[[int], None]) -> Iterator[Path]:
+    """A capture as all commands read it: of a Windows trace, the pcapng."""
+    from pywnv.capture.etl import is_trace
+
+    if not is_trace(capture):
+        yield capture
+        return
+    from pywnv.capture.convert import as_pcapng
+
+    with as_pcapng(capture, progress=progress, warn=warn) as path:
+        yield path

@@ -1,0 +1,96 @@
+"""The command `pywnv validate`."""
+
+from __future__ import annotations
+
+from contextlib import ExitStack
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from pywnv.cli.shared import TopologyFile, load_topology, opened_capture, show, show_drawn, warn
+from pywnv.errors import Exit, UsageError
+from pywnv.files.output import STDOUT, whole_file
+
+if TYPE_CHECKING:
+    from pywnv.validate import Result
+    from pywnv.validate.report import Setting
+
+
+def validate(
+    capture: Annotated[
+        Path | None, typer.Argument(help="A capture, in any format that Wireshark opens. Default: the samples.")
+    ] = None,
+    truth: Annotated[
+        Path | None,
+        typer.Option("--truth", help="CSV: frame, packet and, if known, hop, segment_of, drop, drop_reason."),
+    ] = None,
+    least_precision: Annotated[float, typer.Option("--min-precision", min=0, max=1, help="Below this, exit 1.")] = 1.0,
+    least_recall: Annotated[float, typer.Option("--min-recall", min=0, max=1, help="Below this, exit 1.")] = 1.0,
+    topology_file: TopologyFile = None,
+    as_json: Annotated[bool, typer.Option("--json", help="For programs.")] = False,
+    junit_file: Annotated[Path | None, typer.Option("--junit", help="JUnit XML to write, for CI; - is stdout.")] = None,
+    force: Annotated[bool, typer.Option("--force", help="Replace an existing --junit file.")] = False,
+) -> None:
+    """Check what your Wireshark shows: of a capture against the truth, or of the samples that come along.
+
+    Exit 1 where precision or recall is too low.
+
+    Example: pywnv validate; pywnv validate host.pcapng --truth host.truth.csv
+    """
+    if (capture is None) != (truth is None):
+        raise UsageError("validate: takes a capture and --truth together, or neither for the samples")
+    if capture is None and topology_file:
+        raise UsageError("validate: --topology is for a capture; the samples have none")
+    if as_json and junit_file == STDOUT:
+        raise UsageError("validate: --json and --junit - both want stdout")
+    with ExitStack() as stack:
+        # Opened first: a file that is in the way is known before the work.
+        xml = stack.enter_context(whole_file(junit_file, force=force)) if junit_file else None
+        from pywnv.validate import report
+
+        about = report.setting(least_precision, least_recall)
+        lines = not as_json and junit_file != STDOUT
+        if capture and truth:
+            results = [_one(capture, truth, topology_file, about, lines=lines)]
+        else:
+            results = _samples(about, lines=lines)
+        if as_json:
+            show(report.as_json(results, about), end="", for_programs=True)
+        if xml:
+            xml.write(report.junit(results, about))
+    raise typer.Exit(Exit.OK if all(map(about.passes, results)) else Exit.DIFFERENT)
+
+
+def _one(capture: Path, truth: Path, topology_file: Path | None, about: Setting, *, lines: bool) -> Result:
+    from dataclasses import replace
+
+    from pywnv.validate import report, validate
+
+    with opened_capture(capture, lambda _: None) as opened:
+        found = validate(opened, truth, topology=load_topology(topology_file), warn=warn)
+    found = replace(found, capture=str(capture))
+    if lines:
+        show_drawn(partial(report.render, found, about))
+    return found
+
+
+def _samples(about: Setting, *, lines: bool) -> list[Result]:
+    from pywnv.validate import report, validate
+    from pywnv.validate.samples import samples
+
+    results: list[Result] = []
+    for sample in samples():
+        found = validate(sample.capture, sample.truth, first=1, warn=warn)  # it gets one line
+        if lines and not results:
+            show(f"Wireshark {about.wireshark} with {about.plugin}")
+        results.append(found)
+        if lines:
+            show(report.sample_line(sample.name, sample.shows, found, about))
+    if lines:
+        right = sum(map(about.passes, results))
+        show(f"{right} of {len(results)} samples are shown as they should be.")
+        for line in report.own_lines(results, about):
+            show(line)
+    return results

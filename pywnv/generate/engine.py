@@ -1,0 +1,115 @@
+"""The engine as one piece of Lua: its modules and rules, in their order."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from pywnv.generate.render import render
+from pywnv.lua import lua_text
+from pywnv.tables import fields
+
+if TYPE_CHECKING:
+    from pywnv.host.topology import Topology
+
+# The modules of the engine, in order, with the modules that each is given.
+ENGINE = (
+    ("limits", ()),
+    ("link", ()),
+    ("tunnel", ("link",)),
+    ("key", ()),
+    ("frame", ("link", "tunnel", "key")),
+    ("text", ()),
+    ("hop_name", ("codes", "text")),
+    ("hop", ("text", "hop_name")),
+    ("note", ("text",)),
+    ("drop", ("drops", "text")),
+    ("event_text", ("codes", "text", "drop")),
+    ("event", ("codes", "text", "drop", "event_text")),
+    ("record", ("codes", "event", "text", "drop")),
+    ("facts", ("drop",)),
+    ("direction", ("codes",)),
+    ("path", ("limits",)),
+    ("mutable_fields", ("codes", "link")),
+    ("identity", ("frame", "limits")),
+    ("checksums", ("frame",)),
+    ("packet_store", ("limits",)),
+    ("routes", ("limits",)),
+    ("places", ("routes", "limits")),
+    ("order", ("limits",)),
+    ("teaching", ("order", "path", "routes", "limits")),
+    ("flows", ("frame", "path", "limits")),
+    ("candidates", ("frame", "identity", "link", "order", "path", "routes", "limits")),
+    ("tcp", ("frame", "identity", "limits")),
+    ("segmentation", ("identity", "tcp", "limits")),
+    ("nat", ("frame", "identity", "tcp", "limits")),
+    ("networks", ("limits",)),
+    ("context", ("candidates", "self", "limits")),
+    ("grouper", ("codes", "path", "mutable_fields", "decide", "self")),
+    ("chains", ("codes", "limits")),
+    ("decider", ("frame", "grouper", "direction", "chains")),
+    ("describe", ("codes", "path", "decide", "facts")),
+    (
+        "engine",
+        *(("codes", "hop", "decider", "note", "record", "facts", "direction", "limits", "topology", "describe"),),
+    ),
+)
+
+# The rules in their order. First those that say of a packet and a frame that they are two; then those that say which
+# packet a frame shows, or that it is a new one.
+DIFFERENCES = ("too_late", "other_id", "other_content", "other_network", "other_outer_id", "returned", "ttl_counts")
+RULES = (
+    "packet_id",
+    "radio_retry",
+    "went_on",
+    "same_identity",
+    "appended",
+    "rebuilt",
+    "soon_again",
+    "another_shape",
+    "learned",
+    "routed",
+    "another_hop",
+    "segment",
+    "coalesced",
+    "translated",
+    "sent_before",
+    "overtaken",
+    "known_once",
+    "ambiguous",
+)
+
+
+def engine_lua(topology: Topology | None = None) -> str:
+    """The engine as one piece of Lua that leaves its modules in the local table `modules`.
+
+    Args:
+        topology: what the user knows of the host, or None.
+    """
+    from pywnv.tables import drops
+
+    known = "{}"
+    if topology:
+        from pywnv.host.topology import lua as topology_lua  # needs pydantic, which takes its time
+
+        known = topology_lua(topology)
+    codes = {
+        "verdict": fields.VERDICTS,
+        "evidence": fields.EVIDENCE,
+        "rewritten": fields.REWRITTEN,
+        "role": fields.ROLES,
+        "direction": fields.DIRECTIONS,
+        "event": fields.EVENTS,
+    }
+    tables = {"drops": drops.lua(), "topology": known}
+    modules = [(name, needs, lua_text(f"engine/{name}.lua")) for name, needs in ENGINE]
+    rules = [
+        {
+            "name": name,
+            "source": (source := lua_text(f"engine/rules/{name}.lua")),
+            "is_difference": name in DIFFERENCES,
+            "has_commit": "function rule.commit(" in source,
+            "number": RULES.index(name) + 1 if name in RULES else 0,
+        }
+        for name in DIFFERENCES + RULES
+    ]
+    return render("engine.lua.j2", codes=codes, tables=tables, modules=modules, rules=rules)

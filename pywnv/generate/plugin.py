@@ -1,0 +1,43 @@
+"""The plugin lua/wnv.lua."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from pywnv import __version__
+from pywnv.capture.links import KIND_OF_ENCAP
+from pywnv.generate.engine import engine_lua
+from pywnv.generate.profiles import SLOW_SECONDS
+from pywnv.generate.render import render
+from pywnv.lua import lua_text
+from pywnv.tables import fields
+
+if TYPE_CHECKING:
+    from pywnv.host.topology import Topology
+
+TITLE = "Windows Network Virtualization"
+
+# What the plugin's windows show.
+REPORTS = ("table", "summary", "latency", "drops", "path")
+
+
+def plugin_lua(topology: Topology | None = None) -> str:
+    """The plugin lua/wnv.lua.
+
+    Args:
+        topology: what the user knows of the host, or None.
+    """
+    return render(
+        "plugin.lua.j2",
+        title=TITLE,
+        version=__version__,
+        engine=engine_lua(topology),
+        fields=fields.FIELDS,
+        tree=[fields.BY_COLUMN[column] for column in fields.TREE],
+        encaps=KIND_OF_ENCAP,
+        repeat=fields.VERDICTS.index("repeat"),
+        rewritten=2 ** len(fields.REWRITTEN),
+        slow_us=round(SLOW_SECONDS * 1e6),
+        reports={name: lua_text(f"reports/{name}.lua") for name in REPORTS},
+        windows=lua_text("plugin/windows.lua"),
+    )

@@ -1,0 +1,308 @@
+"""What our Wireshark profiles hold: columns, colours, filter buttons, macros and graphs, in one place."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from pywnv import __version__
+from pywnv.generate.render import render
+from pywnv.tables import palette
+from pywnv.tables.palette import Shade
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+# The files of a profile, each with the part of a profile that it shows: without that, it is not there.
+PROFILE_FILES = {
+    "preferences": "columns",
+    "recent": "columns",
+    "colorfilters": "rules",
+    "dfilter_buttons": "buttons",
+    "dfilter_macros": "macros",
+    "dmacros": "macros",
+    "io_graphs": "graphs",
+    "profile_settings": "switch",
+}
+
+FITTING = -1  # a width: as wide as Wireshark thinks fit
+
+NOT_A_COPY = "!wnv.duplicate"
+# Flags of Wireshark's TCP analysis that tell of loss or disorder, on first sightings only.
+TCP_TROUBLE = (
+    "tcp.analysis.flags && !tcp.analysis.window_update && !tcp.analysis.keep_alive && !tcp.analysis.keep_alive_ack"
+    f" && {NOT_A_COPY}"
+)
+SLOW_SECONDS = 0.001  # a step inside a host takes some microseconds
+SLOW = f"wnv.hop.delta > {SLOW_SECONDS}"
+
+# The kinds of hop that share a tint.
+KINDS = {
+    "pNIC": ("pNIC",),
+    "tNIC": ("tNIC",),
+    "vSwitch": ("vSwitch",),
+    "vNIC": ("vmNIC", "host vNIC"),
+    "stack": ("filter", "protocol"),
+}
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column of the packet list: its title, Wireshark's format, and its width in pixels."""
+
+    title: str
+    format: str
+    width: int = FITTING
+    hidden: bool = False
+
+    @classmethod
+    def of(cls, title: str, field: str, width: int, *, hidden: bool = False) -> Column:
+        """A column that shows a field."""
+        return cls(title, f"%Cus:{field}:0:R", width, hidden)
+
+    @property
+    def key(self) -> str:
+        """By which the file `recent` knows it: a field's name in quotes, else the format."""
+        return f'"{self.format.removesuffix(":0:R")}"' if ":" in self.format else self.format
+
+
+@dataclass(frozen=True)
+class Rule:
+    """A colouring rule; the first rule that fits a frame wins."""
+
+    name: str
+    filter: str
+    shade: Shade
+
+    @property
+    def channels(self) -> tuple[str, str]:
+        """Background and text as the file wants them: three numbers of 16 bits each."""
+        background, foreground = (
+            ",".join(str((colour >> shift & 0xFF) * 0x101) for shift in (16, 8, 0)) for colour in self.shade
+        )
+        return background, foreground
+
+
+@dataclass(frozen=True)
+class Button:
+    """A filter button."""
+
+    label: str
+    filter: str
+    help: str
+
+
+@dataclass(frozen=True)
+class Macro:
+    """A display filter with a parameter, $1; in a filter: ${name:value}."""
+
+    name: str
+    filter: str
+
+
+@dataclass(frozen=True)
+class Graph:
+    """A line of Statistics > I/O Graphs: frames, or what is made of a field's values."""
+
+    name: str
+    filter: str
+    colour: int
+    axis: str = "Packets"
+    field: str = ""
+    style: str = "Line"
+
+
+@dataclass(frozen=True)
+class Profile:
+    """A Wireshark profile.
+
+    Attributes:
+        name: of it, and of its folder.
+        purpose: what it is for, in a few words.
+        switch: a display filter; Wireshark 4.4 and newer choose the profile by themselves where it fits a frame.
+        apart: whether it is worth its CPU to keep the TCP conversations of each interface apart, where Wireshark can.
+    """
+
+    name: str
+    purpose: str
+    columns: tuple[Column, ...]
+    rules: tuple[Rule, ...]
+    buttons: tuple[Button, ...]
+    macros: tuple[Macro, ...] = ()
+    graphs: tuple[Graph, ...] = ()
+    switch: str = ""
+    apart: bool = False
+
+
+def _role(names: tuple[str, ...]) -> str:
+    return " || ".join(f'wnv.hop.role == "{name}"' for name in names)
+
+
+def _copies() -> tuple[Rule, ...]:
+    """Duplicates by the kind of hop, paler, then what is left: first sightings."""
+    copies = [
+        Rule(f"WNV copy {kind}", f"wnv.duplicate && ({_role(roles)})", palette.duplicate(kind))
+        for kind, roles in KINDS.items()
+    ]
+    firsts = [
+        Rule(f"WNV {kind}", f"wnv.packet && ({_role(roles)})", palette.original(kind)) for kind, roles in KINDS.items()
+    ]
+    return (
+        *copies,
+        Rule("WNV copy", "wnv.duplicate", palette.duplicate("unknown")),
+        *firsts,
+        Rule("WNV first", "wnv.packet", palette.original("unknown")),
+    )
+
+
+RULES = (
+    Rule("WNV drop", "wnv.drop", palette.DROP),
+    Rule("WNV real TCP trouble", TCP_TROUBLE, palette.TROUBLE),
+    Rule("WNV TCP reset", f"tcp.flags.reset == 1 && {NOT_A_COPY}", palette.RESET),
+    Rule("WNV repeat", 'wnv.verdict == "repeat"', palette.REPEAT),
+    Rule("WNV retransmission", 'wnv.verdict == "retransmission"', palette.RETRANSMISSION),
+    Rule("WNV segment", 'wnv.verdict == "segment" || wnv.verdict == "coalesced"', palette.SEGMENT),
+    Rule("WNV event", 'wnv.verdict == "event"', palette.EVENT),
+    *_copies(),
+)
+
+ONE_PER_PACKET = Button("One per packet", NOT_A_COPY, "The first sighting of each packet")
+COPIES = Button("Copies", "wnv.duplicate", "All further sightings")
+THIS_PACKET = Button("This packet", "wnv.packet == ${wnv.packet}", "Every sighting of the selected packet")
+THIS_HOP = Button("This hop only", "wnv.hop == ${wnv.hop}", "What was seen at the hop of the selected frame")
+DROPS = Button("Drops", "wnv.drop", "What was dropped")
+SLOW_HOPS = Button("Slow hops", SLOW, "Steps inside the host that took more than a millisecond")
+TROUBLE = Button("Real TCP trouble", TCP_TROUBLE, "Loss and disorder that is none of the copies' making")
+EVENTS = Button("Events", 'wnv.verdict == "event"', "What the vmSwitch said that it did with packets")
+ALL = Button("All", "frame", "Every frame")
+
+MACROS = (
+    Macro("wnv_packet", "wnv.packet == $1"),
+    Macro("wnv_at", "wnv.hop contains $1"),
+    Macro("wnv_slower", "wnv.hop.delta > $1"),
+    Macro("wnv_reason", "wnv.drop.reason == $1"),
+)
+
+GRAPHS = (
+    Graph("Packets", NOT_A_COPY, 0x4A6FA5),
+    Graph("Duplicates", "wnv.duplicate", 0x9AA3AD),
+    Graph("Drops", "wnv.drop", palette.DROP.background, style="Bar"),
+    Graph("Hop latency, mean", "wnv.duplicate", 0x2B7A78, "AVG(Y Field)", "wnv.hop.delta"),
+    Graph("Hop latency, largest", "wnv.duplicate", 0xA40000, "MAX(Y Field)", "wnv.hop.delta"),
+)
+
+NUMBER = Column("No.", "%m", 84)
+TIME = Column("Time", "%t", 104)
+HOP = Column.of("Hop", "wnv.hop", 170)
+APPEARANCE = Column.of("Appearance", "wnv.appearance", 88)
+DELTA = Column.of("Delta", "wnv.hop.delta", 96)
+VERDICT = Column.of("Verdict", "wnv.verdict", 124)
+PATH = Column.of("Path", "wnv.path", 320, hidden=True)
+SOURCE = Column("Source", "%s", 120)
+DESTINATION = Column("Destination", "%d", 120)
+PROTOCOL = Column("Protocol", "%p", 66)
+LENGTH = Column("Length", "%L", 56)
+INFO = Column("Info", "%i", 200)
+
+WNV = Profile(
+    name="WNV",
+    purpose="everything",
+    columns=(
+        *(NUMBER, TIME, HOP, APPEARANCE, DELTA, VERDICT, PATH),
+        *(SOURCE, DESTINATION, PROTOCOL, LENGTH, INFO),
+    ),
+    rules=RULES,
+    buttons=(ONE_PER_PACKET, THIS_PACKET, THIS_HOP, DROPS, SLOW_HOPS, TROUBLE, EVENTS, ALL),
+    macros=MACROS,
+    graphs=GRAPHS,
+    switch='wnv.duplicate || wnv.verdict == "event"',
+    apart=True,
+)
+
+LBFO = Profile(
+    name="WNV LBFO",
+    purpose="teams: what is real TCP trouble, and what is a copy",
+    columns=(
+        *(NUMBER, TIME, HOP, APPEARANCE, DELTA, VERDICT, Column.of("Stream", "tcp.stream", 58)),
+        *(SOURCE, DESTINATION, PROTOCOL, LENGTH, INFO),
+    ),
+    rules=RULES,
+    buttons=(ONE_PER_PACKET, COPIES, THIS_PACKET, THIS_HOP, SLOW_HOPS, TROUBLE, ALL),
+    macros=MACROS,
+    graphs=GRAPHS,
+    apart=True,
+)
+
+DROPS_PROFILE = Profile(
+    name="WNV Drops",
+    purpose="what was dropped, where and why",
+    columns=(
+        *(
+            NUMBER,
+            TIME,
+            HOP,
+            Column.of("Event", "wnv.event", 76),
+            Column.of("Drop reason", "wnv.drop.reason.text", 180),
+        ),
+        *(Column.of("NIC", "wnv.event.nic", 160), Column.of("To NIC", "wnv.event.destination_nic", 130)),
+        *(SOURCE, DESTINATION, PROTOCOL, INFO, Column.of("Advice", "wnv.drop.advice", 320, hidden=True)),
+    ),
+    rules=RULES,
+    buttons=(DROPS, EVENTS, THIS_PACKET, THIS_HOP, ONE_PER_PACKET, ALL),
+    macros=MACROS,
+    graphs=GRAPHS,
+)
+
+
+def _says(verdict: str) -> str:
+    """A filter for the packet comments that `pywnv annotate --format pcapng` writes."""
+    return f'frame.comment contains "verdict={verdict}"'
+
+
+SAYS_DROP = 'frame.comment contains "drop=true"'
+
+
+# For files that pywnv has annotated, opened where the plugin is not: rules on wnv.* would raise a dialog there.
+ANNOTATED = Profile(
+    name="WNV annotated",
+    purpose="files that pywnv has annotated, without the plugin",
+    columns=(
+        *(NUMBER, TIME, Column.of("Packet", "frame.packet_id", 62), SOURCE, DESTINATION, PROTOCOL, LENGTH),
+        *(Column.of("What pywnv says", "frame.comment", 320), INFO),
+    ),
+    rules=(
+        Rule("WNV drop", SAYS_DROP, palette.DROP),
+        Rule("WNV repeat", _says("repeat"), palette.REPEAT),
+        Rule("WNV retransmission", _says("retransmission"), palette.RETRANSMISSION),
+        Rule("WNV segment", f"{_says('segment')} || {_says('coalesced')}", palette.SEGMENT),
+        Rule("WNV event", _says("event"), palette.EVENT),
+        Rule("WNV copy", _says("duplicate"), palette.duplicate("unknown")),
+        Rule("WNV first", f"{_says('original')} || frame.packet_id", palette.original("unknown")),
+    ),
+    buttons=(
+        Button("One per packet", f"!({_says('duplicate')})", ONE_PER_PACKET.help),
+        Button("This packet", "frame.packet_id == ${frame.packet_id}", THIS_PACKET.help),
+        Button("Drops", SAYS_DROP, DROPS.help),
+        Button("Events", _says("event"), EVENTS.help),
+        ALL,
+    ),
+)
+
+PROFILES = (WNV, LBFO, DROPS_PROFILE, ANNOTATED)
+
+
+def profile_texts(profiles: Iterable[Profile] = PROFILES, *, deinterlace: bool = False) -> dict[str, str]:
+    """The files of the profiles: their paths below the folder of profiles, and their texts.
+
+    Args:
+        profiles: which ones.
+        deinterlace: whether Wireshark keeps the conversations of each interface apart; 4.4 and newer know how.
+    """
+    return {
+        f"{profile.name}/{name}": render(
+            f"profile/{name}.j2", profile=profile, version=__version__, deinterlace=deinterlace
+        )
+        for profile in profiles
+        for name, part in PROFILE_FILES.items()
+        if getattr(profile, part)
+    }

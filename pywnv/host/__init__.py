@@ -1,0 +1,1 @@
+"""What the user knows of the Windows host."""

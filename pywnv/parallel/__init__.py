@@ -1,0 +1,1 @@
+"""Several processes: one capture in parts, many captures, a cluster."""

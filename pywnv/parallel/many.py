@@ -1,0 +1,237 @@
+"""Annotates many captures, several at a time; one that is broken fails alone."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from multiprocessing import connection
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pywnv.annotate.rows import Engine, Format, rows
+from pywnv.capture.source import STDIN
+from pywnv.errors import CaptureError, OutputError, UsageError, WnvError
+from pywnv.files.descriptor import descriptor
+from pywnv.files.output import whole_file
+from pywnv.parallel.options_record import difference, record, recorded
+from pywnv.parallel.workers import Worker, WorkerDiedError
+
+if TYPE_CHECKING:
+    from pywnv.host.topology import Topology
+
+SUFFIX = {form: f".{form}" for form in Format} | {Format.SUMMARY: ".txt", Format.TABLE: ".txt"}
+SUFFIXES_OF_CAPTURES = {".cap", ".etl", ".gz", ".pcap", ".pcapng"}
+
+
+@dataclass(frozen=True)
+class Job:
+    """One capture to annotate: what `rows.rows` takes, and where its output goes."""
+
+    capture: Path
+    output: Path
+    output_format: Format
+    engine: Engine | None
+    window: float | None
+    topology: Topology | None
+    display_filter: str | None
+    force: bool
+    columns: tuple[str, ...] | None = None
+
+
+@dataclass(frozen=True)
+class Result:
+    """How a job went.
+
+    Attributes:
+        job: that it was.
+        warnings: what the user should know of the capture.
+        error: what is wrong with the capture, in one line; None: all is well.
+        fatal: what is wrong with the output: others will fare no better.
+    """
+
+    job: Job
+    warnings: tuple[str, ...] = ()
+    error: str | None = None
+    fatal: str | None = None
+
+
+def output_name(capture: Path, output_format: Format) -> str:
+    """What the output of a capture is called: host.pcapng.gz gives host.csv."""
+    name = capture.name
+    while (stem := Path(name)).suffix.lower() in SUFFIXES_OF_CAPTURES and stem.stem:
+        name = stem.stem
+    return name + SUFFIX[output_format]
+
+
+def captures_in(folder: Path) -> list[Path]:
+    """The captures in a folder, in the order of their names.
+
+    Raises:
+        UsageError: there are none.
+        CaptureError: it cannot be read.
+    """
+    try:
+        found = sorted(path for path in folder.iterdir() if _is_capture_name(path.name) and path.is_file())
+    except OSError as error:
+        raise CaptureError(f"{folder}: {error.strerror or error}") from error
+    if not found:
+        raise UsageError(f"{folder}: holds no capture (.pcapng, .pcap or .cap, also with .gz; .etl)")
+    return found
+
+
+def _is_capture_name(name: str) -> bool:
+    path = Path(name.lower().removesuffix(".gz"))
+    return path.suffix in SUFFIXES_OF_CAPTURES and not name.startswith(".")
+
+
+def outputs(captures: list[Path], folder: Path, output_format: Format) -> list[tuple[Path, Path]]:
+    """Each capture with its output.
+
+    Raises:
+        UsageError: two would be the same, one is the capture itself, or stdin or a handle is among the captures.
+    """
+    taken: dict[Path, Path] = {}
+    for capture in captures:
+        if capture == STDIN or descriptor(capture) is not None:  # the processes that do the work have others
+            raise UsageError(f"{capture}: is annotated alone, as other processes cannot read it")
+        output = folder / output_name(capture, output_format)
+        if output in taken:
+            raise UsageError(f"{capture} and {taken[output]}: both would become {output}")
+        if output.exists() and capture.exists() and output.samefile(capture):
+            raise UsageError(f"{output}: is the capture itself; name another folder")
+        taken[output] = capture
+    return [(capture, output) for output, capture in taken.items()]
+
+
+def run(job: Job) -> Result:
+    """Does one job; never raises for what is wrong with its capture."""
+    from pywnv.capture.convert import as_pcapng
+
+    warnings: list[str] = []
+    try:
+        with as_pcapng(job.capture, warn=warnings.append) as capture:
+            pieces = rows(
+                capture,
+                output_format=job.output_format,
+                columns=job.columns,
+                engine=job.engine,
+                window=job.window,
+                topology=job.topology,
+                display_filter=job.display_filter,
+                warn=warnings.append,
+            )
+            with whole_file(job.output, force=job.force, sources=[job.capture]) as file:
+                for piece in pieces:
+                    file.write(piece)
+    except OutputError as error:
+        return Result(job, tuple(warnings), fatal=str(error))
+    except WnvError as error:
+        return Result(job, tuple(warnings), error=str(error))
+    except Exception as error:  # one capture must not end the others
+        return Result(job, tuple(warnings), error=f"{job.capture}: {type(error).__name__}: {error}")
+    return Result(job, tuple(warnings))
+
+
+def run_each(jobs: Iterator[Job]) -> Iterator[Result]:
+    """Does jobs as they come."""
+    return map(run, jobs)
+
+
+def _result(worker: Worker[Job, Result]) -> Result:
+    job = worker.task
+    assert job is not None  # noqa: S101
+    try:
+        return worker.take()
+    except WorkerDiedError as error:
+        return Result(job, error=f"{job.capture}: the process that annotated it died ({error})")
+
+
+def run_all(jobs: list[Job], processes: int | None = None) -> Iterator[Result]:
+    """Does jobs, several at a time; each result comes when it is there.
+
+    Args:
+        jobs: to do, in this order.
+        processes: at most so many; None: one a core.
+    """
+    waiting = jobs[::-1]
+    workers: list[Worker[Job, Result]] = []
+    try:
+        while waiting or any(worker.task for worker in workers):
+            workers = [worker for worker in workers if worker.task or worker.is_alive()]
+            while waiting and len(workers) < min(processes or os.cpu_count() or 1, len(jobs)):
+                workers.append(Worker(run_each))
+                workers[-1].give(waiting.pop())
+            busy: list[Any] = [worker.connection for worker in workers if worker.task]
+            ready = connection.wait(busy)
+            for worker in workers:
+                if worker.connection in ready:
+                    yield _result(worker)
+                    if waiting and worker.is_alive():
+                        worker.give(waiting.pop())
+    finally:
+        for worker in workers:
+            worker.end()
+
+
+def todo(jobs: list[Job]) -> tuple[list[Job], list[Result]]:
+    """The jobs that are not done yet; those whose output is there, but older than the capture or of other options."""
+    left, stale = [], []
+    known = {folder: recorded(folder) for folder in {job.output.parent for job in jobs}}
+    for job in jobs:
+        if job.force or not job.output.exists():
+            left.append(job)
+        elif job.capture.exists() and job.capture.stat().st_mtime > job.output.stat().st_mtime:
+            stale.append(Result(job, error=f"{job.output}: is older than its capture; use --force to replace it"))
+        elif words := difference(job, known[job.output.parent]):
+            stale.append(Result(job, error=f"{job.output}: {words}; use --force to replace it, or another folder"))
+    return left, stale
+
+
+Runner = Callable[[list[Job]], Iterator[Result]]
+
+
+def annotate_all(
+    jobs: list[Job], runner: Runner, *, progress: Callable[[int], None], warn: Callable[[str], None]
+) -> tuple[int, list[str]]:
+    """Does the jobs that are not done yet.
+
+    Args:
+        jobs: all of them.
+        runner: does jobs, such as `run_all`.
+        progress: is told how many bytes of captures are done.
+        warn: is told what the user should know of a capture.
+
+    Returns:
+        How many were done now, and what is wrong with the others, a line each.
+
+    Raises:
+        OutputError: an output cannot be written.
+    """
+    left, failed = todo(jobs)
+    errors = [result.error for result in failed if result.error]
+    done = size = 0
+    for job in left:
+        if job.output.exists():
+            record(job, done=False)
+    results = runner(left)
+    try:
+        for result in results:
+            for words in result.warnings:
+                warn(words)
+            if result.fatal:
+                raise OutputError(result.fatal)
+            if result.error:
+                errors.append(result.error)
+            else:
+                record(result.job, done=True)
+                done += 1
+            with suppress(OSError):
+                size += result.job.capture.stat().st_size
+            progress(size)
+    finally:
+        close = getattr(results, "close", None)
+        if close:
+            close()
+    return done, errors

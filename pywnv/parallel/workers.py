@@ -1,0 +1,129 @@
+"""Processes that do tasks, one at a time each.
+
+What they do is a generator: it draws tasks and gives a result for each, and may keep between them what it likes.
+"""
+
+from __future__ import annotations
+
+import signal
+import threading
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager, suppress
+from multiprocessing import get_context
+from typing import TYPE_CHECKING, Any, Generic, NoReturn, TypeVar
+
+from pywnv.errors import WnvError
+from pywnv.files.output import tidy_on_signals
+
+if TYPE_CHECKING:
+    from multiprocessing.connection import Connection
+
+Task = TypeVar("Task")
+Result = TypeVar("Result")
+
+ATTEMPTS = 10  # to end a process by asking, a second each
+
+
+class WorkerDiedError(Exception):
+    """A process died of its task; says how it ended."""
+
+
+def _tasks(ours: Connection) -> Iterator[Any]:
+    with suppress(EOFError, ConnectionError):  # an error, where a result has not been taken
+        while True:
+            yield ours.recv()
+
+
+def _serve(ours: Connection, do: Callable[..., Iterable[Any]], given: tuple[object, ...]) -> None:
+    """Does the tasks that are sent, until no more come."""
+    tidy_on_signals()
+    with suppress(ConnectionError):
+        try:
+            for result in do(_tasks(ours), *given):
+                ours.send(result)
+        except WnvError as error:
+            ours.send(error)
+
+
+@contextmanager
+def _deaf_to_interrupts() -> Iterator[None]:
+    """Processes that are started here ignore SIGINT."""
+    if threading.current_thread() is not threading.main_thread():  # which alone may change it
+        yield
+        return
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+class Worker(Generic[Task, Result]):
+    """A process and the way to it.
+
+    Args:
+        do: makes results of tasks; a function that the process can import.
+        given: what else it is given.
+
+    Attributes:
+        task: that it does; None: it is idle.
+        connection: becomes readable when the task is done.
+    """
+
+    def __init__(self, do: Callable[..., Iterable[Result]], *given: object) -> None:
+        context = get_context("spawn")  # a fork would copy the threads of a progress bar, half alive
+        self.connection, theirs = context.Pipe()
+        self._process = context.Process(target=_serve, args=(theirs, do, given), daemon=True)
+        with _deaf_to_interrupts():  # a terminal's Ctrl-C goes to all: this process ends the others
+            self._process.start()
+        theirs.close()
+        self.task: Task | None = None
+
+    def is_alive(self) -> bool:
+        """Whether it can do a task."""
+        return self._process.is_alive()
+
+    def give(self, task: Task) -> None:
+        """Gives it a task, when it has none.
+
+        Raises:
+            WorkerDiedError: the process died before.
+        """
+        self.task = task
+        try:
+            self.connection.send(task)
+        except OSError:
+            self._raise_death()
+
+    def take(self) -> Result:
+        """The result of its task, which it waits for.
+
+        Raises:
+            WnvError: what it raised; it takes no more tasks.
+            WorkerDiedError: the process died of it.
+        """
+        try:
+            result: Result | WnvError = self.connection.recv()
+        except (EOFError, OSError):
+            self._raise_death()
+        finally:
+            self.task = None
+        if isinstance(result, WnvError):
+            raise result
+        return result
+
+    def _raise_death(self) -> NoReturn:
+        self._process.join()
+        raise WorkerDiedError(f"exit code {self._process.exitcode}") from None
+
+    def end(self) -> None:
+        """Ends the process, whatever it does."""
+        self.connection.close()
+        for _ in range(ATTEMPTS):
+            if self.task is not None:
+                self._process.terminate()  # Python may lose what a signal raises, as in a weak reference's callback
+            self._process.join(1)
+            if not self._process.is_alive():
+                return
+        self._process.kill()
+        self._process.join()

@@ -1,0 +1,1 @@
+"""The tables that all else is made from: fields, drop reasons, colours."""

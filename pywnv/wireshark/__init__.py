@@ -1,0 +1,1 @@
+"""The user's Wireshark: found, run, and given the plugin and the profiles."""

@@ -1,0 +1,160 @@
+"""Finds tshark, runs it with the plugin, and puts what it says of an error into words."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, NoReturn
+
+from pywnv.capture.source import STDIN
+from pywnv.errors import CaptureError, WiresharkError
+from pywnv.files.descriptor import descriptor
+from pywnv.generate.plugin import plugin_lua
+
+if TYPE_CHECKING:
+    from pywnv.host.topology import Topology
+
+OLDEST = (4, 0)
+
+# Where installers put tshark without telling PATH.
+USUAL_PLACES = {
+    "win32": (r"C:\Program Files\Wireshark\tshark.exe", r"C:\Program Files (x86)\Wireshark\tshark.exe"),
+    "darwin": ("/Applications/Wireshark.app/Contents/MacOS/tshark",),
+}
+
+ESCAPES_BACKSLASHES = (4, 2)  # in `-T fields`; measured on 4.0 (no), 4.4 and 4.6 (yes)
+LUA_SKIPS_ROOT = (4, 4)  # from this version on, Lua scripts are silently not loaded for root
+
+
+def find_tshark() -> str:
+    """The path of the tshark to use: the one in PATH, else where installers put it.
+
+    Raises:
+        WiresharkError: there is none.
+    """
+    found = shutil.which("tshark")
+    if found:
+        return found
+    for place in USUAL_PLACES.get(sys.platform, ()):
+        if Path(place).is_file():
+            return place
+    raise WiresharkError("tshark: not found in PATH; install Wireshark 4.0 or newer (Debian: apt-get install tshark)")
+
+
+def version(tshark: str) -> tuple[int, int, int]:
+    """The version of a tshark, as (4, 0, 17); (0, 0, 0) where it does not tell."""
+    run = subprocess.run([tshark, "--version"], capture_output=True, text=True, check=False)
+    match = re.search(r"(\d+)\.(\d+)\.(\d+)", run.stdout)
+    return (int(match[1]), int(match[2]), int(match[3])) if match else (0, 0, 0)
+
+
+@cache
+def _escapes_backslashes(tshark: str) -> bool:
+    return version(tshark) >= ESCAPES_BACKSLASHES
+
+
+def plain_text(value: str) -> str:
+    """A text as the plugin gave it, from how this tshark writes it in `-T fields`.
+
+    The engine leaves no control characters in names, so only backslashes are ever escaped.
+    """
+    if "\\" in value and _escapes_backslashes(find_tshark()):
+        return value.replace("\\\\", "\\")
+    return value
+
+
+def _complain(tshark: str, capture: Path, words: str) -> NoReturn:
+    """Raises the error that tshark's words mean."""
+    if "unknown preference" in words:  # the one we set, so the plugin is not there
+        raise WiresharkError(_why_no_plugin(tshark))
+    lines = [line.removeprefix("tshark: ") for line in words.splitlines() if not line.startswith("Running as user")]
+    raise CaptureError(f"{capture}: tshark: {' '.join(lines) or 'failed without a word'}")
+
+
+def _why_no_plugin(tshark: str) -> str:
+    found = version(tshark)
+    name = f"{tshark} {'.'.join(map(str, found))}"
+    if found < OLDEST:
+        return f"{name}: too old for the plugin; install Wireshark 4.0 or newer"
+    if found >= LUA_SKIPS_ROOT and hasattr(os, "geteuid") and os.geteuid() == 0:
+        return f"{name}: run as root it loads no Lua plugin; be an ordinary user, or annotate with --engine lupa"
+    return f"{name}: did not load the plugin; is it built with Lua? see `tshark --version`"
+
+
+@contextmanager
+def plugin_file(topology: Topology | None) -> Iterator[Path]:
+    """The plugin as a file for `-X lua_script:`, in a folder that is private and goes afterwards.
+
+    Args:
+        topology: what the user knows of the host, or None.
+    """
+    with tempfile.TemporaryDirectory(prefix="pywnv-") as folder:
+        plugin = Path(folder) / "wnv.lua"
+        plugin.write_text(plugin_lua(topology), "utf-8", newline="\n")
+        yield plugin
+
+
+def field_lines(
+    capture: Path,
+    fields: Sequence[str],
+    *,
+    window: float | None,
+    topology: Topology | None,
+    display_filter: str | None,
+    warn: Callable[[str], None],
+) -> Iterator[list[bytes]]:
+    """What tshark, with the plugin, shows of each frame.
+
+    Args:
+        capture: a file in any format that tshark opens.
+        fields: names of fields, frame.number first; their first values come back, empty where there is none.
+        window: longest time between two sightings of one packet, in whole microseconds, as seconds; None for the
+            plugin's own.
+        topology: what the user knows of the host, or None.
+        display_filter: which frames to show; all are looked at.
+        warn: is told where the capture breaks off.
+
+    Yields:
+        The values of a frame, as tshark writes them.
+
+    Raises:
+        CaptureError: tshark cannot read the capture, or does not accept the filter.
+        WiresharkError: no tshark, or it did not load the plugin.
+    """
+    tshark = find_tshark()
+    with plugin_file(topology) as plugin, tempfile.TemporaryFile() as errors:
+        command = [tshark, "-n", "-r", str(capture), "-X", f"lua_script:{plugin}", "-o", "wnv.enabled:TRUE"]
+        if window is not None:
+            command += ["-o", f"wnv.window_us:{round(window * 10**6)}"]
+        if display_filter:
+            command += ["-Y", display_filter]
+        command += ["-T", "fields", "-E", "separator=/t", "-E", "occurrence=f"]
+        for field in fields:
+            command += ["-e", field]
+        handle = 0 if capture == STDIN else descriptor(capture)
+        stdin = None if handle == 0 else subprocess.DEVNULL
+        passed = (handle,) if handle else ()
+        with subprocess.Popen(command, stdin=stdin, stdout=subprocess.PIPE, stderr=errors, pass_fds=passed) as process:
+            assert process.stdout is not None  # noqa: S101  # asked for above
+            values = [b"0"]
+            try:
+                for line in process.stdout:
+                    values = line.rstrip(b"\r\n").split(b"\t")
+                    yield values
+            except BaseException:
+                process.terminate()  # nobody reads on: do not wait for the rest
+                raise
+        if process.returncode != 0:
+            errors.seek(0)
+            words = errors.read().decode(errors="replace")
+            if "cut short" not in words:
+                _complain(tshark, capture, words)
+            warn(f"{capture}: breaks off in the middle of a frame, after frame {values[0].decode()}")
