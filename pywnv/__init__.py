@@ -5,7 +5,6 @@ from __future__ import annotations
 from pywnv.api import annotate, annotate_table
 from pywnv.errors import WnvError
 from pywnv.tables.annotation import Annotation
+from pywnv.version import __version__
 
-__version__ = "0.1.0"
-
-__all__ = ["Annotation", "WnvError", "annotate", "annotate_table"]
+__all__ = ["Annotation", "WnvError", "__version__", "annotate", "annotate_table"]

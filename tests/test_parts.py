@@ -123,7 +123,7 @@ def test_cut_anywhere(
     assert in_turns(folder, path, "csv", epoch, takers) == whole(path, "csv", epoch)
 
 
-@pytest.mark.parametrize("output_format", sorted(parts.FORMATS))
+@pytest.mark.parametrize("output_format", sorted(sinks.FRAME_BY_FRAME))
 @pytest.mark.parametrize("processes", [1, 3])
 def test_processes(mix: Path, output_format: str, processes: int) -> None:
     read: list[int] = []

@@ -40,6 +40,9 @@ class Format(StrEnum):
     SUMMARY = "summary"
 
 
+# Decides one capture by several processes: a capture, and what `rows` takes, to pieces of output.
+InParts = Callable[..., Generator[bytes, None, None]]
+
 OF_COLUMNS = frozenset({Format.CSV, Format.JSONL, Format.TABLE})
 BY_LUPA_ONLY = frozenset({Format.PCAPNG, Format.SUMMARY})
 
@@ -53,7 +56,7 @@ def rows(
     window: float | None = None,
     topology: Topology | None = None,
     display_filter: str | None = None,
-    processes: int = 1,
+    in_parts: InParts | None = None,
     progress: Callable[[int], None] = lambda _: None,
     warn: Callable[[str], None] = lambda _: None,
 ) -> Iterator[bytes]:
@@ -69,7 +72,7 @@ def rows(
         window: longest time between two sightings of one packet, in seconds; None for the engine's own.
         topology: what the user knows of the host, as `topology.load` reads it; None for nothing.
         display_filter: for TSHARK: which frames get a row.
-        processes: for LUPA: how many may decide parts of one large capture at a time.
+        in_parts: for LUPA: what decides one large capture by several processes: `parallel.parts.by`.
         progress: is told how many bytes of the file have been read, by LUPA.
         warn: is told what the user should know of the capture, in one line.
 
@@ -85,7 +88,6 @@ def rows(
     from pywnv.annotate import sinks, walker
     from pywnv.capture.order import in_order
     from pywnv.capture.source import is_stream, open_file
-    from pywnv.parallel import parts
 
     if window is not None:
         window = round(window * 10**6) / 10**6  # as Wireshark's preference holds it
@@ -98,7 +100,7 @@ def rows(
             window=window,
             topology=topology,
             display_filter=display_filter,
-            processes=processes,
+            in_parts=in_parts,
             progress=progress,
             warn=warn,
         )
@@ -116,8 +118,8 @@ def rows(
     if engine is not Engine.TSHARK and not (engine is None and display_filter):
         try:
             opened = _opened(captures, of_any_format=not by_lupa_only)
-            if processes > 1 and len(captures) == 1 and output_format in parts.FORMATS:
-                walk = partial(parts.annotate, next(opened), output_format=output_format, processes=processes)
+            if in_parts and len(captures) == 1 and output_format in sinks.FRAME_BY_FRAME:
+                walk = partial(in_parts, next(opened), output_format=output_format)
             else:
                 walk = partial(walker.annotate, opened, sink=sinks.BY_NAME[output_format])
             pieces = walk(window=window, topology=topology, progress=progress, warn=warn)

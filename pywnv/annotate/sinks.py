@@ -64,4 +64,5 @@ def _summary(lua: Lua) -> Any:
 
 csv: Sink = partial(_row, json=False)
 jsonl: Sink = partial(_row, json=True)
+FRAME_BY_FRAME = frozenset({"csv", "jsonl", "pcapng"})  # whose sinks look at each frame alone
 BY_NAME: dict[str, Sink] = {"csv": csv, "jsonl": jsonl, "pcapng": _pcapng, "summary": _summary}

@@ -14,7 +14,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO
 
-from pywnv import __version__
 from pywnv.capture import write
 from pywnv.capture.etl import Event, is_trace, open_trace
 from pywnv.capture.frames import Frame, Frames
@@ -24,6 +23,7 @@ from pywnv.capture.spool import Spool
 from pywnv.capture.trace_host import Host
 from pywnv.errors import CaptureError, WnvError
 from pywnv.host.topology import Topology
+from pywnv.version import __version__
 
 MOST_WARNINGS = 5  # of one trace that are told one by one
 

@@ -118,6 +118,8 @@ def annotate(
 
     Example: pywnv annotate host.pcapng -o host.csv
     """
+    from pywnv.parallel import parts
+
     if display_filter and engine is Engine.LUPA:
         raise UsageError("-Y: only tshark knows display filters; leave --engine away")
     window = checked_window(window)
@@ -167,7 +169,7 @@ def annotate(
             window=window,
             topology=load_topology(topology_file),
             display_filter=display_filter,
-            processes=jobs or os.cpu_count() or 1,
+            in_parts=parts.by(jobs or os.cpu_count() or 1),
             progress=progress,
             warn=warn,
         )
@@ -197,6 +199,7 @@ def _annotate_all(
     from functools import partial
 
     from pywnv.parallel import many
+    from pywnv.parallel.job import Job
 
     if folder == STDOUT:
         if cluster is not None:
@@ -204,7 +207,7 @@ def _annotate_all(
         raise UsageError("several captures: name a folder with -o, or say --series where they are one")
     topology = load_topology(topology_file)
     wanted = [
-        many.Job(capture, output, output_format, engine, window, topology, display_filter, force, columns)
+        Job(capture, output, output_format, engine, window, topology, display_filter, force, columns)
         for capture, output in many.outputs(captures, folder, output_format)
     ]
     made = not folder.exists()

@@ -8,12 +8,12 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from pywnv import __version__
 from pywnv.cli import batch, inspect, validate
 from pywnv.cli.shared import TopologyFile, load_topology, opened_capture, progress_bar, show, warn
 from pywnv.errors import Exit, ReaderGoneError, UsageError, WnvError
 from pywnv.files.output import tidy_on_signals, whole_file
 from pywnv.generate.project import differing, generated, generated_for, stale, write
+from pywnv.version import __version__
 from pywnv.words import count
 
 

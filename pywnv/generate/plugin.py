@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from pywnv import __version__
 from pywnv.capture.links import KIND_OF_ENCAP
 from pywnv.generate.engine import engine_lua
 from pywnv.generate.profiles import SLOW_SECONDS
 from pywnv.generate.render import render
 from pywnv.lua import lua_text
 from pywnv.tables import fields
+from pywnv.version import __version__
 
 if TYPE_CHECKING:
     from pywnv.host.topology import Topology

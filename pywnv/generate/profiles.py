@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from pywnv import __version__
 from pywnv.generate.render import render
 from pywnv.tables import palette
 from pywnv.tables.palette import Shade
+from pywnv.version import __version__
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

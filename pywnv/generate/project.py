@@ -7,12 +7,12 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pywnv import __version__
 from pywnv.errors import OutputError
 from pywnv.generate.plugin import plugin_lua
 from pywnv.generate.profiles import PROFILES, profile_texts
 from pywnv.generate.render import render
 from pywnv.tables import fields
+from pywnv.version import __version__
 
 if TYPE_CHECKING:
     from pywnv.host.topology import Topology

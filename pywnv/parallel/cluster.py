@@ -24,10 +24,11 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 from warnings import catch_warnings
 
-from pywnv import __version__
 from pywnv.errors import ClusterError, MissingExtraError, OutputError, UsageError
 from pywnv.files.output import publish, tidy_on_signals
-from pywnv.parallel.many import Job, Result, run
+from pywnv.parallel.job import Job, Result
+from pywnv.parallel.many import run
+from pywnv.version import __version__
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -5,56 +5,21 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator
 from contextlib import suppress
-from dataclasses import dataclass
 from multiprocessing import connection
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from pywnv.annotate.rows import Engine, Format, rows
+from pywnv.annotate.rows import Format, rows
 from pywnv.capture.source import STDIN
 from pywnv.errors import CaptureError, OutputError, UsageError, WnvError
 from pywnv.files.descriptor import descriptor
 from pywnv.files.output import whole_file
+from pywnv.parallel.job import Job, Result
 from pywnv.parallel.options_record import difference, record, recorded
 from pywnv.parallel.workers import Worker, WorkerDiedError
 
-if TYPE_CHECKING:
-    from pywnv.host.topology import Topology
-
 SUFFIX = {form: f".{form}" for form in Format} | {Format.SUMMARY: ".txt", Format.TABLE: ".txt"}
 SUFFIXES_OF_CAPTURES = {".cap", ".etl", ".gz", ".pcap", ".pcapng"}
-
-
-@dataclass(frozen=True)
-class Job:
-    """One capture to annotate: what `rows.rows` takes, and where its output goes."""
-
-    capture: Path
-    output: Path
-    output_format: Format
-    engine: Engine | None
-    window: float | None
-    topology: Topology | None
-    display_filter: str | None
-    force: bool
-    columns: tuple[str, ...] | None = None
-
-
-@dataclass(frozen=True)
-class Result:
-    """How a job went.
-
-    Attributes:
-        job: that it was.
-        warnings: what the user should know of the capture.
-        error: what is wrong with the capture, in one line; None: all is well.
-        fatal: what is wrong with the output: others will fare no better.
-    """
-
-    job: Job
-    warnings: tuple[str, ...] = ()
-    error: str | None = None
-    fatal: str | None = None
 
 
 def output_name(capture: Path, output_format: Format) -> str:

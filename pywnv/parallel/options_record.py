@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from pywnv.errors import OutputError
 
 if TYPE_CHECKING:
-    from pywnv.parallel.many import Job
+    from pywnv.parallel.job import Job
 
 RECORD = ".pywnv-options.jsonl"
 

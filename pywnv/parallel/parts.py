@@ -11,6 +11,7 @@ import tempfile
 from collections.abc import Callable, Generator, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from functools import partial
 from math import ceil
 from multiprocessing import connection
 from pathlib import Path
@@ -23,10 +24,10 @@ from pywnv.errors import CaptureError, OutputError, WnvError
 from pywnv.parallel.workers import Worker, WorkerDiedError
 
 if TYPE_CHECKING:
+    from pywnv.annotate.rows import InParts
     from pywnv.capture.source import Capture
     from pywnv.host.topology import Topology
 
-FORMATS = frozenset({"csv", "jsonl", "pcapng"})  # whose sinks look at each frame alone
 LEAST_EPOCHS = 1.5  # in a capture that is worth the processes
 ENOUGH = 1 / 16  # of an epoch that tell how large frames are
 AHEAD = 2  # parts for each process that may lie on disk
@@ -188,11 +189,11 @@ def annotate(
     topology: Topology | None = None,
     epoch: Epoch | None = None,
 ) -> Generator[bytes, None, None]:
-    """What `batch.annotate` gives; where the capture is large, processes make it.
+    """What `walker.annotate` gives; where the capture is large, processes make it.
 
     Args:
         capture: open, and of a known size: the processes open it anew.
-        output_format: one of FORMATS.
+        output_format: one of `sinks.FRAME_BY_FRAME`.
         processes: how many may decide at a time, this one among them.
         window: longest time between two sightings of one packet, in seconds; None for the engine's own.
         progress: is told how many bytes of the file have been read.
@@ -242,3 +243,12 @@ def _last_part(capture: Capture, walk: Walk, epoch: Epoch) -> int | None:
         return None
     frames = capture.size / walk.done * walk.frames
     return ceil(frames / epoch.frames) - 1 if frames > LEAST_EPOCHS * epoch.frames else None
+
+
+def by(processes: int) -> InParts | None:
+    """What `rows` takes as `in_parts`.
+
+    Args:
+        processes: how many may decide at a time, this one among them.
+    """
+    return partial(annotate, processes=processes) if processes > 1 else None

@@ -9,10 +9,10 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
 from xml.etree import ElementTree
 
-from pywnv import __version__
 from pywnv.validate import FIRST, Difference, Result
 from pywnv.validate.own import Own, known
 from pywnv.validate.truth import Measure
+from pywnv.version import __version__
 from pywnv.wireshark.folders import find_folders
 from pywnv.wireshark.probe import find_plugins
 from pywnv.wireshark.tshark import find_tshark, version

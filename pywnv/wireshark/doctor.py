@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from pywnv import __version__
 from pywnv.errors import WnvError
 from pywnv.generate.profiles import PROFILES
+from pywnv.version import __version__
 from pywnv.wireshark.folders import Folders, find_folders
 from pywnv.wireshark.install import PLUGIN
 from pywnv.wireshark.manifest import RECENT, Manifest

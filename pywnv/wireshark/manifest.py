@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from pywnv import __version__
 from pywnv.errors import OutputError
+from pywnv.version import __version__
 
 MANIFEST = "pywnv.json"  # in the personal configuration
 RECENT = "recent"  # in each profile: Wireshark itself writes it at every end
