@@ -5,7 +5,7 @@ SUITES := trixie sid
 NEXT := $(SUITES:%=test-next-%)
 WINDOW := wireshark xvfb=Xvfb openbox xdotool imagemagick=import
 
-.PHONY: help setup demo test test-next $(NEXT) coverage lint rules generate bench hostile fuzz screenshots docs release \
+.PHONY: help setup demo test test-fast test-next $(NEXT) coverage lint rules generate bench hostile fuzz screenshots docs release \
 	clean
 .DELETE_ON_ERROR:
 
@@ -21,6 +21,10 @@ demo: setup ## show the main job on a capture
 test: lint ## run every check and every test
 	@scripts/need.sh tshark $(WINDOW)
 	$(VENV)/pytest -n 2
+
+test-fast: setup ## run the tests that need no window, under LuaJIT alone
+	@scripts/need.sh tshark
+	$(VENV)/pytest -n 2 --fast
 
 test-next: $(NEXT) ## run the Wireshark tests on the tshark of newer Debians
 

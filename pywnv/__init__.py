@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pywnv.annotate  # noqa: F401  # first, or the room would later take the place of the function of its name
 from pywnv.api import annotate, annotate_table
 from pywnv.errors import WnvError
 from pywnv.tables.annotation import Annotation

@@ -110,7 +110,7 @@ def take(shot: Shot) -> Picture:
             if others := window.others():
                 raise WindowError(f"Wireshark opened a dialog: {', '.join(others)}")
             if shot.menu:
-                window.choose(shot.menu)
+                window.choose(shot.menu, window.others)
                 picture = opened(window)
     for colour in shot.much:
         if picture.share(colour.to_bytes(3, "big")) < 0.02:

@@ -19,7 +19,8 @@ PACKAGES = {
     "import": "imagemagick",
     "convert": "imagemagick",
 }
-PATIENCE = 60  # seconds for each step
+PATIENCE = 180  # seconds for each step, on a machine that has other things to do
+AGAIN = 10  # seconds after which a key or click that shows nothing is taken for lost
 STEP = 0.1  # seconds between two looks
 STILL = 4  # looks that must show the same picture
 
@@ -50,13 +51,25 @@ def missing_packages() -> list[str]:
     return sorted({package for tool, package in PACKAGES.items() if not shutil.which(tool)})
 
 
-def wait_for(what: str, look: Callable[[], T | None]) -> T:
+def wait_for(what: str, look: Callable[[], T | None], patience: float = PATIENCE) -> T:
     """Looks again and again until there is something to see."""
-    deadline = time.monotonic() + PATIENCE
+    deadline = time.monotonic() + patience
     while time.monotonic() < deadline:
         if seen := look():
             return seen
         time.sleep(STEP)
+    raise WindowError(f"no {what} within {patience} s")
+
+
+def act_until(what: str, act: Callable[[], None], look: Callable[[], T | None]) -> T:
+    """Presses or clicks until there is something to see: a busy window manager loses keys and clicks."""
+    deadline = time.monotonic() + PATIENCE
+    while time.monotonic() < deadline:
+        act()
+        try:
+            return wait_for(what, look, AGAIN)
+        except WindowError:
+            continue
     raise WindowError(f"no {what} within {PATIENCE} s")
 
 
@@ -195,10 +208,14 @@ class Window:
         self.ask("xdotool", "windowactivate", self.id)
         return self.ask("xdotool", "getactivewindow").decode().strip() == self.id
 
-    def choose(self, title: str) -> None:
-        """Chooses from Tools > WNV, which stands last."""
-        wait_for("focus of the window", self._takes_focus)
-        self.keys("alt+t", "Up", "Right", *["Down"] * MENU.index(title), "Return")
+    def choose(self, title: str, look: Callable[[], object]) -> None:
+        """Chooses from Tools > WNV, which stands last, until something shows."""
+
+        def press() -> None:
+            wait_for("focus of the window", self._takes_focus)
+            self.keys("Escape", "Escape", "alt+t", "Up", "Right", *["Down"] * MENU.index(title), "Return")
+
+        act_until(f"effect of the menu {title}", press, look)
 
     def filter(self, text: str) -> None:
         """Types a display filter and applies it."""

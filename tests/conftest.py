@@ -21,6 +21,7 @@ GOLDEN = PROJECT / "tests" / "golden"
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--update-goldens", action="store_true", help="take what comes out now for what must come out")
+    parser.addoption("--fast", action="store_true", help="no window, nothing marked slow, and of the Luas only LuaJIT")
     parser.addoption("--lua-coverage", action="store_true", help="report which lines of Lua run under lupa; slow")
 
 
@@ -29,6 +30,19 @@ def pytest_configure(config: pytest.Config) -> None:
         from lua_coverage import Plugin  # before a test module takes the function that it replaces
 
         config.pluginmanager.register(Plugin(config))
+
+
+def _is_fast(item: pytest.Item) -> bool:
+    if item.get_closest_marker("gui") or item.get_closest_marker("slow"):
+        return False
+    given = getattr(item, "callspec", None)
+    return given is None or given.params.get("runtime", "luajit21") == "luajit21"
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    if config.getoption("--fast"):
+        config.hook.pytest_deselected(items=[item for item in items if not _is_fast(item)])
+        items[:] = filter(_is_fast, items)
 
 
 @pytest.fixture

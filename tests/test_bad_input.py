@@ -217,7 +217,7 @@ def test_bad_options(tmp_path: Path) -> None:
     path = tmp_path / "capture"
     path.write_bytes(START)
     cases = {
-        ("-Y", "tcp", "--engine", "lupa"): "pywnv: -Y: only tshark knows display filters; leave --engine away",
+        ("-Y", "tcp", "--engine", "lupa"): "pywnv: -Y: only tshark knows display filters; omit --engine",
         ("--window", "-1"): "pywnv: --window -1: must be from 0 to 3600 seconds",
         ("--window", "nan"): "pywnv: --window nan: must be from 0 to 3600 seconds",
         ("--format", "xml"): "Error: Invalid value for '--format': .*",

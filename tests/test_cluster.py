@@ -24,6 +24,7 @@ from test_many import BROKEN, LOSS, MIX, SAME, begun, whole
 from pywnv import __version__
 from pywnv.annotate.rows import Format
 from pywnv.errors import UsageError
+from pywnv.extras import install_command
 from pywnv.parallel import cluster
 from pywnv.parallel.many import Job
 from pywnv.parallel.options_record import RECORD
@@ -196,10 +197,10 @@ def test_a_worker_that_comes_later_and_has_another_pywnv(tmp_path: Path, local: 
 def test_what_cannot_be(tmp_path: Path) -> None:
     words = "--cluster: name a folder with -o, which every worker sees"
     refuses(["annotate", MIX, "--cluster", "tcp://127.0.0.1:1"], words, tmp_path)
-    words = "--series: one capture is decided in order, by one process; leave --cluster away"
+    words = "--series: one capture is decided in order, by one process; omit --cluster"
     arguments = ["annotate", MIX, SAME, "-o", tmp_path / "out", "--cluster", "tcp://127.0.0.1:1"]
     refuses([*arguments, "--series"], words, tmp_path)
-    words = "--jobs: with --cluster the workers say how many captures at a time; leave it away"
+    words = "--jobs: with --cluster the workers say how many captures at a time; omit it"
     refuses([*arguments, "-j", "2"], words, tmp_path)
 
 
@@ -223,6 +224,6 @@ def test_without_the_extra(tmp_path: Path) -> None:
     code = "import sys; sys.modules['distributed'] = None; from pywnv.cli.main import main; main()"
     arguments = ["annotate", str(MIX), "-o", str(tmp_path / "out"), "--cluster", "tcp://127.0.0.1:1"]
     done = subprocess.run([sys.executable, "-c", code, *arguments], capture_output=True, text=True, check=False)
-    words = "pywnv: --cluster: needs dask.distributed; run: pip install 'pywnv[cluster]'\n"
+    words = f"pywnv: --cluster: needs dask.distributed; run: {install_command('cluster', 'distributed')}\n"
     assert (done.returncode, done.stderr) == (2, words)
     assert list(tmp_path.iterdir()) == []

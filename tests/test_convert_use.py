@@ -24,6 +24,7 @@ from pywnv.annotate.rows import rows
 from pywnv.capture.convert import as_pcapng
 from pywnv.capture.etl import is_trace
 from pywnv.errors import CaptureError, MissingExtraError
+from pywnv.extras import install_command
 
 PUBLIC = PROJECT.parent / "shared" / "public"
 REAL = PUBLIC / "demikernel-pktmon-server2022.etl"
@@ -123,7 +124,7 @@ def test_without_the_extra(tmp_path: Path) -> None:
     command = [sys.executable, "-c", code, "convert", str(path), "-o", str(tmp_path / "b.pcapng")]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 2
-    assert done.stderr == f"pywnv: {path}: to read Windows traces: pip install 'pywnv[etl]'\n"
+    assert done.stderr == f"pywnv: {path}: to read Windows traces, run: {install_command('etl', 'dissect.etl')}\n"
     assert list(tmp_path.iterdir()) == [path]
 
 
@@ -210,7 +211,8 @@ def test_python_says_what_is_wrong_with_a_trace(tmp_path: Path, monkeypatch: pyt
     monkeypatch.setitem(sys.modules, "dissect.etl.etl", None)
     for annotate in (lambda path: next(pywnv.annotate(path)), pywnv.annotate_table):
         with pytest.raises(
-            MissingExtraError, match=re.escape(f"{path}: to read Windows traces: pip install 'pywnv[etl]'")
+            MissingExtraError,
+            match=re.escape(f"{path}: to read Windows traces, run: pip install"),
         ):
             annotate(path)
 

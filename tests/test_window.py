@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 from home import Home
-from window import RECENT_COMMON, Window, desktop, missing_packages, wait_for, wireshark
+from window import RECENT_COMMON, Window, act_until, desktop, missing_packages, wait_for, wireshark
 
 from pywnv.annotate.rows import Format, rows
 from pywnv.generate.profiles import ALL, ANNOTATED, ONE_PER_PACKET, THIS_HOP, TROUBLE, WNV, Button, Profile
@@ -95,8 +95,11 @@ def test_colours_buttons_and_nothing_left(home: Home, unpacked: Callable[[str], 
             (ALL, lambda: window.look().share(COPY) > 0.1),
             (THIS_HOP, lambda: window.look().share(COPY) > 0.01),
         ):
-            window.click(*places[button.label])
-            wait_for(f"effect of the button {button.label}", lambda button=button: applied(button))
+            act_until(
+                f"effect of the button {button.label}",
+                lambda button=button: window.click(*places[button.label]),
+                lambda button=button: applied(button),
+            )
             wait_for(f"picture of the button {button.label}", looks_right)
         assert window.others() == []  # no dialog of errors
         window.quit()
@@ -135,15 +138,25 @@ def test_profiles_are_chosen_by_themselves(home: Home, unpacked: Callable[[str],
         assert window.others() == []
 
 
-def assert_says(window: Window, title: str, text: str) -> None:
-    """A window of text alone has opened, and finds a text; then it is closed."""
-    before = window.look(title).share(HIGHLIGHT)
-    window.keys("Tab")
-    window.ask("xdotool", "type", text)
-    wait_for(f"{text} in {title}", lambda: window.look(title).share(HIGHLIGHT) > before + 0.0001 * len(text))
-    assert window.others() == [title]
-    window.keys("Escape")
-    wait_for("end of the window", lambda: window.others() == [])
+def assert_says(window: Window, title: str, text: str, choose: Callable[[], object]) -> None:
+    """A window of text alone opens, and finds a text; then it is closed."""
+
+    def close() -> None:
+        act_until("end of the window", lambda: window.keys("Escape"), lambda: window.others() == [])
+
+    def search() -> None:
+        if window.others():
+            close()  # what was typed there was lost
+        choose()
+        wait_for(f"window {title}", lambda: window.others() == [title])
+        plain.append(window.still_picture(title).share(HIGHLIGHT))
+        window.keys("Tab")
+        window.ask("xdotool", "type", text)
+
+    plain: list[float] = []
+    found = 0.0001 * len(text)
+    act_until(f"{text} in {title}", search, lambda: window.look(title).share(HIGHLIGHT) > plain[-1] + found)
+    close()
 
 
 def test_menus(home: Home, unpacked: Callable[[str], Path], tmp_path: Path) -> None:
@@ -163,14 +176,21 @@ def test_menus(home: Home, unpacked: Callable[[str], Path], tmp_path: Path) -> N
             ("Drops by reason and place", "drops", "no drop"),
             ("Capture summary", "capture summary", "2932"),
         ):
-            window.choose(title)
-            assert_says(window, f"Wireshark · WNV: {name}", text)
-        window.choose("Follow this packet")
-        wait_for("filter on the packet", lambda: "2932 2932 0 wnv.packet == 8" in seen.read_text().splitlines())
+            assert_says(
+                window, f"Wireshark · WNV: {name}", text, lambda title=title: window.choose(title, window.others)
+            )
+        window.choose("Follow this packet", lambda: "2932 2932 0 wnv.packet == 8" in seen.read_text().splitlines())
         assert window.others() == []
         if version("wireshark") > "4.2":
-            window.click(300, 140, button=3)  # one of the three; WNV stands sixth
-            window.keys(*["Down"] * 6, "Right", "Down", "Return")
-            assert_says(window, "Wireshark · WNV: path of the packet", "vport1 > team0 > pnic0")
+
+            def from_the_list() -> None:
+                def press() -> None:
+                    window.keys("Escape")
+                    window.click(300, 140, button=3)  # one of the three; WNV stands sixth
+                    window.keys(*["Down"] * 6, "Right", "Down", "Return")
+
+                act_until("window from the packet list", press, window.others)
+
+            assert_says(window, "Wireshark · WNV: path of the packet", "vport1 > team0 > pnic0", from_the_list)
         window.quit()
     assert "Lua" not in (home.config / "wireshark.log").read_text()

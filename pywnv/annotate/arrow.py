@@ -10,6 +10,7 @@ from typing import Any
 
 from pywnv.background import in_background
 from pywnv.errors import UsageError
+from pywnv.extras import install_command
 from pywnv.tables import fields
 from pywnv.tables.fields import Type
 
@@ -26,7 +27,7 @@ def need() -> Any:
     try:
         import pyarrow
     except ImportError:
-        raise UsageError("--format parquet: needs pyarrow; run: pip install 'pywnv[parquet]'") from None
+        raise UsageError(f"--format parquet: needs pyarrow; run: {install_command('parquet', 'pyarrow')}") from None
     return pyarrow
 
 

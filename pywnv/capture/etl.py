@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, BinaryIO, NamedTuple
 from pywnv.capture.source import STDIN, open_file
 from pywnv.capture.xpress import decompress
 from pywnv.errors import CaptureError, MissingExtraError, UnknownFormatError
+from pywnv.extras import install_command
 
 if TYPE_CHECKING:
     from dissect.etl.etl import Buffer
@@ -315,7 +316,8 @@ def open_trace(path: Path) -> Iterator[Trace]:
     try:
         from dissect.etl.etl import Buffer
     except ImportError:
-        raise MissingExtraError(f"{path}: to read Windows traces: pip install 'pywnv[etl]'") from None
+        words = f"to read Windows traces, run: {install_command('etl', 'dissect.etl')}"
+        raise MissingExtraError(f"{path}: {words}") from None
     with open_file(path) as file:
         if not file.seekable():
             raise CaptureError(f"{path}: a trace is read from a file, not from a pipe")

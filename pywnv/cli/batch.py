@@ -121,15 +121,15 @@ def annotate(
     from pywnv.parallel import parts
 
     if display_filter and engine is Engine.LUPA:
-        raise UsageError("-Y: only tshark knows display filters; leave --engine away")
+        raise UsageError("-Y: only tshark knows display filters; omit --engine")
     window = checked_window(window)
     has_folder = any(map(is_folder, captures))
     captures = expanded(captures)
     chosen = tuple(name.strip() for name in columns.split(",")) if columns is not None else None
     if cluster is not None and series:
-        raise UsageError("--series: one capture is decided in order, by one process; leave --cluster away")
+        raise UsageError("--series: one capture is decided in order, by one process; omit --cluster")
     if cluster is not None and jobs:
-        raise UsageError("--jobs: with --cluster the workers say how many captures at a time; leave it away")
+        raise UsageError("--jobs: with --cluster the workers say how many captures at a time; omit it")
     if series and len({capture.resolve() for capture in captures}) < len(captures):
         raise UsageError("--series: names a capture twice")
     output, names_folder = Path(output_name), output_name.endswith(("/", os.sep))

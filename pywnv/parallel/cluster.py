@@ -25,6 +25,7 @@ from urllib.parse import urlsplit
 from warnings import catch_warnings
 
 from pywnv.errors import ClusterError, MissingExtraError, OutputError, UsageError
+from pywnv.extras import install_command
 from pywnv.files.output import publish, tidy_on_signals
 from pywnv.parallel.job import Job, Result
 from pywnv.parallel.many import run
@@ -174,7 +175,8 @@ def _connected(address: str) -> Iterator[Client]:
     try:
         from distributed import Client
     except ImportError:
-        raise MissingExtraError("--cluster: needs dask.distributed; run: pip install 'pywnv[cluster]'") from None
+        command = install_command("cluster", "distributed")
+        raise MissingExtraError(f"--cluster: needs dask.distributed; run: {command}") from None
     _check(address)
     no_scheduler = ClusterError(f"{address}: no dask scheduler answers; start one with: dask scheduler")
     try:
