@@ -247,3 +247,11 @@ def test_tshark_reads_stdin() -> None:
     )
     assert (done.returncode, done.stderr) == (0, b"")
     assert done.stdout == b"".join(rows(path))
+
+
+def test_says_what_a_capture_without_packets_holds(tmp_path: Path) -> None:
+    path = tmp_path / "capture"
+    path.write_bytes(ng.section() + ng.interface() + ng.interface())
+    words: list[str] = []
+    assert len(b"".join(rows(path, warn=words.append)).splitlines()) == 1  # the header
+    assert words == [f"{path}: holds no packets; describes 2 interfaces"]

@@ -284,3 +284,18 @@ def test_killed_half_way(tmp_path: Path, number: signal.Signals, engine: str) ->
     assert words.count(b"\n") <= 1
     assert tree(results) == {"out.csv": b"precious"}
     assert list(scratch.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("command", "ending"),
+    [
+        (["dedup", CAPTURES / "udpsame.pcapng.gz", "-o", "out.pcap"], ".pcapng"),
+        (["convert", "trace.etl", "-o", "out.csv"], ".pcapng"),
+        (["profile", "export", "out.tar"], ".zip"),
+    ],
+)
+def test_ending_of_another_format(tmp_path: Path, command: list[str | Path], ending: str) -> None:
+    done = run(*command, cwd=tmp_path)
+    assert done.returncode == 2
+    assert done.stderr.decode() == f"pywnv: {command[-1]}: what is written here is {ending}; end its name so\n"
+    assert not list(tmp_path.iterdir())

@@ -13,6 +13,7 @@ from pywnv.errors import CaptureError
 from pywnv.generate.engine import engine_lua
 from pywnv.lua import lua_text
 from pywnv.lua.runtime import lua_runtime
+from pywnv.words import count
 
 if TYPE_CHECKING:
     from pywnv.capture.source import Capture
@@ -110,6 +111,10 @@ class Walker:
             return None, b"a block that only Wireshark understands: try --engine tshark"
         return (False,)
 
+    def instead_of_packets(self) -> str:
+        """What a capture without packets holds."""
+        return f"holds no packets; describes {count(self._interfaces, 'interface')}"
+
     def warning(self, elsewhere: int = 0) -> str | None:
         """What the user should know of what was written.
 
@@ -186,7 +191,7 @@ class Walk:
     def warning(self) -> str | None:
         """What the user should know of how the capture ended."""
         if not self._rest and not self._capture.broken:
-            return None
+            return None if self.frames else f"{self._capture.path}: {self._walker.instead_of_packets()}"
         place = f"at byte {self.done + len(self._rest)}, inside what follows frame {self.frames}"
         return f"{self._capture.path}: breaks off {place}"
 

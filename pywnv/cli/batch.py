@@ -21,6 +21,7 @@ from pywnv.cli.shared import (
     is_quiet,
     is_terminal,
     load_topology,
+    need_ending,
     opened_capture,
     progress_bar,
     show,
@@ -252,6 +253,7 @@ def dedup(
     """
     from pywnv.dedup import Dedup
 
+    need_ending(output, ".pcapng")
     with (
         progress_bar([capture], wanted=is_quiet(output), passes=2) as progress,
         opened_capture(capture, progress) as opened,

@@ -9,7 +9,7 @@ import typer
 from typer.core import TyperGroup
 
 from pywnv.cli import batch, inspect, validate
-from pywnv.cli.shared import TopologyFile, load_topology, opened_capture, progress_bar, show, warn
+from pywnv.cli.shared import TopologyFile, load_topology, need_ending, opened_capture, progress_bar, show, warn
 from pywnv.errors import Exit, ReaderGoneError, UsageError, WnvError
 from pywnv.files.output import tidy_on_signals, whole_file
 from pywnv.generate.project import differing, generated, generated_for, stale, write
@@ -99,6 +99,7 @@ def convert(
     """
     from pywnv.capture.convert import convert as write_pcapng
 
+    need_ending(output, ".pcapng")
     with (
         progress_bar([trace], wanted=True) as progress,
         whole_file(output, force=force, sources=[trace]) as file,
@@ -241,6 +242,7 @@ def export(
     """
     from pywnv.wireshark.profile_zip import profiles_zip
 
+    need_ending(output, ".zip")
     with whole_file(output, force=force) as file:
         file.write(profiles_zip(deinterlace=deinterlace))
 

@@ -120,6 +120,18 @@ def is_quiet(output: Path) -> bool:
     return output != STDOUT or not is_terminal()
 
 
+def need_ending(output: Path, ending: str) -> None:
+    """Checks the name of an output that has one format only; without an ending, any name is right.
+
+    Raises:
+        UsageError: it ends as another format's.
+    """
+    from pywnv.capture.source import is_stream  # a pipe or a device may have any name
+
+    if output.suffix and output.suffix.lower() != ending and not is_stream(output):
+        raise UsageError(f"{output}: what is written here is {ending}; end its name so")
+
+
 def write_whole(pieces: Iterator[bytes], output: Path, *, force: bool, sources: list[Path]) -> None:
     """Writes an output, which appears whole or not at all; stdout gets each piece at once."""
     with whole_file(output, force=force, sources=sources) as file:

@@ -53,7 +53,7 @@ def findings(
     tool: Tool, traits: Traits, tally: Tally, hops: tuple[Hop, ...], drops: tuple[Drop, ...], warnings: list[str]
 ) -> Iterator[Finding]:
     """What is missing, what hurts most first."""
-    for words in warnings:
+    for words in filter(lambda words: "breaks off" in words, warnings):
         yield Finding(f"the rest of the file: {words}.", "Copy it again, or stop the capture before you copy it.")
     if not tally.packets:
         yield _no_packets(traits)

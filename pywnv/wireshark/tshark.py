@@ -152,6 +152,8 @@ def field_lines(
             except BaseException:
                 process.terminate()  # nobody reads on: do not wait for the rest
                 raise
+        if values == [b"0"] and not display_filter and process.returncode == 0:
+            warn(f"{capture}: holds no packets")
         if process.returncode != 0:
             errors.seek(0)
             words = errors.read().decode(errors="replace")
