@@ -44,7 +44,7 @@ def annotating(worker: int) -> list[int]:
     for children in Path(f"/proc/{worker}/task").glob("*/children"):
         with suppress(FileNotFoundError, ProcessLookupError):  # they come and go
             for child in children.read_text().split():
-                if b"pywnv.cluster" in Path(f"/proc/{child}/cmdline").read_bytes():
+                if b"pywnv.parallel.cluster" in Path(f"/proc/{child}/cmdline").read_bytes():
                     found.append(int(child))
     return found
 
