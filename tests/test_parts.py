@@ -25,7 +25,7 @@ from pywnv.annotate.walker import Epoch
 from pywnv.capture.source import open_capture
 from pywnv.errors import OutputError, WnvError
 from pywnv.generate.plugin import plugin_lua
-from pywnv.parallel import parts
+from pywnv.parallel import parts, workers
 from pywnv.parallel.workers import Worker
 from pywnv.tables import fields
 from pywnv.wireshark import tshark
@@ -226,15 +226,15 @@ def test_tshark_marks_the_same(mix: Path, monkeypatch: pytest.MonkeyPatch) -> No
 
 
 def test_a_process_that_dies(mix: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    take = parts.Worker.take
+    take = workers.Worker.take
 
-    def killed(worker: parts.Worker[int, parts.Part]) -> parts.Part:
+    def killed(worker: Worker[int, parts.Part]) -> parts.Part:
         os.kill(worker._process.pid or 0, signal.SIGKILL)
         worker._process.join()
         worker.connection.recv()  # what it had said before
         return take(worker)
 
-    monkeypatch.setattr(parts.Worker, "take", killed)
+    monkeypatch.setattr(workers.Worker, "take", killed)
     _, told = apart(mix, "csv")
     words = f"{mix}: the process that annotated a part of it died (exit code {-signal.SIGKILL})"
     assert told == [f"CaptureError: {words}"]
@@ -248,7 +248,7 @@ def test_blocks_before_the_first_frame(tmp_path: Path) -> None:
 
 def test_as_many_processes_as_there_are_parts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     made: list[object] = []
-    monkeypatch.setattr(parts, "Worker", lambda *given: made.append(given) or Worker(*given))
+    monkeypatch.setattr(workers, "Worker", lambda *given: made.append(given) or Worker(*given))
     path = tmp_path / "even.pcapng"
     frames = [ng.packet(0, TICK + at, ng.ethernet(ng.udp(b"even", at))) for at in range(2 * EPOCH.frames - 50)]
     path.write_bytes(ng.section() + ng.interface() + b"".join(frames))

@@ -5,9 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator
 from contextlib import suppress
-from multiprocessing import connection
 from pathlib import Path
-from typing import Any
 
 from pywnv.annotate.rows import Format, rows
 from pywnv.capture.source import STDIN
@@ -16,7 +14,7 @@ from pywnv.files.descriptor import descriptor
 from pywnv.files.output import whole_file
 from pywnv.parallel.job import Job, Result
 from pywnv.parallel.options_record import difference, record, recorded
-from pywnv.parallel.workers import Worker, WorkerDiedError
+from pywnv.parallel.workers import Pool
 
 SUFFIX = {form: f".{form}" for form in Format} | {Format.SUMMARY: ".txt", Format.TABLE: ".txt"}
 SUFFIXES_OF_CAPTURES = {".cap", ".etl", ".gz", ".pcap", ".pcapng"}
@@ -104,15 +102,6 @@ def run_each(jobs: Iterator[Job]) -> Iterator[Result]:
     return map(run, jobs)
 
 
-def _result(worker: Worker[Job, Result]) -> Result:
-    job = worker.task
-    assert job is not None  # noqa: S101
-    try:
-        return worker.take()
-    except WorkerDiedError as error:
-        return Result(job, error=f"{job.capture}: the process that annotated it died ({error})")
-
-
 def run_all(jobs: list[Job], processes: int | None = None) -> Iterator[Result]:
     """Does jobs, several at a time; each result comes when it is there.
 
@@ -121,23 +110,16 @@ def run_all(jobs: list[Job], processes: int | None = None) -> Iterator[Result]:
         processes: at most so many; None: one a core.
     """
     waiting = jobs[::-1]
-    workers: list[Worker[Job, Result]] = []
-    try:
-        while waiting or any(worker.task for worker in workers):
-            workers = [worker for worker in workers if worker.task or worker.is_alive()]
-            while waiting and len(workers) < min(processes or os.cpu_count() or 1, len(jobs)):
-                workers.append(Worker(run_each))
-                workers[-1].give(waiting.pop())
-            busy: list[Any] = [worker.connection for worker in workers if worker.task]
-            ready = connection.wait(busy)
-            for worker in workers:
-                if worker.connection in ready:
-                    yield _result(worker)
-                    if waiting and worker.is_alive():
-                        worker.give(waiting.pop())
-    finally:
-        for worker in workers:
-            worker.end()
+    pool: Pool[Job, Result] = Pool(processes or os.cpu_count() or 1, run_each)
+    with pool:
+        while waiting or pool.is_busy():
+            while waiting and pool.has_room():
+                pool.give(waiting.pop())
+            for job, result in pool.take(None):
+                if isinstance(result, Result):
+                    yield result
+                else:
+                    yield Result(job, error=f"{job.capture}: the process that annotated it died ({result})")
 
 
 def todo(jobs: list[Job]) -> tuple[list[Job], list[Result]]:

@@ -13,15 +13,14 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import partial
 from math import ceil
-from multiprocessing import connection
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from pywnv.annotate.sinks import BY_NAME
 from pywnv.annotate.walker import Epoch, Walk, Walker
 from pywnv.capture.source import open_capture
 from pywnv.errors import CaptureError, OutputError, WnvError
-from pywnv.parallel.workers import Worker, WorkerDiedError
+from pywnv.parallel.workers import Pool, WorkerDiedError
 
 if TYPE_CHECKING:
     from pywnv.annotate.rows import InParts
@@ -91,58 +90,38 @@ class _Parts:
         folder, path, given: as `decide` takes them.
 
     Attributes:
-        most: how many processes there may be now.
+        pool: the processes.
     """
 
     def __init__(self, last: int, most: int, folder: Path, path: Path, *given: object) -> None:
-        self._last, self.most = last, most
-        self._folder, self._path, self._given = folder, path, given
-        self._workers: list[Worker[int, Part]] = []
+        self._last, self._folder, self._path = last, folder, path
+        self.pool: Pool[int, Part] = Pool(most, decide, folder, path, *given)
         self._finished: dict[int, Part | WnvError] = {}
         self._last_given = self._last_taken = 0
 
     def __enter__(self) -> _Parts:
         return self
 
-    def __exit__(self, *_: object) -> None:
-        for worker in self._workers:
-            worker.end()
+    def __exit__(self, *error: object) -> None:
+        self.pool.__exit__(*error)
 
     def _has_work(self) -> bool:
         if self._last_given < self._last_taken:  # it is waited for
             return True
-        return self._last_given < min(self._last, self._last_taken + AHEAD * self.most)
-
-    def _give(self) -> None:
-        idle = [worker for worker in self._workers if worker.task is None]
-        while self._has_work() and (idle or len(self._workers) < self.most):
-            if not idle:
-                idle.append(Worker(decide, self._folder, self._path, *self._given))
-                self._workers += idle
-            self._last_given += 1
-            idle.pop().give(self._last_given)
-
-    def _take(self, worker: Worker[int, Part]) -> None:
-        number = worker.task
-        assert number is not None  # noqa: S101
-        try:
-            part: Part | WnvError = worker.take()
-        except WnvError as error:
-            part = error  # to be raised when it is this part's turn
-            self._workers.remove(worker)
-            worker.end()
-        if isinstance(part, WnvError) or part.is_last:
-            self._last = min(self._last, number)
-        self._finished[number] = part
+        return self._last_given < min(self._last, self._last_taken + AHEAD * self.pool.most)
 
     def serve(self, seconds: float | None = 0) -> None:
         """Gives work to processes, and takes what is done within some time; None: waits for it."""
         try:
-            self._give()
-            busy: list[Any] = [worker.connection for worker in self._workers if worker.task is not None]
-            ready = connection.wait(busy, seconds)
-            for worker in [worker for worker in self._workers if worker.connection in ready]:
-                self._take(worker)
+            while self._has_work() and self.pool.has_room():
+                self._last_given += 1
+                self.pool.give(self._last_given)
+            for number, part in self.pool.take(seconds):
+                if isinstance(part, WorkerDiedError):
+                    raise part
+                if isinstance(part, WnvError) or part.is_last:
+                    self._last = min(self._last, number)
+                self._finished[number] = part  # an error is raised when it is this part's turn
         except WorkerDiedError as error:
             raise CaptureError(f"{self._path}: the process that annotated a part of it died ({error})") from None
 
@@ -221,7 +200,7 @@ def annotate(
                 folder = stack.enter_context(_temporary_folder())
                 parts = stack.enter_context(_Parts(last_part, processes - 1, folder, *given))
         if parts:
-            parts.most = processes
+            parts.pool.most = processes
         if not parts or walk.has_ended:
             last = Part(walk.done, is_last=True, unfit=0, warning=walk.warning())
         while parts and not last.is_last:

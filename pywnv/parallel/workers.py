@@ -9,7 +9,7 @@ import signal
 import threading
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
-from multiprocessing import get_context
+from multiprocessing import connection, get_context
 from typing import TYPE_CHECKING, Any, Generic, NoReturn, TypeVar
 
 from pywnv.errors import WnvError
@@ -127,3 +127,69 @@ class Worker(Generic[Task, Result]):
                 return
         self._process.kill()
         self._process.join()
+
+
+class Pool(Generic[Task, Result]):
+    """Processes that are started as they are needed, and do tasks in the order in which these are given.
+
+    Args:
+        most: so many processes at most; may change.
+        do: makes results of tasks, as a `Worker` takes it.
+        given: what else it is given.
+    """
+
+    def __init__(self, most: int, do: Callable[..., Iterable[Result]], *given: object) -> None:
+        self.most = most
+        self._do, self._given = do, given
+        self._workers: list[Worker[Task, Result]] = []
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, *_: object) -> None:
+        for worker in self._workers:
+            worker.end()
+
+    def _idle(self) -> Worker[Task, Result] | None:
+        for worker in [worker for worker in self._workers if not worker.is_alive() and worker.task is None]:
+            self._workers.remove(worker)
+            worker.end()
+        return next((worker for worker in self._workers if worker.task is None), None)
+
+    def has_room(self) -> bool:
+        """Whether a process can take a task now."""
+        return self._idle() is not None or len(self._workers) < self.most
+
+    def is_busy(self) -> bool:
+        """Whether a task is being done."""
+        return any(worker.task is not None for worker in self._workers)
+
+    def give(self, task: Task) -> None:
+        """Gives a task to a process, where there is room.
+
+        Raises:
+            WorkerDiedError: the process died before.
+        """
+        worker = self._idle()
+        if worker is None:
+            worker = Worker(self._do, *self._given)
+            self._workers.append(worker)
+        worker.give(task)
+
+    def take(self, seconds: float | None) -> Iterator[tuple[Task, Result | WnvError | WorkerDiedError]]:
+        """The tasks that are done, with their results or with what ended the process that did them.
+
+        Args:
+            seconds: how long to wait for the first; None: until it is there.
+        """
+        busy = {worker.connection: worker for worker in self._workers if worker.task is not None}
+        for ready in connection.wait(list(busy), seconds):
+            worker = busy[ready]  # type: ignore[index]  # what was given to wait
+            task = worker.task
+            assert task is not None  # noqa: S101
+            try:
+                yield task, worker.take()
+            except (WnvError, WorkerDiedError) as error:
+                self._workers.remove(worker)
+                worker.end()
+                yield task, error
