@@ -123,11 +123,11 @@ def _ids(traits: Traits, tally: Tally) -> Iterator[Finding]:
         return
     if traits.marks["packet id"]:
         yield Finding(
-            "packet ids that repeat: this build of Windows gives every frame its own (11 24H2 and newer do), so copies "
-            "are told by their bytes."
+            "packet ids that repeat: this build of Windows gives every frame its own (11 24H2 and newer do), so "
+            "duplicates are told by their bytes."
         )
     else:
-        yield Finding("packet ids: this build of Windows writes none, so copies are told by their bytes.")
+        yield Finding("packet ids: this build of Windows writes none, so duplicates are told by their bytes.")
 
 
 def _cut(tool: Tool, traits: Traits) -> Iterator[Finding]:

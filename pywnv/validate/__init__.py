@@ -49,7 +49,7 @@ class Result:
         measures: of packets, and of each further column of the truth.
         differing: how many frames differ from the truth.
         differences: the first of these.
-        own: Wireshark's own means against copies, compared.
+        own: Wireshark's own settings against duplicates, compared.
     """
 
     capture: str

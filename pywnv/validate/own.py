@@ -1,4 +1,4 @@
-"""What Wireshark itself has against copies, where the installed version has it, and who is right where we differ."""
+"""Wireshark's own settings against duplicates, where its version has them, and who is right where we differ."""
 
 from __future__ import annotations
 
@@ -101,7 +101,7 @@ def _again(groups: Mapping[int, object]) -> set[int]:
 def _judge(
     preference: str, theirs: set[int], judged: set[int], ours: set[int], true: set[int], *, frames: int | None = None
 ) -> Own:
-    """Who is right: each set holds the frames that are called copies."""
+    """Who is right: each set holds the frames that are called duplicates."""
     differ = (theirs ^ ours) & judged
     wrong = sorted(frame for frame in differ if (frame in theirs) == (frame in true))
     return Own(
