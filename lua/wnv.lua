@@ -2234,7 +2234,14 @@ local NUMBERS = {
   destinations = "destinations",
   drop = "drop_reason",
 }
-local TEXTS = { edge = true, direction = true, nic = true, nic_type = true, port_name = true }
+local TEXTS = {
+  edge = "edge",
+  direction = "direction",
+  nic = "nic",
+  nic_type = "nic_type",
+  port_name = "port_name",
+  reason = "drop_reason_text", -- of a log in a language that we do not know
+}
 
 local function read_own(comment, into)
   if sub(comment, 5, 5) ~= " " then
@@ -2244,14 +2251,14 @@ local function read_own(comment, into)
     if NUMBERS[key] then
       into[NUMBERS[key]] = number(value)
     elseif TEXTS[key] then
-      into[key] = nonempty(unescaped(value))
+      into[TEXTS[key]] = nonempty(unescaped(value))
     elseif key == "vlan" then
       into.vlan = text.vlan(value)
     elseif key == "location" then
       into.drop_location = hexadecimal(match(value, "^0x(%x+)$"))
     end
   end
-  into.drop = into.drop_reason and true or nil
+  into.drop = (into.drop_reason or into.drop_reason_text) and true or nil
   return true
 end
 
@@ -2271,7 +2278,7 @@ local known, known_count = {}, 0
 -- @return nil for a comment that no known tool wrote; else a table, the same one for the same comment and not to be
 --   changed, with what it says of: pid, tid, cpu, vlan, port, port_name, nic, nic_type, destinations (how many NICs the
 --   vmSwitch sends the packet to), group, component, component_id, edge, direction (as the tool words it: Rx, Tx,
---   Ingress ...), drop (true), drop_reason, drop_location
+--   Ingress ...), drop (true), drop_reason, drop_reason_text (where it has no number), drop_location
 function M.read(comment)
   local read = #comment <= LONGEST and READERS[sub(comment, 1, 4)]
   if not read then
@@ -2899,7 +2906,7 @@ local function new(place, note, way, is_dropped)
   if note.drop or is_dropped then
     facts.drop = true
     facts.drop_reason, facts.drop_location = note.drop_reason, note.drop_location
-    facts.drop_reason_text = drop.texts[note.drop_reason]
+    facts.drop_reason_text = drop.texts[note.drop_reason] or note.drop_reason_text
     facts.drop_advice = drop.advice(note.drop_reason, note.drop_location)
   end
   return facts

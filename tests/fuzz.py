@@ -24,6 +24,7 @@ from random import Random
 import etl_writer as w
 import pcapng_blocks as ng
 from command import CAPTURES
+from etl2txt_writer import line
 from modules import HOSTILE
 from test_topology import GROUPS, TOML, YAML
 
@@ -53,6 +54,7 @@ COMMANDS = {
     "pcapng": CAPTURE_COMMANDS,
     "pcap": CAPTURE_COMMANDS,
     "etl": CAPTURE_COMMANDS,
+    "log": CAPTURE_COMMANDS,
     **dict.fromkeys(
         ("toml", "yaml", "json"),
         ("generate --topology INPUT --folder OUT", "annotate small.pcapng --topology INPUT -o OUT/out.csv"),
@@ -85,6 +87,10 @@ def seeds() -> dict[str, list[bytes]]:
         w.adapter(1, hostile, "text"),
     ]
     found["etl"] = [w.etl(records), w.etl(records[5:], records[:5]), w.etl([w.packet(1, 1, frame)])]
+    texts = [line(frame, group=at // 2, verbose=at > 2, hexadecimal=at > 4, component=at) for at in range(8)]
+    texts += [line(frame, drop=(hostile, 0xE0002004))]
+    texts += [f"[Microsoft-Windows-PktMon] Component {at}, Type Filter , Name a.sys, {hostile}\r\n" for at in range(4)]
+    found["log"] = ["".join(texts).encode(), "".join(texts).encode("utf-16")]
     found |= {"toml": [TOML.encode()], "yaml": [YAML.encode()], "json": [json.dumps(GROUPS, indent=1).encode()]}
     return found
 

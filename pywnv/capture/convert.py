@@ -1,5 +1,7 @@
 """Windows traces (.etl) as pcapng files that lose nothing: every packet of pktmon and ndiscap, and every event.
 
+The text logs that `pktmon etl2txt` makes of them come the same way, as far as a text tells.
+
 What has no place in a pcapng's own options goes into a comment of fixed form, which engine/note.lua reads back.
 """
 
@@ -14,12 +16,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO
 
+from pywnv.capture import pktmon_events as pktmon
 from pywnv.capture import write
 from pywnv.capture.etl import Event, is_trace, open_trace
+from pywnv.capture.etl2txt import open_log
 from pywnv.capture.frames import Frame, Frames
 from pywnv.capture.metadata import Metadata
 from pywnv.capture.source import STDIN, open_file
 from pywnv.capture.spool import Spool
+from pywnv.capture.text import LOG_COMMENT, is_log
 from pywnv.capture.trace_host import Host
 from pywnv.errors import CaptureError, WnvError
 from pywnv.host.topology import Topology
@@ -50,8 +55,8 @@ class Converted:
 class _Conversion:
     """Reads a trace once, for what is told late comes first in a pcapng, and writes it from a spool."""
 
-    def __init__(self, spool: Spool, host: Host) -> None:
-        self._spool, self._host = spool, host
+    def __init__(self, spool: Spool, host: Host, about: str) -> None:
+        self._spool, self._host, self._about = spool, host, about
         self._metadata = Metadata()
         self._frames = Frames(host)
         self.done = Converted()
@@ -97,10 +102,11 @@ class _Conversion:
 
     def _section(self) -> list[tuple[int, bytes]]:
         session = self._host.session
-        words = [f"host {self._host.name}"] if self._host.name else []
+        words = [self._about] if self._about else []
+        words += [f"host {self._host.name}"] if self._host.name else []
         words += [f"session {session.name}"] if session.name else []
         words += [f"trace {session.file}"] if session.file else []
-        words.append(f"{session.processors} processors, {session.lost} events lost")
+        words += [f"{session.processors} processors, {session.lost} events lost"] if session.processors else []
         program = f"pywnv {__version__}"
         texts = {write.COMMENT: "; ".join(words), write.SYSTEM: self._host.system, write.PROGRAM: program}
         return [(code, write.text(value)) for code, value in texts.items()]
@@ -114,6 +120,9 @@ class _Conversion:
         return "pktmon filter " + " ".join(values)
 
     def _journal(self, event: Event) -> list[tuple[str, str]]:
+        if event.version == pktmon.TOLD and not any(event.provider):
+            name, _, message = event.data.decode().partition("\0")
+            return [("__REALTIME_TIMESTAMP", str(event.time // 10)), ("_COMM", name), ("MESSAGE", message)]
         told = self._metadata.tell(event)
         provider = told.provider if told and told.provider else _guid(event.provider)
         return [
@@ -141,7 +150,7 @@ def convert(
     """Writes a trace as pcapng.
 
     Args:
-        trace: an .etl file; ``-`` is stdin.
+        trace: an .etl file, or the text that `pktmon etl2txt` made of one; ``-`` is stdin.
         out: where the pcapng goes.
         progress: is told how many bytes of the trace have been read.
         warn: is told what could not be read, in lines.
@@ -153,10 +162,13 @@ def convert(
     if trace == STDIN:
         with _stored(trace) as path:
             return convert(path, out, progress=progress, warn=warn)
-    with open_trace(trace) as opened, Spool() as spool:
-        conversion = _Conversion(spool, Host(opened.session))
+    log = is_log(trace)
+    with open_log(trace) if log else open_trace(trace) as opened, Spool() as spool:
+        host = Host(opened.session)
+        conversion = _Conversion(spool, host, f"{LOG_COMMENT}, times as it writes them" if log else "")
         for events in opened.buffers(progress):
             conversion.read(events)
+        host.session = opened.session
         warnings = opened.warnings
         if not len(spool):
             problem = f"; {warnings[0].removeprefix(f'{trace}: ')}" if warnings else ""
@@ -191,13 +203,13 @@ def as_pcapng(
     progress: Callable[[int], None] = lambda _: None,
     warn: Callable[[str], None] = lambda _: None,
 ) -> Iterator[Path]:
-    """A capture that every command reads: a trace as a temporary pcapng, any other file as it is.
+    """A capture that every command reads: a trace or a log of one as a temporary pcapng, any other file as it is.
 
     Raises:
         CaptureError: it looks like a trace, and nothing of it can be read.
         MissingExtraError: it is a trace, and what reads traces is not installed.
     """
-    if not is_trace(path):
+    if not (is_trace(path) or is_log(path)):
         yield path
         return
     with tempfile.TemporaryDirectory(prefix="pywnv-") as folder:

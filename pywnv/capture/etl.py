@@ -173,7 +173,7 @@ class Trace:
         if self._size == 0:
             raise CaptureError(f"{path}: is empty")
         if not looks_like_etl(file.read(BUFFER_HEADER + 8)):
-            raise UnknownFormatError(f"{path}: not a Windows trace (.etl)")
+            raise UnknownFormatError(f"{path}: not a Windows trace (.etl), nor a log of `pktmon etl2txt`")
         self.session, self._clock = self._head()
 
     def _head(self) -> tuple[Session, _Clock]:

@@ -21,7 +21,7 @@ from pywnv.capture.links import ETHERNET, RAW, USER0, WIFI
 from pywnv.capture.pktmon_names import Namer
 from pywnv.capture.trace_host import Host
 
-UNKNOWN_PROCESS = 2**32 - 1
+UNKNOWN_PROCESS, UNKNOWN_CPU = 2**32 - 1, 2**16 - 1
 LONGEST_COMMENT = 4000  # bytes; note.lua reads 4096
 LARGEST_PACKET = 256 * 1024  # bytes, put together from fragments
 PROTECTED = 0x40  # flag of an 802.11 frame
@@ -61,13 +61,14 @@ class _Pending:
     parts: list[bytes] = field(default_factory=list)
 
 
-def _escaped(text: str) -> str:
+def escaped(text: str) -> str:
+    """A value as a comment holds it."""
     return re.sub(r"[\x00-\x20%:,=\x7f]", lambda match: f"%{ord(match[0]):02X}", text)
 
 
 def _process(event: Event) -> list[str]:
     words = [] if event.pid in (0, UNKNOWN_PROCESS) else [f"pid={event.pid}", f"tid={event.tid}"]
-    return [*words, f"cpu={event.cpu}"]
+    return words if event.cpu == UNKNOWN_CPU else [*words, f"cpu={event.cpu}"]
 
 
 def _comments(words: list[str]) -> list[write.Option]:
@@ -243,8 +244,10 @@ class Frames:
         vlan = self.components.vlan(event)
         words += [f"vlan={vlan}"] if vlan else []
         if packet.dropped:
-            words += [f"drop={packet.reason}", f"location=0x{packet.location:08X}"]
+            words += [f"drop={packet.reason}"] if packet.reason != pktmon.UNKNOWN_REASON else []
+            words += [f"location=0x{packet.location:08X}"]
             words += ["again=1"] if packet.again else []
+        words += packet.words.split()
         options = _comments(words)
         if packet.direction in pktmon.INBOUND + pktmon.OUTBOUND:
             inbound = packet.direction in pktmon.INBOUND
@@ -282,12 +285,12 @@ class Frames:
             words.append(f"miniport={fragment.miniport}")
         if source:
             words += [f"vlan={fragment.vlan}"] if fragment.vlan else []
-            words += [f"port={source.id}", f"nic_type={_escaped(source.nic_type)}", f"nic={_escaped(source.nic)}"]
-            words += [f"port_name={_escaped(source.name)}", f"destinations={len(fragment.destinations)}"]
+            words += [f"port={source.id}", f"nic_type={escaped(source.nic_type)}", f"nic={escaped(source.nic)}"]
+            words += [f"port_name={escaped(source.name)}", f"destinations={len(fragment.destinations)}"]
             oob = ",".join(f"{number}:{value:x}" for number, value in fragment.oob)
             words += [f"oob={oob}"] if oob else []
             for port in fragment.destinations:
-                words.append(f"to={port.id}:{':'.join(map(_escaped, (port.nic_type, port.nic, port.name)))}")
+                words.append(f"to={port.id}:{':'.join(map(escaped, (port.nic_type, port.nic, port.name)))}")
         radio = self._radio.pop((fragment.miniport, fragment.lower), None)
         if radio:
             words.append(f"radio={','.join(f'{name}:{value}' for name, value in radio._asdict().items())}")

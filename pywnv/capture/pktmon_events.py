@@ -26,6 +26,8 @@ RUNDOWN = frozenset({COMPONENT, *range(NUMBER, ETHER_TYPE + 1), DROP_COUNTERS, F
 
 PREFIX = struct.Struct("<QHHHHHHHIIHH")
 OOB_VLAN_AT = 46  # bytes into an event of out-of-band data: NDIS_NET_BUFFER_LIST_8021Q_INFO, in a pointer
+TOLD = 0xFF  # version of an event that a text tells of: words for the comment follow the packet
+UNKNOWN_REASON = 2**32 - 1
 MOST_VLANS = 100_000  # that are remembered of out-of-band data
 MOST_PROPERTIES = 256  # of a component
 
@@ -75,6 +77,7 @@ class Packet(NamedTuple):
         data: what was recorded of it.
         dropped: whether it was.
         again: whether it was counted as dropped before.
+        words: what else there is to say of it, as words of a comment.
     """
 
     group: int
@@ -91,6 +94,7 @@ class Packet(NamedTuple):
     data: bytes
     dropped: bool
     again: bool
+    words: str = ""
 
 
 @dataclass
@@ -160,6 +164,7 @@ def read_packet(event: Event) -> Packet | None:
         data,
         event.id != FLOW,
         event.id == DROP_AGAIN,
+        event.data[PREFIX.size + logged :].decode() if event.version == TOLD else "",
     )
 
 

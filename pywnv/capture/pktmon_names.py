@@ -137,7 +137,7 @@ class Namer:
             edges: numbers of the component's edges that packets were seen at.
         """
         title, known = self.title(component), component.edges
-        if len(edges | known.keys()) > 1:
+        if len(edges | known.keys()) > 1 and (edge or edge in known):  # logs do not tell the edge of a drop
             name = known.get(edge) or f"edge {edge}"
             head, mark, tail = title.partition(" on ")
             title = f"{head} {name}{mark}{tail}"

@@ -59,8 +59,8 @@ class Host:
     @property
     def system(self) -> str:
         """Edition and build of Windows, as far as they are known."""
-        build = f"build {self._build or self.session.build}"
-        return f"{self._edition or 'Windows'}, {build}"
+        build = self._build or self.session.build
+        return (self._edition or "Windows") + (f", build {build}" if build else "")
 
     def take(self, event: Event) -> None:
         """Remembers what an event says of the host."""

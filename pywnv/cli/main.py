@@ -88,12 +88,15 @@ app.command()(validate.validate)
 @app.command()
 def convert(
     trace: Annotated[
-        Path, typer.Argument(help="A Windows trace (.etl) of pktmon, netsh trace or NetEvent; - is stdin.")
+        Path,
+        typer.Argument(
+            help="A Windows trace (.etl) of pktmon, netsh trace or NetEvent, or a log of pktmon etl2txt; - is stdin."
+        ),
     ],
     output: Annotated[Path, typer.Option("-o", "--output", help="pcapng to write; - is stdout.")],
     force: Annotated[bool, typer.Option("--force", help="Replace an existing output.")] = False,
 ) -> None:
-    """Write a Windows trace as pcapng, with its hops, drops and events; needs pywnv[etl].
+    """Write a Windows trace as pcapng, with its hops, drops and events; for .etl needs pywnv[etl].
 
     Example: pywnv convert pktmon.etl -o pktmon.pcapng
     """

@@ -170,10 +170,11 @@ def expanded(captures: list[Path]) -> list[Path]:
 
 @contextmanager
 def opened_capture(capture: Path, progress: Callable[[int], None]) -> Iterator[Path]:
-    """A capture as all commands read it: of a Windows trace, the pcapng."""
+    """A capture as all commands read it: of a Windows trace or a log of one, the pcapng."""
     from pywnv.capture.etl import is_trace
+    from pywnv.capture.text import is_log
 
-    if not is_trace(capture):
+    if not (is_trace(capture) or is_log(capture)):
         yield capture
         return
     from pywnv.capture.convert import as_pcapng

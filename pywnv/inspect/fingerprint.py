@@ -15,6 +15,7 @@ from pathlib import Path
 
 from pywnv.capture import pcapng
 from pywnv.capture.source import Capture, open_capture, open_file
+from pywnv.capture.text import LOG_COMMENT
 from pywnv.errors import UnknownFormatError
 
 PACKET, SIMPLE_PACKET = 6, 3
@@ -29,7 +30,7 @@ LOOKED_AT = 20_000  # packets whose options are read
 MOST_NAMES = 1000  # of interfaces
 
 ETL2PCAPNG, ETWDUMP, PKTMON, PSPKT = "etl2pcapng", "Wireshark's etwdump", "pktmon", "pspkt"
-PYWNV = "pywnv"
+PYWNV, ETL2TXT = "pywnv", "pktmon etl2txt"
 PSPKT_COMMENT = "pspkt capture via Windows Packet Monitor"
 PKTMON_PROGRAM = "Packet Monitor"
 NETMON_MAGIC = b"GMBU"
@@ -297,6 +298,8 @@ def tool(traits: Traits) -> Tool:
         return Tool(name, known_by=("the file's first bytes",) if name else ())
     if traits.marks["wnv"]:
         saved_by = None if traits.program and traits.program.startswith(f"{PYWNV} ") else traits.program
+        if traits.comment and traits.comment.startswith(LOG_COMMENT):
+            return Tool(ETL2TXT, saved_by=saved_by, system=traits.system, known_by=("a text log",))
         return Tool(PYWNV, saved_by=saved_by, system=traits.system, known_by=("comments that begin with wnv:",))
     if traits.program == PKTMON_PROGRAM:
         return Tool(PKTMON, system=traits.system, known_by=("the section's program",))

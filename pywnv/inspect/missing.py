@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from pywnv.inspect.fingerprint import ETL2PCAPNG, ETWDUMP, PKTMON, PSPKT, PYWNV, Tool, Traits
+from pywnv.inspect.fingerprint import ETL2PCAPNG, ETL2TXT, ETWDUMP, PKTMON, PSPKT, PYWNV, Tool, Traits
 from pywnv.inspect.tally import Drop, Hop, Tally
 from pywnv.words import count
 
@@ -26,6 +26,7 @@ NET_EVENT = (
 )
 PKTMON_WHOLE = r"pktmon start --capture --pkt-size 0 --file-name C:\pktmon.etl"
 PKTMON_CONVERT = r"etl2pcapng C:\pktmon.etl C:\pktmon.pcapng"
+ETL2TXT_HEX = "pktmon etl2txt pktmon.etl --hex -o pktmon.txt"
 PYWNV_CONVERT = "pywnv convert pktmon.etl -o pktmon.pcapng"
 PKTMON_NAMES = r"pktmon list --json > C:\pktmon.json"
 ADAPTERS = "Get-NetAdapter | Format-Table ifIndex, Name, MacAddress"
@@ -137,7 +138,13 @@ def _cut(tool: Tool, traits: Traits) -> Iterator[Finding]:
     ((length, times),) = traits.cut.most_common(1)
     where = f" at {length} bytes" if times >= SAME_CUT * cut else ""
     what = f"the ends of packets: {cut:,} of {traits.packets:,} are cut{where}. What is cut off cannot be compared."
-    if tool.name in (PKTMON, PSPKT) or traits.is_pktmon_trace:
+    if tool.name == ETL2TXT:
+        yield Finding(
+            f"the bytes of {cut:,} of {traits.packets:,} packets, or their ends: the log does not tell them.",
+            "Give pywnv the .etl itself, or a log with the bytes:",
+            (ETL2TXT_HEX,),
+        )
+    elif tool.name in (PKTMON, PSPKT) or traits.is_pktmon_trace:
         yield Finding(what, "Capture whole packets:", (PKTMON_WHOLE,))
     elif tool.name in (ETL2PCAPNG, ETWDUMP, PYWNV):
         yield Finding(what, "Leave out packettruncatebytes= of netsh trace, and -TruncationLength:", NETSH)

@@ -19,7 +19,7 @@ local function new(place, note, way, is_dropped)
   if note.drop or is_dropped then
     facts.drop = true
     facts.drop_reason, facts.drop_location = note.drop_reason, note.drop_location
-    facts.drop_reason_text = drop.texts[note.drop_reason]
+    facts.drop_reason_text = drop.texts[note.drop_reason] or note.drop_reason_text
     facts.drop_advice = drop.advice(note.drop_reason, note.drop_location)
   end
   return facts

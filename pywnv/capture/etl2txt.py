@@ -1,0 +1,250 @@
+"""The text log that `pktmon etl2txt` makes of a trace, also an excerpt of one, read as the events it was made of.
+
+A log does not say in which time zone its times are: they are taken as they stand.
+Sources: Microsoft's page on etl2txt, outputs that people published (builds 17763 to 26200; English, Korean, Chinese).
+"""
+
+from __future__ import annotations
+
+import codecs
+import re
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import BinaryIO
+
+from pywnv.capture import pktmon_events as pktmon
+from pywnv.capture.etl import BY_TIME, LATEST, MOST_AT_ONCE, SECOND, Event, Session
+from pywnv.capture.etl2txt_lines import LONGEST, Told, packet, rundown
+from pywnv.capture.frames import UNKNOWN_CPU
+from pywnv.capture.source import open_file
+from pywnv.capture.text import ENOUGH_OF_LOG, log_encoding
+from pywnv.errors import UnknownFormatError
+
+CHUNK = 64 * 1024  # bytes
+LONGEST_LINE = 16 * 1024  # characters that are looked at
+LARGEST_DUMP = 65_535  # bytes
+OTHER = bytes(16)  # stands for a provider of which a log tells only the name
+HALF_A_DAY = 12 * 3600 * SECOND
+
+QUOTED = " \t\r\f\v>|`*\ufeff\xa0"  # what forums put before a line
+START = re.compile(
+    r"(\[\s*(\d{1,3})\]\s*([0-9A-Fa-f]{1,8})\.([0-9A-Fa-f]{1,8})::)?(?:<[^>]{1,30}>\s*)?"
+    r"(?:(\d{4})[-/.](\d\d)[-/.](\d\d)(?:[ T-]\s*|$))?"
+    r"(?:(\d\d):(\d\d):(\d\d)(?:[.,](\d{1,9}))?(?![\d:.])\s*)?(?:\[([^\]\s]{1,80})\]\s*)?"
+)
+PKTMON = re.compile(r"pktmon$", re.IGNORECASE)
+HEADER = "MSNT_SystemTrace"  # who tells of the trace itself
+DUMP = re.compile(r"0x([0-9A-Fa-f]{4,6}):\s+(\S.*)")
+OCTETS = re.compile(r"(?:[0-9A-Fa-f]{2}){1,2}")
+ARROWS = re.compile(r">(?:\s*>)+")
+
+SESSION = re.compile(r"\b(ProviderVersion|NumberOfProcessors|EventsLost): (\d{1,9})\b")
+
+
+@dataclass
+class _Record:
+    """Lines that belong to one event: when, where and by whom it was written, its text, and its bytes."""
+
+    time: int
+    pid: int
+    tid: int
+    cpu: int
+    provider: str
+    lines: list[str] = field(default_factory=list)
+    widths: list[int] = field(default_factory=list)
+    size: int = 0
+    dump: bytearray = field(default_factory=bytearray)
+    in_dump: bool = False
+
+    def add(self, line: str, width: int) -> None:
+        """Takes a line more, of its text or of its bytes, that was so wide."""
+        if self.size > LONGEST or not line or line.isspace():
+            return
+        bare = line.strip(QUOTED)
+        found = DUMP.match(bare)
+        if found and int(found[1], 16) == len(self.dump) < LARGEST_DUMP:
+            self.in_dump = True
+            self._octets(found[2].split("  ")[0], 16)
+        elif found or (self.in_dump and self._goes_on(bare)):
+            return
+        else:
+            self.in_dump = False
+            self.lines.append(line[: LONGEST - self.size])
+            self.widths.append(width)
+            self.size += len(line) + 1
+
+    def _octets(self, text: str, most: int) -> None:
+        for word in text.split():
+            if most < len(word) // 2 or not OCTETS.fullmatch(word):
+                return
+            self.dump += bytes.fromhex(word)
+            most -= len(word) // 2
+
+    def _goes_on(self, bare: str) -> bool:
+        """Whether a line is the rest of one of bytes that was wrapped."""
+        words = bare.split(maxsplit=16)
+        if not len(self.dump) % 16 or not words or not all(map(OCTETS.fullmatch, words)):
+            return False
+        self._octets(bare, 16 - len(self.dump) % 16)
+        return True
+
+    def text(self) -> str:
+        """The text in one line. A console wraps all long lines at one width, and not between words."""
+        width = max(self.widths, default=0)
+        full = self.widths.count(width)
+        is_console = full > 1 and 2 * full >= len(self.widths)
+        parts = (
+            line if is_console and size == width else f"{line} "
+            for line, size in zip(self.lines, self.widths, strict=True)
+        )
+        return ARROWS.sub(">", " ".join("".join(parts).replace("&gt;", ">").split()))
+
+    def event(self, provider: bytes, told: Told) -> Event:
+        """The event that the record tells of."""
+        id_, data, version = told
+        return Event(self.time, provider, id_, version, 0, 0, self.pid, self.tid, self.cpu, data)
+
+
+class Log:
+    """An open log.
+
+    Attributes:
+        session: what its head says; complete once all events have been read.
+        warnings: what could not be read: nothing, for what is no event is left out.
+    """
+
+    def __init__(self, path: Path, file: BinaryIO) -> None:
+        self.path = path
+        self.session = Session(0, 0, "", "", 0, True)
+        self.warnings: list[str] = []
+        self._file = file
+        encoding = log_encoding(file.read(ENOUGH_OF_LOG))
+        if encoding is None:
+            raise UnknownFormatError(f"{path}: not a Windows trace (.etl), nor a log of `pktmon etl2txt`")
+        self._encoding = encoding
+        self._day = self._last = 0
+        file.seek(0)
+
+    def _lines(self, progress: Callable[[int], None]) -> Iterator[str]:
+        """The lines, none longer than LONGEST_LINE."""
+        decoder = codecs.getincrementaldecoder(self._encoding)("replace")
+        rest, cut = "", False
+        while chunk := self._file.read(CHUNK):
+            *lines, rest = (rest + decoder.decode(chunk)).split("\n")
+            for line in lines:
+                if not cut:
+                    yield self._line(line)
+                cut = False
+            if len(rest) > LONGEST_LINE:
+                if not cut:
+                    yield self._line(rest)
+                rest, cut = "", True
+            progress(self._file.tell())
+        if not cut:
+            yield self._line(rest)
+
+    def _line(self, line: str) -> str:
+        line = line[:LONGEST_LINE].rstrip("\r")
+        if self._encoding != "latin-1" or line.isascii():
+            return line
+        data = line.encode("latin-1")
+        try:
+            return data.decode()
+        except UnicodeDecodeError:
+            return data.decode("cp1252", "replace")
+
+    def _records(self, progress: Callable[[int], None]) -> Iterator[_Record]:
+        record: _Record | None = None
+        for line in self._lines(progress):
+            started = self._start(line)
+            if started:
+                if record and record.lines:
+                    yield record
+                elif record and started.cpu == UNKNOWN_CPU:  # wrapped behind what stands before each event
+                    started.pid, started.tid, started.cpu = record.pid, record.tid, record.cpu
+                record = started
+            elif record:
+                record.add(line, len(line))
+        if record:
+            yield record
+
+    def _start(self, line: str) -> _Record | None:
+        """A record that begins with a line; None where the line goes on with one."""
+        bare = line.lstrip(QUOTED)
+        found = START.match(bare)
+        if found is None:
+            return None
+        rest = bare[found.end() :]
+        thread, cpu, pid, tid, year, month, day, hour, minute, second, part, provider = found.groups()
+        is_named = provider is not None and (thread or hour or provider == HEADER or PKTMON.search(provider))
+        if not (thread or hour or is_named or "PktGroupId " in rest[:60]):
+            return None
+        if provider is not None and not is_named:
+            rest = f"[{provider}] {rest}"
+        if year:
+            with suppress(ValueError):
+                self._day = int(datetime(int(year), int(month), int(day), tzinfo=UTC).timestamp()) * SECOND
+        if hour:
+            seconds = (int(hour) * 60 + int(minute)) * 60 + int(second)
+            time = self._day + seconds * SECOND + int((part or "0").ljust(9, "0")[:7])
+            if not year and time < self._last - HALF_A_DAY:  # past midnight, and no dates
+                self._day, time = self._day + 24 * 3600 * SECOND, time + 24 * 3600 * SECOND
+            self._last = min(max(time, 0), LATEST)
+        record = _Record(
+            self._last,
+            int(pid or "0", 16),
+            int(tid or "0", 16),
+            int(cpu) if cpu else UNKNOWN_CPU,
+            provider or "",
+        )
+        record.add(rest, len(line))
+        return record
+
+    def buffers(self, progress: Callable[[int], None] = lambda _: None) -> Iterator[list[Event]]:
+        """The events in pieces, each by time; `progress` is told the bytes of the file read."""
+        events: list[Event] = []
+        for record in self._records(progress):
+            event = self._event(record)
+            if event:
+                events.append(event)
+            if len(events) == MOST_AT_ONCE:
+                yield sorted(events, key=BY_TIME)
+                events = []
+        yield sorted(events, key=BY_TIME)
+
+    def _event(self, record: _Record) -> Event | None:
+        text = record.text()
+        if record.provider == HEADER:
+            self._session(text)
+            return None
+        if record.provider and not PKTMON.search(record.provider):
+            return record.event(OTHER, Told(1, f"{record.provider}\0{text}".encode(), pktmon.TOLD)) if text else None
+        told = packet(text, bytes(record.dump)) or rundown(text)
+        return record.event(pktmon.PROVIDER, told) if told else None
+
+    def _session(self, text: str) -> None:
+        told = {key: int(value) for key, value in SESSION.findall(text)}
+        old = self.session
+        self.session = Session(
+            told.get("ProviderVersion", old.build),
+            told.get("NumberOfProcessors", old.processors),
+            "",
+            "",
+            told.get("EventsLost", old.lost),
+            True,
+        )
+
+
+@contextmanager
+def open_log(path: Path) -> Iterator[Log]:
+    """Opens a log.
+
+    Raises:
+        CaptureError: there is no such file, or it cannot be read.
+        UnknownFormatError: it is no such log.
+    """
+    with open_file(path) as file:
+        yield Log(path, file)
