@@ -133,7 +133,7 @@ def test_the_script_makes_the_data(tmp_path: Path) -> None:
     for name, content in (("maps", maps), ("enums", enums)):
         (tmp_path / f"{name}.json").write_text(json.dumps(content))
     (tmp_path / "scripts").mkdir()
-    (tmp_path / "pywnv" / "data").mkdir(parents=True)
+    (tmp_path / "pywnv" / "tables" / "data").mkdir(parents=True)
     script = tmp_path / "scripts" / "drop_reasons.py"
     script.write_text((PROJECT / "scripts" / "drop_reasons.py").read_text())
     subprocess.run([sys.executable, script, tmp_path / "maps.json", tmp_path / "enums.json"], check=True)
