@@ -19,7 +19,7 @@ mmdebstrap --mode=chrootless --variant=extract --include="tshark,$package" \
     --aptopt='Acquire::Check-Valid-Until "false"' "$suite" "$new" "${mirror:-http://deb.debian.org/debian}"
 
 mkdir "$new/bin" "$new/home"
-for tool in wireshark tshark sharkd capinfos editcap mergecap reordercap text2pcap; do
+for tool in wireshark tshark dumpcap sharkd capinfos editcap mergecap reordercap text2pcap; do
     [ -x "$new/usr/bin/$tool" ] || continue
     cat >"$new/bin/$tool" <<'EOF'
 #!/bin/sh
@@ -41,6 +41,13 @@ fi
 exec "$@"
 EOF
     chmod 755 "$new/bin/$tool"
+done
+
+# To read from an extcap, tshark runs the dumpcap beside the loader, and the extcap in a folder that must be there.
+for libraries in "$new"/usr/lib/*-linux-gnu*; do
+    printf '#!/bin/sh\nexec "${0%%/usr/lib/*}/bin/dumpcap" "$@"\n' >"$libraries/dumpcap"
+    chmod 755 "$libraries/dumpcap"
+    mkdir -p "$libraries/extcap/wireshark"
 done
 
 "$new/bin/tshark" --version | head -n 1

@@ -8,13 +8,15 @@ from pathlib import Path
 
 from command import run
 
+KEPT = ("PATH", "PYTHONPATH")
+
 
 class Home:
     """A user's home, and pywnv run in it."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        kept = {name: value for name, value in os.environ.items() if name == "PATH" or name.startswith("COVERAGE_")}
+        kept = {name: value for name, value in os.environ.items() if name in KEPT or name.startswith("COVERAGE_")}
         self.environment = kept | {"HOME": str(path)}
 
     def run(self, *arguments: object, rc: int = 0, **options: object) -> tuple[str, str]:

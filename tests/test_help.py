@@ -14,7 +14,7 @@ PYWNV = Path(sys.executable).with_name("pywnv")
 
 
 @pytest.mark.parametrize(
-    "arguments", [["--help"], ["annotate", "--help"], ["generate", "--help"], ["install", "--help"]]
+    "arguments", [["--help"], *([name, "--help"] for name in ("annotate", "view", "generate", "install"))]
 )
 def test_help(arguments: list[str]) -> None:
     run = subprocess.run([PYWNV, *arguments], capture_output=True, text=True, check=True)

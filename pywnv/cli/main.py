@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from pywnv.cli import batch, inspect, validate
+from pywnv.cli import batch, inspect, validate, view
 from pywnv.cli.shared import TopologyFile, load_topology, need_ending, opened_capture, progress_bar, show, warn
 from pywnv.errors import Exit, ReaderGoneError, UsageError, WnvError
 from pywnv.files.output import tidy_on_signals, whole_file
@@ -57,6 +57,7 @@ def _options(
 
 
 app.command()(batch.annotate)
+app.command()(view.view)
 app.command()(batch.dedup)
 
 
@@ -149,7 +150,7 @@ def install(
     ] = None,
     force: Annotated[bool, typer.Option("--force", help="Replace files of the same names, whoever made them.")] = False,
 ) -> None:
-    """Put the plugin and the profiles where Wireshark finds them, and check that they load.
+    """Put the plugin, the profiles and the capture interface where Wireshark finds them, and check that they load.
 
     Example: pywnv install
     """

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from types import TracebackType
@@ -14,12 +15,15 @@ def _part(path: Path) -> Path:
     return path.with_name(path.name + PART)
 
 
-def _write_part(path: Path, data: bytes) -> None:
+def _write_part(path: Path, data: bytes, *, executable: bool = False) -> None:
     part = _part(path)
     part.unlink(missing_ok=True)  # an install that was killed has left it, or somebody has made it a link
     try:
         with part.open("xb") as file:
             file.write(data)
+        if executable:
+            mode = part.stat().st_mode
+            part.chmod(mode | (mode & 0o444) >> 2)  # by all who may read it
     except OSError as error:
         raise OSError(error.errno, error.strerror, str(path)) from error  # a full disk does not say for which file
 
@@ -45,14 +49,14 @@ class Placing:
         missing = {folder for path in paths for folder in path.parents if not folder.exists()}
         return sorted(missing, key=lambda folder: len(folder.parts))
 
-    def put(self, path: Path, data: bytes) -> None:
-        """Puts a file; one that is there is replaced at once by the whole new one."""
+    def put(self, path: Path, data: bytes, *, executable: bool = False) -> None:
+        """Puts a file, which may be a program; one that is there is replaced at once by the whole new one."""
         for folder in self.folders_to_make([path]):
             self._undo.append(folder.rmdir)
             folder.mkdir()
         restore = self._restore(path)
         self._undo.append(lambda: _part(path).unlink(missing_ok=True))
-        _write_part(path, data)
+        _write_part(path, data, executable=executable)
         self._undo.append(restore)
         _part(path).replace(path)
 
@@ -73,10 +77,10 @@ class Placing:
 
             return relink
         if path.exists():
-            old = path.read_bytes()
+            old, executable = path.read_bytes(), os.access(path, os.X_OK)
 
             def rewrite() -> None:
-                _write_part(path, old)
+                _write_part(path, old, executable=executable)
                 _part(path).replace(path)
 
             return rewrite

@@ -11,6 +11,7 @@ from pywnv.generate.profiles import PROFILES
 from pywnv.version import __version__
 from pywnv.wireshark.folders import Folders, find_folders
 from pywnv.wireshark.install import PLUGIN
+from pywnv.wireshark.interface import NAME, STEM, ask
 from pywnv.wireshark.manifest import RECENT, Manifest
 from pywnv.wireshark.probe import AS_ROOT, Version, find_plugins, tell_version, try_plugin, unfit, why_not_loaded
 
@@ -52,6 +53,7 @@ def examine(tshark: str) -> Iterator[Finding]:
     yield _installed(manifest, version)
     yield from _plugins(found, folders)
     yield from _profiles(manifest, folders)
+    yield from _interface(manifest, folders)
     yield from _loads(tshark, version, folders)
 
 
@@ -92,6 +94,19 @@ def _profiles(manifest: Manifest | None, folders: Folders) -> Iterator[Finding]:
             continue
         changed = [path.name for path in ours if path.name != RECENT and not _unchanged(manifest, path)]
         yield Finding(f"{folder}: the profile" + (f", with your changes in {', '.join(changed)}" if changed else ""))
+
+
+def _interface(manifest: Manifest | None, folders: Folders) -> Iterator[Finding]:
+    put = [path for path in manifest.files if path.stem == STEM] if manifest else []
+    if not put or not folders.extcap:
+        return
+    program = folders.extcap / put[0].name
+    if not program.is_file():
+        yield Finding(f"{program}: no capture interface {NAME}", INSTALL)
+    else:
+        trouble = ask(program)
+        words = f"{program}: the capture interface {NAME}{f', but {trouble}' if trouble else ''}"
+        yield Finding(words, f"{INSTALL} --force" if trouble else None)
 
 
 def _unchanged(manifest: Manifest | None, path: Path) -> bool:

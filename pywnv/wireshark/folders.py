@@ -23,12 +23,15 @@ class Folders:
         plugins: where a Lua plugin of the user's goes.
         searched: every folder whose Lua files this Wireshark loads.
         moved: the folder that stands in WIRESHARK_CONFIG_DIR when this Wireshark runs; None: its usual one.
+        extcap: where a capture interface of the user's goes; None: the configuration was moved, and it would not be
+            there.
     """
 
     config: Path
     plugins: Path
     searched: tuple[Path, ...]
     moved: Path | None = None
+    extcap: Path | None = None
 
     @property
     def profiles(self) -> Path:
@@ -37,8 +40,10 @@ class Folders:
 
     def holds(self, path: Path) -> bool:
         """Whether a file is below these folders, whatever links there are on the way to it."""
-        root = self.config if path.is_relative_to(self.config) else self.plugins
-        return path.parent.resolve().is_relative_to(root.resolve())
+        # The capture interface of another version of Wireshark may be beside the plugins.
+        roots = (self.config, self.plugins, self.extcap or self.config, self.plugins.with_name("extcap"))
+        root = next(filter(path.is_relative_to, roots), None)
+        return root is not None and path.parent.resolve().is_relative_to(root.resolve())
 
     def environment(self) -> dict[str, str]:
         """The environment in which its tshark finds these folders."""
@@ -69,7 +74,9 @@ def find_folders(tshark: str) -> Folders:
     config = named.get("personal configuration")
     if not config:
         raise WiresharkError(f"{tshark}: names no folders (`tshark -G folders`); install Wireshark 4.0 or newer")
-    return _folders(config, named.get("personal lua plugins"), named.get("global lua plugins"), moved)
+    # Wireshark 4.0 does not name it: there it is in the configuration.
+    extcap = named.get("personal extcap path", config / "extcap")
+    return _folders(config, named.get("personal lua plugins"), named.get("global lua plugins"), moved, extcap)
 
 
 def usual_folders(system: str = sys.platform, environment: Mapping[str, str] = os.environ) -> Folders:
@@ -78,12 +85,13 @@ def usual_folders(system: str = sys.platform, environment: Mapping[str, str] = o
     moved = Path(environment[CONFIG_VARIABLE]).absolute() if environment.get(CONFIG_VARIABLE) else None
     if system == "win32":
         config = Path(environment.get("APPDATA") or home / "AppData/Roaming") / "Wireshark"
-        return _folders(moved or config, None, None, moved)
+        return _folders(moved or config, None, None, moved, (moved or config) / "extcap")
     config = Path(environment.get("XDG_CONFIG_HOME") or home / ".config") / "wireshark"
     old = home / ".wireshark"
     if old.is_dir() and not config.is_dir():
         config = old
-    return _folders(moved or config, home / ".local/lib/wireshark/plugins", None, moved)
+    personal = home / ".local/lib/wireshark"
+    return _folders(moved or config, personal / "plugins", None, moved, personal / "extcap")
 
 
 def parse(words: str) -> dict[str, Path]:
@@ -96,9 +104,10 @@ def parse(words: str) -> dict[str, Path]:
     return named
 
 
-def _folders(config: Path, personal: Path | None, shared: Path | None, moved: Path | None) -> Folders:
+def _folders(config: Path, personal: Path | None, shared: Path | None, moved: Path | None, extcap: Path) -> Folders:
     # Wireshark loads <configuration>/plugins everywhere; where the configuration was moved, the plugin moves with it.
     beside = config / "plugins"
     plugins = personal if personal and not moved else beside
     searched = [folder for folder in (personal, beside, shared) if folder]
-    return Folders(config, plugins, tuple(dict.fromkeys(searched)), moved)
+    moves_along = not moved or extcap.is_relative_to(config)
+    return Folders(config, plugins, tuple(dict.fromkeys(searched)), moved, extcap if moves_along else None)

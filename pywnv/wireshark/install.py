@@ -1,4 +1,4 @@
-"""Puts the plugin and the profiles where Wireshark looks for them, and takes exactly those away again."""
+"""Puts plugin, profiles and capture interface into Wireshark's folders, and takes exactly those away again."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from pywnv.errors import OutputError, WiresharkError
 from pywnv.files.transaction import PART, Placing
 from pywnv.wireshark.folders import Folders
+from pywnv.wireshark.interface import starter
 from pywnv.wireshark.manifest import MANIFEST, RECENT, Manifest, fingerprints, says_nothing
 from pywnv.wireshark.probe import AS_ROOT, Version, find_plugins, try_plugin, unfit, why_not_loaded
 
@@ -43,6 +44,8 @@ def wanted(folders: Folders, topology: Topology | None = None, *, deinterlace: b
     files = {folders.plugins / PLUGIN: plugin_lua(topology).encode()}
     for name, text in profile_texts(deinterlace=deinterlace).items():
         files[folders.profiles / name] = text.encode()
+    if folders.extcap and (program := starter()):
+        files[folders.extcap / program.name] = program.data
     return files
 
 
@@ -88,7 +91,7 @@ def install(
     outcome.kept += [path for path in gone if path not in obsolete]
     try:
         with Placing() as placing:
-            _put(placing, folders.config, new, old, {p: data for p, data in files.items() if p not in outcome.kept})
+            _put(placing, folders, new, old, {p: data for p, data in files.items() if p not in outcome.kept})
             for path in obsolete:
                 placing.remove(path)
             _check(tshark, version, folders)
@@ -122,16 +125,17 @@ def _settle(folders: Folders, files: dict[Path, bytes], old: Manifest) -> list[P
     return kept
 
 
-def _put(placing: Placing, config: Path, new: Manifest, old: Manifest, files: dict[Path, bytes]) -> None:
+def _put(placing: Placing, folders: Folders, new: Manifest, old: Manifest, files: dict[Path, bytes]) -> None:
     """Puts files. Wherever a kill ends this, what is there then is in the manifest."""
     known = {path: hashes + old.files.get(path, []) for path, hashes in new.files.items()}
     for path, hashes in old.files.items():
         known.setdefault(path, hashes)
+    config = folders.config
     makes = placing.folders_to_make([config / MANIFEST, *files])
     new.made = list(dict.fromkeys([*new.made, *makes]))
     placing.put(config / MANIFEST, Manifest(new.pywnv, new.wireshark, known, new.made).text(config))
     for path, data in files.items():
-        placing.put(path, data)
+        placing.put(path, data, executable=path.parent == folders.extcap)
     placing.put(config / MANIFEST, new.text(config))
 
 

@@ -16,7 +16,7 @@ MANIFEST = "pywnv.json"  # in the personal configuration
 RECENT = "recent"  # in each profile: Wireshark itself writes it at every end
 
 # What Wireshark adds when it saves preferences, or words anew from version to version.
-_WIRESHARKS_OWN = re.compile(rb"\s*(#|gui\.(qt\.|gui_)?font_name|gui\.column\.hid|$)", re.IGNORECASE)
+_WIRESHARKS_OWN = re.compile(rb"\s*(#|gui\.(qt\.|gui_)?font_name|gui\.column\.hid|extcap\.|$)", re.IGNORECASE)
 _ADDED = re.compile(rb',"disabled"$')  # a column of graphs that 4.6 has more
 
 

@@ -24,10 +24,10 @@ if TYPE_CHECKING:
 
 OLDEST = (4, 0)
 
-# Where installers put tshark without telling PATH.
-USUAL_PLACES = {
-    "win32": (r"C:\Program Files\Wireshark\tshark.exe", r"C:\Program Files (x86)\Wireshark\tshark.exe"),
-    "darwin": ("/Applications/Wireshark.app/Contents/MacOS/tshark",),
+# Where installers put Wireshark and tshark without telling PATH.
+USUAL_FOLDERS = {
+    "win32": (r"C:\Program Files\Wireshark", r"C:\Program Files (x86)\Wireshark"),
+    "darwin": ("/Applications/Wireshark.app/Contents/MacOS",),
 }
 
 ESCAPES_BACKSLASHES = (4, 2)  # in `-T fields`; measured on 4.0 (no), 4.4 and 4.6 (yes)
@@ -40,13 +40,27 @@ def find_tshark() -> str:
     Raises:
         WiresharkError: there is none.
     """
-    found = shutil.which("tshark")
-    if found:
+    if found := _find("tshark"):
         return found
-    for place in USUAL_PLACES.get(sys.platform, ()):
-        if Path(place).is_file():
-            return place
     raise WiresharkError("tshark: not found in PATH; install Wireshark 4.0 or newer (Debian: apt-get install tshark)")
+
+
+def find_wireshark() -> str:
+    """The path of the Wireshark to use, which has windows, found likewise.
+
+    Raises:
+        WiresharkError: there is none.
+    """
+    if found := _find("Wireshark" if sys.platform in USUAL_FOLDERS else "wireshark"):
+        return found
+    raise WiresharkError(
+        "wireshark: not found in PATH; install Wireshark 4.0 or newer (Debian: apt-get install wireshark)"
+    )
+
+
+def _find(program: str) -> str | None:
+    usual = USUAL_FOLDERS.get(sys.platform, ())
+    return shutil.which(program) or shutil.which(program, path=os.pathsep.join(usual))
 
 
 def version(tshark: str) -> tuple[int, int, int]:
