@@ -324,7 +324,9 @@ function M.row(number, said)
   local row = { format("%d", number), said.hop or "", micros(said.hop_delta), micros(said.hop_elapsed) }
   row[5], row[6], row[7] = names.verdict[said.verdict] or "", said.rule or "", said.rewritten or ""
   if said.drop then
-    drops[#drops + 1] = format("dropped in frame %d: %s\n", number, said.drop_reason_text or "reason not told")
+    local rule = said.drop_rule and "; " .. said.drop_rule or ""
+    local reason = said.drop_reason_text or "reason not told"
+    drops[#drops + 1] = format("dropped in frame %d: %s%s\n", number, reason, rule)
   end
   rows[#rows + 1], path = row, said.path
 end
@@ -576,6 +578,10 @@ return { ["texts"] = { [0] = "Unspecified", [1] = "Invalid Data", [2] = "Invalid
 end)()
 -- In a function of its own: one can hold so many constants only.
 modules.topology = (function()
+return {}
+end)()
+-- In a function of its own: one can hold so many constants only.
+modules.host = (function()
 return {}
 end)()
 
@@ -1888,7 +1894,10 @@ local text, hop_name = ...
 
 local clean = text.clean
 local char, format, gsub = string.char, string.format, string.gsub
+local lower, match = string.lower, string.match
 local read, show = hop_name.read, hop_name.show
+
+local GUID = string.rep("%x", 8) .. string.rep("%-%x%x%x%x", 4) .. string.rep("%x", 8)
 
 local M = {}
 
@@ -1925,6 +1934,8 @@ function M.registry(topology)
   end
   local registry = { topology = topology, owners = owners, noted_places = {}, noted_count = 0, pending = {} }
   registry.taken, registry.taken_count = {}, 0
+  registry.has_guids = next(topology.guid or {}) ~= nil
+  registry.events = setmetatable({}, { __mode = "k" }) -- of one flow they are the same table
   return setmetatable(registry, Registry)
 end
 
@@ -1982,7 +1993,7 @@ end
 local function settle(self, place, entry, number_of)
   if entry then
     place.title, place.role = clean(entry.name), entry.role or place.role
-    place.team, place.switch = entry.team, entry.switch
+    place.team, place.switch, place.nic = entry.team, entry.switch, entry.nic
   end
   show(place)
   local name = place.name
@@ -1998,6 +2009,24 @@ local function settle(self, place, entry, number_of)
   return place
 end
 
+-- The last GUID of a name is that of an adapter: of \Device\NPF_{GUID}, and of a VM's NIC, which the vmSwitch calls by
+-- the GUIDs of VM and adapter.
+local function last_guid(name)
+  return name and match(lower(name), "^.*(" .. GUID .. ")")
+end
+
+-- What stands under the GUID in one of these names; the switch's own port to the network is not the NIC below it.
+function Registry:by_guid(nic_type, ...)
+  if not self.has_guids or nic_type == "External" then
+    return nil
+  end
+  local entry
+  for at = 1, select("#", ...) do
+    entry = entry or self:entry("guid", last_guid((select(at, ...))))
+  end
+  return entry
+end
+
 -- An ifIndex names an adapter, not the filters above it nor the ports of a switch.
 local function adapter(place)
   return not place.over and not place.nic_type and place.ifindex or nil
@@ -2008,6 +2037,7 @@ function Registry:place(kind, id, name, description)
   local place = read(kind, id, name, description)
   local entry = self:entry("interface", name)
     or self:entry("port_id", place.port)
+    or self:by_guid(place.nic_type, place.port_name, place.description, place.title)
     or self:entry("port_name", place.port_name)
     or self:entry("description", place.description)
     or self:entry("component_id", place.component_id)
@@ -2022,6 +2052,8 @@ local function component(self, base, note)
   local place = read(base.kind, base.id, note.component, nil)
   local id = note.component_id
   local entry = self:entry("component_id", id)
+    or self:by_guid(nil, note.component)
+    or self:entry("description", note.component)
   local number_of = format("component %d", id)
   place.title = place.title ~= "" and place.title or number_of
   settle(self, place, entry, number_of)
@@ -2046,6 +2078,8 @@ function Registry:noted(place, note)
     key = format("%s\n%s\n%d\n%s", place.kind, note.component or "", note.component_id, note.edge or "")
   elseif note.port and self:entry("port_id", note.port) then
     key = format("%s\n%d\nport %d", place.kind, place.id or 0, note.port)
+  elseif note.nic and self.has_guids then
+    key = format("%s\n%d\nNIC %s", place.kind, place.id or 0, note.nic)
   else
     return place
   end
@@ -2059,14 +2093,42 @@ function Registry:noted(place, note)
   if note.component_id then
     known = component(self, place, note)
   else
-    known = {}
-    for field, value in pairs(place) do
-      known[field] = value
+    local of_port = note.port and self:entry("port_id", note.port)
+    local entry = of_port or self:by_guid(note.nic_type, note.nic)
+    local number_of = of_port and format("port %d", note.port) or format("interface %d", place.id or 0)
+    if not entry or not of_port and clean(entry.name) == place.title then
+      known = place
+    else
+      known = {}
+      for field, value in pairs(place) do
+        known[field] = value
+      end
+      known.port = note.port
+      settle(self, known, entry, number_of)
     end
-    known.port = note.port
-    settle(self, known, self:entry("port_id", note.port), format("port %d", note.port))
   end
   set(self, self.noted_places, key, known)
+  return known
+end
+
+--- An event with its NICs as the topology calls them: each VM's is "Network Adapter" in events.
+-- @param said as `record` gave it; it is not changed
+-- @return it, or another one with these names
+function Registry:named(said)
+  if not self.has_guids then
+    return said
+  end
+  local known = self.events[said]
+  if not known then
+    local nic, destination = self:by_guid(nil, said.said.nic_id), self:by_guid(nil, said.said.destination_id)
+    known = said
+    if nic or destination then
+      known = setmetatable({}, { __index = said })
+      known.event_nic = nic and clean(nic.name) or said.event_nic
+      known.event_destination_nic = destination and clean(destination.name) or said.event_destination_nic
+    end
+    self.events[said] = known
+  end
   return known
 end
 
@@ -2470,7 +2532,9 @@ local function read_named(gaps, names, words)
   for at = 1, #names do
     if behind_nic(gaps[at]) then
       nics = nics + 1
-      said.nic_id = said.nic_id or match(gaps[at], "[Nn][Ii][Cc]%s+(%S+)%s*$")
+      local id = match(gaps[at], "[Nn][Ii][Cc]%s+(%S+)%s*$")
+      said.nic_id = said.nic_id or id
+      said.destination_id = nics == 2 and id or said.destination_id
       local field = nics == 1 and "nic" or "destination_nic"
       said[field] = said[field] or best(names[at], gaps[at], "[Nn][Ii][Cc]")
     else
@@ -2503,9 +2567,9 @@ end
 --- Reads the text of an event.
 -- @param message string
 -- @return nil where it tells of no packet; else a table: event (a code of `event`; none where the language is not
---   known), nic (the one named first), destination_nic, switch; buffer and nic_id (of that NIC), where the text has
---   them: the same for all events of one NBL while it is on its way; and for a dropped packet: drop (true), reason
---   (number), reason_text, filtered (true: by an extension of the switch)
+--   known), nic (the one named first), destination_nic, switch; buffer, nic_id (of that NIC) and destination_id, where
+--   the text has them: the same for all events of one NBL while it is on its way; and for a dropped packet: drop
+--   (true), reason (number), reason_text, filtered (true: by an extension of the switch)
 function M.read(message)
   if not message or #message > LONGEST_TEXT then
     return nil
@@ -2651,6 +2715,7 @@ function M.user_data(id, data)
     switch = utf8_name(found.switch) or utf8_name(found.switch_id),
     extension = utf8_name(found.extension) or utf8_name(found.extension_id),
     nic_id = utf8_name(found.nic_id),
+    destination_id = utf8_name(found.destination_id),
     filtered = form.filtered,
   }
   said.nic_id = said.nic_id and lower(said.nic_id)
@@ -2699,13 +2764,78 @@ end
 return M
 end)(modules.codes, modules.text, modules.drop, modules.event_text)
 
+modules.vfp = (function(...)
+--- What VFP, the switch extension behind Hyper-V firewall and Azure's networks, says of a packet that a rule of it
+-- blocked.
+--
+-- Block rule with ID {..} processed inbound packets on port 2 (Name = .., FriendlyName = ..) with status = ..: flow id
+-- {src ip = .., dst ip = .., protocol = 1, icmp type = ..}, rule {layer = .., group = .., rule id = .., gftFlags = 0}
+-- Source: microsoft/WSL#10989 (a trace in text). The texts of other languages are not known.
+
+local codes, text = ...
+
+local find, format, gsub, lower, match = string.find, string.format, string.gsub, string.lower, string.match
+
+local LONGEST_TEXT, LONGEST_RULE = 4096, 400 -- bytes
+
+local M = {}
+
+--- Whether a provider, by its name or GUID as any tool writes them, is VFP.
+function M.is_vfp(provider)
+  if not provider or #provider > 64 then
+    return false
+  end
+  local name = gsub(lower(provider), "[{}]", "")
+  return name == M.GUID or gsub(name, "_", "-") == "microsoft-windows-hyper-v-vfpext"
+end
+
+M.GUID = "9f2660ea-cfe7-428f-9850-aeca612619b0"
+
+local function clean(value)
+  value = value and text.clean(value)
+  return value ~= "" and value or nil
+end
+
+--- Reads the text of an event.
+-- @param message string
+-- @return nil where it tells of no packet that a rule blocked; else a table: event (a code of `event`), nic, drop
+--   (true), rule (VFP's, in words)
+function M.read(message)
+  if not message or #message > LONGEST_TEXT or not find(message, "^Block rule with ID ") then
+    return nil
+  end
+  message = gsub(message, "%c+", " ")
+  local form = "^Block rule with ID (%S+) processed (%a+) packets on port (%d+) %((.-)%) with "
+  local id, way, port, names = match(message, form)
+  if not id then
+    return nil
+  end
+  local rule = match(message, "rule {(.*)$") or ""
+  local layer, group = match(rule, "layer = ([^,]*),"), match(rule, "group = ([^,]*),")
+  local where = {}
+  where[#where + 1] = clean(group) and "group " .. clean(group)
+  where[#where + 1] = clean(layer) and "layer " .. clean(layer)
+  where[#where + 1] = way .. " at port " .. port
+  local words = format("VFP: block rule %s (%s)", id, table.concat(where, ", "))
+  return {
+    event = codes.event.dropped,
+    nic = clean(match(names, "FriendlyName = (.*)$")) or clean(match(names, "^Name = (.-),")),
+    nic_id = lower(clean(match(names, "^Name = (.-),")) or ""),
+    drop = true,
+    rule = text.clean(words, LONGEST_RULE),
+  }
+end
+
+return M
+end)(modules.codes, modules.text)
+
 modules.record = (function(...)
---- Frames that are no packets but events of Windows (ETW): says what those of the vmSwitch tell.
+--- Frames that are no packets but events of Windows (ETW): says what those of the vmSwitch and of VFP tell.
 --
 -- Sources: systemd.io/JOURNAL_EXPORT_FORMATS as etl2pcapng writes it; Wireshark's extcap/etl.c and packet-etw.c (ETW
 -- records), packet-netmon.c (events in Netmon files); EVENT_HEADER in the Windows SDK.
 
-local codes, event, text, drop = ...
+local codes, event, text, drop, vfp = ...
 
 local byte, char, find, format = string.byte, string.char, string.find, string.format
 local gsub, match, sub = string.gsub, string.match, string.sub
@@ -2717,16 +2847,16 @@ local MOST_EXTENDED = 64 -- items of extended data before an event's own
 local MOST_KNOWN = 1000
 
 -- As Message Analyzer shows it.
-local PROTOCOL = "Microsoft_Windows_Hyper_V_VmSwitch"
+local PROTOCOL, VFP_PROTOCOL = "Microsoft_Windows_Hyper_V_VmSwitch", "Microsoft_Windows_Hyper_V_VfpExt"
 
--- The provider's GUID as it lies in memory: three numbers, little-endian, and eight bytes.
-local PROVIDER = gsub(
-  gsub(event.GUID, "^(%x%x)(%x%x)(%x%x)(%x%x)%-(%x%x)(%x%x)%-(%x%x)(%x%x)", "%4%3%2%1%6%5%8%7"):gsub("%-", ""),
-  "%x%x",
-  function(pair)
+-- A provider's GUID as it lies in memory: three numbers, little-endian, and eight bytes.
+local function in_memory(guid)
+  local swapped = gsub(guid, "^(%x%x)(%x%x)(%x%x)(%x%x)%-(%x%x)(%x%x)%-(%x%x)(%x%x)", "%4%3%2%1%6%5%8%7")
+  return (gsub(gsub(swapped, "%-", ""), "%x%x", function(pair)
     return char(tonumber(pair, 16))
-  end
-)
+  end))
+end
+local PROVIDER, VFP_PROVIDER = in_memory(event.GUID), in_memory(vfp.GUID)
 
 -- EVENT_HEADER: where the provider's GUID and the event's id lie, and where what follows it begins.
 local PROVIDER_AT, ID_AT, ETW_SIZES_AT, NETMON_SIZES_AT = 24, 40, 84, 84
@@ -2773,7 +2903,8 @@ local function row(said, message)
     event_destination_nic = said.destination_nic,
     event_switch = said.switch,
     said = said,
-    protocol = PROTOCOL,
+    protocol = said.rule and VFP_PROTOCOL or PROTOCOL,
+    drop_rule = said.rule,
     info = text.clean(message or words(said), LONGEST_INFO),
   }
   if said.drop then
@@ -2787,13 +2918,18 @@ end
 -- Events of one flow have the same text.
 local known, known_count = {}, 0
 
-local function of_message(message)
+local function of_message(message, is_vfp)
   local columns = known[message]
   if columns == nil then
     if known_count >= MOST_KNOWN then
       known, known_count = {}, 0
     end
-    local said = event.read(event.GUID, message)
+    local said
+    if is_vfp then
+      said = vfp.read(message)
+    else
+      said = event.read(event.GUID, message)
+    end
     columns = said and row(said, message) or false
     known[message], known_count = columns, known_count + 1
   end
@@ -2807,15 +2943,17 @@ end
 
 --- Reads a journal entry.
 -- @param body string
--- @return nil where it is no event of the vmSwitch that tells of a packet; else what it says, keyed like the columns of
---   the table of fields: verdict, event ..., drop ...; with protocol and info, what the packet list shows of it; said,
---   as `event` gives it. The table is shared and not to be changed.
+-- @return nil where it is no event of the vmSwitch or of VFP that tells of a packet; else what it says, keyed like the
+--   columns of the table of fields: verdict, event ..., drop ...; with protocol and info, what the packet list shows of
+--   it; said, as `event` or `vfp` gives it. The table is shared and not to be changed.
 function M.journal(body)
   if not find(body, "_COMM=", 1, true) then
     return nil
   end
   local fields = event.journal(body)
-  if not event.is_switch(fields._COMM) then
+  if vfp.is_vfp(fields._COMM) then
+    return fields.MESSAGE and of_message(fields.MESSAGE, true) or nil
+  elseif not event.is_switch(fields._COMM) then
     return nil
   end
   -- What `pywnv convert` leaves beside the text is in no language.
@@ -2832,13 +2970,16 @@ function M.journal(body)
   return fields.MESSAGE and of_message(fields.MESSAGE) or nil
 end
 
-local function is_ours(buf, at, stop, header)
-  return at + header - 1 <= stop and sub(buf, at + PROVIDER_AT, at + PROVIDER_AT + 15) == PROVIDER
+-- Whether an event is the vmSwitch's; whether it is VFP's.
+local function whose(buf, at, stop, header)
+  local provider = at + header - 1 <= stop and sub(buf, at + PROVIDER_AT, at + PROVIDER_AT + 15)
+  return provider == PROVIDER, provider == VFP_PROVIDER
 end
 
 -- An ETW record as etwdump writes it: behind the header three sizes, then data, message and provider, each padded to 4.
 local function etw(buf, at, stop)
-  if not is_ours(buf, at, stop, ETW_DATA_AT) then
+  local is_switch, is_vfp = whose(buf, at, stop, ETW_DATA_AT)
+  if not is_switch and not is_vfp then
     return nil
   end
   local data_size, message_size = little32(buf, at + ETW_SIZES_AT), little32(buf, at + ETW_SIZES_AT + 4)
@@ -2847,9 +2988,9 @@ local function etw(buf, at, stop)
   local columns
   if message_size > 0 and message_size <= LONGEST_MESSAGE and message_at + message_size - 1 <= stop then
     local message = text.from_utf16(sub(buf, message_at, message_at + message_size - 1))
-    columns = of_message((gsub(message, "%z+$", "")))
+    columns = of_message((gsub(message, "%z+$", "")), is_vfp)
   end
-  if not (columns and columns.event) and data_at + data_size - 1 <= stop then
+  if is_switch and not (columns and columns.event) and data_at + data_size - 1 <= stop then
     columns = of_data(little16(buf, at + ID_AT), sub(buf, data_at, data_at + data_size - 1)) or columns
   end
   return columns
@@ -2857,7 +2998,7 @@ end
 
 -- An event in a Netmon file: behind the header two sizes and a byte, extended data, data.
 local function netevent(buf, at, stop)
-  if not is_ours(buf, at, stop, NETMON_DATA_AT) then
+  if not whose(buf, at, stop, NETMON_DATA_AT) then
     return nil
   end
   local extended, size = little16(buf, at + NETMON_SIZES_AT), little16(buf, at + NETMON_SIZES_AT + 2)
@@ -2882,7 +3023,7 @@ end
 M.readers = { etw = etw, netevent = netevent }
 
 return M
-end)(modules.codes, modules.event, modules.text, modules.drop)
+end)(modules.codes, modules.event, modules.text, modules.drop, modules.vfp)
 
 modules.facts = (function(...)
 --- What is known of a frame besides its packet: what the capture tool noted, which way it goes, and whether it was
@@ -2916,6 +3057,30 @@ end
 function M.of_place(place)
   local facts = new(place, {}, nil, false)
   return next(facts) and facts or M.NONE
+end
+
+--- A function that gives the facts of a dropped frame, with the rule that explains it.
+function M.ruled()
+  local known, count = {}, 0
+  return function(facts, rule)
+    if count >= MOST then
+      known, count = {}, 0
+    end
+    local by_rule = known[facts]
+    if not by_rule then
+      by_rule = {}
+      known[facts] = by_rule
+    end
+    local found = by_rule[rule]
+    if not found then
+      found = { drop_rule = rule }
+      for column, value in pairs(facts) do
+        found[column] = value
+      end
+      by_rule[rule], count = found, count + 1
+    end
+    return found
+  end
 end
 
 --- A function that gives the facts of a frame.
@@ -6746,20 +6911,21 @@ local DELIVERED = codes.event.delivered
 local M = {}
 
 --- The chains of one capture.
+-- @param keep nil, or a function of a frame that gives what is to be kept of it for the events about it
 -- @return table: packet_of, note, note_packet
-function M.new()
+function M.new(keep)
   local by_address, count = {}, 0
   local waiting = {} -- by NIC: the chain whose fragment comes next; `is_shared` where it may be another's
   local chains = {}
 
-  --- The packet that an event is about; nil where nothing proves one.
+  --- The packet that an event is about; nil where nothing proves one. Then what was kept of it, or nil.
   -- @param said what an event says: see `event`
   function chains.packet_of(said)
     local chain = said.buffer and by_address[said.buffer]
     if not chain or said.event == RECEIVED or said.event ~= DELIVERED and chain.is_over then
       return nil
     end
-    return chain.packet or nil
+    return chain.packet or nil, chain.packet and chain.kept or nil
   end
 
   local function wait(chain, time)
@@ -6798,7 +6964,8 @@ function M.new()
   --- Notes a packet that was seen in a vmSwitch.
   -- @param packet its number
   -- @param nic    that it came from
-  function chains.note_packet(packet, nic, time)
+  -- @param frame  that shows it
+  function chains.note_packet(packet, nic, time, frame)
     local entry = waiting[nic]
     if not entry then
       return
@@ -6812,6 +6979,7 @@ function M.new()
       return
     end
     chain.packet = (chain.packet == nil or chain.packet == packet) and packet -- false: they contradict each other
+    chain.kept = keep and keep(frame)
   end
 
   return chains
@@ -6832,9 +7000,10 @@ local M = {}
 
 --- A decider that has taken nothing yet.
 -- @param owner  as `direction.new` takes it
+-- @param keep   as `chains.new` takes it
 -- @return table: read, look, decide, decide_event, commit, discard; found
-function M.new(owner)
-  local grouping, ways, chains = grouper.new(), direction.new(owner), chains_of.new()
+function M.new(owner, keep)
+  local grouping, ways, chains = grouper.new(), direction.new(owner), chains_of.new(keep)
   local found = grouping.found
   local has_skipped = false -- whether packets came before a place or a MAC was known that can tell a direction
   -- What was decided last, until it is committed: a packet or what an event says; its time.
@@ -6891,7 +7060,7 @@ function M.new(owner)
     return node, way
   end
 
-  --- The packet that the event is about which comes next; nil where nothing proves one. Changes nothing that counts.
+  --- The packet that the event is about which comes next, as `chains.packet_of` gives it. Changes nothing that counts.
   -- @param said as `event` gives it
   function decider.decide_event(said, time)
     event, time_now = said, time
@@ -6912,7 +7081,7 @@ function M.new(owner)
         ways.commit()
       end
       if nic_now then
-        chains.note_packet(found.packet, lower(nic_now), time_now)
+        chains.note_packet(found.packet, lower(nic_now), time_now, frame_now)
       end
       has_skipped = has_skipped or not is_directed
     end
@@ -6996,17 +7165,19 @@ function M.packet(into, node, packet, previous, rule, rewritten, delta, elapsed,
     into.nic_type, into.pid = known.nic_type, known.pid
     into.drop, into.drop_reason, into.drop_reason_text = known.drop, known.drop_reason, known.drop_reason_text
     into.drop_location, into.drop_advice = known.drop_location, known.drop_advice
+    into.drop_rule = known.drop_rule
   end
 end
 
 --- Fills a table with what an event says, as `packet` does.
 -- @param into the table, always used for events
--- @param said, near_packet, packet  as `journal` returned them
-function M.event(into, said, near_packet, packet)
+-- @param said, near_packet, packet, rule  as `journal` returned them
+function M.event(into, said, near_packet, packet, rule)
   into.verdict, into.event_near, into.event_packet = said.verdict, near_packet, packet
   into.event, into.event_nic, into.event_destination_nic = said.event, said.event_nic, said.event_destination_nic
   into.event_switch, into.drop, into.drop_reason = said.event_switch, said.drop, said.drop_reason
   into.drop_reason_text, into.drop_advice = said.drop_reason_text, said.drop_advice
+  into.drop_rule = rule or said.drop_rule
   into.protocol, into.info = said.protocol, said.info
 end
 
@@ -7018,7 +7189,7 @@ modules.engine = (function(...)
 --
 -- It makes no Wireshark call. Its bodies are the plugin inside Wireshark and tshark, and `batch` under lupa.
 
-local codes, hop, decider, note, record, facts, direction, limits, topology, describe = ...
+local codes, hop, decider, note, record, facts, direction, limits, topology, describe, host_drops = ...
 
 local readers = record.readers
 local abs, ceil, next = math.abs, math.ceil, next
@@ -7062,16 +7233,24 @@ function M.new(window, epoch, warm_up)
   local function owner(mac)
     return places:owner(mac)
   end
+  local taken, taken_read, taken_noted -- the frame that was looked up; what `take_notes` gave for it
+  -- Where the host's rules are known: what explains drops; what the last packet shows.
+  local drops, last_shows = host_drops and host_drops.new(), {}
+  local function keep(frame)
+    return host_drops.keep(frame, taken_read)
+  end
+  local function new_decider()
+    return decider.new(owner, drops and keep)
+  end
   -- What decides in this epoch; what will in the next one, while it warms up; the number of this epoch's last frame.
-  local now, next_epoch, ends = decider.new(owner), nil, epoch
-  local facts_of = facts.new()
+  local now, next_epoch, ends = new_decider(), nil, epoch
+  local facts_of, ruled = facts.new(), facts.ruled()
   local has_comments = false -- by other tools
   local all = { comment = true, id = true, flags = true, verdict = true }
   local seen = { comment = false, id = false, flags = false, verdict = false }
   local has_owners = next(topology.mac or {}) ~= nil
   local is_directed = has_owners -- whether a place or a MAC is known that can tell a direction
   local last_number, last_time -- of the last packet
-  local taken, taken_read, taken_noted -- the frame that was looked up; what `take_notes` gave for it
   local pending = {} -- the number and time of the packet that was decided last, until it is committed; or an event
 
   local engine = { found = now.found }
@@ -7164,11 +7343,11 @@ function M.new(window, epoch, warm_up)
   -- Lets the next epoch begin when it is time. There may be no packets for whole epochs.
   local function go_on(number)
     if number > ends then
-      now = number <= ends + epoch and next_epoch or decider.new(owner)
+      now = number <= ends + epoch and next_epoch or new_decider()
       next_epoch, ends = nil, ceil(number / epoch) * epoch
     end
     if number > ends - warm_up and not next_epoch then
-      next_epoch = decider.new(owner)
+      next_epoch = new_decider()
     end
     if now then
       engine.found = now.found
@@ -7179,7 +7358,17 @@ function M.new(window, epoch, warm_up)
   -- @return as `journal`
   local function take_event(said, time)
     pending.event, pending.time = said and said.said, time
-    return said, said and near(time), said and now and now.decide_event(said.said, time) or nil
+    if not said then
+      return nil
+    end
+    local before, packet, sample, rule = near(time), nil, nil, nil
+    if now then
+      packet, sample = now.decide_event(said.said, time)
+    end
+    if drops and said.drop then
+      rule = drops.event(said, sample or before and last_shows or nil, sample ~= nil)
+    end
+    return places:named(said), before, packet, rule
   end
 
   --- Looks up what is known of the next frame, which has been read. Each step is a function of its own, so that a
@@ -7220,7 +7409,12 @@ function M.new(window, epoch, warm_up)
     local carried = frame.carried
     local is_dropped = carried and carried.dropped
     local has_facts = taken_read or way or is_dropped
-    now.found.facts = has_facts and facts_of(frame.hop, taken_read, way, is_dropped) or nil
+    local known = has_facts and facts_of(frame.hop, taken_read, way, is_dropped) or nil
+    if drops and known and known.drop then
+      local rule = drops.packet(frame, taken_read, known)
+      known = rule and ruled(known, rule) or known
+    end
+    now.found.facts = known
     return node
   end
 
@@ -7241,6 +7435,9 @@ function M.new(window, epoch, warm_up)
     end
     if pending.number then
       last_number, last_time = pending.number, pending.time
+      if drops then
+        host_drops.note(last_shows, taken, taken_read)
+      end
     end
     pending.number, pending.event = nil, nil
   end
@@ -7258,7 +7455,7 @@ function M.new(window, epoch, warm_up)
   -- @param frame as `frame` takes it; it need not have been read
   function engine.pass(frame)
     if not readers[frame.hop.kind] then
-      take_notes(frame)
+      taken, taken_read = frame, take_notes(frame)
       now, next_epoch, ends = nil, nil, ceil(frame.number / epoch) * epoch
       engine.commit()
     end
@@ -7268,7 +7465,7 @@ function M.new(window, epoch, warm_up)
   -- @param time as `frame` takes it
   -- @param body string
   -- @return what it says, to be shown by `describe_event`; the number of the packet just before it; the packet that it
-  --   is about, where that is proved; nil where it is no event of the vmSwitch
+  --   is about, where that is proved; the rule of the host that explains a drop; nil where it is no event of a packet
   function engine.journal(time, body)
     return take_event(record.journal(body), time)
   end
@@ -7279,7 +7476,7 @@ end
 M.verdict, M.describe, M.describe_event = describe.verdict, describe.packet, describe.event
 
 return M
-end)(modules.codes, modules.hop, modules.decider, modules.note, modules.record, modules.facts, modules.direction, modules.limits, modules.topology, modules.describe)
+end)(modules.codes, modules.hop, modules.decider, modules.note, modules.record, modules.facts, modules.direction, modules.limits, modules.topology, modules.describe, modules.host_drops)
 
 
 return modules.engine, modules.drops
@@ -7329,6 +7526,7 @@ local fields = {
   drop_reason_text = ProtoField.string("wnv.drop.reason.text", "Drop reason in words", base.NONE, "Why, as Windows puts it"),
   drop_location = ProtoField.uint32("wnv.drop.location", "Drop location", base.DEC_HEX, nil, 0, "Where in the network stack"),
   drop_advice = ProtoField.string("wnv.drop.advice", "Drop advice", base.NONE, "What to look at"),
+  drop_rule = ProtoField.string("wnv.drop.rule", "Drop rule", base.NONE, "The VLAN setting or ACL of the host that explains the drop; of VFP's own drops, its rule"),
 }
 wnv.fields = fields
 
@@ -7407,7 +7605,7 @@ wnv.init = start
 local function new_page()
   return {
     nodes = {}, decided = {}, wholes = {}, repeats = {}, times = {}, facts = {},
-    events = {}, nears = {}, abouts = {}, notable = {},
+    events = {}, nears = {}, abouts = {}, rules = {}, notable = {},
   }
 end
 
@@ -7499,8 +7697,8 @@ local function notes(number)
   return tag, carried
 end
 
-local function keep_event(into, at, event, near, about)
-  into.events[at], into.nears[at], into.abouts[at] = event, near, about
+local function keep_event(into, at, event, near, about, rule)
+  into.events[at], into.nears[at], into.abouts[at], into.rules[at] = event, near, about, rule
   into.notable[at] = slow and event and event.drop or nil
 end
 
@@ -7535,9 +7733,9 @@ local function decide(number, tvb, pinfo)
   frame.kind, frame.buf, frame.at, frame.stop, frame.length = where.kind, buf, 1, #buf, pinfo.len
   engine.read(frame)
   engine.look(frame)
-  local node, event, near, about = engine.decide()
+  local node, event, near, about, rule = engine.decide()
   if not node then
-    keep_event(into, at, event, near, about)
+    keep_event(into, at, event, near, about, rule)
     return
   end
   into.nodes[at] = node
@@ -7784,6 +7982,10 @@ local function show(tree, of, number, notable)
   if value and (visible or tree:referenced(field)) then
     item.add(item, field, value)
   end
+  field, value = fields.drop_rule, of.drop_rule
+  if value and (visible or tree:referenced(field)) then
+    item.add(item, field, value)
+  end
   field, value = fields.drop_advice, of.drop_advice
   if value and (visible or tree:referenced(field)) then
     advise(item, field, value)
@@ -7801,7 +8003,7 @@ end
 
 -- An event reads as Message Analyzer showed it: module and summary.
 local function show_event(from, at, number, pinfo, tree)
-  core.describe_event(event_said, from.events[at], from.nears[at], from.abouts[at])
+  core.describe_event(event_said, from.events[at], from.nears[at], from.abouts[at], from.rules[at])
   pinfo.cols.protocol = event_said.protocol
   pinfo.cols.info = event_said.info
   if from.notable[at] or tree:referenced(self) then
@@ -7863,7 +8065,7 @@ function records.read(number)
     end
     return said, time, before and before.hop.name
   elseif from.events[at] then
-    core.describe_event(event_said, from.events[at], from.nears[at], from.abouts[at])
+    core.describe_event(event_said, from.events[at], from.nears[at], from.abouts[at], from.rules[at])
     return event_said, time
   end
   return nil, time

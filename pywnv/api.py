@@ -46,7 +46,7 @@ def annotate(
             go on from each other, as the files of a ring buffer do.
         engine: which body of the engine reads it; None for the fastest that can.
         window: longest time between two sightings of one packet, in seconds; None for the engine's own.
-        topology: what the user knows of the host, as `pywnv.topology.load` reads it.
+        topology: what the user knows of the host, as `pywnv.host.loading.load` reads it.
         display_filter: of Wireshark, by which frames are chosen; that takes tshark.
         warn: is told what the user should know of the capture, in one line.
 

@@ -68,14 +68,28 @@ def sightings(capture: Path, frame: int, warn: Warn = lambda _: None, *, topolog
     return packets(capture, {row["packet"]}, frame, warn, topology=topology)[row["packet"]]
 
 
-def frame_row(capture: Path, frame: int, warn: Warn = lambda _: None, *, topology: Topology | None = None) -> Row:
+def frame_row(
+    capture: Path,
+    frame: int,
+    warn: Warn = lambda _: None,
+    *,
+    topology: Topology | None = None,
+    watch: Watch | None = None,
+) -> Row:
     """The row of a frame.
+
+    Args:
+        capture: pcapng or pcap.
+        frame: its number, from 1.
+        warn: is told what the user should know of the capture, in one line.
+        topology: what the user knows of the host, or None.
+        watch: as `walker.annotate` takes it.
 
     Raises:
         CaptureError: the capture cannot be read.
         UsageError: there is no such frame.
     """
-    (row,) = _rows(capture, {frame}, warn, topology)
+    (row,) = _rows(capture, {frame}, warn, topology, watch)
     return row
 
 
@@ -300,4 +314,5 @@ def explain(capture: Path, frames: tuple[int, ...], warn: Warn, *, topology: Top
             yield f"path: {known[packet][-1]['path']}"
         for row in known[packet]:
             if row["drop"]:
-                yield f"dropped in frame {row['frame']}: {row['drop_reason_text'] or 'reason not told'}"
+                rule = f"; {row['drop_rule']}" if row["drop_rule"] else ""
+                yield f"dropped in frame {row['frame']}: {row['drop_reason_text'] or 'reason not told'}{rule}"

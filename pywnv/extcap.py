@@ -112,7 +112,7 @@ def _capture(asked: Namespace, pipe: BinaryIO) -> None:
 def _annotated(capture: Path, host: Path | None, stack: ExitStack) -> Iterator[bytes]:
     from pywnv.annotate.rows import Format, rows
     from pywnv.capture.convert import as_pcapng
-    from pywnv.host.topology import load
+    from pywnv.host.loading import load
     from pywnv.parallel.parts import by
 
     def warn(words: str) -> None:

@@ -14,7 +14,7 @@ from window import RECENT_COMMON, Picture, Window, WindowError, desktop, missing
 
 from pywnv.generate.plugin import plugin_lua
 from pywnv.generate.profiles import DROPS_PROFILE, WNV, Profile
-from pywnv.host.topology import load
+from pywnv.host.loading import load
 from pywnv.tables import palette
 
 ROOT = Path(__file__).parent.parent

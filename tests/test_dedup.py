@@ -20,7 +20,8 @@ from pywnv.annotate import sinks
 from pywnv.annotate.rows import rows
 from pywnv.dedup import KEEP, Dedup, keep_of
 from pywnv.errors import CaptureError, UsageError
-from pywnv.host.topology import Topology, load
+from pywnv.host.loading import load
+from pywnv.host.topology import Topology
 from pywnv.lua import lua_text
 
 LAB = Path(__file__).parents[2] / "shared" / "lab"

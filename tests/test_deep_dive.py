@@ -17,7 +17,7 @@ from pcapng_blocks import INTERFACE, JOURNAL, PACKET, blocks
 
 from pywnv.annotate.rows import Engine, Format, rows
 from pywnv.capture import pcapng
-from pywnv.host.topology import load
+from pywnv.host.loading import load
 from pywnv.tables import fields
 
 ARTICLE = Path(__file__).parents[2] / "shared" / "reference" / "wnv-deep-dive-part-4.txt"

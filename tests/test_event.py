@@ -111,7 +111,7 @@ TEXTS: dict[str, dict[str, object] | None] = {
 @pytest.mark.parametrize("message", TEXTS)
 def test_texts(runtime: str, message: str) -> None:
     found = plain(module(runtime, "event")[b"read"](PROVIDER, message.encode()))
-    for key in ("nic_id", "buffer") if found else ():  # what ties the events of one packet together
+    for key in ("nic_id", "destination_id", "buffer") if found else ():  # what ties the events of one packet together
         found.pop(key, None)
     assert found == TEXTS[message]
 
@@ -200,6 +200,7 @@ def user_data(runtime: str, id: int, data: bytes) -> Any:
         return None
     rows = dict(found.items())
     rows.pop(b"nic_id", None)
+    rows.pop(b"destination_id", None)
     buffer = rows.pop(b"buffer", None)
     return {plain(key): plain(value) for key, value in rows.items()}, buffer
 

@@ -68,7 +68,7 @@ def test_columns_follow_the_contract() -> None:
     columns = fields.columns()
     assert columns[:7] == ("frame", "time", "interface", "packet", "appearance", "duplicate", "duplicate_of")
     assert len(set(columns)) == len(columns)
-    assert columns[-4:] == ("drop_reason", "drop_reason_text", "drop_location", "drop_advice")
+    assert columns[-5:] == ("drop_reason", "drop_reason_text", "drop_location", "drop_advice", "drop_rule")
 
 
 @pytest.mark.parametrize("runtime", RUNTIMES)

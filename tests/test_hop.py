@@ -13,7 +13,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from modules import HOSTILE, RUNTIMES, literal, lua, module, plain
 
-from pywnv.host.topology import Nic, Switch, Team, Topology, load
+from pywnv.host.loading import load
+from pywnv.host.topology import Nic, Switch, Team, Topology
 from pywnv.host.topology import lua as topology_lua
 from pywnv.tables import fields
 

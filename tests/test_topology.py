@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from modules import RUNTIMES, literal
 
 from pywnv.errors import TopologyError, WnvError
-from pywnv.host import pktmon_list, topology
+from pywnv.host import loading, pktmon_list, topology, topology_file
 
 TOML = """
 [[nics]]
@@ -58,7 +58,7 @@ switches:
 def load(folder: Path, text: str | bytes, name: str = "host.toml") -> topology.Topology:
     path = folder / name
     path.write_bytes(text if isinstance(text, bytes) else text.encode())
-    return topology.load(path)
+    return loading.load(path)
 
 
 def wrong(folder: Path, text: str | bytes, name: str = "host.toml") -> str:
@@ -158,14 +158,14 @@ def test_a_billion_laughs(tmp_path: Path) -> None:
 
 
 def test_wrong_files(tmp_path: Path) -> None:
-    assert "is told by its ending" in wrong(tmp_path, "", "host.txt")
+    assert "is nothing known here" in wrong(tmp_path, "", "host.txt")
     assert wrong(tmp_path, "[", "host.json") == "Expecting value: line 1 column 2 (char 1)"
-    assert wrong(tmp_path, b" " * (topology.LARGEST_FILE + 1)) == "larger than 8 MB, which no topology is"
+    assert wrong(tmp_path, b" " * (topology_file.LARGEST_FILE + 1)) == "larger than 8 MB, which no topology is"
     many = {"nics": [{"name": "a", "ifindexes": list(range(20_001))}]}
     assert "20000 are the limit" in wrong(tmp_path, json.dumps(many), "host.json")
     for path in (tmp_path / "none.toml", tmp_path):
         with pytest.raises(WnvError, match=str(path)):
-            topology.load(path)
+            loading.load(path)
 
 
 @given(st.binary(max_size=80), st.sampled_from(["a.toml", "a.yaml", "a.json"]))
@@ -190,7 +190,7 @@ def test_a_name_stays_a_name(tmp_path: Path, runtime: str, name: str) -> None:
 
 @pytest.mark.parametrize("runtime", RUNTIMES)
 def test_the_largest_topology_is_lua(runtime: str) -> None:
-    nics = [topology.Nic(name=f"n{n}", interfaces=[f"i{n}"]) for n in range(topology.MOST_KEYS)]
+    nics = [topology.Nic(name=f"n{n}", interfaces=[f"i{n}"]) for n in range(loading.MOST_KEYS)]
     assert literal(runtime, topology.lua(topology.Topology(nics=nics)))[b"interface"][b"i19999"] == 20_000
 
 

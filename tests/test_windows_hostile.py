@@ -142,7 +142,7 @@ def test_records_of_any_bytes(runtime: str, data: bytes, cut: int, size: int) ->
 
 
 def test_the_plugin_has_no_way_in_for_a_topology(tmp_path: Path) -> None:
-    from pywnv.host.topology import load
+    from pywnv.host.loading import load
 
     file = tmp_path / "host.toml"
     file.write_text(f"[[nics]]\nname = '{made.ODD}'\nrole = 'pNIC'\ninterfaces = ['{made.ODD}']\n")

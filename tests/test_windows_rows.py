@@ -13,7 +13,8 @@ from conftest import run_wireshark
 from test_deep_dive import CONTOSO, capture
 
 from pywnv.annotate.rows import Engine, Format, rows
-from pywnv.host.topology import Topology, load
+from pywnv.host.loading import load
+from pywnv.host.topology import Topology
 from pywnv.tables import fields
 
 Row = dict[str, object]

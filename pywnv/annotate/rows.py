@@ -70,7 +70,7 @@ def rows(
         columns: of CSV, JSONL and TABLE, in this order; None: all, of a TABLE the usual ones.
         engine: LUPA reads the file itself, fast; TSHARK drives the user's tshark; None: LUPA where it can.
         window: longest time between two sightings of one packet, in seconds; None for the engine's own.
-        topology: what the user knows of the host, as `topology.load` reads it; None for nothing.
+        topology: what the user knows of the host, as `pywnv.host.loading.load` reads it; None for nothing.
         display_filter: for TSHARK: which frames get a row.
         in_parts: for LUPA: what decides one large capture by several processes: `parallel.parts.by`.
         progress: is told how many bytes of the file have been read, by LUPA.

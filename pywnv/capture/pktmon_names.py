@@ -20,8 +20,9 @@ from pywnv.capture.pktmon_events import (
     Components,
 )
 from pywnv.capture.trace_host import RADIO_MEDIA, Host
+from pywnv.host.model import Role
 from pywnv.host.pktmon_list import TEAM
-from pywnv.host.topology import Nic, Role, Topology
+from pywnv.host.topology import Nic, Topology
 
 MINIPORT_TYPE, FILTER_TYPE, VM_NIC, HOST_VNIC, SWITCH_PORT, SWITCH_NIC, NETCX = 2, 3, 5, 6, 7, 8, 14
 ADAPTERS = (MINIPORT_TYPE, VM_NIC, HOST_VNIC, SWITCH_PORT, 9, NETCX)

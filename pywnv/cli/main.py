@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from pywnv.cli import batch, inspect, validate, view
+from pywnv.cli import batch, host, inspect, validate, view
 from pywnv.cli.shared import TopologyFile, load_topology, need_ending, opened_capture, progress_bar, show, warn
 from pywnv.errors import Exit, ReaderGoneError, UsageError, WnvError
 from pywnv.files.output import tidy_on_signals, whole_file
@@ -125,13 +125,13 @@ def generate(
     Example: pywnv generate --topology host.toml
     """
     topology = load_topology(topology_file)
-    host = topology_file.stem if topology_file else ""
+    name = topology_file.stem if topology_file else ""
     if check:
-        old = stale(generated_for(topology, host), folder) if topology else differing(folder)
+        old = stale(generated_for(topology, name), folder) if topology else differing(folder)
         for path in old:
             typer.echo(f"{path}: differs from what the tables give; run `pywnv generate`", err=True)
         raise typer.Exit(Exit.DIFFERENT if old else Exit.OK)
-    for path in write(generated_for(topology, host) if topology else generated(), folder):
+    for path in write(generated_for(topology, name) if topology else generated(), folder):
         show(path)
 
 
@@ -227,6 +227,8 @@ def doctor(tshark: TsharkOption = None) -> None:
             show(f"       do: {finding.remedy}")
     raise typer.Exit(Exit.DIFFERENT if wrong else Exit.OK)
 
+
+app.add_typer(host.app, name="host")
 
 profile_app = typer.Typer(cls=_Commands, help="Wireshark profiles as files.", no_args_is_help=True)
 app.add_typer(profile_app, name="profile")

@@ -94,7 +94,11 @@ def progress_bar(captures: list[Path], *, wanted: bool, passes: int = 1) -> Iter
 
 TopologyFile = Annotated[
     Path | None,
-    typer.Option("--topology", help="What you know of the host: TOML, YAML, or what `pktmon list --json` printed."),
+    typer.Option(
+        "--host",
+        "--topology",
+        help="What you know of the host: its inventory, a topology file, or what `pktmon list --json` printed.",
+    ),
 ]
 
 
@@ -144,7 +148,7 @@ def load_topology(topology_file: Path | None) -> Topology | None:
     """What the user knows of the host, where there is a file of it."""
     if topology_file is None:
         return None
-    from pywnv.host.topology import load
+    from pywnv.host.loading import load
 
     return load(topology_file)
 

@@ -25,7 +25,8 @@ ENGINE = (
     ("drop", ("drops", "text")),
     ("event_text", ("codes", "text", "drop")),
     ("event", ("codes", "text", "drop", "event_text")),
-    ("record", ("codes", "event", "text", "drop")),
+    ("vfp", ("codes", "text")),
+    ("record", ("codes", "event", "text", "drop", "vfp")),
     ("facts", ("drop",)),
     ("direction", ("codes",)),
     ("path", ("limits",)),
@@ -48,11 +49,24 @@ ENGINE = (
     ("chains", ("codes", "limits")),
     ("decider", ("frame", "grouper", "direction", "chains")),
     ("describe", ("codes", "path", "decide", "facts")),
+    ("host_vlan", ()),
+    ("host_acl", ()),
+    ("host_rules", ("host_vlan", "host_acl")),
+    ("host_packet", ("link",)),
+    ("host_nics", ("codes",)),
+    ("host_drops", ("codes", "host", "host_vlan", "host_rules", "host_packet", "host_nics")),
     (
         "engine",
-        *(("codes", "hop", "decider", "note", "record", "facts", "direction", "limits", "topology", "describe"),),
+        (
+            *("codes", "hop", "decider", "note", "record", "facts", "direction", "limits", "topology", "describe"),
+            "host_drops",
+        ),
     ),
 )
+
+# What evaluates the rules of a host: left out where none are known.
+OF_HOST = ("host_vlan", "host_acl", "host_rules", "host_packet", "host_nics", "host_drops")
+NO_RULES = "{}"
 
 # The rules in their order. First those that say of a packet and a frame that they are two; then those that say which
 # packet a frame shows, or that it is a new one.
@@ -87,11 +101,13 @@ def engine_lua(topology: Topology | None = None) -> str:
     """
     from pywnv.tables import drops
 
-    known = "{}"
+    known, host_rules = "{}", NO_RULES
     if topology:
+        from pywnv.host import rules as rules_of_host
         from pywnv.host.topology import lua as topology_lua  # needs pydantic, which takes its time
 
         known = topology_lua(topology)
+        host_rules = rules_of_host.lua(topology.host) if topology.host else NO_RULES
     codes = {
         "verdict": fields.VERDICTS,
         "evidence": fields.EVIDENCE,
@@ -100,8 +116,12 @@ def engine_lua(topology: Topology | None = None) -> str:
         "direction": fields.DIRECTIONS,
         "event": fields.EVENTS,
     }
-    tables = {"drops": drops.lua(), "topology": known}
-    modules = [(name, needs, lua_text(f"engine/{name}.lua")) for name, needs in ENGINE]
+    tables = {"drops": drops.lua(), "topology": known, "host": host_rules}
+    modules = [
+        (name, needs, lua_text(f"engine/{name}.lua"))
+        for name, needs in ENGINE
+        if host_rules != NO_RULES or name not in OF_HOST
+    ]
     rules = [
         {
             "name": name,

@@ -243,6 +243,7 @@ DROPS_PROFILE = Profile(
             HOP,
             Column.of("Event", "wnv.event", 76),
             Column.of("Drop reason", "wnv.drop.reason.text", 180),
+            Column.of("Rule of the host", "wnv.drop.rule", 460),
         ),
         *(Column.of("NIC", "wnv.event.nic", 160), Column.of("To NIC", "wnv.event.destination_nic", 130)),
         *(SOURCE, DESTINATION, PROTOCOL, INFO, Column.of("Advice", "wnv.drop.advice", 320, hidden=True)),

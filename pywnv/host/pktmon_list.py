@@ -10,7 +10,9 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from pywnv.host.topology import Nic, Role, Switch, Topology
+from pywnv.host.model import Role
+from pywnv.host.parts import Parts
+from pywnv.host.topology import Topology
 
 SWITCH = "VMS Protocol Nic"
 MINIPORT = "Miniport"
@@ -82,43 +84,6 @@ def _component(row: dict[str, object], group: str) -> _Component:
     return _Component(" ".join(name.split())[:LONGEST_NAME], kind, ids, properties)
 
 
-Part = tuple[str, Role | None]
-
-
-class _Parts:
-    """Parts by name and role, each with its keys; a key that two of them claim is dropped."""
-
-    def __init__(self) -> None:
-        self._owner: dict[tuple[str, object], Part | None] = {}
-        self._names: dict[Part, None] = {}
-        self._ports: dict[str, dict[str, None]] = {}
-
-    def add(self, name: str, role: Role | None, **keys: list[int] | list[str]) -> None:
-        part = (name, role)
-        self._names[part] = None
-        for key, values in keys.items():
-            for value in values:
-                if self._owner.setdefault((key, value), part) != part:
-                    self._owner[key, value] = None
-
-    def connect(self, switch: str | None, name: str) -> None:
-        if switch:
-            self._ports.setdefault(switch, {})[name] = None
-
-    def topology(self) -> Topology:
-        rows: dict[Part, dict[str, list[object]]] = {part: {} for part in self._names}
-        for (key, value), part in self._owner.items():
-            if part:
-                rows[part].setdefault(key, []).append(value)
-        nics = [Nic.model_validate({"name": part[0], "role": part[1], **keys}) for part, keys in rows.items()]
-        switches = [
-            Switch.model_validate({**nic.model_dump(exclude={"role"}), "ports": list(self._ports.get(nic.name, ()))})
-            for nic in nics
-            if nic.role == "vSwitch"
-        ]
-        return Topology(nics=[nic for nic in nics if nic.role != "vSwitch"], switches=switches)
-
-
 def topology(value: object) -> Topology:
     """The topology that a list of pktmon's tells of."""
     components = [component for row, group in _rows(value) if (component := _component(row, group)).name]
@@ -134,7 +99,7 @@ def topology(value: object) -> Topology:
         for component in components
         if component.kind in VIRTUAL and component.number("ifindex") is not None and component.macs
     }
-    parts = _Parts()
+    parts = Parts()
     for component in components:
         ifindex, name = component.number("ifindex"), component.name
         if component.kind == SWITCH:

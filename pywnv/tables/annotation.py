@@ -48,6 +48,7 @@ class Annotation(NamedTuple):
         drop_reason_text: Why, as Windows puts it.
         drop_location: Where in the network stack.
         drop_advice: What to look at.
+        drop_rule: The VLAN setting or ACL of the host that explains the drop; of VFP's own drops, its rule.
     """
 
     frame: int
@@ -86,3 +87,4 @@ class Annotation(NamedTuple):
     drop_reason_text: str | None
     drop_location: int | None
     drop_advice: str | None
+    drop_rule: str | None

@@ -108,6 +108,12 @@ FIELDS = (
     Field("drop.reason.text", Type.STRING, "Drop reason in words", "Why, as Windows puts it"),
     Field("drop.location", Type.UINT32, "Drop location", "Where in the network stack"),
     Field("drop.advice", Type.STRING, "Drop advice", "What to look at"),
+    Field(
+        "drop.rule",
+        Type.STRING,
+        "Drop rule",
+        "The VLAN setting or ACL of the host that explains the drop; of VFP's own drops, its rule",
+    ),
 )
 
 BY_COLUMN = {field.column: field for field in FIELDS}
@@ -122,7 +128,8 @@ TREE = (
     *("event", "event_nic", "event_destination_nic", "event_switch", "event_packet", "event_near", "drop"),
     *("hop", "hop_role", "path", "direction", "vlan", "port", "nic", "nic_type", "pid"),
     *("hop_delta", "hop_elapsed"),
-    *("evidence", "rule", "rewritten", "drop_reason", "drop_reason_text", "drop_location", "drop_advice"),
+    *("evidence", "rule", "rewritten", "drop_reason", "drop_reason_text", "drop_location"),
+    *("drop_rule", "drop_advice"),
 )
 
 
@@ -142,7 +149,7 @@ COMMENT = {
     "rewritten": "rewritten",
     "drop": "drop",
     "drop_reason": "drop_reason",
-    **{column: column for column in ("drop_reason_text", "drop_location", "drop_advice")},
+    **{column: column for column in ("drop_reason_text", "drop_location", "drop_rule", "drop_advice")},
 }
 
 

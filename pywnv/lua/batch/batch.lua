@@ -45,7 +45,7 @@ local options_from, options_to = {}, {}
 local journals = {} -- the body of a journal entry; false: it is another record that is no packet
 local nodes, packets, previous, rules, rewritten, repeats = {}, {}, {}, {}, {}, {}
 local deltas, elapsed, wholes, facts = {}, {}, {}, {}
-local events, nears, event_packets = {}, {}, {}
+local events, nears, event_packets, event_rules = {}, {}, {}, {}
 local said, event_said = {}, {}
 
 if jit then
@@ -167,15 +167,16 @@ local function frame_of(buf, at)
   return frame
 end
 
-local function keep_event(at, said_of_event, near, packet)
+local function keep_event(at, said_of_event, near, packet, rule)
   nodes[at], events[at], nears[at], event_packets[at] = false, said_of_event or false, near or false, packet or false
+  event_rules[at] = rule or false
 end
 
 -- Has the engine decide a packet of the chunk.
 local function decide_packet(at)
-  local node, said_of_event, near, about = running.decide()
+  local node, said_of_event, near, about, rule = running.decide()
   if not node then
-    keep_event(at, said_of_event, near, about)
+    keep_event(at, said_of_event, near, about, rule)
     return
   end
   local found = running.found
@@ -257,7 +258,8 @@ local function take(buf, stop)
         repeats[at] or nil, facts[at] or nil
       )
     elseif events[at] then
-      engine.describe_event(event_said, events[at], nears[at] or nil, event_packets[at] or nil)
+      local near, packet, rule = nears[at] or nil, event_packets[at] or nil, event_rules[at] or nil
+      engine.describe_event(event_said, events[at], near, packet, rule)
     end
     local shown = node and said or events[at] and event_said
     local interface = interfaces_of[at]

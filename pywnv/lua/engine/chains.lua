@@ -13,20 +13,21 @@ local DELIVERED = codes.event.delivered
 local M = {}
 
 --- The chains of one capture.
+-- @param keep nil, or a function of a frame that gives what is to be kept of it for the events about it
 -- @return table: packet_of, note, note_packet
-function M.new()
+function M.new(keep)
   local by_address, count = {}, 0
   local waiting = {} -- by NIC: the chain whose fragment comes next; `is_shared` where it may be another's
   local chains = {}
 
-  --- The packet that an event is about; nil where nothing proves one.
+  --- The packet that an event is about; nil where nothing proves one. Then what was kept of it, or nil.
   -- @param said what an event says: see `event`
   function chains.packet_of(said)
     local chain = said.buffer and by_address[said.buffer]
     if not chain or said.event == RECEIVED or said.event ~= DELIVERED and chain.is_over then
       return nil
     end
-    return chain.packet or nil
+    return chain.packet or nil, chain.packet and chain.kept or nil
   end
 
   local function wait(chain, time)
@@ -65,7 +66,8 @@ function M.new()
   --- Notes a packet that was seen in a vmSwitch.
   -- @param packet its number
   -- @param nic    that it came from
-  function chains.note_packet(packet, nic, time)
+  -- @param frame  that shows it
+  function chains.note_packet(packet, nic, time, frame)
     local entry = waiting[nic]
     if not entry then
       return
@@ -79,6 +81,7 @@ function M.new()
       return
     end
     chain.packet = (chain.packet == nil or chain.packet == packet) and packet -- false: they contradict each other
+    chain.kept = keep and keep(frame)
   end
 
   return chains

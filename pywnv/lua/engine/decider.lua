@@ -9,9 +9,10 @@ local M = {}
 
 --- A decider that has taken nothing yet.
 -- @param owner  as `direction.new` takes it
+-- @param keep   as `chains.new` takes it
 -- @return table: read, look, decide, decide_event, commit, discard; found
-function M.new(owner)
-  local grouping, ways, chains = grouper.new(), direction.new(owner), chains_of.new()
+function M.new(owner, keep)
+  local grouping, ways, chains = grouper.new(), direction.new(owner), chains_of.new(keep)
   local found = grouping.found
   local has_skipped = false -- whether packets came before a place or a MAC was known that can tell a direction
   -- What was decided last, until it is committed: a packet or what an event says; its time.
@@ -68,7 +69,7 @@ function M.new(owner)
     return node, way
   end
 
-  --- The packet that the event is about which comes next; nil where nothing proves one. Changes nothing that counts.
+  --- The packet that the event is about which comes next, as `chains.packet_of` gives it. Changes nothing that counts.
   -- @param said as `event` gives it
   function decider.decide_event(said, time)
     event, time_now = said, time
@@ -89,7 +90,7 @@ function M.new(owner)
         ways.commit()
       end
       if nic_now then
-        chains.note_packet(found.packet, lower(nic_now), time_now)
+        chains.note_packet(found.packet, lower(nic_now), time_now, frame_now)
       end
       has_skipped = has_skipped or not is_directed
     end

@@ -2,7 +2,7 @@
 --
 -- It makes no Wireshark call. Its bodies are the plugin inside Wireshark and tshark, and `batch` under lupa.
 
-local codes, hop, decider, note, record, facts, direction, limits, topology, describe = ...
+local codes, hop, decider, note, record, facts, direction, limits, topology, describe, host_drops = ...
 
 local readers = record.readers
 local abs, ceil, next = math.abs, math.ceil, next
@@ -46,16 +46,24 @@ function M.new(window, epoch, warm_up)
   local function owner(mac)
     return places:owner(mac)
   end
+  local taken, taken_read, taken_noted -- the frame that was looked up; what `take_notes` gave for it
+  -- Where the host's rules are known: what explains drops; what the last packet shows.
+  local drops, last_shows = host_drops and host_drops.new(), {}
+  local function keep(frame)
+    return host_drops.keep(frame, taken_read)
+  end
+  local function new_decider()
+    return decider.new(owner, drops and keep)
+  end
   -- What decides in this epoch; what will in the next one, while it warms up; the number of this epoch's last frame.
-  local now, next_epoch, ends = decider.new(owner), nil, epoch
-  local facts_of = facts.new()
+  local now, next_epoch, ends = new_decider(), nil, epoch
+  local facts_of, ruled = facts.new(), facts.ruled()
   local has_comments = false -- by other tools
   local all = { comment = true, id = true, flags = true, verdict = true }
   local seen = { comment = false, id = false, flags = false, verdict = false }
   local has_owners = next(topology.mac or {}) ~= nil
   local is_directed = has_owners -- whether a place or a MAC is known that can tell a direction
   local last_number, last_time -- of the last packet
-  local taken, taken_read, taken_noted -- the frame that was looked up; what `take_notes` gave for it
   local pending = {} -- the number and time of the packet that was decided last, until it is committed; or an event
 
   local engine = { found = now.found }
@@ -148,11 +156,11 @@ function M.new(window, epoch, warm_up)
   -- Lets the next epoch begin when it is time. There may be no packets for whole epochs.
   local function go_on(number)
     if number > ends then
-      now = number <= ends + epoch and next_epoch or decider.new(owner)
+      now = number <= ends + epoch and next_epoch or new_decider()
       next_epoch, ends = nil, ceil(number / epoch) * epoch
     end
     if number > ends - warm_up and not next_epoch then
-      next_epoch = decider.new(owner)
+      next_epoch = new_decider()
     end
     if now then
       engine.found = now.found
@@ -163,7 +171,17 @@ function M.new(window, epoch, warm_up)
   -- @return as `journal`
   local function take_event(said, time)
     pending.event, pending.time = said and said.said, time
-    return said, said and near(time), said and now and now.decide_event(said.said, time) or nil
+    if not said then
+      return nil
+    end
+    local before, packet, sample, rule = near(time), nil, nil, nil
+    if now then
+      packet, sample = now.decide_event(said.said, time)
+    end
+    if drops and said.drop then
+      rule = drops.event(said, sample or before and last_shows or nil, sample ~= nil)
+    end
+    return places:named(said), before, packet, rule
   end
 
   --- Looks up what is known of the next frame, which has been read. Each step is a function of its own, so that a
@@ -204,7 +222,12 @@ function M.new(window, epoch, warm_up)
     local carried = frame.carried
     local is_dropped = carried and carried.dropped
     local has_facts = taken_read or way or is_dropped
-    now.found.facts = has_facts and facts_of(frame.hop, taken_read, way, is_dropped) or nil
+    local known = has_facts and facts_of(frame.hop, taken_read, way, is_dropped) or nil
+    if drops and known and known.drop then
+      local rule = drops.packet(frame, taken_read, known)
+      known = rule and ruled(known, rule) or known
+    end
+    now.found.facts = known
     return node
   end
 
@@ -225,6 +248,9 @@ function M.new(window, epoch, warm_up)
     end
     if pending.number then
       last_number, last_time = pending.number, pending.time
+      if drops then
+        host_drops.note(last_shows, taken, taken_read)
+      end
     end
     pending.number, pending.event = nil, nil
   end
@@ -242,7 +268,7 @@ function M.new(window, epoch, warm_up)
   -- @param frame as `frame` takes it; it need not have been read
   function engine.pass(frame)
     if not readers[frame.hop.kind] then
-      take_notes(frame)
+      taken, taken_read = frame, take_notes(frame)
       now, next_epoch, ends = nil, nil, ceil(frame.number / epoch) * epoch
       engine.commit()
     end
@@ -252,7 +278,7 @@ function M.new(window, epoch, warm_up)
   -- @param time as `frame` takes it
   -- @param body string
   -- @return what it says, to be shown by `describe_event`; the number of the packet just before it; the packet that it
-  --   is about, where that is proved; nil where it is no event of the vmSwitch
+  --   is about, where that is proved; the rule of the host that explains a drop; nil where it is no event of a packet
   function engine.journal(time, body)
     return take_event(record.journal(body), time)
   end

@@ -106,6 +106,7 @@ function M.user_data(id, data)
     switch = utf8_name(found.switch) or utf8_name(found.switch_id),
     extension = utf8_name(found.extension) or utf8_name(found.extension_id),
     nic_id = utf8_name(found.nic_id),
+    destination_id = utf8_name(found.destination_id),
     filtered = form.filtered,
   }
   said.nic_id = said.nic_id and lower(said.nic_id)

@@ -119,7 +119,9 @@ local function read_named(gaps, names, words)
   for at = 1, #names do
     if behind_nic(gaps[at]) then
       nics = nics + 1
-      said.nic_id = said.nic_id or match(gaps[at], "[Nn][Ii][Cc]%s+(%S+)%s*$")
+      local id = match(gaps[at], "[Nn][Ii][Cc]%s+(%S+)%s*$")
+      said.nic_id = said.nic_id or id
+      said.destination_id = nics == 2 and id or said.destination_id
       local field = nics == 1 and "nic" or "destination_nic"
       said[field] = said[field] or best(names[at], gaps[at], "[Nn][Ii][Cc]")
     else
@@ -152,9 +154,9 @@ end
 --- Reads the text of an event.
 -- @param message string
 -- @return nil where it tells of no packet; else a table: event (a code of `event`; none where the language is not
---   known), nic (the one named first), destination_nic, switch; buffer and nic_id (of that NIC), where the text has
---   them: the same for all events of one NBL while it is on its way; and for a dropped packet: drop (true), reason
---   (number), reason_text, filtered (true: by an extension of the switch)
+--   known), nic (the one named first), destination_nic, switch; buffer, nic_id (of that NIC) and destination_id, where
+--   the text has them: the same for all events of one NBL while it is on its way; and for a dropped packet: drop
+--   (true), reason (number), reason_text, filtered (true: by an extension of the switch)
 function M.read(message)
   if not message or #message > LONGEST_TEXT then
     return nil

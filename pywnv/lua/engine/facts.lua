@@ -31,6 +31,30 @@ function M.of_place(place)
   return next(facts) and facts or M.NONE
 end
 
+--- A function that gives the facts of a dropped frame, with the rule that explains it.
+function M.ruled()
+  local known, count = {}, 0
+  return function(facts, rule)
+    if count >= MOST then
+      known, count = {}, 0
+    end
+    local by_rule = known[facts]
+    if not by_rule then
+      by_rule = {}
+      known[facts] = by_rule
+    end
+    local found = by_rule[rule]
+    if not found then
+      found = { drop_rule = rule }
+      for column, value in pairs(facts) do
+        found[column] = value
+      end
+      by_rule[rule], count = found, count + 1
+    end
+    return found
+  end
+end
+
 --- A function that gives the facts of a frame.
 function M.new()
   local known, count = {}, 0

@@ -4,7 +4,10 @@ local text, hop_name = ...
 
 local clean = text.clean
 local char, format, gsub = string.char, string.format, string.gsub
+local lower, match = string.lower, string.match
 local read, show = hop_name.read, hop_name.show
+
+local GUID = string.rep("%x", 8) .. string.rep("%-%x%x%x%x", 4) .. string.rep("%x", 8)
 
 local M = {}
 
@@ -41,6 +44,8 @@ function M.registry(topology)
   end
   local registry = { topology = topology, owners = owners, noted_places = {}, noted_count = 0, pending = {} }
   registry.taken, registry.taken_count = {}, 0
+  registry.has_guids = next(topology.guid or {}) ~= nil
+  registry.events = setmetatable({}, { __mode = "k" }) -- of one flow they are the same table
   return setmetatable(registry, Registry)
 end
 
@@ -98,7 +103,7 @@ end
 local function settle(self, place, entry, number_of)
   if entry then
     place.title, place.role = clean(entry.name), entry.role or place.role
-    place.team, place.switch = entry.team, entry.switch
+    place.team, place.switch, place.nic = entry.team, entry.switch, entry.nic
   end
   show(place)
   local name = place.name
@@ -114,6 +119,24 @@ local function settle(self, place, entry, number_of)
   return place
 end
 
+-- The last GUID of a name is that of an adapter: of \Device\NPF_{GUID}, and of a VM's NIC, which the vmSwitch calls by
+-- the GUIDs of VM and adapter.
+local function last_guid(name)
+  return name and match(lower(name), "^.*(" .. GUID .. ")")
+end
+
+-- What stands under the GUID in one of these names; the switch's own port to the network is not the NIC below it.
+function Registry:by_guid(nic_type, ...)
+  if not self.has_guids or nic_type == "External" then
+    return nil
+  end
+  local entry
+  for at = 1, select("#", ...) do
+    entry = entry or self:entry("guid", last_guid((select(at, ...))))
+  end
+  return entry
+end
+
 -- An ifIndex names an adapter, not the filters above it nor the ports of a switch.
 local function adapter(place)
   return not place.over and not place.nic_type and place.ifindex or nil
@@ -124,6 +147,7 @@ function Registry:place(kind, id, name, description)
   local place = read(kind, id, name, description)
   local entry = self:entry("interface", name)
     or self:entry("port_id", place.port)
+    or self:by_guid(place.nic_type, place.port_name, place.description, place.title)
     or self:entry("port_name", place.port_name)
     or self:entry("description", place.description)
     or self:entry("component_id", place.component_id)
@@ -138,6 +162,8 @@ local function component(self, base, note)
   local place = read(base.kind, base.id, note.component, nil)
   local id = note.component_id
   local entry = self:entry("component_id", id)
+    or self:by_guid(nil, note.component)
+    or self:entry("description", note.component)
   local number_of = format("component %d", id)
   place.title = place.title ~= "" and place.title or number_of
   settle(self, place, entry, number_of)
@@ -162,6 +188,8 @@ function Registry:noted(place, note)
     key = format("%s\n%s\n%d\n%s", place.kind, note.component or "", note.component_id, note.edge or "")
   elseif note.port and self:entry("port_id", note.port) then
     key = format("%s\n%d\nport %d", place.kind, place.id or 0, note.port)
+  elseif note.nic and self.has_guids then
+    key = format("%s\n%d\nNIC %s", place.kind, place.id or 0, note.nic)
   else
     return place
   end
@@ -175,14 +203,42 @@ function Registry:noted(place, note)
   if note.component_id then
     known = component(self, place, note)
   else
-    known = {}
-    for field, value in pairs(place) do
-      known[field] = value
+    local of_port = note.port and self:entry("port_id", note.port)
+    local entry = of_port or self:by_guid(note.nic_type, note.nic)
+    local number_of = of_port and format("port %d", note.port) or format("interface %d", place.id or 0)
+    if not entry or not of_port and clean(entry.name) == place.title then
+      known = place
+    else
+      known = {}
+      for field, value in pairs(place) do
+        known[field] = value
+      end
+      known.port = note.port
+      settle(self, known, entry, number_of)
     end
-    known.port = note.port
-    settle(self, known, self:entry("port_id", note.port), format("port %d", note.port))
   end
   set(self, self.noted_places, key, known)
+  return known
+end
+
+--- An event with its NICs as the topology calls them: each VM's is "Network Adapter" in events.
+-- @param said as `record` gave it; it is not changed
+-- @return it, or another one with these names
+function Registry:named(said)
+  if not self.has_guids then
+    return said
+  end
+  local known = self.events[said]
+  if not known then
+    local nic, destination = self:by_guid(nil, said.said.nic_id), self:by_guid(nil, said.said.destination_id)
+    known = said
+    if nic or destination then
+      known = setmetatable({}, { __index = said })
+      known.event_nic = nic and clean(nic.name) or said.event_nic
+      known.event_destination_nic = destination and clean(destination.name) or said.event_destination_nic
+    end
+    self.events[said] = known
+  end
   return known
 end
 

@@ -1,9 +1,9 @@
---- Frames that are no packets but events of Windows (ETW): says what those of the vmSwitch tell.
+--- Frames that are no packets but events of Windows (ETW): says what those of the vmSwitch and of VFP tell.
 --
 -- Sources: systemd.io/JOURNAL_EXPORT_FORMATS as etl2pcapng writes it; Wireshark's extcap/etl.c and packet-etw.c (ETW
 -- records), packet-netmon.c (events in Netmon files); EVENT_HEADER in the Windows SDK.
 
-local codes, event, text, drop = ...
+local codes, event, text, drop, vfp = ...
 
 local byte, char, find, format = string.byte, string.char, string.find, string.format
 local gsub, match, sub = string.gsub, string.match, string.sub
@@ -15,16 +15,16 @@ local MOST_EXTENDED = 64 -- items of extended data before an event's own
 local MOST_KNOWN = 1000
 
 -- As Message Analyzer shows it.
-local PROTOCOL = "Microsoft_Windows_Hyper_V_VmSwitch"
+local PROTOCOL, VFP_PROTOCOL = "Microsoft_Windows_Hyper_V_VmSwitch", "Microsoft_Windows_Hyper_V_VfpExt"
 
--- The provider's GUID as it lies in memory: three numbers, little-endian, and eight bytes.
-local PROVIDER = gsub(
-  gsub(event.GUID, "^(%x%x)(%x%x)(%x%x)(%x%x)%-(%x%x)(%x%x)%-(%x%x)(%x%x)", "%4%3%2%1%6%5%8%7"):gsub("%-", ""),
-  "%x%x",
-  function(pair)
+-- A provider's GUID as it lies in memory: three numbers, little-endian, and eight bytes.
+local function in_memory(guid)
+  local swapped = gsub(guid, "^(%x%x)(%x%x)(%x%x)(%x%x)%-(%x%x)(%x%x)%-(%x%x)(%x%x)", "%4%3%2%1%6%5%8%7")
+  return (gsub(gsub(swapped, "%-", ""), "%x%x", function(pair)
     return char(tonumber(pair, 16))
-  end
-)
+  end))
+end
+local PROVIDER, VFP_PROVIDER = in_memory(event.GUID), in_memory(vfp.GUID)
 
 -- EVENT_HEADER: where the provider's GUID and the event's id lie, and where what follows it begins.
 local PROVIDER_AT, ID_AT, ETW_SIZES_AT, NETMON_SIZES_AT = 24, 40, 84, 84
@@ -71,7 +71,8 @@ local function row(said, message)
     event_destination_nic = said.destination_nic,
     event_switch = said.switch,
     said = said,
-    protocol = PROTOCOL,
+    protocol = said.rule and VFP_PROTOCOL or PROTOCOL,
+    drop_rule = said.rule,
     info = text.clean(message or words(said), LONGEST_INFO),
   }
   if said.drop then
@@ -85,13 +86,18 @@ end
 -- Events of one flow have the same text.
 local known, known_count = {}, 0
 
-local function of_message(message)
+local function of_message(message, is_vfp)
   local columns = known[message]
   if columns == nil then
     if known_count >= MOST_KNOWN then
       known, known_count = {}, 0
     end
-    local said = event.read(event.GUID, message)
+    local said
+    if is_vfp then
+      said = vfp.read(message)
+    else
+      said = event.read(event.GUID, message)
+    end
     columns = said and row(said, message) or false
     known[message], known_count = columns, known_count + 1
   end
@@ -105,15 +111,17 @@ end
 
 --- Reads a journal entry.
 -- @param body string
--- @return nil where it is no event of the vmSwitch that tells of a packet; else what it says, keyed like the columns of
---   the table of fields: verdict, event ..., drop ...; with protocol and info, what the packet list shows of it; said,
---   as `event` gives it. The table is shared and not to be changed.
+-- @return nil where it is no event of the vmSwitch or of VFP that tells of a packet; else what it says, keyed like the
+--   columns of the table of fields: verdict, event ..., drop ...; with protocol and info, what the packet list shows of
+--   it; said, as `event` or `vfp` gives it. The table is shared and not to be changed.
 function M.journal(body)
   if not find(body, "_COMM=", 1, true) then
     return nil
   end
   local fields = event.journal(body)
-  if not event.is_switch(fields._COMM) then
+  if vfp.is_vfp(fields._COMM) then
+    return fields.MESSAGE and of_message(fields.MESSAGE, true) or nil
+  elseif not event.is_switch(fields._COMM) then
     return nil
   end
   -- What `pywnv convert` leaves beside the text is in no language.
@@ -130,13 +138,16 @@ function M.journal(body)
   return fields.MESSAGE and of_message(fields.MESSAGE) or nil
 end
 
-local function is_ours(buf, at, stop, header)
-  return at + header - 1 <= stop and sub(buf, at + PROVIDER_AT, at + PROVIDER_AT + 15) == PROVIDER
+-- Whether an event is the vmSwitch's; whether it is VFP's.
+local function whose(buf, at, stop, header)
+  local provider = at + header - 1 <= stop and sub(buf, at + PROVIDER_AT, at + PROVIDER_AT + 15)
+  return provider == PROVIDER, provider == VFP_PROVIDER
 end
 
 -- An ETW record as etwdump writes it: behind the header three sizes, then data, message and provider, each padded to 4.
 local function etw(buf, at, stop)
-  if not is_ours(buf, at, stop, ETW_DATA_AT) then
+  local is_switch, is_vfp = whose(buf, at, stop, ETW_DATA_AT)
+  if not is_switch and not is_vfp then
     return nil
   end
   local data_size, message_size = little32(buf, at + ETW_SIZES_AT), little32(buf, at + ETW_SIZES_AT + 4)
@@ -145,9 +156,9 @@ local function etw(buf, at, stop)
   local columns
   if message_size > 0 and message_size <= LONGEST_MESSAGE and message_at + message_size - 1 <= stop then
     local message = text.from_utf16(sub(buf, message_at, message_at + message_size - 1))
-    columns = of_message((gsub(message, "%z+$", "")))
+    columns = of_message((gsub(message, "%z+$", "")), is_vfp)
   end
-  if not (columns and columns.event) and data_at + data_size - 1 <= stop then
+  if is_switch and not (columns and columns.event) and data_at + data_size - 1 <= stop then
     columns = of_data(little16(buf, at + ID_AT), sub(buf, data_at, data_at + data_size - 1)) or columns
   end
   return columns
@@ -155,7 +166,7 @@ end
 
 -- An event in a Netmon file: behind the header two sizes and a byte, extended data, data.
 local function netevent(buf, at, stop)
-  if not is_ours(buf, at, stop, NETMON_DATA_AT) then
+  if not whose(buf, at, stop, NETMON_DATA_AT) then
     return nil
   end
   local extended, size = little16(buf, at + NETMON_SIZES_AT), little16(buf, at + NETMON_SIZES_AT + 2)

@@ -20,7 +20,9 @@ function M.row(number, said)
   local row = { format("%d", number), said.hop or "", micros(said.hop_delta), micros(said.hop_elapsed) }
   row[5], row[6], row[7] = names.verdict[said.verdict] or "", said.rule or "", said.rewritten or ""
   if said.drop then
-    drops[#drops + 1] = format("dropped in frame %d: %s\n", number, said.drop_reason_text or "reason not told")
+    local rule = said.drop_rule and "; " .. said.drop_rule or ""
+    local reason = said.drop_reason_text or "reason not told"
+    drops[#drops + 1] = format("dropped in frame %d: %s%s\n", number, reason, rule)
   end
   rows[#rows + 1], path = row, said.path
 end

@@ -1,0 +1,184 @@
+"""The commands `pywnv host ...`: the inventory of a Windows host."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import typer
+
+from pywnv.cli.shared import expanded, opened_capture, show, show_drawn, warn
+from pywnv.errors import Exit, UsageError
+from pywnv.files.output import STDOUT, whole_file
+
+if TYPE_CHECKING:
+    from pywnv.host.evaluate import Decision, Packet
+    from pywnv.host.topology import Topology
+
+app = typer.Typer(help="The Windows host: collect its inventory, draw it, find what is wrong.", no_args_is_help=True)
+
+Way = Literal["inbound", "outbound"]
+Picture = Literal["text", "svg", "toml", "json"]
+HostFile = Annotated[
+    Path,
+    typer.Argument(
+        metavar="FILE",
+        help="What `pywnv host script` collected; a folder or zip of Get-SDDCDiagnosticInfo, Get-NetView, WSL's logs.",
+    ),
+]
+
+
+@app.command()
+def script(
+    output: Annotated[Path, typer.Option("-o", "--output", help="File to write; - is stdout.")] = STDOUT,
+    force: Annotated[bool, typer.Option("--force", help="Replace an existing output.")] = False,
+) -> None:
+    """Write Get-WnvHost.ps1, which collects the inventory on the Windows host; it only reads.
+
+    Example: pywnv host script -o Get-WnvHost.ps1
+    """
+    from importlib.resources import files
+
+    with whole_file(output, force=force) as file:
+        file.write((files("pywnv.host") / "data" / "Get-WnvHost.ps1").read_bytes())
+
+
+@app.command("show")
+def show_host(
+    file: HostFile,
+    output_format: Annotated[
+        Picture, typer.Option("--format", help="text; svg; toml: a topology file, to be edited; json: all.")
+    ] = "text",
+) -> None:
+    """Draw a host: its switches, NICs, VLANs, ACLs, teams and adapters.
+
+    Example: pywnv host show hv01.json
+    """
+    from pywnv.host import names, svg
+    from pywnv.host import show as showing
+
+    topology = _loaded(file)
+    if topology.host is None:
+        topology = topology.model_copy(update={"host": names.host_of(topology)})
+    match output_format:
+        case "text":
+            show_drawn(lambda console: showing.draw(topology, console))
+        case "svg":
+            show(svg.picture(topology), for_programs=True)
+        case "toml":
+            show(showing.as_toml(topology), for_programs=True)
+        case "json":
+            show(showing.as_json(topology), for_programs=True)
+
+
+@app.command()
+def lint(
+    file: HostFile,
+    captures: Annotated[
+        list[Path] | None,
+        typer.Argument(metavar="[CAPTURE...]", help="Captures of this host, for what only they show."),
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="A list of objects.")] = False,
+) -> None:
+    """Say what is wrong with a host; exit 1 where there is a warning or an error.
+
+    Example: pywnv host lint hv01.json capture.pcapng
+    """
+    from pywnv.host.lint import gravest_first
+    from pywnv.host.lint import lint as findings_of
+    from pywnv.host.lint import show as showing
+    from pywnv.inspect.host import lint_capture
+
+    topology = _loaded(file)
+    host = topology.host
+    if host is None:
+        raise UsageError(f"{file}: has names only, no VLANs and ACLs; `pywnv host script` collects them")
+    found = findings_of(host)
+    for capture in expanded(captures or []):
+        with opened_capture(capture, lambda _: None) as opened:
+            found += lint_capture(topology, opened, warn, name=str(capture))
+    found = gravest_first(found)
+    if as_json:
+        show(showing.as_json(found), for_programs=True)
+    else:
+        show_drawn(lambda console: showing.draw(found, host, console))
+    raise typer.Exit(Exit.DIFFERENT if any(one.severity != "note" for one in found) else Exit.OK)
+
+
+def _loaded(file: Path) -> Topology:
+    from pywnv.host.loading import load
+
+    return load(file)
+
+
+@app.command("test")
+def would_pass(
+    file: HostFile,
+    nic: Annotated[str, typer.Option("--nic", help="Name of the NIC, such as Contoso-Gst or `vmNIC Contoso-Gst`.")],
+    direction: Annotated[
+        Way | None, typer.Option("--direction", help="inbound is towards the NIC. A frame's MACs may tell it.")
+    ] = None,
+    source: Annotated[str | None, typer.Option("--source", help="IP address of the sender.")] = None,
+    destination: Annotated[str | None, typer.Option("--destination", help="IP address of the receiver.")] = None,
+    source_mac: Annotated[str | None, typer.Option("--source-mac", help="MAC of the sender.")] = None,
+    destination_mac: Annotated[str | None, typer.Option("--destination-mac", help="MAC of the receiver.")] = None,
+    protocol: Annotated[
+        str | None,
+        typer.Option("--protocol", help="tcp, udp, icmp, icmpv6 or a number. Default: one that no rule names."),
+    ] = None,
+    source_port: Annotated[int | None, typer.Option("--source-port", help="Of tcp, udp, sctp.")] = None,
+    destination_port: Annotated[int | None, typer.Option("--destination-port", help="Of tcp, udp, sctp.")] = None,
+    vlan: Annotated[
+        int | None, typer.Option("--vlan", help="VLAN of its tag. Default: what a capture tells, else untagged.")
+    ] = None,
+    capture: Annotated[Path | None, typer.Option("--capture", help="Take the packet from this capture.")] = None,
+    frame: Annotated[int | None, typer.Option("--frame", help="The frame of it that shows the packet.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Write passes, decided_by, rule, matched.")] = False,
+) -> None:
+    """Say whether a packet would pass the port of a NIC, and by which VLAN setting or ACL.
+
+    Example: pywnv host test hv01.json --nic Contoso-Gst --direction inbound --source 10.0.0.9 --destination 10.0.0.5
+    """
+    from pywnv.host.evaluate import evaluate, find_nic, packet_of
+    from pywnv.inspect.host import packet_in
+
+    topology = _loaded(file)
+    if topology.host is None:
+        raise UsageError(f"{file}: has names only, no VLANs and ACLs; `pywnv host script` collects them")
+    found = find_nic(topology.host, nic)
+    described = (source, destination, source_mac, destination_mac, protocol, source_port, destination_port)
+    if (capture is None) != (frame is None):
+        raise UsageError("--capture and --frame belong together")
+    if capture is not None and frame is not None:
+        if any(value is not None for value in described):
+            raise UsageError("--capture: the frame says what the packet is; only --direction and --vlan may add to it")
+        with opened_capture(capture, lambda _: None) as opened:
+            packet = packet_in(opened, frame, found, direction=direction, vlan=vlan, topology=topology)
+    elif direction is None or source is None or destination is None:
+        raise UsageError("host test: needs --direction, --source and --destination, or --capture and --frame")
+    else:
+        packet = packet_of(
+            direction,
+            source,
+            destination,
+            source_mac=source_mac,
+            destination_mac=destination_mac,
+            protocol=protocol,
+            source_port=source_port,
+            destination_port=destination_port,
+            vlan=vlan,
+        )
+    decision = evaluate(found, packet)
+    if as_json:
+        show(json.dumps(vars(decision), ensure_ascii=False), for_programs=True)
+        return
+    for line in _words(packet, decision):
+        show(line)
+
+
+def _words(packet: Packet, decision: Decision) -> list[str]:
+    """What was decided, as lines for people."""
+    lines = [f"{'passes' if decision.passes else 'is dropped'}: {packet.words}"]
+    lines.append(f"decided by {decision.rule}" if decision.rule else "no VLAN setting and no ACL stops it")
+    return lines + [f"matched too: {words}" for words in decision.matched]

@@ -1,0 +1,44 @@
+"""Findings for people, and as JSON."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+from pywnv.host.model import Host
+from pywnv.words import count
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from pywnv.host.lint.finding import Finding
+
+STYLES = {"error": "bold red", "warning": "bold yellow", "note": "bold"}
+ONLY_OF_A_CAPTURE = ("count", "first_frame", "capture")
+
+
+def as_json(found: list[Finding]) -> str:
+    """A list of objects: id, severity, where, what, why, fix, source; of a capture count, first_frame, capture, too."""
+    rows = [
+        {key: value for key, value in vars(one).items() if value is not None or key not in ONLY_OF_A_CAPTURE}
+        for one in found
+    ]
+    return json.dumps(rows, ensure_ascii=False, indent=2)
+
+
+def draw(found: list[Finding], host: Host, console: Console) -> None:
+    """Shows findings, each with why it matters and the command that mends it."""
+    from rich.text import Text
+
+    for one in found:
+        console.print(
+            Text.assemble((one.severity, STYLES[one.severity]), f" {one.id}: {one.where}: {one.what}"), soft_wrap=True
+        )
+        console.print(Text(f"      why: {one.why} [{one.source}]"), soft_wrap=True)
+        console.print(Text.assemble("      fix: ", (one.fix, "cyan")), soft_wrap=True)  # to be copied as it stands
+    numbers = [count(sum(one.severity == each for one in found), each) for each in STYLES]
+    console.print(Text(", ".join(numbers) if found else "nothing found", style="bold"))
+    for cmdlet, reason in host.left_out.items():
+        console.print(
+            Text(f"not looked at, for the inventory left it out: {cmdlet}: {reason}", style="dim"), soft_wrap=True
+        )

@@ -1,0 +1,154 @@
+--- Which virtual NIC of the host a capture means: by the strongest key that fits one only; where two fit, none.
+--
+-- Captures name a NIC by its GUIDs, by the topology's keys, by names ("Network Adapter" is that of every VM's first) or
+-- by MAC.
+
+local codes = ...
+
+local concat, find, gmatch, lower = table.concat, string.find, string.gmatch, string.lower
+
+local GUID = "%x%x%x%x%x%x%x%x%-%x%x%x%x%-%x%x%x%x%-%x%x%x%x%-%x%x%x%x%x%x%x%x%x%x%x%x"
+
+-- What else has names is no NIC on a vmSwitch.
+local OTHERS = {
+  [codes.role.pNIC] = true,
+  [codes.role.tNIC] = true,
+  [codes.role.vSwitch] = true,
+  [codes.role.filter] = true,
+  [codes.role.protocol] = true,
+}
+
+local M = {}
+
+local function guids(name)
+  local found = {}
+  if name and find(name, "-", 1, true) then
+    for guid in gmatch(lower(name), GUID) do
+      found[#found + 1] = guid
+    end
+  end
+  return found
+end
+
+-- Adds a NIC under a key; false where two have it.
+local function add(index, key, nic)
+  if key and key ~= "" then
+    index[key] = (index[key] == nil or index[key] == nic) and nic
+  end
+end
+
+local function add_name(index, name, nic)
+  if name and name ~= "" then
+    local nics = index[name] or {}
+    index[name] = nics
+    if nics[#nics] ~= nic then
+      nics[#nics + 1] = nic
+    end
+  end
+end
+
+--- The NICs of a host, by their keys.
+-- @param nics as pywnv.host.evaluate makes them
+-- @return table: of_mac, of_event, of_place
+function M.new(nics)
+  local by_ids, by_last_id, by_mac, by_name = {}, {}, {}, {}
+  for at = 1, #nics do
+    local nic = nics[at]
+    local ids = guids(nic.id)
+    add(by_ids, concat(ids, "--"), nic)
+    add(by_last_id, ids[#ids], nic)
+    add(by_last_id, nic.device, nic)
+    add(by_mac, nic.mac, nic)
+    for _, name in ipairs({ nic.name, nic.title, nic.label, nic.vm or "vEthernet (" .. nic.name .. ")" }) do
+      add_name(by_name, name, nic)
+    end
+  end
+  local index = {}
+
+  -- The NIC that a text with GUIDs names; and whether it has any.
+  local function of_id(text)
+    local ids = guids(text)
+    if not ids[1] then
+      return nil, false
+    end
+    return by_ids[concat(ids, "--")] or by_last_id[ids[#ids]] or nil, true
+  end
+
+  -- The NICs of a name, on a switch where that is told.
+  local function named(name, switch, has_id)
+    local found = {}
+    for _, nic in ipairs(by_name[name] or {}) do
+      local elsewhere = switch and nic.switch and nic.switch ~= switch
+      local other = has_id and nic.id -- the capture's id is that of none we know
+      if not elsewhere and not other then
+        found[#found + 1] = nic
+      end
+    end
+    return found
+  end
+
+  -- Of several, the only one that a packet goes to or comes from.
+  local function at_either_end(found, packet)
+    local target, source = index.of_mac(packet.destination_mac), index.of_mac(packet.source_mac)
+    local to, from
+    for _, nic in ipairs(found) do
+      to, from = to or nic == target and nic, from or nic == source and nic
+    end
+    return (to and not from and to) or (from and not to and from) or nil
+  end
+
+  local function choose(found, packet)
+    if #found < 2 then
+      return found[1]
+    end
+    return packet and at_either_end(found, packet)
+  end
+
+  --- The only NIC with a MAC.
+  function index.of_mac(mac)
+    return mac and by_mac[mac] or nil
+  end
+
+  --- The NIC that an event names first.
+  -- @param said   what it says, as `record` gives it
+  -- @param packet that it may be about, or nil
+  function index.of_event(said, packet)
+    local nic, has_id = of_id(said.said.nic_id)
+    nic = nic or choose(named(said.event_nic, said.event_switch, has_id), packet)
+    -- Since the inventory was made, it may have been connected to another switch.
+    return nic or packet and at_either_end(named(said.event_nic, nil, has_id), packet)
+  end
+
+  --- The NIC that a place is.
+  -- @param place as `hop` made it
+  -- @param read  as `note.read` gave it, or nil
+  -- @param packet that was seen there
+  function index.of_place(place, read, packet)
+    local names = { read and read.component or false, place.description or false, place.port_name or false }
+    names[4] = place.title or false
+    local has_id = false
+    for at = 1, 4 do
+      local nic, has = of_id(names[at] or nil)
+      if nic then
+        return nic
+      end
+      has_id = has_id or has
+    end
+    if place.nic then -- the topology knows it
+      return nics[place.nic]
+    elseif OTHERS[place.role] then
+      return nil
+    end
+    for at = 1, 4 do
+      local nic = names[at] and choose(named(names[at], place.switch, has_id), packet)
+      if nic then
+        return nic
+      end
+    end
+    return nil
+  end
+
+  return index
+end
+
+return M

@@ -1,0 +1,128 @@
+"""`pywnv host test`: whether a packet would pass, as a user asks."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from command import CAPTURES, run
+from host_rules import FOLDER
+
+from pywnv.cli.main import main
+
+CONTOSO = FOLDER / "contoso01.json"
+DEEP_DIVE = CAPTURES / "deep-dive"
+STRANGER = ("--source", "192.168.7.99", "--destination", "192.168.7.52")
+RULE = "port ACL of vmNIC Contoso-Gst: Deny Inbound 192.168.7.99 (longest prefix of 3 that match)"
+
+
+Asked = Callable[..., dict[str, Any]]
+
+
+@pytest.fixture
+def asked(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> Asked:
+    """Runs the command with `--json`, in this process; gives what it says."""
+
+    def ask(*options: object, nic: str = "Contoso-Gst") -> dict[str, Any]:
+        words = ["host", "test", CONTOSO, "--nic", nic, *options, "--json"]
+        monkeypatch.setattr("sys.argv", ["pywnv", *map(str, words)])
+        with pytest.raises(SystemExit) as left:
+            main()
+        told = capfd.readouterr()
+        assert (left.value.code, told.err) == (0, "")
+        return json.loads(told.out)
+
+    return ask
+
+
+@pytest.mark.parametrize("nic", ["vmNIC Contoso-Gst", "Contoso-Gst", "contoso-gst"])
+def test_by_a_port_acl(nic: str, asked: Asked) -> None:
+    found = asked("--direction", "inbound", *STRANGER, "--vlan", 20, nic=nic)
+    assert found == {
+        "passes": False,
+        "decided_by": "port-acl",
+        "rule": RULE,
+        "matched": [
+            "port ACL of vmNIC Contoso-Gst: Allow Inbound ANY",
+            "port ACL of vmNIC Contoso-Gst: Allow Inbound 192.168.7.0/24",
+        ],
+    }
+
+
+def test_in_words() -> None:
+    done = run("host", "test", CONTOSO, "--nic", "Contoso-Gst", "--direction", "inbound", *STRANGER, "--vlan", "20")
+    assert (done.returncode, done.stderr) == (0, b"")
+    lines = done.stdout.decode().splitlines()
+    assert lines[:2] == ["is dropped: inbound, 192.168.7.99 to 192.168.7.52, VLAN 20", f"decided by {RULE}"]
+    assert all(line.startswith("matched too: port ACL of vmNIC Contoso-Gst: Allow") for line in lines[2:])
+
+
+def test_by_the_others(asked: Asked) -> None:
+    by_vlan = asked("--direction", "inbound", *STRANGER)
+    assert (by_vlan["passes"], by_vlan["decided_by"]) == (False, "vlan")
+    https = ("--protocol", "tcp", "--source-port", 50000, "--destination-port", 443)
+    out = ("--direction", "outbound", "--source", "192.168.7.52", "--destination", "203.0.113.9")
+    by_weight = asked(*out, *https)
+    assert (by_weight["passes"], by_weight["decided_by"]) == (True, "extended-acl")
+    assert "stateful" not in str(by_weight["rule"])
+    assert len(by_weight["matched"]) == 1
+    none = asked(*out, "--protocol", "udp", "--source-port", 1, "--destination-port", 443)
+    assert none == {"passes": True, "decided_by": "none", "rule": None, "matched": []}
+    v6 = asked("--direction", "inbound", "--source", "fe80::1", "--destination", "fe80::2", nic="host vNIC wireless")
+    assert v6["decided_by"] == "none"
+
+
+def test_of_a_capture(asked: Asked) -> None:
+    """The direction by MACs, the VLAN by what the tool noted; where none is, no VLAN setting decides."""
+    vlan = DEEP_DIVE / "vlan-drop-etl2pcapng.pcapng"
+    found = asked("--capture", vlan, "--frame", 1, nic="wireless")
+    assert found["rule"] == "VLAN of host vNIC wireless: Untagged drops packets of VLAN 20"
+    assert asked("--capture", vlan, "--frame", 1)["passes"] is True
+    acl = DEEP_DIVE / "acl-drop-pktmon.pcapng"
+    assert asked("--capture", acl, "--frame", 1)["rule"] == RULE
+    assert asked("--capture", acl, "--frame", 1, "--vlan", 4)["decided_by"] == "vlan"
+    assert asked("--capture", acl, "--frame", 1, "--direction", "outbound")["passes"] is True
+
+
+GIVEN = ("--direction", "inbound", "--source", "10.0.0.9", "--destination", "10.0.0.5")
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (("--nic", "Network Adapter", *GIVEN), "2 NICs are called that; there are vmNIC Contoso-Gst, vmNIC Spare"),
+        (("--nic", "x\x1b[31m", *GIVEN), "--nic x [31m: there is no such NIC; there are host vNIC wireless, vmNIC"),
+        (("--nic", "Spare", *GIVEN, "--source", "x"), "--source x: is no IP address"),
+        (("--nic", "Spare", *GIVEN, "--source", "::1"), "one is IPv4, the other IPv6"),
+        (("--nic", "Spare", *GIVEN, "--source-mac", "255.255.255.255"), "is no MAC address; write it like"),
+        (("--nic", "Spare", *GIVEN, "--protocol", "256"), "--protocol 256: is neither tcp"),
+        (("--nic", "Spare", *GIVEN, "--source-port", "5"), "need --protocol tcp"),
+        (("--nic", "Spare", *GIVEN, "--protocol", "udp", "--source-port", "65536"), "must be from 0 to 65535"),
+        (("--nic", "Spare", *GIVEN, "--vlan", "4095"), "--vlan 4095: must be from 0 to 4094"),
+        (("--nic", "Spare"), "needs --direction, --source and --destination, or --capture and --frame"),
+        (("--nic", "Spare", "--frame", "5"), "--capture and --frame belong together"),
+        (("--nic", "Spare", *GIVEN, "--capture", "x", "--frame", "5"), "the frame says what the packet is"),
+        (("--nic", "Spare", "--capture", DEEP_DIVE / "acl-drop-etl2pcapng.pcapng", "--frame", "1"), "say --direction"),
+        (("--nic", "Spare", "--capture", DEEP_DIVE / "acl-drop-etl2pcapng.pcapng", "--frame", "2"), "is no packet"),
+        (("--nic", "Spare", "--capture", DEEP_DIVE / "acl-drop-etl2pcapng.pcapng", "--frame", "99"), "has no frame 99"),
+        (("--nic", "Spare", "--capture", DEEP_DIVE / "acl-drop-etl2pcapng.pcapng", "--frame", "0"), "frame 0"),
+        (("--nic", "Spare", "--capture", "not there", "--frame", "1"), "not there"),
+    ],
+)
+def test_what_makes_no_sense(
+    options: tuple[object, ...], words: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("sys.argv", ["pywnv", "host", "test", str(CONTOSO), *map(str, options)])
+    with pytest.raises(SystemExit) as left:
+        main()
+    told = capsys.readouterr()
+    assert (left.value.code, told.out, told.err.count("\n")) == (2, "", 1)
+    assert words in told.err
+
+
+def test_no_inventory() -> None:
+    done = run("host", "test", DEEP_DIVE / "contoso01.toml", "--nic", "x", *GIVEN)
+    assert (done.returncode, done.stderr.count(b"\n")) == (2, 1)
+    assert b"has names only, no VLANs and ACLs" in done.stderr
