@@ -1851,7 +1851,30 @@ end
 
 local READERS = { read_edge, read_ndis, read_port, read_ras, read_component, read_plain }
 
---- Sets the name that is shown, from a place's title and role.
+local function read_title(name, description, place)
+  for at = 1, #READERS do
+    local title = READERS[at](name, description, place)
+    if title then
+      return title
+    end
+  end
+  return ""
+end
+
+-- A place that `pywnv join` has named by what the user knows of an observer's host, with its role. What the capture
+-- called it became its description.
+local function read_known(name, description, place)
+  for word, role in pairs(codes.role) do
+    if role ~= UNKNOWN and sub(name, 1, #word + 1) == word .. " " then
+      read_title(description, "", place)
+      place.role = role
+      return clean(sub(name, #word + 2))
+    end
+  end
+  return nil
+end
+
+--- Sets the name that is shown, from a place's observer, role and title.
 function M.show(place)
   local title = place.title
   if title == "" then
@@ -1860,7 +1883,7 @@ function M.show(place)
   if title and place.role ~= UNKNOWN then
     title = word_of[place.role] .. " " .. title
   end
-  place.name = title
+  place.name = title and place.observer and format("%s: %s", place.observer, title) or title
 end
 
 --- What the name of an interface tells.
@@ -1871,14 +1894,14 @@ function M.read(kind, id, name, description)
   if name then
     description = description and clean(description) or ""
     place.description = description ~= "" and description or nil
-    local title
-    for at = 1, #READERS do
-      title = READERS[at](name, description, place)
-      if title then
-        break
-      end
+    local observer, own = match(name, "^([^:]+): (.+)$") -- as `pywnv join` names them
+    observer = observer and clean(observer)
+    if observer and observer ~= "" then
+      place.observer = observer
+      place.title = read_known(own, description, place) or read_title(own, description, place)
+    else
+      place.title = read_title(name, description, place)
     end
-    place.title = title
   end
   place.role = place.role or UNKNOWN
   return place
@@ -1906,7 +1929,8 @@ local M = {}
 -- @param id   number of the interface in its section, from 0; nil for a file without interfaces
 -- @param name string or nil: what the capture calls it
 -- @param description string or nil: the interface's description in the capture
--- @return table: kind, id, role, name (as shown; nil where there is no interface), title (the name without the role);
+-- @return table: kind, id, role, name (as shown; nil where there is no interface), title (the name without the role),
+--   observer (of a joined capture, who saw it; else nil);
 --   and where the name says it: vlan, port, port_name, nic_type, ifindex, over (ifIndex of the NIC below a filter),
 --   driver, description, component_id, edge
 function M.new(kind, id, name, description)
@@ -1983,9 +2007,10 @@ function Registry:discard()
   end
 end
 
--- What the topology says under a key of one of its indexes; nil where nothing.
-function Registry:entry(index, key)
-  local entries = key ~= nil and self.topology[index]
+-- What the topology says under a key of one of its indexes; nil where nothing. Of several observers, it names whole
+-- interfaces only: numbers are each host's own.
+function Registry:entry(index, key, observer)
+  local entries = key ~= nil and not observer and self.topology[index]
   local at = entries and entries[key]
   return at and self.topology.entries[at]
 end
@@ -2035,13 +2060,14 @@ end
 --- A place, as `hop.new` makes it, named by the topology where that knows it, and unlike all others here.
 function Registry:place(kind, id, name, description)
   local place = read(kind, id, name, description)
+  local observer = place.observer
   local entry = self:entry("interface", name)
-    or self:entry("port_id", place.port)
+    or self:entry("port_id", place.port, observer)
     or self:by_guid(place.nic_type, place.port_name, place.description, place.title)
-    or self:entry("port_name", place.port_name)
-    or self:entry("description", place.description)
-    or self:entry("component_id", place.component_id)
-    or self:entry("ifindex", adapter(place))
+    or self:entry("port_name", place.port_name, observer)
+    or self:entry("description", place.description, observer)
+    or self:entry("component_id", place.component_id, observer)
+    or self:entry("ifindex", adapter(place), observer)
   -- Frames of several link headers have several interfaces, and one hop.
   local number_of = place.component_id and "component %d" or "interface %d"
   return settle(self, place, entry, format(number_of, place.component_id or id or 0))
@@ -2051,9 +2077,11 @@ end
 local function component(self, base, note)
   local place = read(base.kind, base.id, note.component, nil)
   local id = note.component_id
-  local entry = self:entry("component_id", id)
+  local observer = base.observer
+  local entry = self:entry("component_id", id, observer)
     or self:by_guid(nil, note.component)
-    or self:entry("description", note.component)
+    or self:entry("description", note.component, observer)
+  place.observer = observer
   local number_of = format("component %d", id)
   place.title = place.title ~= "" and place.title or number_of
   settle(self, place, entry, number_of)
@@ -2076,7 +2104,8 @@ function Registry:noted(place, note)
   local key
   if note.component_id then
     key = format("%s\n%s\n%d\n%s", place.kind, note.component or "", note.component_id, note.edge or "")
-  elseif note.port and self:entry("port_id", note.port) then
+    key = place.observer and key .. "\n" .. place.observer or key
+  elseif note.port and self:entry("port_id", note.port, place.observer) then
     key = format("%s\n%d\nport %d", place.kind, place.id or 0, note.port)
   elseif note.nic and self.has_guids then
     key = format("%s\n%d\nNIC %s", place.kind, place.id or 0, note.nic)
@@ -2093,7 +2122,7 @@ function Registry:noted(place, note)
   if note.component_id then
     known = component(self, place, note)
   else
-    local of_port = note.port and self:entry("port_id", note.port)
+    local of_port = note.port and self:entry("port_id", note.port, place.observer)
     local entry = of_port or self:by_guid(note.nic_type, note.nic)
     local number_of = of_port and format("port %d", note.port) or format("interface %d", place.id or 0)
     if not entry or not of_port and clean(entry.name) == place.title then
@@ -3159,11 +3188,11 @@ function M.is_outer(place)
   return M.side(place) == OUTER
 end
 
--- What the hops of a path tell. One that comes back to the side where it began tells nothing.
+-- What the hops of a path tell, of one observer. One that comes back to the side where it began tells nothing.
 local function order(node)
-  local sides, last = {}, nil
+  local sides, last, observer = {}, nil, node.hop.observer
   while node do
-    local side = M.side(node.hop)
+    local side = node.hop.observer == observer and M.side(node.hop)
     if side and side ~= last then
       sides[#sides + 1], last = side, side
     end
@@ -3218,7 +3247,7 @@ function M.new(owner)
     end
     -- The file is not in order of time: only the first and this sighting can be compared.
     local first, this = M.side(root(node).hop), M.side(node.hop)
-    if not first or not this or first == this or elapsed == 0 then
+    if not first or not this or first == this or elapsed == 0 or root(node).hop.observer ~= node.hop.observer then
       return nil
     elseif elapsed > 0 then
       return way
@@ -3337,6 +3366,8 @@ modules.path = (function(...)
 
 local limits = ...
 
+local sub = string.sub
+
 local SEPARATOR = " > "
 local MOST_NODES = 4096 -- then the tree starts anew, and the old one goes with its packets
 local NODE_BYTES, COUNT_BYTES = 300, 40 -- what a node holds, and its counts for each hop behind it, about
@@ -3361,6 +3392,15 @@ local function size_of(node)
   return NODE_BYTES + COUNT_BYTES * node.depth
 end
 
+-- A hop's name behind that of the hop before: its observer is named where it is another one.
+local function name_behind(hop, before)
+  local observer = hop.observer
+  if observer and before and before.observer == observer then
+    return sub(hop.name, #observer + 3)
+  end
+  return hop.name
+end
+
 -- A hop that records a packet several times stands in the path once.
 local function join_names(node)
   local names, first, after = {}, limits.hops + 1, nil
@@ -3368,6 +3408,9 @@ local function join_names(node)
     if not node.hop.name then
       return nil
     elseif node.hop ~= after then
+      if after then
+        names[first] = name_behind(after, node.hop)
+      end
       first, after = first - 1, node.hop
       names[first] = after.name
     end
@@ -5546,7 +5589,8 @@ return {
 }
 end)(modules)
 sources.other_id = (function(...)
---- Where ids are believed, two packets have two. What was put into a tunnel, or translated, is counted anew.
+--- Where ids are believed, two packets have two. What was put into a tunnel, or translated, is counted anew, and so it
+-- is by each observer.
 
 return {
   name = "other_id",
@@ -5558,9 +5602,10 @@ return {
       return frame.tag ~= nil
         and packet.tag ~= nil
         and frame.tag ~= packet.tag
+        and frame.hop.observer == packet.tag_of
         and (packet.link == "tunnel") == (frame.link == "tunnel")
         and packet.written_ends == frame.written_ends
-        and state.believes_ids()
+        and state.believes_ids(frame.hop.observer)
     end
   end,
 }
@@ -5734,13 +5779,20 @@ return {
   new = function(state)
     local store = state.store
     local young, old, count = {}, {}, 0
-    local all, repeated = 0, 0 -- frames with an id; those whose id a packet had
+    local all, repeated = {}, {} -- by observer: frames with an id; those whose id a packet had
     local rule = {}
 
     --- Whether ids repeat in this file, as far as it is known.
+    -- @param observer of a joined capture, or nil
     -- @param more frames whose id repeats that are not noted yet
-    function state.believes_ids(more)
-      return (repeated + (more or 0)) * limits.ids_repeat >= all + 1
+    function state.believes_ids(observer, more)
+      observer = observer or false
+      return ((repeated[observer] or 0) + (more or 0)) * limits.ids_repeat >= (all[observer] or 0) + 1
+    end
+
+    -- Whether a packet still has an id, as far as its observer has seen it last.
+    local function has_id(packet, id, observer)
+      return packet.tag == id or packet.tag_of ~= observer
     end
 
     function rule.decide(frame)
@@ -5749,24 +5801,25 @@ return {
         return nil
       end
       local packet = store.get(young[id] or old[id] or 0)
-      return packet and packet.tag == id and state.believes_ids(1) and packet or nil
+      local observer = frame.hop.observer
+      return packet and has_id(packet, id, observer) and state.believes_ids(observer, 1) and packet or nil
     end
 
     --- Notes the id of a frame, once it is known which packet that shows.
     function rule.commit(frame, packet)
-      local id = frame.tag
+      local id, observer = frame.tag, frame.hop.observer
       if not id then
         return
       end
-      local known = store.get(young[id] or old[id] or 0)
-      all = all + 1
-      if known and known.tag == id then
-        repeated = repeated + 1
+      local known, of = store.get(young[id] or old[id] or 0), observer or false
+      all[of] = (all[of] or 0) + 1
+      if known and has_id(known, id, observer) then
+        repeated[of] = (repeated[of] or 0) + 1
       elseif count >= limits.packets then
         old, young, count = young, {}, 0
       end
       if young[id] ~= packet.id then
-        young[id], packet.tag, count = packet.id, id, count + 1
+        young[id], packet.tag, packet.tag_of, count = packet.id, id, observer, count + 1
       end
     end
 
@@ -6996,6 +7049,8 @@ local frame_of, grouper, direction, chains_of = ...
 
 local lower, sub = string.lower, string.sub
 
+local MOST_OBSERVERS = 64 -- only a capture made to defeat us has more
+
 local M = {}
 
 --- A decider that has taken nothing yet.
@@ -7003,13 +7058,27 @@ local M = {}
 -- @param keep   as `chains.new` takes it
 -- @return table: read, look, decide, decide_event, commit, discard; found
 function M.new(owner, keep)
-  local grouping, ways, chains = grouper.new(), direction.new(owner), chains_of.new(keep)
+  local grouping, chains = grouper.new(), chains_of.new(keep)
+  local ways_of, observers = {}, 0 -- by observer: what goes out at one comes in at the other
+  local ways
   local found = grouping.found
   local has_skipped = false -- whether packets came before a place or a MAC was known that can tell a direction
   -- What was decided last, until it is committed: a packet or what an event says; its time.
   local frame_now, event, time_now = nil, nil, nil
   local is_directed_now, nic_now = false, nil
   local decider = { found = found }
+
+  local function set_ways(observer)
+    observer = observer or false
+    ways = ways_of[observer]
+    if not ways then
+      if observers >= MOST_OBSERVERS then
+        ways_of, observers = {}, 0
+      end
+      ways = direction.new(owner)
+      ways_of[observer], observers = ways, observers + 1
+    end
+  end
 
   --- Reads a frame, as `engine.read` does.
   function decider.read(frame)
@@ -7055,6 +7124,7 @@ function M.new(owner, keep)
       end
     end
     if is_directed_now then
+      set_ways(place.observer)
       way = ways.decide(time, node, found.elapsed, noted, macs, not has_skipped)
     end
     return node, way
@@ -7327,6 +7397,7 @@ function M.new(window, epoch, warm_up)
       frame.tag = nil -- no tool gave it
     elseif tag then
       seen.id = true
+      frame.tag = place.observer and place.observer .. "\n" .. tag or tag
     end
     if carried then
       if read then

@@ -116,25 +116,31 @@ def read_interface(body: bytes, order: str) -> Interface:
     return Interface(linktype, snap, name, description, units, offset)
 
 
-def _block(kind: int, body: bytes, order: str) -> bytes:
+def block(kind: int, body: bytes, order: str) -> bytes:
+    """A block, with its lengths."""
     length = struct.pack(order + "I", len(body) + 12)
     return struct.pack(order + "I", kind) + length + body + length
 
 
-def _option(code: int, value: bytes, order: str) -> bytes:
+def option(code: int, value: bytes, order: str) -> bytes:
+    """An option of a block."""
     return struct.pack(order + "HH", code, len(value)) + value + bytes(-len(value) % 4)
+
+
+def interface_of(pcap: PcapHeader, order: str) -> bytes:
+    """The body of an interface description for the packets of a classic pcap."""
+    options = option(IF_NAME, NO_INTERFACE, order)
+    options += option(IF_TSRESOL, bytes([len(str(pcap.units)) - 1]), order)
+    if pcap.fcs is not None:
+        options += option(IF_FCSLEN, bytes([pcap.fcs]), order)
+    return struct.pack(order + "HHI", pcap.linktype, 0, pcap.snap) + options + bytes(4)
 
 
 def beginning(pcap: PcapHeader) -> bytes:
     """The section and the interface with which a pcapng made from a classic pcap begins."""
     order = pcap.order
-    options = _option(IF_NAME, NO_INTERFACE, order)
-    options += _option(IF_TSRESOL, bytes([len(str(pcap.units)) - 1]), order)
-    if pcap.fcs is not None:
-        options += _option(IF_FCSLEN, bytes([pcap.fcs]), order)
     section = struct.pack(order + "IHHq", 0x1A2B3C4D, 1, 0, -1)
-    interface = struct.pack(order + "HHI", pcap.linktype, 0, pcap.snap) + options + bytes(4)
-    return _block(SECTION_HEADER, section, order) + _block(INTERFACE, interface, order)
+    return block(SECTION_HEADER, section, order) + block(INTERFACE, interface_of(pcap, order), order)
 
 
 def journal_time(body: bytes) -> tuple[int, int] | None:

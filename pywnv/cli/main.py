@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from pywnv.cli import batch, host, inspect, validate, view
+from pywnv.cli import batch, host, inspect, join, validate, view
 from pywnv.cli.shared import TopologyFile, load_topology, need_ending, opened_capture, progress_bar, show, warn
 from pywnv.errors import Exit, ReaderGoneError, UsageError, WnvError
 from pywnv.files.output import tidy_on_signals, whole_file
@@ -112,6 +112,9 @@ def convert(
     words = f"{count(done.packets, 'packet')}, {done.drops} of them dropped, {count(done.events, 'event')}"
     left = f"; {count(done.skipped, 'event')} without an id left out" if done.skipped else ""
     typer.echo(words + left, err=True)
+
+
+app.command()(join.join)
 
 
 @app.command()

@@ -5,6 +5,8 @@ local frame_of, grouper, direction, chains_of = ...
 
 local lower, sub = string.lower, string.sub
 
+local MOST_OBSERVERS = 64 -- only a capture made to defeat us has more
+
 local M = {}
 
 --- A decider that has taken nothing yet.
@@ -12,13 +14,27 @@ local M = {}
 -- @param keep   as `chains.new` takes it
 -- @return table: read, look, decide, decide_event, commit, discard; found
 function M.new(owner, keep)
-  local grouping, ways, chains = grouper.new(), direction.new(owner), chains_of.new(keep)
+  local grouping, chains = grouper.new(), chains_of.new(keep)
+  local ways_of, observers = {}, 0 -- by observer: what goes out at one comes in at the other
+  local ways
   local found = grouping.found
   local has_skipped = false -- whether packets came before a place or a MAC was known that can tell a direction
   -- What was decided last, until it is committed: a packet or what an event says; its time.
   local frame_now, event, time_now = nil, nil, nil
   local is_directed_now, nic_now = false, nil
   local decider = { found = found }
+
+  local function set_ways(observer)
+    observer = observer or false
+    ways = ways_of[observer]
+    if not ways then
+      if observers >= MOST_OBSERVERS then
+        ways_of, observers = {}, 0
+      end
+      ways = direction.new(owner)
+      ways_of[observer], observers = ways, observers + 1
+    end
+  end
 
   --- Reads a frame, as `engine.read` does.
   function decider.read(frame)
@@ -64,6 +80,7 @@ function M.new(owner, keep)
       end
     end
     if is_directed_now then
+      set_ways(place.observer)
       way = ways.decide(time, node, found.elapsed, noted, macs, not has_skipped)
     end
     return node, way

@@ -38,11 +38,11 @@ function M.is_outer(place)
   return M.side(place) == OUTER
 end
 
--- What the hops of a path tell. One that comes back to the side where it began tells nothing.
+-- What the hops of a path tell, of one observer. One that comes back to the side where it began tells nothing.
 local function order(node)
-  local sides, last = {}, nil
+  local sides, last, observer = {}, nil, node.hop.observer
   while node do
-    local side = M.side(node.hop)
+    local side = node.hop.observer == observer and M.side(node.hop)
     if side and side ~= last then
       sides[#sides + 1], last = side, side
     end
@@ -97,7 +97,7 @@ function M.new(owner)
     end
     -- The file is not in order of time: only the first and this sighting can be compared.
     local first, this = M.side(root(node).hop), M.side(node.hop)
-    if not first or not this or first == this or elapsed == 0 then
+    if not first or not this or first == this or elapsed == 0 or root(node).hop.observer ~= node.hop.observer then
       return nil
     elseif elapsed > 0 then
       return way

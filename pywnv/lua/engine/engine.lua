@@ -140,6 +140,7 @@ function M.new(window, epoch, warm_up)
       frame.tag = nil -- no tool gave it
     elseif tag then
       seen.id = true
+      frame.tag = place.observer and place.observer .. "\n" .. tag or tag
     end
     if carried then
       if read then

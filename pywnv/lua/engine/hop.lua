@@ -16,7 +16,8 @@ local M = {}
 -- @param id   number of the interface in its section, from 0; nil for a file without interfaces
 -- @param name string or nil: what the capture calls it
 -- @param description string or nil: the interface's description in the capture
--- @return table: kind, id, role, name (as shown; nil where there is no interface), title (the name without the role);
+-- @return table: kind, id, role, name (as shown; nil where there is no interface), title (the name without the role),
+--   observer (of a joined capture, who saw it; else nil);
 --   and where the name says it: vlan, port, port_name, nic_type, ifindex, over (ifIndex of the NIC below a filter),
 --   driver, description, component_id, edge
 function M.new(kind, id, name, description)
@@ -93,9 +94,10 @@ function Registry:discard()
   end
 end
 
--- What the topology says under a key of one of its indexes; nil where nothing.
-function Registry:entry(index, key)
-  local entries = key ~= nil and self.topology[index]
+-- What the topology says under a key of one of its indexes; nil where nothing. Of several observers, it names whole
+-- interfaces only: numbers are each host's own.
+function Registry:entry(index, key, observer)
+  local entries = key ~= nil and not observer and self.topology[index]
   local at = entries and entries[key]
   return at and self.topology.entries[at]
 end
@@ -145,13 +147,14 @@ end
 --- A place, as `hop.new` makes it, named by the topology where that knows it, and unlike all others here.
 function Registry:place(kind, id, name, description)
   local place = read(kind, id, name, description)
+  local observer = place.observer
   local entry = self:entry("interface", name)
-    or self:entry("port_id", place.port)
+    or self:entry("port_id", place.port, observer)
     or self:by_guid(place.nic_type, place.port_name, place.description, place.title)
-    or self:entry("port_name", place.port_name)
-    or self:entry("description", place.description)
-    or self:entry("component_id", place.component_id)
-    or self:entry("ifindex", adapter(place))
+    or self:entry("port_name", place.port_name, observer)
+    or self:entry("description", place.description, observer)
+    or self:entry("component_id", place.component_id, observer)
+    or self:entry("ifindex", adapter(place), observer)
   -- Frames of several link headers have several interfaces, and one hop.
   local number_of = place.component_id and "component %d" or "interface %d"
   return settle(self, place, entry, format(number_of, place.component_id or id or 0))
@@ -161,9 +164,11 @@ end
 local function component(self, base, note)
   local place = read(base.kind, base.id, note.component, nil)
   local id = note.component_id
-  local entry = self:entry("component_id", id)
+  local observer = base.observer
+  local entry = self:entry("component_id", id, observer)
     or self:by_guid(nil, note.component)
-    or self:entry("description", note.component)
+    or self:entry("description", note.component, observer)
+  place.observer = observer
   local number_of = format("component %d", id)
   place.title = place.title ~= "" and place.title or number_of
   settle(self, place, entry, number_of)
@@ -186,7 +191,8 @@ function Registry:noted(place, note)
   local key
   if note.component_id then
     key = format("%s\n%s\n%d\n%s", place.kind, note.component or "", note.component_id, note.edge or "")
-  elseif note.port and self:entry("port_id", note.port) then
+    key = place.observer and key .. "\n" .. place.observer or key
+  elseif note.port and self:entry("port_id", note.port, place.observer) then
     key = format("%s\n%d\nport %d", place.kind, place.id or 0, note.port)
   elseif note.nic and self.has_guids then
     key = format("%s\n%d\nNIC %s", place.kind, place.id or 0, note.nic)
@@ -203,7 +209,7 @@ function Registry:noted(place, note)
   if note.component_id then
     known = component(self, place, note)
   else
-    local of_port = note.port and self:entry("port_id", note.port)
+    local of_port = note.port and self:entry("port_id", note.port, place.observer)
     local entry = of_port or self:by_guid(note.nic_type, note.nic)
     local number_of = of_port and format("port %d", note.port) or format("interface %d", place.id or 0)
     if not entry or not of_port and clean(entry.name) == place.title then

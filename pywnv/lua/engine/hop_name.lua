@@ -177,7 +177,30 @@ end
 
 local READERS = { read_edge, read_ndis, read_port, read_ras, read_component, read_plain }
 
---- Sets the name that is shown, from a place's title and role.
+local function read_title(name, description, place)
+  for at = 1, #READERS do
+    local title = READERS[at](name, description, place)
+    if title then
+      return title
+    end
+  end
+  return ""
+end
+
+-- A place that `pywnv join` has named by what the user knows of an observer's host, with its role. What the capture
+-- called it became its description.
+local function read_known(name, description, place)
+  for word, role in pairs(codes.role) do
+    if role ~= UNKNOWN and sub(name, 1, #word + 1) == word .. " " then
+      read_title(description, "", place)
+      place.role = role
+      return clean(sub(name, #word + 2))
+    end
+  end
+  return nil
+end
+
+--- Sets the name that is shown, from a place's observer, role and title.
 function M.show(place)
   local title = place.title
   if title == "" then
@@ -186,7 +209,7 @@ function M.show(place)
   if title and place.role ~= UNKNOWN then
     title = word_of[place.role] .. " " .. title
   end
-  place.name = title
+  place.name = title and place.observer and format("%s: %s", place.observer, title) or title
 end
 
 --- What the name of an interface tells.
@@ -197,14 +220,14 @@ function M.read(kind, id, name, description)
   if name then
     description = description and clean(description) or ""
     place.description = description ~= "" and description or nil
-    local title
-    for at = 1, #READERS do
-      title = READERS[at](name, description, place)
-      if title then
-        break
-      end
+    local observer, own = match(name, "^([^:]+): (.+)$") -- as `pywnv join` names them
+    observer = observer and clean(observer)
+    if observer and observer ~= "" then
+      place.observer = observer
+      place.title = read_known(own, description, place) or read_title(own, description, place)
+    else
+      place.title = read_title(name, description, place)
     end
-    place.title = title
   end
   place.role = place.role or UNKNOWN
   return place

@@ -2,6 +2,8 @@
 
 local limits = ...
 
+local sub = string.sub
+
 local SEPARATOR = " > "
 local MOST_NODES = 4096 -- then the tree starts anew, and the old one goes with its packets
 local NODE_BYTES, COUNT_BYTES = 300, 40 -- what a node holds, and its counts for each hop behind it, about
@@ -26,6 +28,15 @@ local function size_of(node)
   return NODE_BYTES + COUNT_BYTES * node.depth
 end
 
+-- A hop's name behind that of the hop before: its observer is named where it is another one.
+local function name_behind(hop, before)
+  local observer = hop.observer
+  if observer and before and before.observer == observer then
+    return sub(hop.name, #observer + 3)
+  end
+  return hop.name
+end
+
 -- A hop that records a packet several times stands in the path once.
 local function join_names(node)
   local names, first, after = {}, limits.hops + 1, nil
@@ -33,6 +44,9 @@ local function join_names(node)
     if not node.hop.name then
       return nil
     elseif node.hop ~= after then
+      if after then
+        names[first] = name_behind(after, node.hop)
+      end
       first, after = first - 1, node.hop
       names[first] = after.name
     end

@@ -1,4 +1,5 @@
---- Where ids are believed, two packets have two. What was put into a tunnel, or translated, is counted anew.
+--- Where ids are believed, two packets have two. What was put into a tunnel, or translated, is counted anew, and so it
+-- is by each observer.
 
 return {
   name = "other_id",
@@ -10,9 +11,10 @@ return {
       return frame.tag ~= nil
         and packet.tag ~= nil
         and frame.tag ~= packet.tag
+        and frame.hop.observer == packet.tag_of
         and (packet.link == "tunnel") == (frame.link == "tunnel")
         and packet.written_ends == frame.written_ends
-        and state.believes_ids()
+        and state.believes_ids(frame.hop.observer)
     end
   end,
 }

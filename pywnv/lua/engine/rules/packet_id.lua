@@ -15,13 +15,20 @@ return {
   new = function(state)
     local store = state.store
     local young, old, count = {}, {}, 0
-    local all, repeated = 0, 0 -- frames with an id; those whose id a packet had
+    local all, repeated = {}, {} -- by observer: frames with an id; those whose id a packet had
     local rule = {}
 
     --- Whether ids repeat in this file, as far as it is known.
+    -- @param observer of a joined capture, or nil
     -- @param more frames whose id repeats that are not noted yet
-    function state.believes_ids(more)
-      return (repeated + (more or 0)) * limits.ids_repeat >= all + 1
+    function state.believes_ids(observer, more)
+      observer = observer or false
+      return ((repeated[observer] or 0) + (more or 0)) * limits.ids_repeat >= (all[observer] or 0) + 1
+    end
+
+    -- Whether a packet still has an id, as far as its observer has seen it last.
+    local function has_id(packet, id, observer)
+      return packet.tag == id or packet.tag_of ~= observer
     end
 
     function rule.decide(frame)
@@ -30,24 +37,25 @@ return {
         return nil
       end
       local packet = store.get(young[id] or old[id] or 0)
-      return packet and packet.tag == id and state.believes_ids(1) and packet or nil
+      local observer = frame.hop.observer
+      return packet and has_id(packet, id, observer) and state.believes_ids(observer, 1) and packet or nil
     end
 
     --- Notes the id of a frame, once it is known which packet that shows.
     function rule.commit(frame, packet)
-      local id = frame.tag
+      local id, observer = frame.tag, frame.hop.observer
       if not id then
         return
       end
-      local known = store.get(young[id] or old[id] or 0)
-      all = all + 1
-      if known and known.tag == id then
-        repeated = repeated + 1
+      local known, of = store.get(young[id] or old[id] or 0), observer or false
+      all[of] = (all[of] or 0) + 1
+      if known and has_id(known, id, observer) then
+        repeated[of] = (repeated[of] or 0) + 1
       elseif count >= limits.packets then
         old, young, count = young, {}, 0
       end
       if young[id] ~= packet.id then
-        young[id], packet.tag, count = packet.id, id, count + 1
+        young[id], packet.tag, packet.tag_of, count = packet.id, id, observer, count + 1
       end
     end
 

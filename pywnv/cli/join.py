@@ -1,0 +1,114 @@
+"""The command `pywnv join`."""
+
+from __future__ import annotations
+
+import json
+from contextlib import ExitStack
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from pywnv.cli.shared import (
+    is_quiet,
+    load_topology,
+    need_ending,
+    opened_capture,
+    progress_bar,
+    show,
+    warn,
+    write_whole,
+)
+from pywnv.errors import UsageError
+from pywnv.files.output import STDOUT
+from pywnv.words import count
+
+if TYPE_CHECKING:
+    from pywnv.host.topology import Topology
+    from pywnv.join import Aligned
+
+
+def join(
+    captures: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="[NAME=]CAPTURE...",
+            help="One of each observer: pcapng, pcap, also gzipped, .etl; of a ring buffer a folder or 'hv1_*.pcapng'.",
+        ),
+    ],
+    output: Annotated[Path, typer.Option("-o", "--output", help="pcapng to write; - is stdout.")],
+    as_json: Annotated[bool, typer.Option("--json", help="Tell of the clocks on stdout, for programs.")] = False,
+    hosts: Annotated[
+        list[str] | None,
+        typer.Option("--host", metavar="NAME=FILE", help="What you know of an observer's host: see --topology."),
+    ] = None,
+    force: Annotated[bool, typer.Option("--force", help="Replace an existing output.")] = False,
+) -> None:
+    """Write captures of several hosts, or of host and guest, as one: clocks aligned by the packets that both saw.
+
+    Example: pywnv join HV01=host1.pcapng HV02=host2.pcapng -o both.pcapng
+    """
+    from pywnv.capture.source import need_file
+    from pywnv.join import Join, Observer, observers_of
+
+    if as_json and output == STDOUT:
+        raise UsageError("--json: stdout is taken by the capture; name a file with -o")
+    need_ending(output, ".pcapng")
+    observers = observers_of(captures)
+    topologies = dict(map(_host, hosts or []))
+    files = [file for observer in observers for file in observer.files]
+    for file in files:
+        need_file(file)
+    with ExitStack() as stack:
+        progress = stack.enter_context(progress_bar(files, wanted=is_quiet(output), passes=2))
+        opened = [
+            Observer(
+                observer.name,
+                tuple(stack.enter_context(opened_capture(file, lambda _: None)) for file in observer.files),
+            )
+            for observer in observers
+        ]
+        joined = Join(opened, topologies=topologies, warn=warn)
+        write_whole(joined.pieces(progress), output, force=force, sources=files)
+    for one in joined.aligned:
+        typer.echo(f"pywnv: {_words(one)}", err=True)
+    if as_json:
+        show(json.dumps([asdict(one) for one in joined.aligned], ensure_ascii=False, indent=2), for_programs=True)
+
+
+def _host(argument: str) -> tuple[str, Topology]:
+    name, is_named, file = argument.partition("=")
+    if not is_named or not name or not file:
+        raise UsageError(f"--host {argument}: say NAME=FILE, with the name of an observer")
+    topology = load_topology(Path(file))
+    assert topology is not None  # noqa: S101
+    return name, topology
+
+
+def _words(one: Aligned) -> str:
+    """What was found of a clock, in a sentence."""
+    if one.by is None:
+        words = f"{one.name}: {count(one.frames, 'packet', ',')}; its clock is the measure"
+    else:
+        place = "behind" if one.offset < 0 else "ahead of"
+        words = (
+            f"{one.name}: {count(one.frames, 'packet', ',')}, {one.packets:,} of them matched with {one.by}; "
+            f"its clock is {abs(one.offset):.6f} s {place} the first, {_bounds(one)}, "
+            f"and drifts {one.drift_ppm:+.1f} ppm"
+        )
+    for step in one.steps:
+        to = "back" if step.by < 0 else "forward"
+        words += f"; it was set {to} by {abs(step.by):.6f} s before packet {step.packet:,}"
+    return words
+
+
+def _bounds(one: Aligned) -> str:
+    """How sure the offset is."""
+    if one.lowest is not None and one.highest is not None:
+        return f"between {one.lowest:.6f} and {one.highest:.6f}"
+    if one.highest is not None:
+        return f"at most {one.highest:.6f} (packets went one way only)"
+    if one.lowest is not None:
+        return f"at least {one.lowest:.6f} (packets went one way only)"
+    return "without bounds (packets went one way only, and nothing tells which)"

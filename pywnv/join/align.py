@@ -1,0 +1,211 @@
+"""Aligns the clocks of observers: who shares packets with whom, and by these how far each clock is ahead."""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections import defaultdict
+from dataclasses import dataclass, field
+from itertools import combinations
+
+from pywnv.errors import CaptureError
+from pywnv.join.clock import Delay, Line, fit
+from pywnv.join.match import Pair, Step, merged, pairs, runs, steps
+from pywnv.join.scan import NANO, Scan
+
+UNKNOWN = 1e6  # seconds, as the doubt of a clock that packets bound on one side only
+
+Node = tuple[int, int]  # an observer, and which segment between the steps of its clock
+
+
+@dataclass(frozen=True)
+class Segment:
+    """What is known of a clock from where it was set to where it was set again.
+
+    Attributes:
+        base: nanoseconds since 1970 by this clock, whence its lines count.
+        ahead: whole nanoseconds that it is ahead, besides what its lines say.
+        lines: in the order of time.
+        doubt: seconds, of all observers on the way to the first; UNKNOWN / 2 or more: packets went one way only.
+        inherited: the part of it that is of the other observers.
+        packets: that tell of it.
+    """
+
+    base: int
+    ahead: int
+    lines: tuple[Line, ...]
+    doubt: float = 0.0
+    inherited: float = 0.0
+    packets: int = 0
+
+    def line(self, time: int) -> Line:
+        """The line that holds at a time."""
+        since = (time - self.base) / NANO
+        return self.lines[min(bisect_right(self.lines, since, key=lambda line: line.stop), len(self.lines) - 1)]
+
+    def bounds(self, time: int) -> tuple[int | None, int | None]:
+        """Nanoseconds that the clock is ahead at a time at least, and at most; None: nothing tells."""
+        line, ahead = self.line(time), self.ahead_at(time)
+        is_known = self.inherited < UNKNOWN / 2
+        below = None if line.below is None or not is_known else ahead - round((line.below + self.inherited) * NANO)
+        above = None if line.above is None or not is_known else ahead + round((line.above + self.inherited) * NANO)
+        return below, above
+
+    @property
+    def drift(self) -> float:
+        """Seconds a second that the clock gains, on the whole."""
+        first, last = self.lines[0], self.lines[-1]
+        passed = last.stop - first.start
+        return (last.at(last.stop) - first.ahead) / passed if passed > 0 else 0.0
+
+    def ahead_at(self, time: int) -> int:
+        """Nanoseconds that the clock is ahead at a time of its own."""
+        return self.ahead + round(self.line(time).at((time - self.base) / NANO) * NANO)
+
+
+@dataclass
+class Clock:
+    """The clock of an observer, seen from that of the first.
+
+    Attributes:
+        name: of the observer.
+        steps: when it was set, in the order of its packets.
+        segments: one more than steps.
+        packets: that it shares with the observer by which it was aligned.
+        by: the name of that; empty: it is the first.
+    """
+
+    name: str
+    steps: list[Step] = field(default_factory=list)
+    segments: list[Segment] = field(default_factory=list)
+    packets: int = 0
+    by: str = ""
+
+
+class _Alignment:
+    def __init__(self, scans: list[Scan]) -> None:
+        self.scans = scans
+        found = {}
+        set_of = defaultdict[int, list[Step]](list)
+        for one, other in combinations(range(len(scans)), 2):
+            agreeing = runs(pairs(scans[one].sample, scans[other].sample))
+            found[one, other] = agreeing
+            ones, others = steps(agreeing, scans[one].back, scans[other].back)
+            set_of[one] += ones
+            set_of[other] += others
+        self.steps = [merged(set_of[observer]) for observer in range(len(scans))]
+        self.edges = defaultdict[tuple[Node, Node], list[Pair]](list)
+        for (one, other), agreeing in found.items():
+            for pair in (pair for run in agreeing for pair in run):
+                here = self._segment(one, pair.one.first_number, pair.one.last_number)
+                there = self._segment(other, pair.other.first_number, pair.other.last_number)
+                if here is not None and there is not None:
+                    self.edges[(one, here), (other, there)].append(pair)
+        self.placed: dict[Node, Segment] = {(0, 0): Segment(scans[0].base, 0, (Line(0, 0, 0, 0, 0, 0),))}
+        self.parents: dict[int, int] = {}
+        self.shared: dict[int, int] = {}
+
+    def _segment(self, observer: int, first: int, last: int) -> int | None:
+        """In which segment packets of an observer are; None: that is not sure."""
+        known = self.steps[observer]
+        for at, step in enumerate(known):
+            if last <= step.after:
+                return at
+            if first < step.first:
+                return None
+        return len(known)
+
+    def align(self) -> None:
+        """Places one node after another, the surest first."""
+        tried: dict[tuple[Node, Node], Segment] = {}
+        while True:
+            for nodes in self.edges:
+                for parent, child in (nodes, nodes[::-1]):
+                    if parent in self.placed and child not in self.placed and (parent, child) not in tried:
+                        tried[parent, child] = self._placed(parent, child)
+            open_ones = {nodes: segment for nodes, segment in tried.items() if nodes[1] not in self.placed}
+            if not open_ones:
+                return
+            (parent, child), segment = min(open_ones.items(), key=lambda one: (one[1].doubt, -one[1].packets))
+            self.placed[child] = segment
+            self.shared[child[0]] = self.shared.get(child[0], 0) + segment.packets
+            self.parents.setdefault(child[0], parent[0])
+
+    def _placed(self, parent: Node, child: Node) -> Segment:
+        """A node by what it shares with one that is placed."""
+        reverse = (child, parent) in self.edges
+        found = self.edges[(child, parent) if reverse else (parent, child)]
+        known = self.placed[parent]
+        base = self.scans[child[0]].base
+        sightings = [
+            (pair.other, pair.one, -pair.way) if reverse else (pair.one, pair.other, pair.way) for pair in found
+        ]
+
+        def true(time: int) -> int:
+            return time - known.ahead_at(time)
+
+        ahead = sightings[0][1].first - true(sightings[0][0].first)
+        delays = [
+            Delay(
+                (there.first - base) / NANO,
+                (there.first - true(here.last) - ahead) / NANO,
+                (there.last - true(here.first) - ahead) / NANO,
+                way,
+                pair.source,
+                pair.target,
+            )
+            for pair, (here, there, way) in zip(found, sightings, strict=True)
+        ]
+        start, stop = self._times(child)
+        lines = tuple(fit(delays, min(start, delays[0].time), max(stop, delays[-1].time)))
+        return Segment(base, ahead, lines, known.doubt + max(map(_doubt, lines)), known.doubt, len(found))
+
+    def _times(self, node: Node) -> tuple[float, float]:
+        """When a node begins and ends, in seconds since its observer's first packet, as far as it is known."""
+        observer, segment = node
+        scan, known = self.scans[observer], self.steps[observer]
+        start = known[segment - 1].time if segment else scan.base
+        stop = known[segment].time_before if segment < len(known) else scan.latest
+        return (start - scan.base) / NANO, (stop - scan.base) / NANO
+
+    def clock(self, observer: int) -> Clock:
+        """The clock of an observer; one without segments shares nothing with the first."""
+        known = [self.placed.get((observer, at)) for at in range(len(self.steps[observer]) + 1)]
+        there = [at for at, segment in enumerate(known) if segment]
+        if not there:
+            return Clock(self.scans[observer].name)
+        # Where too few packets tell of a segment, it is as the one nearest to it.
+        segments = [known[min(there, key=lambda other, at=at: abs(other - at))] for at in range(len(known))]  # type: ignore[misc]
+        parent = self.parents.get(observer, 0)
+        return Clock(
+            self.scans[observer].name,
+            self.steps[observer],
+            [segment for segment in segments if segment],
+            self.shared.get(observer, 0),
+            "" if observer == 0 else self.scans[parent].name,
+        )
+
+
+def _doubt(line: Line) -> float:
+    if line.below is None or line.above is None:
+        return UNKNOWN if line.below == line.above else UNKNOWN / 2
+    return max(line.below, line.above)
+
+
+def align(scans: list[Scan]) -> list[Clock]:
+    """The clocks of all observers, seen from that of the first.
+
+    Raises:
+        CaptureError: an observer shares no packets with the first, nor with one that does.
+    """
+    alignment = _Alignment(scans)
+    alignment.align()
+    clocks = [alignment.clock(observer) for observer in range(len(scans))]
+    lost = [clock.name for clock in clocks if not clock.segments]
+    if lost:
+        others = " and ".join(clock.name for clock in clocks if clock.segments)
+        names = " and ".join(lost)
+        raise CaptureError(
+            f"{names}: no packets in common with {others}, by which clocks could be aligned; "
+            "were they captured at the same time, on one way?"
+        )
+    return clocks

@@ -1,0 +1,54 @@
+"""The Lua of joining: the engine's frame reader, and what steps through files with it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from pywnv.generate.engine import engine_lua
+from pywnv.lua import lua_text
+from pywnv.lua.runtime import lua_runtime
+
+MOST_SAMPLED = 16384  # packets of an observer whose fingerprints are kept
+
+
+class JoinLua:
+    """A Lua that holds what joining needs.
+
+    Args:
+        runtime: which of lupa's Luas; by default the fastest here.
+    """
+
+    def __init__(self, runtime: str | None = None) -> None:
+        self._lua = lua_runtime(runtime)
+        self.modules = self._lua.execute((engine_lua() + "return modules").encode())
+        self._bytes, self._buffer, times = (self._load(f"batch/{name}") for name in ("bytes", "buffer", "times"))
+        self._cursors = self._load("join/cursor", self._bytes, times)
+        options = self._load("batch/options", self._bytes)[b"read"]
+        known = self.modules[b"frame"], self.modules[b"note"], options
+        self._fingerprints = self._load("join/fingerprints", *known, self._bytes, self._buffer, MOST_SAMPLED)
+        self.scan = self._fingerprints[b"scan"]
+
+    def _load(self, name: str, *needs: object) -> Any:
+        return self._lua.execute(lua_text(f"{name}.lua").encode(), *needs)
+
+    def cursor(self, on_block: Callable[[int, bytes], bytes | None]) -> Any:
+        """A cursor of lua/join/cursor.lua."""
+        return self._cursors[b"new"](on_block)
+
+    def sample(self, least: int) -> Any:
+        """An empty sample of lua/join/fingerprints.lua, for so many packets at least."""
+        return self._fingerprints[b"new"](least)
+
+    def merger(self, base: int, *, is_big: bool) -> Any:
+        """A merger of lua/join/merge.lua, for times near `base` seconds since 1970."""
+        put = self._load("join/put", self._bytes, is_big)
+        return self._load("join/merge", self._bytes, self._buffer, self._cursors, put, is_big)[b"new"](base)
+
+    def table(self, value: object) -> Any:
+        """Lists and dicts as Lua's tables."""
+        if isinstance(value, dict):
+            return self._lua.table_from({key.encode(): self.table(one) for key, one in value.items()})
+        if isinstance(value, list):
+            return self._lua.table_from([self.table(one) for one in value])
+        return value

@@ -1,0 +1,233 @@
+--- Gathers packets by which captures of several observers can be told to show the same: a sample that every observer
+-- draws alike, of a bounded number, with the times of each packet's first and last sighting.
+--
+-- A fingerprint is the engine's key of a frame, behind its TTL. Which packets belong to the sample depends only on what
+-- a NAT leaves alone, too. Numbers stand in arrays, not in a table for each packet: that costs a tenth.
+
+local frame_of, note_of, read_options, bytes, new_buffer, most = ...
+
+local byte, char, floor, min = string.byte, string.char, math.floor, math.min
+local layout, ttl_of = frame_of.layout, frame_of.ttl
+local put32 = bytes.put_little32
+
+local HEADERS = 256 -- bytes of a frame that are looked at
+local SPAN = 16 -- bytes of content in a key; as the engine's limit of that name
+local WINDOW = 0.2 -- seconds, after which equal bytes are another packet
+local PRIME = 2147483647
+local RAW = "raw" -- the link of what tcpip.sys logs when it drops a packet, with a TTL that it made up
+local LONGEST = 255 -- bytes of a fingerprint
+local MOST_BITS = 48 -- of a double; so many interfaces are told apart
+local BIT = {}
+for at = 0, MOST_BITS - 1 do
+  BIT[at] = 2 ^ at
+end
+-- What is kept of a packet: its lot; seconds, nanoseconds and number of its first and of its last sighting; at which
+-- interfaces it was seen; whether one showed it several times (1), or it was sent again (2).
+local LOT, SECONDS, NANOS, NUMBER, LAST_SECONDS, LAST_NANOS, LAST_NUMBER, PLACES, FLAWS = 1, 2, 3, 4, 5, 6, 7, 8, 9
+local KEPT = 9
+local AGAIN, SENT_AGAIN = 1, 2
+local LEAST_BACK = 0.05 -- seconds that a file runs back where a clock may have been set
+local MOST_BACK = 1024 -- such places that are kept
+
+local PACKET = 6 -- a kind of block
+local LEARN = 1000 -- packets that are looked at for what pywnv wrote
+local COMMENTS = { comment = true }
+local ANNOTATED = "pywnv has annotated it, and its frame numbers would be wrong: join the capture that it was made from"
+
+local M = {}
+
+--- An empty sample.
+-- @param least how many packets there are, at least
+-- @return table: take, text; seconds and nanos of the first packet that has a time
+function M.new(least)
+  local sample = {}
+  local index_of, count, level = {}, 0, 1 -- of the packets, the level-th part belongs to the sample
+  while level * 2 * most <= least do
+    level = level * 2
+  end
+  local kept = {}
+  for part = 1, KEPT do
+    kept[part] = {}
+  end
+  local lots, places, flaws = kept[LOT], kept[PLACES], kept[FLAWS]
+  local seconds_of, nanos_of, number_of = kept[SECONDS], kept[NANOS], kept[NUMBER]
+  local last_seconds_of, last_nanos_of, last_number_of = kept[LAST_SECONDS], kept[LAST_NANOS], kept[LAST_NUMBER]
+  local frame = {}
+  local back, latest = {}, nil -- where the file runs back; the time before, in seconds since the first
+
+  -- A number that all hops of a packet have in common, and that differs between packets; nil: too little is there.
+  local function lot()
+    local key = frame.key
+    local at = layout(key).rest
+    local a, b, c, d = byte(key, at, at + 3)
+    if not d then
+      return nil
+    end
+    local sum = frame.ident * 1183186591 + a * 1471958641 + b * 1750372769 + c * 2011990157 + d * 1390208809
+    a, b, c, d = byte(key, at + 4, at + 7)
+    if d then
+      sum = sum + a * 1622650073 + b * 1914734411 + c * 1043618065 + d * 2099150837
+    end
+    return sum % PRIME
+  end
+
+  -- Leaves half of the packets out.
+  local function shrink()
+    level = level * 2
+    local stays, left = {}, 0
+    for key, index in pairs(index_of) do
+      if lots[index] % level == 0 then
+        stays[key] = index
+      end
+    end
+    local moved = {}
+    for part = 1, KEPT do
+      moved[part] = {}
+    end
+    for key, index in pairs(stays) do
+      left = left + 1
+      for part = 1, KEPT do
+        moved[part][left] = kept[part][index]
+      end
+      stays[key] = left
+    end
+    for part = 1, KEPT do
+      local list = kept[part]
+      for index = 1, count do
+        list[index] = moved[part][index]
+      end
+    end
+    index_of, count = stays, left
+  end
+
+  local function add(key, drawn, seconds, nanos, number, bit)
+    count = count + 1
+    index_of[key] = count
+    lots[count], places[count], flaws[count] = drawn, bit, 0
+    seconds_of[count], nanos_of[count], number_of[count] = seconds, nanos, number
+    last_seconds_of[count], last_nanos_of[count], last_number_of[count] = seconds, nanos, number
+    while count > most and level < PRIME do
+      shrink()
+    end
+  end
+
+  local function note(index, seconds, nanos, number, bit)
+    local since = seconds - seconds_of[index] + (nanos - nanos_of[index]) / 1e9
+    local after = seconds - last_seconds_of[index] + (nanos - last_nanos_of[index]) / 1e9
+    if since > WINDOW or after < -WINDOW then
+      flaws[index] = SENT_AGAIN
+      return
+    end
+    if floor(places[index] / bit) % 2 == 0 then
+      places[index] = places[index] + bit
+    elseif flaws[index] == 0 then
+      flaws[index] = AGAIN
+    end
+    if since < 0 then
+      seconds_of[index], nanos_of[index], number_of[index] = seconds, nanos, number
+    elseif after > 0 then
+      last_seconds_of[index], last_nanos_of[index], last_number_of[index] = seconds, nanos, number
+    end
+  end
+
+  --- Takes the packet where a cursor stands.
+  -- @param number of it
+  function sample.take(cursor, number)
+    local seconds, interface = cursor.seconds, cursor.interface
+    if not seconds or seconds <= 0 or seconds >= 4294967296 then
+      return
+    elseif not latest then
+      sample.seconds, sample.nanos, latest = seconds, cursor.nanos, 0
+    end
+    local since = seconds - sample.seconds + (cursor.nanos - sample.nanos) / 1e9
+    if since < latest - LEAST_BACK and #back < MOST_BACK then
+      back[#back + 1] = { number, latest - since }
+    end
+    latest = since
+    frame.kind, frame.buf, frame.at = interface.kind, cursor.buf, cursor.data
+    frame.stop, frame.length = cursor.data + min(cursor.captured, HEADERS) - 1, cursor.length
+    frame_of.read(frame, SPAN)
+    if not frame.has_transport then
+      return
+    end
+    local drawn = lot()
+    if not drawn or drawn % level > 0 or #frame.key >= LONGEST then
+      return
+    elseif frame.l2 and byte(frame.buf, frame.l2) % 2 == 1 then
+      return -- what goes to a group comes to two observers by different ways
+    elseif frame.link == RAW and ttl_of(frame) <= 1 then
+      return
+    end
+    local key, bit = char(ttl_of(frame)) .. frame.key, BIT[interface.number % MOST_BITS]
+    local index = index_of[key]
+    if index then
+      note(index, seconds, cursor.nanos, number, bit)
+    else
+      add(key, drawn, seconds, cursor.nanos, number, bit)
+    end
+  end
+
+  --- Where the file runs back in time: tables of the number of a packet, and by how many seconds it is earlier than the
+  -- one before.
+  function sample.back()
+    return back
+  end
+
+  local function put40(value)
+    return put32(value % 4294967296) .. char(floor(value / 4294967296) % 256)
+  end
+
+  --- All of it, as text: of each packet the seconds and nanoseconds of its first and last sighting (4 * 4 bytes), the
+  -- numbers of these (2 * 5), whether an interface showed it several times (1), and the fingerprint behind its length
+  -- (1): the TTL, and the key.
+  function sample.text()
+    local out = new_buffer()
+    for key, index in pairs(index_of) do
+      if flaws[index] < SENT_AGAIN then
+        out:put(
+          put32(seconds_of[index]), put32(nanos_of[index]), put32(last_seconds_of[index]), put32(last_nanos_of[index]),
+          put40(number_of[index]), put40(last_number_of[index]), char(flaws[index], #key), key
+        )
+      end
+    end
+    return out:get()
+  end
+
+  return sample
+end
+
+-- Whether a packet has a comment by which pywnv says what it found: of another file, in which frames are numbered
+-- otherwise.
+local function is_annotated(cursor)
+  local at = cursor.data + cursor.captured + -cursor.captured % 4
+  if cursor.kind ~= PACKET or at + 7 >= cursor.stop then
+    return false
+  end
+  local _, carried = read_options(cursor.buf, at, cursor.stop - 4, cursor.is_big and -1 or 1, COMMENTS)
+  for comment = 1, carried and carried.count or 0 do
+    if note_of.is_own(carried[comment]) then
+      return true
+    end
+  end
+  return false
+end
+
+--- Takes all whole blocks of what a cursor was fed.
+-- @param number of the packet before
+-- @return the number of the last packet; nil or what is wrong behind it
+function M.scan(cursor, sample, number)
+  while true do
+    local found, problem = cursor:next()
+    if not found then
+      return number, problem
+    elseif cursor:is_packet() then
+      number = number + 1
+      if number <= LEARN and is_annotated(cursor) then
+        return number, ANNOTATED
+      end
+      sample.take(cursor, number)
+    end
+  end
+end
+
+return M
