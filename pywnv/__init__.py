@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import pywnv.annotate  # noqa: F401  # first, or the room would later take the place of the function of its name
-from pywnv.api import annotate, annotate_table
+import pywnv.annotate  # first, or the room would later take the place of the function of its name
+import pywnv.why  # noqa: F401
+from pywnv.api import annotate, annotate_table, why
 from pywnv.errors import WnvError
 from pywnv.tables.annotation import Annotation
 from pywnv.version import __version__
 
-__all__ = ["Annotation", "WnvError", "__version__", "annotate", "annotate_table"]
+__all__ = ["Annotation", "WnvError", "__version__", "annotate", "annotate_table", "why"]

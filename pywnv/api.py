@@ -1,4 +1,4 @@
-"""What `import pywnv` offers: the annotations of a capture, one by one or as an Arrow table."""
+"""What `import pywnv` offers: the annotations of a capture, one by one or as a table; what became of packets."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from pywnv.tables.annotation import Annotation
 if TYPE_CHECKING:
     from pywnv.annotate.rows import Engine
     from pywnv.host.topology import Topology
+    from pywnv.why.answer import Answer
 
 
 def _silent(_: str) -> None:
@@ -114,3 +115,40 @@ def annotate_table(
         return arrow.table(
             rows(opened, engine=engine, window=window, topology=topology, display_filter=display_filter, warn=warn)
         )
+
+
+def why(
+    capture: Path | str | Sequence[Path | str],
+    *,
+    ip: str | None = None,
+    nic: str | None = None,
+    flow: str | None = None,
+    window: float | None = None,
+    topology: Topology | None = None,
+    warn: Callable[[str], None] = _silent,
+) -> Answer:
+    """Says where some packets end, how many, and why; one of `ip`, `nic` and `flow` says which.
+
+    Args:
+        capture: pcapng, pcap, also gzipped, or a Windows trace (.etl); annotated ones too. Several are one, in the
+            order of their times.
+        ip: an IPv4 or IPv6 address: its packets, and what ARP asks of it.
+        nic: the name of a hop or of a NIC, with or without its role, in any case; where none is called so, any part.
+        flow: both ways of a TCP or UDP flow: "10.0.0.1:50000-10.0.0.9:443", "[fd00::1]:50000-[fd00::9]:443".
+        window: longest time between two sightings of one packet, in seconds; None for the engine's own.
+        topology: what the user knows of the host.
+        warn: is told what the user should know of the capture, in one line.
+
+    Returns:
+        The answer: its `sentence`, its `statistics`; where there is no such packet, `statistics.packets` is 0.
+
+    Raises:
+        CaptureError: a capture is missing, of a kind that pywnv does not read by itself, or broken.
+        UsageError: it is not said which packets, or one of several captures is a pipe.
+        MissingExtraError: it is a trace, and what reads traces is not installed.
+    """
+    from pywnv.why.answer import ask, selection_of
+
+    selection = selection_of(ip, nic, flow)
+    paths = [Path(one) for one in ([capture] if isinstance(capture, Path | str) else capture)]
+    return ask(paths, selection, window=window, topology=topology, warn=warn)

@@ -66,9 +66,10 @@ def test_every_field_is_in_the_plugin() -> None:
 
 def test_columns_follow_the_contract() -> None:
     columns = fields.columns()
-    assert columns[:7] == ("frame", "time", "interface", "packet", "appearance", "duplicate", "duplicate_of")
+    assert columns[:7] == ("frame", "time", "interface", "length", "protocol", "source", "destination")
+    assert columns[7:12] == ("source_port", "destination_port", "packet", "appearance", "duplicate")
     assert len(set(columns)) == len(columns)
-    assert columns[-5:] == ("drop_reason", "drop_reason_text", "drop_location", "drop_advice", "drop_rule")
+    assert columns[-5:] == ("drop_reason_text", "drop_location", "drop_harmless", "drop_advice", "drop_rule")
 
 
 @pytest.mark.parametrize("runtime", RUNTIMES)

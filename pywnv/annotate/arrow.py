@@ -50,7 +50,7 @@ def schema() -> Any:
         pa.field("time", pa.timestamp("ns", "UTC")),
         pa.field("interface", pa.uint32()),
     ]
-    for field in fields.FIELDS:
+    for field in (*fields.ENDS, *fields.FIELDS):
         kind = name if field.names else types[field.type]
         columns.append(pa.field(field.column, kind, metadata={"help": field.help}))
     return pa.schema(columns)

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 ROWS_A_PIECE = 1000
 NANO_DIGITS = 9
+ENDS = "wnv.ends"  # of the plugin `for_rows`: the columns of fields.ENDS, with a bar between
 
 
 class Engine(StrEnum):
@@ -194,7 +195,7 @@ def _tshark_rows(
     warn: Callable[[str], None],
 ) -> Iterator[bytes]:
     columns = fields.columns()
-    names = ["frame.number", "frame.time_epoch", "frame.interface_id"]
+    names = ["frame.number", "frame.time_epoch", "frame.interface_id", ENDS]
     names += [field.abbreviation for field in fields.FIELDS]
     readers = [_reader(column) for column in columns]
     write = _json_row if is_json else _csv_row
@@ -202,12 +203,16 @@ def _tshark_rows(
         capture, names, window=window, topology=topology, display_filter=display_filter, warn=warn
     )
     piece: list[str] = []
+    at, no_ends = names.index(ENDS), [b""] * len(fields.ENDS)
     for line in lines:
+        line[at : at + 1] = line[at].split(b"|") if line[at] else no_ends
         row = {column: read(text.decode()) for column, read, text in zip(columns, readers, line, strict=True) if text}
         if "interface" not in row and "time" in row:
             row["time"] = _in_range(row["time"])
         if "packet" in row:
             row.setdefault("duplicate", "false")  # in a display filter a field that is there counts as true
+        if "drop" in row:
+            row.setdefault("drop_harmless", "false")
         piece.append(write(row))
         if len(piece) == ROWS_A_PIECE:
             yield "".join(piece).encode()
@@ -217,7 +222,7 @@ def _tshark_rows(
 
 def _reader(column: str) -> Callable[[str], str | Text]:
     """How tshark's text for a column is read: numbers stay as they are written, names and texts become Text."""
-    field = fields.BY_COLUMN.get(column)
+    field = fields.END_OF_COLUMN.get(column) or fields.BY_COLUMN.get(column)
     if field is None:
         return str
     if field.names:

@@ -38,13 +38,15 @@ Sink = Callable[[Lua], Any]
 
 def _row(lua: Lua, *, json: bool) -> Any:
     def describe(name: str) -> dict[str, object]:
-        field = fields.BY_COLUMN.get(name)
+        field = fields.END_OF_COLUMN.get(name) or fields.BY_COLUMN.get(name)
         return {"name": name, "type": field.type.value if field else "", "names": field.names if field else ()}
 
     columns = [describe(name) for name in fields.columns()]
-    facts = fields.columns().index("direction")
-    text = render("row.lua.j2", first=columns[:facts], last=columns[facts:], json=json)
-    return lua.runtime.execute(text.encode(), lua.buffer, lua.load("writers/cells.lua"))
+    ends, packet, facts = (fields.columns().index(name) for name in ("protocol", "packet", "direction"))
+    first, middle, last = columns[:ends], columns[packet:facts], columns[facts:]
+    text = render("row.lua.j2", first=first, ends=columns[ends:packet], middle=middle, last=last, json=json)
+    ends_of = lua.load("writers/ends.lua")[b"of"]
+    return lua.runtime.execute(text.encode(), lua.buffer, lua.load("writers/cells.lua"), ends_of)
 
 
 def _pcapng(lua: Lua) -> Any:

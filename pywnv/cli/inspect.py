@@ -32,7 +32,7 @@ def inspect(
         list[Path],
         typer.Argument(
             metavar="CAPTURE...",
-            help="In any format that annotate takes, or a folder of them; of several, a line each.",
+            help="In any format that annotate takes, or a folder of them; of several a line each, the worst first.",
         ),
     ],
     as_json: Annotated[bool, typer.Option("--json", help="For programs; of several captures a list.")] = False,
@@ -63,7 +63,11 @@ def inspect(
             raise
         except WnvError as error:
             errors.append(str(error))
-    show(inspection.all_as_json(reports) if as_json else inspection.overview(reports), end="", for_programs=as_json)
+    show(
+        inspection.all_as_json(reports) if as_json else inspection.overview(inspection.worst_first(reports)),
+        end="",
+        for_programs=as_json,
+    )
     for words in errors:
         typer.echo(f"pywnv: {words}", err=True)
     if errors:

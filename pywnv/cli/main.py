@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from pywnv.cli import batch, host, inspect, join, validate, view
+from pywnv.cli import batch, host, inspect, join, validate, view, why
 from pywnv.cli.shared import TopologyFile, load_topology, need_ending, opened_capture, progress_bar, show, warn
 from pywnv.errors import Exit, ReaderGoneError, UsageError, WnvError
 from pywnv.files.output import tidy_on_signals, whole_file
@@ -59,6 +59,7 @@ def _options(
 app.command()(batch.annotate)
 app.command()(view.view)
 app.command()(batch.dedup)
+app.command()(why.why)
 
 
 app.command()(inspect.inspect)

@@ -29,7 +29,7 @@ ENGINE = (
     ("record", ("codes", "event", "text", "drop", "vfp")),
     ("facts", ("drop",)),
     ("direction", ("codes",)),
-    ("path", ("limits",)),
+    ("path", ("codes", "limits")),
     ("mutable_fields", ("codes", "link")),
     ("identity", ("frame", "limits")),
     ("checksums", ("frame",)),

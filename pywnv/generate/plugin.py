@@ -21,11 +21,12 @@ TITLE = "Windows Network Virtualization"
 REPORTS = ("table", "summary", "latency", "drops", "path")
 
 
-def plugin_lua(topology: Topology | None = None) -> str:
+def plugin_lua(topology: Topology | None = None, *, for_rows: bool = False) -> str:
     """The plugin lua/wnv.lua.
 
     Args:
         topology: what the user knows of the host, or None.
+        for_rows: with one more field, wnv.ends: length and ends of a packet, as rows have them, with a bar between.
     """
     return render(
         "plugin.lua.j2",
@@ -34,6 +35,7 @@ def plugin_lua(topology: Topology | None = None) -> str:
         engine=engine_lua(topology),
         fields=fields.FIELDS,
         tree=[fields.BY_COLUMN[column] for column in fields.TREE],
+        ends=lua_text("writers/ends.lua") if for_rows else None,
         encaps=KIND_OF_ENCAP,
         repeat=fields.VERDICTS.index("repeat"),
         rewritten=2 ** len(fields.REWRITTEN),

@@ -30,11 +30,14 @@ def generated() -> dict[str, str]:
     from pywnv.tables import drops
 
     texts = {"lua/wnv.lua": plugin_lua()}
-    texts["docs/fields.md"] = render("fields.md.j2", fields=fields.FIELDS, version=__version__)
+    texts["docs/fields.md"] = render("fields.md.j2", fields=fields.FIELDS, ends=fields.ENDS, version=__version__)
     texts["docs/deciding.md"] = render("deciding.md.j2", rules=rules().values(), limits=limits().values())
-    texts["docs/drops.md"] = render("drops.md.j2", table=drops.table(), sections=drops.sections(), version=__version__)
+    about_drops = {"table": drops.table(), "sections": drops.sections(), "harmless": drops.harmless()}
+    texts["docs/drops.md"] = render("drops.md.j2", **about_drops, version=__version__)
     texts["docs/topology.schema.json"] = topology.schema()
-    texts["pywnv/tables/annotation.py"] = render("annotation.py.j2", fields=fields.FIELDS, types=PYTHON_TYPES)
+    texts["pywnv/tables/annotation.py"] = render(
+        "annotation.py.j2", fields=(*fields.ENDS, *fields.FIELDS), types=PYTHON_TYPES
+    )
     return texts | {f"profiles/{name}": text for name, text in profile_texts().items()}
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,46 +13,27 @@ from pywnv.capture.source import need_file
 from pywnv.inspect import fingerprint
 from pywnv.inspect.fingerprint import Tool
 from pywnv.inspect.missing import Finding, findings
+from pywnv.inspect.model import Report
 from pywnv.inspect.show import overview, render
 from pywnv.inspect.tally import Drop, Hop, Tally
+from pywnv.inspect.trouble import Trouble, trouble_of
 
 if TYPE_CHECKING:
     from pywnv.host.topology import Topology
 
-__all__ = ["Drop", "Finding", "Hop", "Report", "Tool", "all_as_json", "as_json", "inspect", "overview", "render"]
-
-
-@dataclass(frozen=True)
-class Report:
-    """What a capture holds.
-
-    Attributes:
-        capture: the file.
-        tool: that wrote it.
-        frames: records of all kinds, events too.
-        packets: sent once each.
-        duplicates: frames that show a packet again.
-        duplicate_share: of the frames that show packets, 0 to 1.
-        seconds: from the earliest frame to the latest; None without times.
-        verdicts: frames by verdict.
-        hops: in the order in which they are first seen.
-        drops: the most frequent first.
-        events: of the vmSwitch, by kind.
-        findings: what is missing.
-    """
-
-    capture: str
-    tool: Tool
-    frames: int
-    packets: int
-    duplicates: int
-    duplicate_share: float
-    seconds: float | None
-    verdicts: dict[str, int]
-    hops: tuple[Hop, ...]
-    drops: tuple[Drop, ...]
-    events: dict[str, int]
-    findings: tuple[Finding, ...]
+__all__ = [
+    "Drop",
+    "Finding",
+    "Hop",
+    "Report",
+    "Tool",
+    "Trouble",
+    "all_as_json",
+    "as_json",
+    "inspect",
+    "overview",
+    "render",
+]
 
 
 def inspect(
@@ -65,7 +46,7 @@ def inspect(
     """Looks through a capture.
 
     Args:
-        capture: a file that `rows.rows` takes, but no pipe: it is read twice.
+        capture: a file that `rows.rows` takes, but no pipe: it is read again and again.
         engine: which body of the engine decides.
         topology: what the user knows of the host.
         progress: is told how many bytes of the file have been read.
@@ -103,7 +84,13 @@ def inspect(
         drops=drops,
         events=dict(tally.events),
         findings=tuple(findings(tool, traits, tally, hops, drops, warnings)),
+        trouble=trouble_of(capture, topology),
     )
+
+
+def worst_first(reports: list[Report]) -> list[Report]:
+    """The reports of several captures, those with the most trouble first."""
+    return sorted(reports, key=lambda report: report.trouble.order if report.trouble else (1,))
 
 
 def as_json(report: Report) -> str:
@@ -112,5 +99,5 @@ def as_json(report: Report) -> str:
 
 
 def all_as_json(reports: list[Report]) -> str:
-    """The reports of several captures for programs: a list."""
-    return json.dumps([asdict(report) for report in reports], ensure_ascii=False, indent=2) + "\n"
+    """The reports of several captures for programs: a list, the worst first."""
+    return json.dumps([asdict(report) for report in worst_first(reports)], ensure_ascii=False, indent=2) + "\n"

@@ -11,8 +11,8 @@ if TYPE_CHECKING:
     from rich.console import Console
     from rich.table import Table
 
-    from pywnv.inspect import Report
     from pywnv.inspect.fingerprint import Tool
+    from pywnv.inspect.model import Report
 
 NOTABLE = {  # verdicts that people ask for, and what one of them is called
     "segment": "segment",
@@ -42,6 +42,8 @@ def render(report: Report, console: Console) -> None:
         for about, advice in dict.fromkeys((drop.reason, drop.advice) for drop in report.drops):
             if advice:
                 line("Drops" if about is None else f"Reason {about}", advice)
+    for silence in report.trouble.silences if report.trouble else ():
+        line("Silent", f"{silence.words}. {silence.cause}")
     for finding in report.findings:
         words = finding.what + (f" {finding.better}" if finding.better else "")
         line("Missing", words)
@@ -53,10 +55,27 @@ def overview(reports: list[Report]) -> str:
     """A line for each of several captures."""
     from pywnv.annotate.table import Table
 
-    lines = [["capture", "frames", "packets", "duplicates", "hops", "drops", "written by"]]
+    counted = (
+        "frames",
+        "packets",
+        "duplicates",
+        "hops",
+        "drops",
+        "harmful",
+        "unanswered",
+        "sent again",
+        "slow",
+        "silent",
+    )
+    lines = [["capture", *counted, "written by"]]
     for report in reports:
-        drops = sum(drop.count for drop in report.drops)
-        numbers = (report.frames, report.packets, report.duplicates, len(report.hops), drops)
+        drops, trouble = sum(drop.count for drop in report.drops), report.trouble
+        numbers: list[object] = [report.frames, report.packets, report.duplicates, len(report.hops), drops]
+        if trouble:
+            silent = sum(len(silence.hops) for silence in trouble.silences)
+            numbers += [trouble.harmful, trouble.unanswered, trouble.retransmissions, trouble.slow, silent]
+        else:
+            numbers += ["?"] * 5  # tshark alone reads it
         tool = " ".join(filter(None, (report.tool.name, report.tool.version))) or "the file does not tell"
         lines.append([report.capture, *map(str, numbers), tool])
     return Table(len(lines[0])).text(lines)

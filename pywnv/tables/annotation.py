@@ -13,6 +13,12 @@ class Annotation(NamedTuple):
         frame: its number, from 1.
         time: seconds since 1970, to the nanosecond.
         interface: its number in its section, from 0.
+        length: Bytes of the packet on the wire.
+        protocol: The highest that the engine knows: ARP, ICMP, TCP, UDP, IGMP ....
+        source: The address of the sender, in the innermost packet.
+        destination: The address it is sent to, in the innermost packet.
+        source_port: The port of the sender.
+        destination_port: The port it is sent to.
         packet: The packet: the number of its first frame.
         appearance: Which sighting of the packet this is: 1, 2, 3 ... in file order.
         duplicate: Another sighting of a packet seen before.
@@ -28,7 +34,7 @@ class Annotation(NamedTuple):
         hop_role: What kind of place the hop is: unknown, pNIC, tNIC, vSwitch, vmNIC, host vNIC, filter, protocol.
         hop_delta: Time since the previous appearance, in seconds.
         hop_elapsed: Time since the first appearance, in seconds.
-        path: The hops so far.
+        path: The hops so far; where the switch floods, its branches in braces.
         direction: Which way the packet goes through the host: unknown, outbound, inbound, internal.
         vlan: VLAN that the capture tool noted.
         port: Port of the vSwitch.
@@ -47,6 +53,8 @@ class Annotation(NamedTuple):
         drop_reason: Why, by the number that Windows gives it.
         drop_reason_text: Why, as Windows puts it.
         drop_location: Where in the network stack.
+        drop_harmless: A drop that Windows makes every day: not for this host, nobody listens to this group, a
+            duplicate segment.
         drop_advice: What to look at.
         drop_rule: The VLAN setting or ACL of the host that explains the drop; of VFP's own drops, its rule.
     """
@@ -54,6 +62,12 @@ class Annotation(NamedTuple):
     frame: int
     time: Decimal | None
     interface: int | None
+    length: int | None
+    protocol: str | None
+    source: str | None
+    destination: str | None
+    source_port: int | None
+    destination_port: int | None
     packet: int | None
     appearance: int | None
     duplicate: bool | None
@@ -86,5 +100,6 @@ class Annotation(NamedTuple):
     drop_reason: int | None
     drop_reason_text: str | None
     drop_location: int | None
+    drop_harmless: bool | None
     drop_advice: str | None
     drop_rule: str | None

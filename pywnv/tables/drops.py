@@ -24,6 +24,8 @@ class Reason:
         spellings: other texts for it, in events of the vmSwitch.
         number_1809: the number that Windows 10 1809 gives it, where that is another one.
         advice: what to look at; None where we know of nothing.
+        harmless_because: why such drops do no harm; None where they may.
+        harmless_to_group: that this holds only for packets to a group or to all.
     """
 
     number: int
@@ -32,6 +34,8 @@ class Reason:
     spellings: tuple[str, ...]
     number_1809: int | None
     advice: str | None
+    harmless_because: str | None
+    harmless_to_group: bool
 
 
 @dataclass(frozen=True)
@@ -112,9 +116,17 @@ def table() -> Table:
         for number in _numbers(entry["reasons"]):
             of.setdefault(number, filled(entry["text"]))
 
+    harmless = {number: entry for entry in advice["harmless"] for number in _numbers(entry["reasons"])}
     reasons = tuple(
         Reason(
-            row["number"], row["name"], row["text"], tuple(row["spellings"]), row["number_1809"], of.get(row["number"])
+            number=row["number"],
+            name=row["name"],
+            text=row["text"],
+            spellings=tuple(row["spellings"]),
+            number_1809=row["number_1809"],
+            advice=of.get(row["number"]),
+            harmless_because=harmless.get(row["number"], {}).get("because"),
+            harmless_to_group=harmless.get(row["number"], {}).get("to_group", False),
         )
         for row in json.loads((data / "drop_reasons.json").read_text("utf-8"))
     )
@@ -146,8 +158,21 @@ def lua() -> str:
                 family.number: advice.index(family.advice) + 1 for family in drops.families if family.advice
             },
             "extension_advice": drops.extension_advice,
+            # by reason: "all", or "group" where only drops of packets to a group do no harm
+            "harmless": {
+                reason.number: "group" if reason.harmless_to_group else "all"
+                for reason in drops.reasons
+                if reason.harmless_because
+            },
         }
     )
+
+
+def harmless() -> list[tuple[tuple[Reason, ...], str]]:
+    """The reasons of drops that do no harm, those that do none for the same cause together; the cause."""
+    found = [reason for reason in table().reasons if reason.harmless_because]
+    causes = dict.fromkeys(reason.harmless_because for reason in found)
+    return [(tuple(r for r in found if r.harmless_because == cause), cause) for cause in causes if cause]
 
 
 def sections() -> list[Section]:

@@ -80,7 +80,7 @@ FIELDS = (
     Field("hop.role", Type.UINT8, "Role", "What kind of place the hop is", ROLES),
     Field("hop.delta", Type.SECONDS, "Since previous appearance", "Time since the previous appearance"),
     Field("hop.elapsed", Type.SECONDS, "Since first appearance", "Time since the first appearance"),
-    Field("path", Type.STRING, "Path", "The hops so far"),
+    Field("path", Type.STRING, "Path", "The hops so far; where the switch floods, its branches in braces"),
     Field("direction", Type.UINT8, "Direction", "Which way the packet goes through the host", DIRECTIONS),
     Field("vlan", Type.UINT16, "VLAN", "VLAN that the capture tool noted"),
     Field("port", Type.UINT32, "Port", "Port of the vSwitch"),
@@ -107,6 +107,12 @@ FIELDS = (
     Field("drop.reason", Type.UINT32, "Drop reason", "Why, by the number that Windows gives it"),
     Field("drop.reason.text", Type.STRING, "Drop reason in words", "Why, as Windows puts it"),
     Field("drop.location", Type.UINT32, "Drop location", "Where in the network stack"),
+    Field(
+        "drop.harmless",
+        Type.BOOL,
+        "Drop is harmless",
+        "A drop that Windows makes every day: not for this host, nobody listens to this group, a duplicate segment",
+    ),
     Field("drop.advice", Type.STRING, "Drop advice", "What to look at"),
     Field(
         "drop.rule",
@@ -118,8 +124,19 @@ FIELDS = (
 
 BY_COLUMN = {field.column: field for field in FIELDS}
 
+# Who sends a packet to whom: columns of files only, as Wireshark has fields of its own for them.
+ENDS = (
+    Field("length", Type.UINT32, "Length", "Bytes of the packet on the wire"),
+    Field("protocol", Type.STRING, "Protocol", "The highest that the engine knows: ARP, ICMP, TCP, UDP, IGMP ..."),
+    Field("source", Type.STRING, "Source", "The address of the sender, in the innermost packet"),
+    Field("destination", Type.STRING, "Destination", "The address it is sent to, in the innermost packet"),
+    Field("source_port", Type.UINT16, "Source port", "The port of the sender"),
+    Field("destination_port", Type.UINT16, "Destination port", "The port it is sent to"),
+)
+END_OF_COLUMN = {field.column: field for field in ENDS}
+
 # Columns of a file that are not fields of ours.
-FRAME_COLUMNS = ("frame", "time", "interface")
+FRAME_COLUMNS = ("frame", "time", "interface", *END_OF_COLUMN)
 
 
 # The order in the packet details: what, where, how long, why.
@@ -129,7 +146,7 @@ TREE = (
     *("hop", "hop_role", "path", "direction", "vlan", "port", "nic", "nic_type", "pid"),
     *("hop_delta", "hop_elapsed"),
     *("evidence", "rule", "rewritten", "drop_reason", "drop_reason_text", "drop_location"),
-    *("drop_rule", "drop_advice"),
+    *("drop_harmless", "drop_rule", "drop_advice"),
 )
 
 
@@ -149,7 +166,7 @@ COMMENT = {
     "rewritten": "rewritten",
     "drop": "drop",
     "drop_reason": "drop_reason",
-    **{column: column for column in ("drop_reason_text", "drop_location", "drop_rule", "drop_advice")},
+    **{column: column for column in ("drop_reason_text", "drop_location", "drop_harmless", "drop_rule", "drop_advice")},
 }
 
 

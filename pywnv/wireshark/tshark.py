@@ -104,15 +104,16 @@ def _why_no_plugin(tshark: str) -> str:
 
 
 @contextmanager
-def plugin_file(topology: Topology | None) -> Iterator[Path]:
+def plugin_file(topology: Topology | None, *, for_rows: bool = False) -> Iterator[Path]:
     """The plugin as a file for `-X lua_script:`, in a folder that is private and goes afterwards.
 
     Args:
         topology: what the user knows of the host, or None.
+        for_rows: as `plugin_lua` takes it.
     """
     with tempfile.TemporaryDirectory(prefix="pywnv-") as folder:
         plugin = Path(folder) / "wnv.lua"
-        plugin.write_text(plugin_lua(topology), "utf-8", newline="\n")
+        plugin.write_text(plugin_lua(topology, for_rows=for_rows), "utf-8", newline="\n")
         yield plugin
 
 
@@ -144,7 +145,7 @@ def field_lines(
         WiresharkError: no tshark, or it did not load the plugin.
     """
     tshark = find_tshark()
-    with plugin_file(topology) as plugin, tempfile.TemporaryFile() as errors:
+    with plugin_file(topology, for_rows=True) as plugin, tempfile.TemporaryFile() as errors:
         command = [tshark, "-n", "-r", str(capture), "-X", f"lua_script:{plugin}", "-o", "wnv.enabled:TRUE"]
         if window is not None:
             command += ["-o", f"wnv.window_us:{round(window * 10**6)}"]

@@ -263,7 +263,8 @@ local function take(buf, stop)
     end
     local shown = node and said or events[at] and event_said
     local interface = interfaces_of[at]
-    row(before + at, seconds_of[at], nanos_of[at], interface and interface.id, shown, buf, blocks[at])
+    local id, frame = interface and interface.id, node and frames[at]
+    row(before + at, seconds_of[at], nanos_of[at], id, shown, buf, blocks[at], frame)
   end
   count = 0
   return finish(buf, stop)

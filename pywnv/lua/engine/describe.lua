@@ -63,6 +63,7 @@ function M.packet(into, node, packet, previous, rule, rewritten, delta, elapsed,
     into.nic_type, into.pid = known.nic_type, known.pid
     into.drop, into.drop_reason, into.drop_reason_text = known.drop, known.drop_reason, known.drop_reason_text
     into.drop_location, into.drop_advice = known.drop_location, known.drop_advice
+    into.drop_harmless = known.drop_harmless
     into.drop_rule = known.drop_rule
   end
 end
@@ -75,6 +76,7 @@ function M.event(into, said, near_packet, packet, rule)
   into.event, into.event_nic, into.event_destination_nic = said.event, said.event_nic, said.event_destination_nic
   into.event_switch, into.drop, into.drop_reason = said.event_switch, said.drop, said.drop_reason
   into.drop_reason_text, into.drop_advice = said.drop_reason_text, said.drop_advice
+  into.drop_harmless = said.drop_harmless
   into.drop_rule = rule or said.drop_rule
   into.protocol, into.info = said.protocol, said.info
 end

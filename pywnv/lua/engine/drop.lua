@@ -2,7 +2,7 @@
 
 local drops, text = ...
 
-local find, floor, gsub, lower, sub = string.find, math.floor, string.gsub, string.lower, string.sub
+local byte, find, floor, gsub, lower, sub = string.byte, string.find, math.floor, string.gsub, string.lower, string.sub
 
 local LONGEST_TEXT = 500 -- bytes; Windows' own are shorter
 
@@ -34,6 +34,24 @@ end
 --- Which part of Windows dropped: "vmSwitch", "TCP/IP" ...; nil where the location does not tell.
 function M.family(location)
   return drops.families[family(location)]
+end
+
+--- Whether a packet goes to a group or to all: by its MAC address or, where none was captured, by its IP address.
+-- @param frame as `frame.read` gives it
+function M.is_to_group(frame)
+  local key, kind = frame.key, byte(frame.key, 1)
+  if frame.l2 then
+    return byte(frame.buf, frame.l2) % 2 == 1
+  elseif kind == 4 then
+    return byte(key, 13) >= 224 or byte(key, 16) == 255 -- of most networks, all of them
+  end
+  return kind == 6 and byte(key, 21) == 255
+end
+
+--- Whether such drops do no harm.
+function M.is_harmless(reason, is_to_group)
+  local which = drops.harmless[reason]
+  return which == "all" or which == "group" and is_to_group or false
 end
 
 --- What to look at; nil where nothing is known.

@@ -223,7 +223,7 @@ function M.new(window, epoch, warm_up)
     local carried = frame.carried
     local is_dropped = carried and carried.dropped
     local has_facts = taken_read or way or is_dropped
-    local known = has_facts and facts_of(frame.hop, taken_read, way, is_dropped) or nil
+    local known = has_facts and facts_of(frame.hop, taken_read, way, is_dropped, frame) or nil
     if drops and known and known.drop then
       local rule = drops.packet(frame, taken_read, known)
       known = rule and ruled(known, rule) or known

@@ -7,7 +7,7 @@ local MOST = 4096 -- only a capture made to defeat us knows more of its frames
 
 local M = { NONE = {} }
 
-local function new(place, note, way, is_dropped)
+local function new(place, note, way, is_dropped, is_to_group)
   local facts = {
     direction = way,
     vlan = note.vlan or place.vlan,
@@ -19,6 +19,7 @@ local function new(place, note, way, is_dropped)
   if note.drop or is_dropped then
     facts.drop = true
     facts.drop_reason, facts.drop_location = note.drop_reason, note.drop_location
+    facts.drop_harmless = drop.is_harmless(note.drop_reason, is_to_group)
     facts.drop_reason_text = drop.texts[note.drop_reason] or note.drop_reason_text
     facts.drop_advice = drop.advice(note.drop_reason, note.drop_location)
   end
@@ -27,7 +28,7 @@ end
 
 --- What a place says of all its frames.
 function M.of_place(place)
-  local facts = new(place, {}, nil, false)
+  local facts = new(place, {}, nil, false, false)
   return next(facts) and facts or M.NONE
 end
 
@@ -63,7 +64,8 @@ function M.new()
   -- @param note  as `note.read` gave it, or nil
   -- @param way   a code of `direction`, or nil
   -- @param is_dropped whether the capture marks the frame as dropped
-  return function(place, note, way, is_dropped)
+  -- @param frame as `frame.read` gives it
+  return function(place, note, way, is_dropped, frame)
     if count >= MOST then
       known, count = {}, 0
     end
@@ -77,10 +79,11 @@ function M.new()
       by_way = {}
       by_note[note or false] = by_way
     end
-    local key = (way or 0) * 2 + (is_dropped and 1 or 0)
+    local is_to_group = (is_dropped or note and note.drop) and drop.is_to_group(frame)
+    local key = (way or 0) * 4 + (is_dropped and 1 or 0) + (is_to_group and 2 or 0)
     local facts = by_way[key]
     if not facts then
-      facts = new(place, note or M.NONE, way, is_dropped)
+      facts = new(place, note or M.NONE, way, is_dropped, is_to_group)
       by_way[key], count = facts, count + 1
     end
     return facts

@@ -1,10 +1,13 @@
 --- The hops that a packet has passed, as a tree: packets that went the same way share a node.
 
-local limits = ...
+local codes, limits = ...
 
 local sub = string.sub
 
 local SEPARATOR = " > "
+local role = codes.role
+local IS_INNER = { [role.vmNIC] = true, [role["host vNIC"]] = true }
+local IS_OUTER = { [role.pNIC] = true, [role.tNIC] = true }
 local MOST_NODES = 4096 -- then the tree starts anew, and the old one goes with its packets
 local NODE_BYTES, COUNT_BYTES = 300, 40 -- what a node holds, and its counts for each hop behind it, about
 local MOST_TEXT = 4 * 1024 * 1024 -- bytes of texts, and of the nodes they are of, kept at a time
@@ -37,22 +40,60 @@ local function name_behind(hop, before)
   return hop.name
 end
 
+-- The names of hops, in order.
+local function in_line(hops, first, last)
+  local names = {}
+  for at = first, last do
+    names[at] = name_behind(hops[at], hops[at - 1])
+  end
+  return table.concat(names, SEPARATOR, first, last)
+end
+
+-- Whether the switch sends a packet on from `hop` to `following`, and not that hop itself: so a new branch begins.
+local function parts(hop, following)
+  local goes_on = IS_OUTER[hop.role] and IS_OUTER[following.role] and hop.role ~= following.role
+  return hop.role ~= role.unknown and (IS_INNER[following.role] or IS_OUTER[following.role]) and not goes_on
+end
+
+-- The way of a packet to a group: from where it comes, then in braces where the switch floods it to. What comes from
+-- the wire goes to no wire: a file that says so is not in order, and tells no branches. Nor do those of several
+-- observers, whose switches are many.
+local function in_branches(hops, first, last)
+  local branches, start, trunk = {}, nil, nil
+  local is_from_wire = IS_OUTER[hops[first].role]
+  for at = first + 1, last do
+    if hops[at].observer ~= hops[first].observer then
+      return in_line(hops, first, last)
+    elseif parts(hops[at - 1], hops[at]) then
+      if is_from_wire and IS_OUTER[hops[at].role] then
+        return in_line(hops, first, last)
+      end
+      if start then
+        branches[#branches + 1] = in_line(hops, start, at - 1)
+      end
+      trunk, start = trunk or at - 1, at
+    end
+  end
+  if not branches[1] or not (is_from_wire or IS_INNER[hops[first].role]) then
+    return in_line(hops, first, last)
+  end
+  branches[#branches + 1] = in_line(hops, start, last)
+  return in_line(hops, first, trunk) .. SEPARATOR .. "{" .. table.concat(branches, ", ") .. "}"
+end
+
 -- A hop that records a packet several times stands in the path once.
 local function join_names(node)
-  local names, first, after = {}, limits.hops + 1, nil
+  local hops, first, is_group = {}, limits.hops + 1, node.is_group
   while node do
     if not node.hop.name then
       return nil
-    elseif node.hop ~= after then
-      if after then
-        names[first] = name_behind(after, node.hop)
-      end
-      first, after = first - 1, node.hop
-      names[first] = after.name
+    elseif node.hop ~= hops[first] then
+      first = first - 1
+      hops[first] = node.hop
     end
     node = node.parent
   end
-  return table.concat(names, SEPARATOR, first, limits.hops)
+  return (is_group and in_branches or in_line)(hops, first, limits.hops)
 end
 
 --- The names of a path's hops, as one text; nil where a hop has no name.
@@ -81,7 +122,7 @@ end
 
 --- The node behind `parent` (nil: the start) for a sighting at `hop`; nil where the path is too long.
 -- A node has: hop, parent, depth (1 for the first sighting), counts (how many sightings, by hop), next (the
--- nodes behind it, by hop).
+-- nodes behind it, by hop), is_group.
 -- @param is_group whether the packet goes to a group, so that it takes other ways
 function Path:step(parent, hop, is_group)
   local roots = is_group and self.group_roots or self.roots
@@ -101,6 +142,7 @@ function Path:step(parent, hop, is_group)
     hop = hop,
     parent = parent,
     depth = parent and parent.depth + 1 or 1,
+    is_group = is_group or parent ~= nil and parent.is_group,
     counts = counts_of(parent, hop),
     next = {},
   }

@@ -77,6 +77,7 @@ local function row(said, message)
   }
   if said.drop then
     columns.drop, columns.drop_reason = true, said.reason
+    columns.drop_harmless = drop.is_harmless(said.reason, false)
     columns.drop_reason_text = drop.texts[said.reason] or said.reason_text
     columns.drop_advice = drop.advice(said.reason) or said.filtered and drop.extension_advice or nil
   end

@@ -1,0 +1,66 @@
+"""How much of a capture tells of trouble, so that of many the worst comes first."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pywnv.errors import UnknownFormatError
+from pywnv.statistics.collect import collect
+from pywnv.statistics.model import Step
+from pywnv.statistics.silence import Silence, silences
+
+if TYPE_CHECKING:
+    from pywnv.host.topology import Topology
+
+
+@dataclass(frozen=True)
+class Trouble:
+    """What is wrong in a capture.
+
+    Attributes:
+        harmful, harmless: frames and events that tell of a drop.
+        unanswered: handshakes, pings and ARP requests.
+        retransmissions: TCP data really sent again.
+        slow: steps that took longer than the plugin's preference "Slow hop".
+        silences: hops that show nothing while others go on.
+    """
+
+    harmful: int
+    harmless: int
+    unanswered: int
+    retransmissions: int
+    slow: int
+    silences: tuple[Silence, ...]
+
+    @property
+    def order(self) -> tuple[int, ...]:
+        """The worst first."""
+        return -(self.harmful + self.unanswered), -self.retransmissions, -len(self.silences), -self.slow
+
+
+def trouble_of(capture: Path, topology: Topology | None) -> Trouble | None:
+    """What is wrong in a capture; None of one that only tshark reads.
+
+    Raises:
+        CaptureError: it is missing or broken.
+    """
+    try:
+        found = collect(capture, topology=topology)
+    except UnknownFormatError:
+        return None
+    return Trouble(
+        harmful=sum(drop.frames for drop in found.drops if not drop.harmless),
+        harmless=sum(drop.frames for drop in found.drops if drop.harmless),
+        unanswered=sum(one.unanswered for one in found.unanswered),
+        retransmissions=found.retransmissions,
+        slow=sum(map(_slow, found.steps)),
+        silences=silences(found),
+    )
+
+
+def _slow(step: Step) -> int:
+    from pywnv.generate.profiles import SLOW_SECONDS
+
+    return sum(number for least, _, number in step.histogram if least >= SLOW_SECONDS)

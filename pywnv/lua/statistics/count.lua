@@ -1,0 +1,374 @@
+--- A sink that counts what the frames of a capture show, and gives all of it at the end, as JSON.
+--
+-- What a packet did is known only when no more of its sightings come. So each has a record in a slot, by its number,
+-- and is counted when another packet needs that slot: SLOTS frames later, or at the end. Memory does not grow with the
+-- capture.
+
+local codes, is_to_group, wanted, parts, ends_of, write = ...
+
+local find, floor, max, min = string.find, math.floor, math.max, math.min
+
+local SLOTS = 2 ^ 16 -- more frames than lie between the sightings of one packet
+local MOST_PATHS = 1000 -- of which is kept whether they have branches
+local MASKED = 52 -- hops that a number tells apart
+local MOST_FLOWS = 200 -- that are told
+local NANO, MICRO = 1e9, 1e-6 -- MICRO: the first width of a bin
+local EVENT, RETRANSMISSION, REPEAT = codes.verdict.event, codes.verdict.retransmission, codes.verdict["repeat"]
+local OUTER = { [codes.role.pNIC] = true, [codes.role.tNIC] = true }
+
+local direction_names = {}
+for name, code in pairs(codes.direction) do
+  direction_names[code] = name
+end
+
+local over_time, over_frames = parts.timeline.new(MICRO), parts.timeline.new(1)
+local places = parts.places.new(over_time)
+local traffic, questions = parts.traffic.new(), parts.questions.new()
+local way_of = parts.selection.new(wanted)
+local strangers = parts.strangers.new(SLOTS)
+local outcome = parts.outcome.new(over_time, over_frames, questions, not way_of)
+
+local M = {}
+
+local total = {
+  all_frames = 0, frames = 0, packets = 0, duplicates = 0, octets = 0, events = 0, retransmissions = 0, repeats = 0,
+  late = 0,
+}
+local verdicts = {}
+local series = {
+  packets = over_time.series(), duplicates = over_time.series(), retransmissions = over_time.series(),
+  octets = over_time.series(), drops = outcome.harmful, harmless = outcome.harmless,
+}
+local first_seconds, first_nanos -- of the capture
+
+local records = {} -- by slot
+-- Of the last SLOTS frames: hop, packet, sighting before, time; and the questions that packets ask.
+local hop_ring, packet_ring, previous_ring, time_ring, asked_ring = {}, {}, {}, {}, {}
+
+local function count_in(of, bin, number)
+  if bin then
+    of[bin] = (of[bin] or 0) + number
+  end
+end
+
+-- Counts a packet that TCP or the network has sent again.
+local function take_again(number, verdict, flow, time_bin)
+  if verdict == RETRANSMISSION then
+    total.retransmissions = total.retransmissions + 1
+    total.first_retransmission = total.first_retransmission or number
+    count_in(series.retransmissions, time_bin, 1)
+    if flow then
+      flow.retransmissions, flow.first_trouble = flow.retransmissions + 1, flow.first_trouble or number
+    end
+  else
+    total.repeats, total.first_repeat = total.repeats + 1, total.first_repeat or number
+    if flow then
+      flow.repeats = flow.repeats + 1
+    end
+  end
+end
+
+-- Makes the record of a packet, in the place of an older one.
+local function open(slot, said, way, ends, frame)
+  local packet, length = said.packet, frame.length
+  local record = records[slot]
+  if record then
+    outcome.close(record)
+  else
+    record = { packet = 0, way = "", mask = 0, end_time = false, end_hop = false, end_frame = 0, last_frame = 0 }
+    record.drops, record.near, record.first_hop, record.flow, record.question = false, false, false, false, false
+    record.path, record.direction, record.is_to_group = false, "", false
+    records[slot] = record
+  end
+  record.packet, record.way, record.mask, record.direction = packet, way, 0, "unknown"
+  record.drops, record.near, record.end_time, record.end_hop = false, false, false, false
+  record.flow, record.question, record.first_hop = false, false, false
+  record.is_to_group = is_to_group(frame)
+  total.packets, total.octets = total.packets + 1, total.octets + length
+  total.first_frame = min(total.first_frame or packet, packet)
+  local time = time_ring[packet % SLOTS]
+  local time_bin = time and over_time.bin(time)
+  count_in(series.packets, time_bin, 1)
+  count_in(series.octets, time_bin, length)
+  local flow = false
+  if ends then
+    flow = traffic.of(ends, packet, length)
+    record.flow = flow
+  end
+  local asked = asked_ring[slot]
+  if asked and asked.packet == packet then
+    record.question = asked.question
+    asked.question.group.asked = asked.question.group.asked + 1
+  end
+  if said.verdict == RETRANSMISSION or said.verdict == REPEAT then
+    take_again(packet, said.verdict, flow, time_bin)
+  end
+  return record
+end
+
+-- Notes a packet that was not seen before, whether it is selected or not: it may ask, or answer.
+local function take_first(packet, frame, ends)
+  if not ends then
+    return
+  end
+  if not ends.name then
+    traffic.name(ends)
+  end
+  traffic.count_addresses(ends)
+  local question = questions.take(frame.time and frame.written or frame.key, ends, frame, true)
+  if question then
+    asked_ring[packet % SLOTS] = { packet = packet, question = question }
+  end
+end
+
+-- Behind a NAT, an answer goes to the address that has asked.
+local function take_translated(frame)
+  local ends = ends_of(frame)
+  if ends then
+    if not ends.name then
+      traffic.name(ends)
+    end
+    questions.take(frame.time and frame.written or frame.key, ends, frame, false)
+  end
+end
+
+-- What is the same for all packets of a path: whether it has branches, and whether these part at its first hop.
+local known_paths, known_count = {}, 0
+
+local function branches(path)
+  local known = known_paths[path]
+  if not known then
+    if known_count >= MOST_PATHS then
+      known_paths, known_count = {}, 0
+    end
+    local at = find(path, " > {", 1, true)
+    known = { has = at ~= nil, at_first = at ~= nil and not find(path:sub(1, at - 1), " > ", 1, true) }
+    known_paths[path], known_count = known, known_count + 1
+  end
+  return known
+end
+
+-- Counts the step to a sighting.
+local function take_step(record, number, path, previous, hop, time, time_bin)
+  local from, before = hop_ring[previous % SLOTS], time_ring[previous % SLOTS]
+  if number - previous >= SLOTS or not time or not before then
+    return
+  end
+  local fork = path and branches(path)
+  if fork and fork.has and not (OUTER[from.role] and OUTER[hop.role]) then
+    if not fork.at_first then
+      return -- from which hop it came is not told
+    end
+    from, before = record.first_hop, time_ring[record.packet % SLOTS] or time
+  end
+  local seconds = floor((time - before) * NANO + 0.5) / NANO
+  if seconds < 0 then
+    from, hop, seconds = hop, from, -seconds
+  end
+  places.step(from, hop, seconds, number, record.packet, time_bin)
+end
+
+-- Counts a sighting.
+local function sight(record, number, path, previous, hop, time)
+  local time_bin = time and over_time.bin(time)
+  local bit = hop.index <= MASKED and 2 ^ (hop.index - 1) or 0
+  local is_new = bit == 0 or floor(record.mask / bit) % 2 == 0
+  if is_new then
+    record.mask = record.mask + bit
+  end
+  if time then
+    total.first_time, total.last_time = min(total.first_time or time, time), max(total.last_time or time, time)
+  end
+  total.frames = total.frames + 1
+  places.see(hop, number, time, time_bin, is_new)
+  record.first_hop = record.first_hop or hop
+  if previous then
+    count_in(series.duplicates, time_bin, 1)
+    take_step(record, number, path, previous, hop, time, time_bin)
+  end
+  record.path, record.last_frame = path or false, number
+  if not record.end_hop or not time or not record.end_time or time >= record.end_time then
+    record.end_time, record.end_hop, record.end_frame = time or false, hop, number
+  end
+end
+
+-- Counts the sightings of a packet before the one by which it was selected, as far as they are known.
+local function catch_up(record, previous)
+  local chain = {}
+  while previous and packet_ring[previous % SLOTS] == record.packet do
+    chain[#chain + 1], previous = previous, previous_ring[previous % SLOTS]
+  end
+  for at = #chain, 1, -1 do
+    local number = chain[at]
+    local slot = number % SLOTS
+    sight(record, number, nil, previous_ring[slot], hop_ring[slot], time_ring[slot])
+  end
+end
+
+local function drop_of(number, said, time)
+  return {
+    reason = said.drop_reason, text = said.drop_reason_text, place = said.hop, rule = said.drop_rule,
+    harmless = said.drop_harmless or false, advice = said.drop_advice, frame = number, time = time,
+  }
+end
+
+local function add_drop(record, drop)
+  if not record.drops then
+    record.drops = {}
+  end
+  record.drops[#record.drops + 1] = drop
+end
+
+-- An event of the vmSwitch.
+local function take_event(number, said, time)
+  local packet = said.event_packet or said.event_near and packet_ring[said.event_near % SLOTS]
+  local record = packet and records[packet % SLOTS]
+  local is_known = record and record.packet == packet
+  if way_of and not is_known and not (wanted.nic and way_of(nil, said)) then
+    return
+  end
+  total.events = total.events + 1
+  if not said.drop then
+    return
+  end
+  local drop = drop_of(number, said, time)
+  drop.is_event, drop.place = true, said.event_nic or said.event_switch
+  if said.event_nic and said.event_switch then
+    drop.place = ("%s in switch %s"):format(said.event_nic, said.event_switch)
+  end
+  if is_known and said.event_packet then
+    add_drop(record, drop)
+  elseif is_known then
+    drop.after = said.event_near
+    record.near = drop
+  else
+    outcome.event(drop)
+  end
+end
+
+-- The record of a frame's packet; nil where it does not count.
+local function record_of(number, said, frame, hop)
+  local packet, ends = said.packet, nil
+  local slot = packet % SLOTS
+  local record = records[slot]
+  local is_open = record and record.packet == packet
+  if packet == number then
+    ends = ends_of(frame)
+    take_first(packet, frame, ends)
+  elseif is_open then
+    return record
+  elseif number - packet >= SLOTS then
+    total.late = total.late + (way_of and 0 or 1)
+    return nil
+  end
+  local way = "unknown"
+  if way_of then
+    ends = ends or ends_of(frame)
+    way = (ends or wanted.nic) and way_of(ends, said)
+    if not way then
+      strangers.see(packet, hop)
+      return nil
+    end
+    if ends and not ends.name then
+      traffic.name(ends)
+    end
+  end
+  record = open(slot, said, way, ends, frame)
+  if packet ~= number then
+    catch_up(record, said.previous)
+  end
+  return record
+end
+
+--- Takes a frame.
+function M.row(number, seconds, nanos, _, said, _, _, frame)
+  total.all_frames = number
+  if not said then
+    return
+  end
+  local time = nil
+  if seconds and not (seconds == 0 and nanos == 0) then
+    if not first_seconds then
+      first_seconds, first_nanos = seconds, nanos
+    end
+    time = seconds - first_seconds + (nanos - first_nanos) / 1e9
+  end
+  if said.verdict == EVENT then
+    take_event(number, said, time)
+    return
+  end
+  local hop = places.hop(said.hop or false, said.hop_role)
+  hop.all_frames = hop.all_frames + 1
+  local at = number % SLOTS
+  hop_ring[at], packet_ring[at] = hop, said.packet
+  previous_ring[at], time_ring[at] = said.previous or false, time or false
+  if said.rewritten and find(said.rewritten, "nat", 1, true) then
+    take_translated(frame)
+  end
+  local record = record_of(number, said, frame, hop)
+  if not record then
+    return
+  end
+  sight(record, number, said.path, said.previous, hop, time)
+  verdicts[said.verdict] = (verdicts[said.verdict] or 0) + 1
+  if said.duplicate then
+    total.duplicates = total.duplicates + 1
+  end
+  if said.direction then
+    record.direction = direction_names[said.direction]
+    if not way_of then
+      record.way = record.direction
+    end
+  end
+  if said.drop then
+    hop.dropped = hop.dropped + 1
+    add_drop(record, drop_of(number, said, time))
+  end
+end
+
+--- There is no text before the end.
+function M.finish()
+  return ""
+end
+
+-- Puts the bins of entries in place of their series.
+local function listed(list)
+  for at = 1, #list do
+    local one = list[at]
+    one.last_packet = nil
+    one.times = one.times and over_time.list(one.times) or { is_list = true }
+    one.longest = one.longest and over_time.list(one.longest)
+    one.frames = type(one.frames) == "table" and over_frames.list(one.frames) or one.frames
+    one.histogram = one.histogram and parts.timeline.pairs(one.histogram)
+  end
+  return list
+end
+
+--- All of it.
+function M.total()
+  local left = {}
+  for _, record in pairs(records) do
+    left[#left + 1] = record
+  end
+  table.sort(left, function(one, other)
+    return one.packet < other.packet
+  end)
+  for at = 1, #left do
+    outcome.close(left[at])
+  end
+  local bins = {}
+  for name, one in pairs(series) do
+    bins[name] = over_time.list(one)
+  end
+  return write({
+    total = total, start = first_seconds and { first_seconds, first_nanos } or { is_list = true },
+    verdicts = parts.timeline.pairs(verdicts), hops = listed(places.hops), steps = listed(places.steps),
+    paths = outcome.paths, ends = outcome.ends, drops = listed(outcome.drops),
+    masks = listed(outcome.masks), strangers = parts.timeline.pairs(strangers.close(records)),
+    questions = questions.groups, flows = traffic.sorted(MOST_FLOWS),
+    addresses = traffic.addresses, protocols = traffic.protocols, series = bins,
+    width = over_time.width, bins = over_time.last + 1, frame_width = over_frames.width,
+  })
+end
+
+return M

@@ -1,0 +1,164 @@
+--- What became of packets: their paths, where they were seen last, and which were dropped, why and where.
+
+local max, min = math.max, math.min
+
+local MOST_KINDS = 1000 -- of paths, ends, drops; only a capture made to defeat us has more
+local MOST_MASKS = 200 -- sets of hops that packets passed
+local OTHERS = "(others)"
+-- Who asks for all hosts, and not one, asks in vain every day.
+local JUDGED = { handshake = true, ping = true }
+
+local M = {}
+
+--- @param over_time, over_frames scales, as `timeline.new` gives them
+-- @param questions as `questions.new` gives it
+-- @param is_all    whether no packets were selected
+-- @return table: close, event; paths, ends, drops, masks: lists; harmful, harmless: series. A mask has, of packets to
+--   one receiver, the bits of the hops that they passed, and how many came, over frames.
+function M.new(over_time, over_frames, questions, is_all)
+  local outcome = {
+    paths = { is_list = true }, ends = { is_list = true }, drops = { is_list = true }, masks = { is_list = true },
+    harmful = over_time.series(), harmless = over_time.series(),
+  }
+  local paths, ends, drops, masks = {}, {}, {}, {} -- by name
+
+  -- Puts an entry among those of its kind; when there are too many, one stands for all that follow.
+  local function add(of, list, name, new)
+    local others = #list >= MOST_KINDS
+    local found = others and of[OTHERS] or new
+    if found == new then
+      found.is_others = others or nil
+      list[#list + 1] = found
+    end
+    of[others and OTHERS or name] = found
+    return found
+  end
+
+  local function count_in(series, time)
+    local bin = over_time.bin(time)
+    series[bin] = (series[bin] or 0) + 1
+  end
+
+  local function count_drop(way, drop, does_no_harm, packet, is_near)
+    local name = table.concat({
+      way, drop.reason or "", drop.text or "", drop.place or "", drop.rule or "", does_no_harm and "harmless" or "",
+    }, "\n")
+    local found = drops[name] or add(drops, outcome.drops, name, {
+      way = way, reason = drop.reason, text = drop.text, hop = drop.place, rule = drop.rule, harmless = does_no_harm,
+      advice = drop.advice, packets = 0, near = 0, frames = 0, times = over_time.series(),
+    })
+    found.frames = found.frames + 1
+    if is_near then
+      found.near = found.near + 1
+    elseif packet and found.last_packet ~= packet then
+      found.packets, found.last_packet = found.packets + 1, packet
+    end
+    found.first_frame = min(found.first_frame or drop.frame, drop.frame)
+    found.last_frame = max(found.last_frame or 0, drop.frame)
+    if drop.time then
+      count_in(found.times, drop.time)
+      count_in(does_no_harm and outcome.harmless or outcome.harmful, drop.time)
+    end
+  end
+
+  -- Counts the drops of a packet.
+  -- @return whether it was dropped where it was seen last, with harm; without; whether only an event tells of a drop
+  local function close_drops(record, is_unanswered)
+    local list, near = record.drops, record.near
+    local harmful, harmless, is_near = false, false, false
+    for at = 1, list and #list or 0 do
+      local drop = list[at]
+      local does_no_harm = drop.harmless and not is_unanswered
+      count_drop(record.way, drop, does_no_harm, record.packet, false)
+      if drop.is_event or drop.frame == record.end_frame then
+        harmful, harmless = harmful or not does_no_harm, harmless or does_no_harm
+      end
+    end
+    if near then
+      is_near = not list and near.after == record.last_frame
+      if is_near or is_all then
+        count_drop(is_near and record.way or "unknown", near, near.harmless, record.packet, is_near)
+      end
+    end
+    return harmful, harmless and not harmful, is_near
+  end
+
+  local function count_end(record, harmful, harmless, is_near)
+    local way, hop = record.way, record.end_hop
+    local of_way = ends[way]
+    if not of_way then
+      of_way = {}
+      ends[way] = of_way
+    end
+    local found = of_way[hop.index]
+    if not found then
+      local new = { way = way, hop = hop.index, packets = 0, dropped = 0, dropped_harmless = 0, near = 0 }
+      found = add(of_way, outcome.ends, hop.index, new)
+    end
+    found.packets = found.packets + 1
+    found.dropped = found.dropped + (harmful and 1 or 0)
+    found.dropped_harmless = found.dropped_harmless + (harmless and 1 or 0)
+    found.near = found.near + (is_near and 1 or 0)
+    found.first_frame = min(found.first_frame or record.end_frame, record.end_frame)
+  end
+
+  local function count_path(record)
+    local path, way, direction = record.path, record.way, record.direction
+    local of_way = paths[way] or { [direction] = {} }
+    local of_direction = of_way[direction] or {}
+    paths[way], of_way[direction] = of_way, of_direction
+    local found = of_direction[path]
+      or add(of_direction, outcome.paths, path, { path = path or nil, way = way, direction = direction, packets = 0 })
+    found.packets = found.packets + 1
+    if not found.first_frame or record.packet < found.first_frame then
+      found.first_frame, found.last_frame = record.packet, record.last_frame
+    end
+  end
+
+  local function count_mask(record)
+    local known = masks[record.mask]
+    if not known then
+      if #outcome.masks >= MOST_MASKS then
+        return
+      end
+      known = { mask = record.mask, frames = over_frames.series() }
+      masks[record.mask], outcome.masks[#outcome.masks + 1] = known, known
+    end
+    local bin = over_frames.bin(record.packet)
+    known.frames[bin] = (known.frames[bin] or 0) + 1
+  end
+
+  --- Counts a packet of which no more sightings are expected.
+  -- @param record of it, as `count` keeps it
+  function outcome.close(record)
+    local question, flow, packet = record.question, record.flow, record.packet
+    local is_dropped = record.drops ~= false
+    local is_unanswered = question and questions.close(question, packet, record.end_hop.index, is_dropped) or false
+    local is_judged = is_unanswered and JUDGED[question.kind] or false
+    local harmful, harmless, is_near = close_drops(record, is_judged)
+    count_end(record, harmful, harmless, is_near)
+    count_path(record)
+    if not record.is_to_group then
+      count_mask(record)
+    end
+    if not flow then
+      return
+    end
+    flow.dropped = flow.dropped + (harmful and 1 or 0)
+    flow.dropped_harmless = flow.dropped_harmless + (harmless and 1 or 0)
+    flow.near = flow.near + (is_near and 1 or 0)
+    flow.unanswered = flow.unanswered + (is_unanswered and 1 or 0)
+    if harmful or is_near or is_unanswered then
+      flow.first_trouble = min(flow.first_trouble or packet, packet)
+    end
+  end
+
+  --- Counts an event that tells of a drop, but of no packet that is known.
+  function outcome.event(drop)
+    count_drop("unknown", drop, drop.harmless, nil, false)
+  end
+
+  return outcome
+end
+
+return M

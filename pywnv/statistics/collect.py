@@ -1,0 +1,143 @@
+"""Counts what captures show, in one pass: lua/statistics under lupa, and what is made of its numbers."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Generator, Sequence
+from contextlib import ExitStack, closing
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pywnv.statistics.build import build
+from pywnv.statistics.model import Selection, Statistics
+
+if TYPE_CHECKING:
+    from pywnv.annotate.sinks import Lua
+    from pywnv.capture.source import Capture
+    from pywnv.host.topology import Topology
+
+PARTS = ("timeline", "places", "traffic", "selection", "outcome", "strangers")
+
+
+def _wanted(lua: Lua, selection: Selection | None, *, any_part: bool) -> Any:
+    """The selection as Lua takes it."""
+    if selection is None:
+        return None
+    if selection.ip is not None:
+        return lua.runtime.table_from({b"ip": selection.ip.encode()})
+    if selection.nic is not None:
+        return lua.runtime.table_from({b"nic": selection.nic.encode(), b"any_part": any_part})
+    assert selection.flow is not None  # noqa: S101  # one of the three is there
+    one, one_port, other, other_port = selection.flow
+    ends = {b"one": one.encode(), b"one_port": one_port, b"other": other.encode(), b"other_port": other_port}
+    return lua.runtime.table_from(ends)
+
+
+def _sink(lua: Lua, *, selection: Selection | None, any_part: bool) -> Any:
+    ends = lua.load("writers/ends.lua")
+    parts = {name.encode(): lua.load(f"statistics/{name}.lua") for name in PARTS}
+    is_to_group = lua.modules[b"drop"][b"is_to_group"]
+    parts[b"questions"] = lua.load("statistics/questions.lua", ends, is_to_group)
+    write = lua.load("statistics/json.lua", lua.load("writers/cells.lua"))
+    wanted = _wanted(lua, selection, any_part=any_part)
+    codes, table = lua.modules[b"codes"], lua.runtime.table_from(parts)
+    return lua.load("statistics/count.lua", codes, is_to_group, wanted, table, ends[b"of"], write)
+
+
+def _opened(captures: Sequence[Path]) -> Generator[Capture, None, None]:
+    from pywnv.capture.source import open_capture, open_to_join
+
+    for path in captures:
+        with (open_capture if len(captures) == 1 else open_to_join)(path) as opened:
+            yield opened
+
+
+def collect(
+    captures: Path | Sequence[Path],
+    *,
+    selection: Selection | None = None,
+    window: float | None = None,
+    topology: Topology | None = None,
+    progress: Callable[[int], None] = lambda _: None,
+    warn: Callable[[str], None] = lambda _: None,
+) -> Statistics:
+    """Counts what captures show.
+
+    Args:
+        captures: pcapng, pcap, also gzipped, or Windows traces (.etl). Several are one, in the order of their times.
+        selection: whose packets count; None: all.
+        window: longest time between two sightings of one packet, in seconds; None for the engine's own.
+        topology: what the user knows of the host.
+        progress: is told how many bytes have been read.
+        warn: is told what the user should know of the captures, in one line.
+
+    Raises:
+        CaptureError: a capture is missing, of a kind that pywnv does not read by itself, or broken.
+        UsageError: one of several captures is a pipe.
+        MissingExtraError: it is a trace, and what reads traces is not installed.
+    """
+    from pywnv.capture.convert import as_pcapng
+    from pywnv.capture.order import in_order
+
+    paths = [captures] if isinstance(captures, Path) else list(captures)
+    warnings: list[str] = []
+
+    def note(words: str) -> None:
+        warnings.append(words)
+        warn(words)
+
+    with ExitStack() as stack:
+        opened = [stack.enter_context(as_pcapng(path, warn=note)) for path in paths]
+        if len(opened) > 1:
+            opened = in_order(opened)
+
+        def counted(*, any_part: bool) -> dict[str, Any]:
+            return _counted(
+                opened,
+                selection=selection,
+                any_part=any_part,
+                window=window,
+                topology=topology,
+                progress=progress,
+                warn=note,
+            )
+
+        found = counted(any_part=False)
+        if selection and selection.nic and not found["total"]["frames"] and not _is_pipe(opened):
+            warnings.clear()
+            found = counted(any_part=True)
+    return build(found, selection, tuple(warnings))
+
+
+def _is_pipe(captures: Sequence[Path]) -> bool:
+    from pywnv.capture.source import is_stream
+
+    return any(map(is_stream, captures))
+
+
+def _counted(
+    captures: Sequence[Path],
+    *,
+    selection: Selection | None,
+    any_part: bool,
+    window: float | None,
+    topology: Topology | None,
+    progress: Callable[[int], None],
+    warn: Callable[[str], None],
+) -> dict[str, Any]:
+    from pywnv.annotate.walker import annotate
+
+    with closing(_opened(captures)) as opened:
+        pieces = annotate(
+            opened,
+            sink=partial(_sink, selection=selection, any_part=any_part),
+            window=window,
+            topology=topology,
+            progress=progress,
+            warn=warn,
+        )
+        with closing(pieces):
+            text = b"".join(pieces)
+    found: dict[str, Any] = json.loads(text)
+    return found

@@ -1,0 +1,1 @@
+"""Why packets do not come where they should: a sentence, and the numbers behind it."""

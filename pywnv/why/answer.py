@@ -1,0 +1,153 @@
+"""What became of the packets that somebody asks for."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from ipaddress import ip_address
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pywnv.errors import UsageError
+from pywnv.statistics.collect import collect
+from pywnv.statistics.model import Drop, Selection, Statistics, Step
+from pywnv.statistics.silence import Silence, silences
+from pywnv.why.words import about, next_steps, sentence
+
+if TYPE_CHECKING:
+    from pywnv.host.topology import Topology
+
+_END = r"(\[[^\[\]]+\]|[^\[\]:]+):(\d{1,5})"
+FLOW = re.compile(f"{_END}-{_END}")
+MOST_PORT = 65535
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What became of the packets that were asked for.
+
+    Attributes:
+        sentence: the answer in plain words.
+        about: what was asked for, in words: "192.168.1.60", "NIC Contoso-Gst".
+        statistics: all that was counted of these packets.
+        slowest: the step that took the most once; None where no packet shows twice.
+        next: what to type next: (words, command).
+    """
+
+    sentence: str
+    about: str
+    statistics: Statistics
+    slowest: Step | None
+    next: tuple[tuple[str, str], ...]
+
+    @property
+    def drops(self) -> tuple[Drop, ...]:
+        """Harmful before harmless, the most packets first."""
+        return self.statistics.drops
+
+    @property
+    def silences(self) -> tuple[Silence, ...]:
+        """Where hops fell silent or began while others went on."""
+        return silences(self.statistics)
+
+    def as_dict(self) -> dict[str, Any]:
+        """For programs, as JSON takes it."""
+        found = self.statistics.as_dict()
+        dropped = ("way", "reason", "text", "hop", "rule", "harmless", "harmless_because", "advice")
+        counted = ("packets", "near", "frames", "first_frame")
+        return {
+            "sentence": self.sentence,
+            "about": self.about,
+            "packets": found["packets"],
+            "frames": found["frames"],
+            "ends": found["ends"],
+            "drops": [{name: drop[name] for name in (*dropped, *counted)} for drop in found["drops"]],
+            "unanswered": found["unanswered"],
+            "retransmissions": found["retransmissions"],
+            "first_retransmission": found["first_retransmission"],
+            "repeats": found["repeats"],
+            "slowest": self.slowest
+            and {
+                "from": self.slowest.from_hop,
+                "to": self.slowest.to_hop,
+                "seconds": self.slowest.most,
+                "median": self.slowest.median,
+                "count": self.slowest.count,
+                "frame": self.slowest.slowest_frame,
+                "packet": self.slowest.slowest_packet,
+            },
+            "paths": found["paths"],
+            "silent": [asdict(silence) for silence in self.silences],
+            "addresses": found["addresses"],
+            "next": [{"why": words, "command": command} for words, command in self.next],
+            "warnings": found["warnings"],
+        }
+
+
+def _address(text: str) -> str:
+    """An address as rows have it.
+
+    Raises:
+        UsageError: it is none.
+    """
+    try:
+        return ip_address(text.strip().strip("[]").partition("%")[0]).compressed
+    except ValueError:
+        raise UsageError(f"{text}: is no IPv4 or IPv6 address") from None
+
+
+def selection_of(ip: str | None, nic: str | None, flow: str | None) -> Selection:
+    """What was asked for.
+
+    Raises:
+        UsageError: it is not one of the three, or makes no sense.
+    """
+    if sum(value is not None for value in (ip, nic, flow)) != 1:
+        raise UsageError("why: say of which packets: one of --ip ADDRESS, --nic NAME, --flow A:PORT-B:PORT")
+    if ip is not None:
+        return Selection(ip=_address(ip))
+    if nic is not None:
+        if not nic.strip():
+            raise UsageError("--nic: is empty; `pywnv inspect` names the hops of a capture")
+        return Selection(nic=nic.strip())
+    assert flow is not None  # noqa: S101  # one of the three is there
+    match = FLOW.fullmatch(flow.strip())
+    if not match or max(int(match[2]), int(match[4])) > MOST_PORT:
+        raise UsageError(
+            f"--flow {flow}: must be A:PORT-B:PORT, such as 10.0.0.1:50000-10.0.0.9:443; [fd00::1]:50000-..."
+        )
+    return Selection(flow=(_address(match[1]), int(match[2]), _address(match[3]), int(match[4])))
+
+
+def ask(
+    captures: Sequence[Path],
+    selection: Selection,
+    *,
+    window: float | None = None,
+    topology: Topology | None = None,
+    topology_file: Path | None = None,
+    progress: Callable[[int], None] = lambda _: None,
+    warn: Callable[[str], None] = lambda _: None,
+) -> Answer:
+    """Says where some packets end, how many, and why.
+
+    Args:
+        captures: as `pywnv.why` takes them.
+        selection: which packets.
+        window: longest time between two sightings of one packet, in seconds; None for the engine's own.
+        topology: what the user knows of the host.
+        topology_file: where that stands, for what to type next.
+        progress: is told how many bytes have been read.
+        warn: is told what the user should know of the capture, in one line.
+
+    Raises:
+        CaptureError: a capture is missing, of a kind that pywnv does not read by itself, or broken.
+        UsageError: one of several captures is a pipe.
+        MissingExtraError: it is a trace, and what reads traces is not installed.
+    """
+    found = collect(captures, selection=selection, window=window, topology=topology, progress=progress, warn=warn)
+    slowest = max(found.steps, key=lambda step: step.most, default=None)
+    return Answer(
+        sentence(found), about(selection), found, slowest, next_steps(found, slowest, captures, topology_file)
+    )
