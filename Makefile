@@ -59,8 +59,9 @@ fuzz: setup ## damage inputs for some minutes and see what breaks
 	$(VENV)/python tests/fuzz.py
 
 screenshots: setup ## take the pictures of the docs
-	@scripts/need.sh $(WINDOW)
+	@scripts/need.sh $(WINDOW) chromium
 	$(VENV)/python scripts/screenshots.py
+	$(VENV)/python scripts/report_pictures.py
 
 docs: setup .venv/.docs ## build the pages as a web site in .cache/site; fails on a broken link
 	NO_MKDOCS_2_WARNING=1 $(VENV)/mkdocs build --strict --quiet --site-dir .cache/site

@@ -1,4 +1,4 @@
-"""What `import pywnv` offers: the annotations of a capture, one by one or as a table; what became of packets."""
+"""What `import pywnv` offers: the annotations of a capture, one by one or as a table; why packets end; reports."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from pywnv.tables.annotation import Annotation
 if TYPE_CHECKING:
     from pywnv.annotate.rows import Engine
     from pywnv.host.topology import Topology
+    from pywnv.report.build import Report
     from pywnv.why.answer import Answer
 
 
@@ -115,6 +116,34 @@ def annotate_table(
         return arrow.table(
             rows(opened, engine=engine, window=window, topology=topology, display_filter=display_filter, warn=warn)
         )
+
+
+def report(
+    captures: Path | str | Sequence[Path | str],
+    *,
+    title: str | None = None,
+    window: float | None = None,
+    topology: Topology | None = None,
+) -> Report:
+    """A report of captures: what is wrong, the host, paths, latency, drops; of several the worst first.
+
+    Args:
+        captures: pcapng, pcap or .etl files; no pipes.
+        title: of the report; None: the name of the capture.
+        window: longest time between two sightings of one packet, in seconds; None for the engine's own.
+        topology: what the user knows of the host, as `pywnv.topology.load` reads it.
+
+    Returns:
+        What was found, as `captures`; `html()` is the page, `markdown()` the text for a ticket.
+
+    Raises:
+        CaptureError: the only capture is missing, of another kind, or broken; of several, `unread` names those.
+        MissingExtraError: it is a trace, and what reads traces is not installed.
+    """
+    from pywnv.report import build
+
+    paths = [captures] if isinstance(captures, Path | str) else captures
+    return build.report([Path(path) for path in paths], title=title, window=window, topology=topology)
 
 
 def why(

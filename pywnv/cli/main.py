@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from pywnv.cli import batch, host, inspect, join, validate, view, why
+from pywnv.cli import batch, host, inspect, join, report, validate, view, why
 from pywnv.cli.shared import TopologyFile, load_topology, need_ending, opened_capture, progress_bar, show, warn
 from pywnv.errors import Exit, ReaderGoneError, UsageError, WnvError
 from pywnv.files.output import tidy_on_signals, whole_file
@@ -63,6 +63,7 @@ app.command()(why.why)
 
 
 app.command()(inspect.inspect)
+app.command()(report.report)
 
 
 @app.command()

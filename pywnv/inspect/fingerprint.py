@@ -20,6 +20,8 @@ from pywnv.errors import UnknownFormatError
 
 PACKET, SIMPLE_PACKET = 6, 3
 LARGEST_BLOCK = 16 * 1024 * 1024
+HEAD = {order: struct.Struct(order + "II").unpack_from for order in "<>"}  # of a block
+PACKET_HEAD = {order: struct.Struct(order + "IIIII").unpack_from for order in "<>"}
 LINKTYPE_ETW = 290
 PCAP_RECORD = 16  # bytes of a record's header
 
@@ -108,13 +110,15 @@ def _blocks(capture: Capture) -> Iterator[tuple[int, bytes, str]]:
     order, rest = "<", b""
     for piece in capture.pieces(lambda _: None):
         data, at = rest + piece, 0
-        while at + 12 <= len(data):
-            if data[at : at + 4] == pcapng.MAGIC:
+        size = len(data)
+        while at + 12 <= size:
+            kind, length = HEAD[order](data, at)
+            if kind == pcapng.SECTION_HEADER:  # the same in both orders
                 order = ">" if data[at + 8 : at + 12] == pcapng.BIG_ENDIAN_MAGIC else "<"
-            kind, length = struct.unpack_from(order + "II", data, at)
+                kind, length = HEAD[order](data, at)
             if not 12 <= length <= LARGEST_BLOCK:
                 return
-            if at + length > len(data):
+            if at + length > size:
                 break
             yield kind, data[at + 8 : at + length - 4], order
             at += length
@@ -160,11 +164,14 @@ def _read_section(body: bytes, order: str, traits: Traits) -> None:
 
 def _read_pcapng(capture: Capture, traits: Traits) -> None:
     sections = interfaces = 0
+    last = None  # the interface of the packet before
     for kind, body, order in _blocks(capture):
         if kind == PACKET and len(body) >= 20:
-            number, _, _, captured, length = struct.unpack_from(order + "IIIII", body)
+            number, _, _, captured, length = PACKET_HEAD[order](body)
             traits.packets += 1
-            traits.used.add((sections, number))
+            if number != last:
+                traits.used.add((sections, number))
+                last = number
             if captured < length:
                 traits.cut[captured] += 1
             if traits.packets <= LOOKED_AT:
@@ -184,7 +191,7 @@ def _read_pcapng(capture: Capture, traits: Traits) -> None:
                 traits.names.append(_text(name) or "")
             interfaces += 1
         elif kind == pcapng.SECTION_HEADER:
-            sections, interfaces = sections + 1, 0
+            sections, interfaces, last = sections + 1, 0, None
             if sections == 1:
                 _read_section(body, order, traits)
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 from pywnv.inspect.fingerprint import ETL2PCAPNG, ETL2TXT, ETWDUMP, PKTMON, PSPKT, PYWNV, Tool, Traits
-from pywnv.inspect.tally import Drop, Hop, Tally
+from pywnv.inspect.tally import Tally
 from pywnv.words import count
 
 NETSH = (
@@ -35,6 +36,30 @@ LEAST_CUT = 0.01  # of the packets: fewer are odd ones
 SAME_CUT = 0.5  # of those that were cut: then it was the tool
 
 
+class Named(Protocol):
+    """A hop, as far as it matters here."""
+
+    @property
+    def name(self) -> str | None:
+        """As the rows have it."""
+
+    @property
+    def role(self) -> str | None:
+        """Of the hop."""
+
+
+class Reasoned(Protocol):
+    """A drop, as far as it matters here."""
+
+    @property
+    def reason(self) -> int | None:
+        """Windows' number."""
+
+    @property
+    def text(self) -> str | None:
+        """Of the reason."""
+
+
 @dataclass(frozen=True)
 class Finding:
     """Something that the capture lacks.
@@ -51,7 +76,7 @@ class Finding:
 
 
 def findings(
-    tool: Tool, traits: Traits, tally: Tally, hops: tuple[Hop, ...], drops: tuple[Drop, ...], warnings: list[str]
+    tool: Tool, traits: Traits, tally: Tally, hops: Sequence[Named], drops: Sequence[Reasoned], warnings: Sequence[str]
 ) -> Iterator[Finding]:
     """What is missing, what hurts most first."""
     for words in filter(lambda words: "breaks off" in words, warnings):
@@ -152,7 +177,7 @@ def _cut(tool: Tool, traits: Traits) -> Iterator[Finding]:
         yield Finding(what, "Set no limit to the length of packets (dumpcap -s 0).")
 
 
-def _drops(tool: Tool, drops: tuple[Drop, ...]) -> Iterator[Finding]:
+def _drops(tool: Tool, drops: Sequence[Reasoned]) -> Iterator[Finding]:
     if tool.name == ETL2PCAPNG and any(drop.reason is None and drop.text is None for drop in drops):
         yield Finding(
             "why packets were dropped: etl2pcapng leaves the reasons out.",
@@ -176,7 +201,7 @@ def _times(tally: Tally) -> Iterator[Finding]:
         )
 
 
-def _names(tool: Tool, traits: Traits, hops: tuple[Hop, ...]) -> Iterator[Finding]:
+def _names(tool: Tool, traits: Traits, hops: Sequence[Named]) -> Iterator[Finding]:
     unknown = sum(hop.name is not None and hop.role == "unknown" for hop in hops)
     if not unknown or len(traits.names) < 2:
         return

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from math import exp, log
 from typing import Any
 
+from pywnv.statistics.example import example_of
 from pywnv.statistics.gaps import Clock, Found, clock_of, gaps
 from pywnv.statistics.model import (
     OTHERS,
@@ -79,7 +80,12 @@ def build(found: Found, selection: Selection | None, warnings: tuple[str, ...]) 
         retransmissions_over_time=tuple(series["retransmissions"]),
         octets_over_time=tuple(series["octets"]),
         late=total["late"],
+        by_id=total["by_id"],
+        without_time=total["without_time"],
+        steps_back=total["steps_back"],
+        furthest_back=total["furthest_back"],
         warnings=warnings,
+        examples=tuple(example_of(example, names) for example in found["examples"]),
     )
 
 

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from pywnv.capture.source import Capture
     from pywnv.host.topology import Topology
 
-PARTS = ("timeline", "places", "traffic", "selection", "outcome", "strangers")
+PARTS = ("timeline", "places", "traffic", "selection", "outcome", "strangers", "examples")
 
 
 def _wanted(lua: Lua, selection: Selection | None, *, any_part: bool) -> Any:

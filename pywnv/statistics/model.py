@@ -13,6 +13,8 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from pywnv.statistics.example import Example
+
 OTHERS = "(others)"
 
 # Which way packets went. Of a selection by address or flow, as seen from it; else by the host.
@@ -298,7 +300,11 @@ class Statistics:
         packets_over_time, duplicates_over_time, drops_over_time, harmless_over_time, retransmissions_over_time,
             octets_over_time: of the first sightings; of drops, frames.
         late: frames that came so late that they count for no path and no end.
+        by_id: duplicates that a packet id shows.
+        without_time: frames that have no time.
+        steps_back, furthest_back: how often time runs back, and by how many seconds at most.
         warnings: what the user should know of the capture, a line each.
+        examples: packets that are worth a look.
     """
 
     selection: Selection | None
@@ -335,7 +341,12 @@ class Statistics:
     retransmissions_over_time: tuple[int, ...]
     octets_over_time: tuple[int, ...]
     late: int = 0
+    by_id: int = 0
+    without_time: int = 0
+    steps_back: int = 0
+    furthest_back: float = 0.0
     warnings: tuple[str, ...] = field(default=())
+    examples: tuple[Example, ...] = field(default=())
 
     @property
     def seconds(self) -> float | None:

@@ -13,6 +13,7 @@ local MOST_PATHS = 1000 -- of which is kept whether they have branches
 local MASKED = 52 -- hops that a number tells apart
 local MOST_FLOWS = 200 -- that are told
 local NANO, MICRO = 1e9, 1e-6 -- MICRO: the first width of a bin
+local PACKET_ID = codes.evidence["packet-id"]
 local EVENT, RETRANSMISSION, REPEAT = codes.verdict.event, codes.verdict.retransmission, codes.verdict["repeat"]
 local OUTER = { [codes.role.pNIC] = true, [codes.role.tNIC] = true }
 
@@ -27,12 +28,13 @@ local traffic, questions = parts.traffic.new(), parts.questions.new()
 local way_of = parts.selection.new(wanted)
 local strangers = parts.strangers.new(SLOTS)
 local outcome = parts.outcome.new(over_time, over_frames, questions, not way_of)
+local examples = parts.examples.new(SLOTS)
 
 local M = {}
 
 local total = {
   all_frames = 0, frames = 0, packets = 0, duplicates = 0, octets = 0, events = 0, retransmissions = 0, repeats = 0,
-  late = 0,
+  late = 0, by_id = 0, without_time = 0, steps_back = 0, furthest_back = 0,
 }
 local verdicts = {}
 local series = {
@@ -40,10 +42,14 @@ local series = {
   octets = over_time.series(), drops = outcome.harmful, harmless = outcome.harmless,
 }
 local first_seconds, first_nanos -- of the capture
+local time_before = 0 -- that of the last frame
 
 local records = {} -- by slot
 -- Of the last SLOTS frames: hop, packet, sighting before, time; and the questions that packets ask.
 local hop_ring, packet_ring, previous_ring, time_ring, asked_ring = {}, {}, {}, {}, {}
+local rewritten_ring = {}
+examples.hops, examples.previous, examples.times = hop_ring, previous_ring, time_ring
+examples.rewritten = rewritten_ring
 
 local function count_in(of, bin, number)
   if bin then
@@ -68,22 +74,26 @@ local function take_again(number, verdict, flow, time_bin)
   end
 end
 
+local function close(record)
+  examples.close(record, outcome.close(record))
+end
+
 -- Makes the record of a packet, in the place of an older one.
 local function open(slot, said, way, ends, frame)
   local packet, length = said.packet, frame.length
   local record = records[slot]
   if record then
-    outcome.close(record)
+    close(record)
   else
     record = { packet = 0, way = "", mask = 0, end_time = false, end_hop = false, end_frame = 0, last_frame = 0 }
     record.drops, record.near, record.first_hop, record.flow, record.question = false, false, false, false, false
-    record.path, record.direction, record.is_to_group = false, "", false
+    record.path, record.direction, record.is_to_group, record.ends, record.first_time = false, "", false, false, false
     records[slot] = record
   end
   record.packet, record.way, record.mask, record.direction = packet, way, 0, "unknown"
   record.drops, record.near, record.end_time, record.end_hop = false, false, false, false
   record.flow, record.question, record.first_hop = false, false, false
-  record.is_to_group = is_to_group(frame)
+  record.is_to_group, record.ends = is_to_group(frame), ends or false
   total.packets, total.octets = total.packets + 1, total.octets + length
   total.first_frame = min(total.first_frame or packet, packet)
   local time = time_ring[packet % SLOTS]
@@ -181,7 +191,9 @@ local function sight(record, number, path, previous, hop, time)
   end
   total.frames = total.frames + 1
   places.see(hop, number, time, time_bin, is_new)
-  record.first_hop = record.first_hop or hop
+  if not record.first_hop then
+    record.first_hop, record.first_time = hop, time or false
+  end
   if previous then
     count_in(series.duplicates, time_bin, 1)
     take_step(record, number, path, previous, hop, time, time_bin)
@@ -292,6 +304,13 @@ function M.row(number, seconds, nanos, _, said, _, _, frame)
       first_seconds, first_nanos = seconds, nanos
     end
     time = seconds - first_seconds + (nanos - first_nanos) / 1e9
+    if time < time_before - MICRO then -- less is what a double cannot hold
+      total.steps_back = total.steps_back + 1
+      total.furthest_back = max(total.furthest_back, time_before - time)
+    end
+    time_before = time
+  else
+    total.without_time = total.without_time + 1
   end
   if said.verdict == EVENT then
     take_event(number, said, time)
@@ -302,6 +321,7 @@ function M.row(number, seconds, nanos, _, said, _, _, frame)
   local at = number % SLOTS
   hop_ring[at], packet_ring[at] = hop, said.packet
   previous_ring[at], time_ring[at] = said.previous or false, time or false
+  rewritten_ring[at] = said.rewritten or false
   if said.rewritten and find(said.rewritten, "nat", 1, true) then
     take_translated(frame)
   end
@@ -313,6 +333,9 @@ function M.row(number, seconds, nanos, _, said, _, _, frame)
   verdicts[said.verdict] = (verdicts[said.verdict] or 0) + 1
   if said.duplicate then
     total.duplicates = total.duplicates + 1
+    if said.evidence == PACKET_ID then
+      total.by_id = total.by_id + 1
+    end
   end
   if said.direction then
     record.direction = direction_names[said.direction]
@@ -354,14 +377,15 @@ function M.total()
     return one.packet < other.packet
   end)
   for at = 1, #left do
-    outcome.close(left[at])
+    close(left[at])
   end
   local bins = {}
   for name, one in pairs(series) do
     bins[name] = over_time.list(one)
   end
   return write({
-    total = total, start = first_seconds and { first_seconds, first_nanos } or { is_list = true },
+    examples = examples.list(outcome.paths), total = total,
+    start = first_seconds and { first_seconds, first_nanos } or { is_list = true },
     verdicts = parts.timeline.pairs(verdicts), hops = listed(places.hops), steps = listed(places.steps),
     paths = outcome.paths, ends = outcome.ends, drops = listed(outcome.drops),
     masks = listed(outcome.masks), strangers = parts.timeline.pairs(strangers.close(records)),

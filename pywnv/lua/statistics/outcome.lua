@@ -113,6 +113,7 @@ function M.new(over_time, over_frames, questions, is_all)
     if not found.first_frame or record.packet < found.first_frame then
       found.first_frame, found.last_frame = record.packet, record.last_frame
     end
+    return found
   end
 
   local function count_mask(record)
@@ -130,6 +131,7 @@ function M.new(over_time, over_frames, questions, is_all)
 
   --- Counts a packet of which no more sightings are expected.
   -- @param record of it, as `count` keeps it
+  -- @return where its path is counted; whether an event tells of its drop by its time only
   function outcome.close(record)
     local question, flow, packet = record.question, record.flow, record.packet
     local is_dropped = record.drops ~= false
@@ -137,12 +139,12 @@ function M.new(over_time, over_frames, questions, is_all)
     local is_judged = is_unanswered and JUDGED[question.kind] or false
     local harmful, harmless, is_near = close_drops(record, is_judged)
     count_end(record, harmful, harmless, is_near)
-    count_path(record)
+    local path = count_path(record)
     if not record.is_to_group then
       count_mask(record)
     end
     if not flow then
-      return
+      return path, is_near
     end
     flow.dropped = flow.dropped + (harmful and 1 or 0)
     flow.dropped_harmless = flow.dropped_harmless + (harmless and 1 or 0)
@@ -151,6 +153,7 @@ function M.new(over_time, over_frames, questions, is_all)
     if harmful or is_near or is_unanswered then
       flow.first_trouble = min(flow.first_trouble or packet, packet)
     end
+    return path, is_near
   end
 
   --- Counts an event that tells of a drop, but of no packet that is known.

@@ -1,0 +1,86 @@
+"""The command `pywnv report`."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from pywnv.cli.shared import (
+    TopologyFile,
+    Window,
+    checked_window,
+    expanded,
+    is_terminal,
+    load_topology,
+    progress_bar,
+)
+from pywnv.errors import Exit, UsageError
+from pywnv.files.output import STDOUT, whole_file
+
+
+class Form(StrEnum):
+    """How a report is written."""
+
+    HTML = "html"
+    MD = "md"
+
+
+FORM_OF_SUFFIX = {".html": Form.HTML, ".htm": Form.HTML, ".md": Form.MD}
+
+
+def _form_of(output: Path) -> Form:
+    """The form that an output's name asks for.
+
+    Raises:
+        UsageError: its ending is that of none.
+    """
+    from pywnv.capture.source import is_stream  # a pipe or a device may have any name
+
+    if output == STDOUT and is_terminal():
+        return Form.MD
+    if output.suffix and not is_stream(output) and output.suffix.lower() not in FORM_OF_SUFFIX:
+        endings = ", ".join(FORM_OF_SUFFIX)
+        raise UsageError(f"{output}: no report has this ending; there are {endings}; or say --format")
+    return FORM_OF_SUFFIX.get(output.suffix.lower(), Form.HTML)
+
+
+def report(
+    captures: Annotated[
+        list[Path], typer.Argument(metavar="CAPTURE...", help="pcapng, pcap, also gzipped, .etl, or a folder of them.")
+    ],
+    output: Annotated[Path, typer.Option("-o", "--output", metavar="PATH", help="File to write; - is stdout.")],
+    form: Annotated[
+        Form | None,
+        typer.Option("--format", help="html is a page with pictures, md for a ticket. Default: by the name."),
+    ] = None,
+    title: Annotated[str | None, typer.Option(help="Of the report. Default: the name of the capture.")] = None,
+    window: Window = None,
+    topology_file: TopologyFile = None,
+    force: Annotated[bool, typer.Option("--force", help="Replace an existing output.")] = False,
+) -> None:
+    """Write a page to hand on: what is wrong, the host, paths, latency, drops; needs pywnv[report].
+
+    Of several captures, exit 1 where one cannot be read.
+
+    Example: pywnv report host.pcapng -o host.html
+    """
+    window = checked_window(window)
+    form = form or _form_of(output)
+    paths = expanded(captures)
+    topology = load_topology(topology_file)
+    with whole_file(output, force=force, sources=paths) as file:
+        # Opened first: a file that is in the way is known before the work; so is what is not installed.
+        from pywnv.report import build, charts
+
+        if form is Form.HTML:
+            charts.need()
+        with progress_bar(paths, wanted=True) as progress:
+            made = build.report(paths, title=title, window=window, topology=topology, progress=progress)
+        file.write((made.html() if form is Form.HTML else made.markdown()).encode())
+    for words in made.unread:
+        typer.echo(f"pywnv: {words}", err=True)
+    if made.unread:
+        raise typer.Exit(Exit.DIFFERENT)

@@ -1,0 +1,109 @@
+--- Packets that are worth a look, with all that shows them: of each path a usual one, the slowest of all, and the first
+-- ones that were dropped.
+
+local MOST_DROPPED = 3
+local MOST_SIGHTINGS = 24 -- of one packet
+
+local M = {}
+
+--- Gathers examples.
+-- @param slots frames that lie between the sightings of one packet at most
+-- @return table: close, list; and what the caller puts into it, of the last `slots` frames: hops, previous, times,
+--   rewritten
+function M.new(slots)
+  local dropped, dropped_why = {}, {}
+  local slowest, longest
+  local examples = {}
+
+  -- The sightings of a packet, the last first. That of its first frame may be gone from the rings.
+  local function sightings(record)
+    local found, number = { is_list = true }, record.last_frame
+    while number and #found < MOST_SIGHTINGS and record.last_frame - number < slots do
+      local at, is_first = number % slots, number == record.packet
+      local time = is_first and record.first_time or not is_first and examples.times[at]
+      found[#found + 1] = {
+        frame = number,
+        hop = (is_first and record.first_hop or examples.hops[at]).index,
+        elapsed = time and record.first_time and time - record.first_time or nil,
+        rewritten = not is_first and examples.rewritten[at] or nil,
+      }
+      number = not is_first and examples.previous[at]
+    end
+    return found
+  end
+
+  local function example(kind, record)
+    local ends = record.ends or {}
+    return {
+      kind = kind, packet = record.packet, sightings = sightings(record), protocol = ends.protocol,
+      source = ends.source, destination = ends.destination, source_port = ends.source_port,
+      destination_port = ends.destination_port,
+    }
+  end
+
+  -- Keeps a packet that was dropped, if none was for this reason there.
+  local function take_drop(record, drop, is_near)
+    local why = (drop.text or "") .. "\n" .. (drop.place or "")
+    if #dropped >= MOST_DROPPED or dropped_why[why] or drop.harmless then
+      return
+    end
+    dropped_why[why] = true
+    local kept = example("dropped", record)
+    kept.drop = {
+      frame = drop.frame, place = drop.place, text = drop.text, is_near = is_near, is_event = drop.is_event,
+      after = drop.time and record.end_time and drop.time - record.end_time or nil,
+    }
+    dropped[#dropped + 1] = kept
+  end
+
+  --- Takes a packet of which no more sightings are expected.
+  -- @param record  of it, as `count` keeps it
+  -- @param path    where its path is counted
+  -- @param is_near whether an event tells of its drop by its time only
+  function examples.close(record, path, is_near)
+    for at = 1, record.drops and #record.drops or 0 do
+      take_drop(record, record.drops[at], false)
+    end
+    if is_near then
+      take_drop(record, record.near, true)
+    end
+    if record.last_frame == record.packet or not record.end_time or not record.first_time then
+      return
+    end
+    local took = record.end_time - record.first_time
+    if took > (longest or 0) then
+      longest, slowest = took, example("slowest", record)
+    end
+    -- A usual packet takes about the mean; looked at ever more rarely.
+    path.timed, path.sum = (path.timed or 0) + 1, (path.sum or 0) + took
+    if path.timed >= (path.next_look or 1) then
+      path.next_look = path.timed * 2
+      local mean = path.sum / path.timed
+      if not path.usual or math.abs(took - mean) < math.abs(path.usual_took - mean) then
+        path.usual, path.usual_took = example("typical", record), took
+      end
+    end
+  end
+
+  --- All of them; of the usual ones that of the path with the most packets.
+  function examples.list(paths)
+    local found, most, usual = { is_list = true }, 0, nil
+    for at = 1, #dropped do
+      found[at] = dropped[at]
+    end
+    found[#found + 1] = slowest
+    for at = 1, #paths do
+      local path = paths[at]
+      if path.usual and path.packets > most then
+        most, usual = path.packets, path.usual
+      end
+      path.usual, path.usual_took, path.timed, path.sum, path.next_look = nil, nil, nil, nil, nil
+    end
+    found[#found + 1] = usual
+    return found
+  end
+
+  return examples
+end
+
+return M

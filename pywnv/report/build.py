@@ -1,0 +1,200 @@
+"""A report of one capture or of several, the worst first."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from pywnv.errors import OutputError, WnvError
+from pywnv.report import story
+from pywnv.report.capture import Captured, captured
+from pywnv.report.text import clean, duration, number, plural
+from pywnv.report.view import view
+
+if TYPE_CHECKING:
+    from pywnv.host.topology import Topology
+
+MOST_DETAILS = 25  # captures that get a chapter of their own, the worst
+
+Rank = tuple[bool, int, int, int, float]
+
+
+class Row(NamedTuple):
+    """A capture among several.
+
+    Attributes:
+        name: of the capture.
+        headline: what is wrong with it, in a sentence.
+        packets, duplicates, dropped, again, unanswered: counts; dropped are those that matter, again TCP's, unanswered
+            handshakes and pings.
+        slowest: step: what 95 % of its packets do not exceed, in seconds; None where there is no step.
+    """
+
+    name: str
+    headline: str
+    packets: int
+    duplicates: int
+    dropped: int
+    again: int
+    unanswered: int
+    slowest: float | None
+
+    @property
+    def rank(self) -> Rank:
+        """The greater, the worse."""
+        lost = self.dropped + self.unanswered
+        return bool(lost), lost, self.again, self.packets, self.slowest or 0.0
+
+
+@dataclass(frozen=True)
+class Report:
+    """A report of one capture or several.
+
+    Attributes:
+        captures: what is known of each, the worst first; of very many, of the worst only.
+        rows: a line for each capture, in the same order.
+        title: of the report, or None.
+        unread: why captures could not be read, a line each.
+    """
+
+    captures: tuple[Captured, ...]
+    rows: tuple[Row, ...]
+    title: str | None = None
+    unread: tuple[str, ...] = ()
+
+    def html(self) -> str:
+        """The page: one file that asks the network for nothing.
+
+        Raises:
+            MissingExtraError: what draws its charts is not installed.
+        """
+        from pywnv.report import charts, page
+
+        charts.need()
+        values = self._values()
+        views = values["views"]
+        drawn = [page.drawings(*pair) for pair in zip(self.captures, views, strict=True)]
+        if self._is_one:
+            contents = list(views[0].sections.items())
+        else:
+            contents = [("overview", "The captures"), *((one.id, one.name) for one in views)]
+        return page.html(contents=contents, drawn=drawn, **values)
+
+    def markdown(self) -> str:
+        """The same in Markdown, for a ticket."""
+        from pywnv.report import page
+
+        return page.markdown(**self._values())
+
+    @property
+    def _is_one(self) -> bool:
+        return len(self.rows) == 1 and not self.unread
+
+    def _values(self) -> dict[str, Any]:
+        views = [view(one, id_=f"c{at}") for at, one in enumerate(self.captures, 1)]
+        if self._is_one:
+            (only,) = views
+            title = self.title or only.name
+            words = {"headline": only.headline, "lead": only.lead}
+        else:
+            title = self.title or f"Report of {plural(len(self.rows), 'capture')}"
+            words = _words_of_several(self.rows, self.unread)
+        notes = [clean(f"Not read: {words}", 500) for words in self.unread]
+        if more := len(self.rows) - len(views):
+            notes.append(f"The {len(views)} worst have a chapter below. For the other {more}: pywnv report CAPTURE.")
+        rows = [] if self._is_one else [_shown(row, at, len(views)) for at, row in enumerate(self.rows, 1)]
+        return {"title": clean(title), "views": views, "overview": rows, "overview_notes": notes, **words}
+
+
+def _shown(row: Row, at: int, chapters: int) -> dict[str, str]:
+    return {
+        "id": f"c{at}" if at <= chapters else "",
+        "name": clean(row.name),
+        "headline": row.headline,
+        "packets": number(row.packets),
+        "duplicates": number(row.duplicates),
+        "dropped": number(row.dropped),
+        "again": number(row.again),
+        "unanswered": number(row.unanswered),
+        "slowest": duration(row.slowest),
+    }
+
+
+def _words_of_several(rows: Sequence[Row], unread: Sequence[str]) -> dict[str, str]:
+    bad = sum(row.rank[0] for row in rows)
+    if bad:
+        headline = (
+            f"{bad} of {plural(len(rows), 'capture')} {'tells' if bad == 1 else 'tell'} of drops, or of no answer."
+        )
+    else:
+        headline = f"None of {plural(len(rows), 'capture')} tells of drops, or of no answer."
+    lead = f"The worst is {clean(rows[0].name)}: {rows[0].headline}" if bad else ""
+    if unread:
+        lead = f"{lead} {plural(len(unread), 'capture')} could not be read.".strip()
+    return {"headline": headline, "lead": lead}
+
+
+def _row(one: Captured) -> Row:
+    statistics = one.statistics
+    slowest = max((step.p95 for step in statistics.steps), default=None)
+    return Row(
+        one.name,
+        story.headline(statistics, story.troubles(statistics)),
+        statistics.packets,
+        statistics.duplicates,
+        sum(story.lost(drop) for drop in story.harmful(statistics)),
+        statistics.retransmissions,
+        story.unanswered(statistics),
+        slowest,
+    )
+
+
+def report(
+    captures: Iterable[Path],
+    *,
+    title: str | None = None,
+    window: float | None = None,
+    topology: Topology | None = None,
+    progress: Callable[[int], None] = lambda _: None,
+) -> Report:
+    """Looks through captures, one after the other.
+
+    Args:
+        captures: pcapng, pcap or .etl; no pipe, as each is read twice.
+        title: of the report; None: the name of the capture.
+        window: longest time between two sightings of one packet, in seconds; None for the engine's own.
+        topology: what the user knows of the host.
+        progress: is told how many bytes have been read.
+
+    Raises:
+        CaptureError: the only capture is missing, of another kind, or broken; of several, they are named in `unread`.
+        UsageError: it is stdin or a pipe.
+    """
+    paths = list(captures)
+    found: list[tuple[Row, Captured | None]] = []
+    unread: list[str] = []
+    done = 0
+    for path in paths:
+        before = done
+
+        def count(read: int, before: int = before) -> None:
+            nonlocal done
+            done = before + read
+            progress(done)
+
+        try:
+            one = captured(path, window=window, topology=topology, progress=count)
+        except OutputError:
+            raise
+        except WnvError as error:
+            if len(paths) == 1:
+                raise
+            unread.append(str(error))
+            continue
+        found.append((_row(one), one))
+        found.sort(key=lambda pair: pair[0].rank, reverse=True)
+        found[MOST_DETAILS:] = [(row, None) for row, _ in found[MOST_DETAILS:]]
+    kept = tuple(one for _, one in found if one is not None)
+    return Report(kept, tuple(row for row, _ in found), title, tuple(unread))

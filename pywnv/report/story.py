@@ -1,0 +1,189 @@
+"""What is wrong with a capture, in plain words: the sentences at the top of a report, the worst first."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+
+from pywnv.report.text import clean, duration, moment, name, number, plural
+from pywnv.statistics.model import Drop, Statistics, Unanswered
+from pywnv.statistics.silence import silences
+
+MOST_DROPS, MOST_UNANSWERED = 3, 2  # sentences about each; the tables hold the rest
+KINDS = {"handshake": "TCP handshake", "ping": "ping", "arp": "ARP question", "neighbor": "neighbor solicitation"}
+JUDGED = ("handshake", "ping")  # the others ask for what need not be there, every day
+
+
+@dataclass(frozen=True)
+class Trouble:
+    """Something that is wrong.
+
+    Attributes:
+        words: one sentence.
+        is_bad: whether packets or answers were lost; else it is worth a look.
+        rule: the setting of the host that explains it, or None.
+        advice: what to look at, or None.
+    """
+
+    words: str
+    is_bad: bool
+    rule: str | None = None
+    advice: str | None = None
+
+    @property
+    def more(self) -> list[str]:
+        """What is said of it below the headline, a sentence each."""
+        rule = [f"The rule: {clean(self.rule, 500)}."] if self.rule else []
+        return rule + ([f"What to look at: {clean(self.advice, 1000)}"] if self.advice else [])
+
+
+def troubles(statistics: Statistics) -> list[Trouble]:
+    """All that is wrong, the worst first."""
+    found = list(_drop_troubles(statistics))
+    found += [Trouble(f"{clean(silence.words, 500)}.", True) for silence in silences(statistics)]
+    judged = [one for one in statistics.unanswered if one.kind in JUDGED]
+    others = [one for one in statistics.unanswered if one.kind not in JUDGED]
+    found += [Trouble(words, True) for words in _unanswered_words(judged)]
+    if statistics.retransmissions:
+        found.append(Trouble(f"{again_words(statistics)}.", False))
+    found += [Trouble(words, False) for words in _unanswered_words(others)]
+    return found
+
+
+def tcp(statistics: Statistics) -> int:
+    """How many packets are TCP."""
+    return statistics.protocols.get("TCP") or statistics.packets
+
+
+def unanswered(statistics: Statistics) -> int:
+    """How many handshakes and pings get no answer."""
+    return sum(one.unanswered for one in statistics.unanswered if one.kind in JUDGED)
+
+
+def again_words(statistics: Statistics) -> str:
+    """How many packets TCP really sent again; a sentence without its end."""
+    again, whole = statistics.retransmissions, tcp(statistics)
+    return f"{number(again)} of {plural(whole, 'TCP packet')} {'was' if again == 1 else 'were'} really sent again"
+
+
+def headline(statistics: Statistics, found: Sequence[Trouble]) -> str:
+    """The one sentence that says it."""
+    if not statistics.frames and not statistics.events:
+        return "There are no packets in this capture."
+    if found:
+        return found[0].words
+    if any(drop.harmless for drop in statistics.drops):
+        return "No trouble shows: what is dropped here, Windows drops every day."
+    return "No trouble shows: the capture tells of no drop, and no packet had to be sent again."
+
+
+def lead(statistics: Statistics, tool: str | None) -> str:
+    """What the capture is, in a sentence or two."""
+    by = f" by {clean(tool)}" if tool else ""
+    if not statistics.frames:
+        return f"A capture{by} of {plural(statistics.all_frames, 'frame')}."
+    seconds = statistics.seconds
+    over = f" in {duration(seconds)}" if seconds is not None else ""
+    places = plural(len(statistics.hops), "place")
+    frames, packets = plural(statistics.frames, "frame"), plural(statistics.packets, "packet")
+    words = f"A capture{by}: {frames} show {packets}{over}, at {places}"
+    if not statistics.duplicates:
+        return f"{words}. No packet shows twice."
+    each = statistics.frames / max(statistics.packets, 1)
+    return f"{words} in the host. A packet shows {each:.1f} times on average."
+
+
+def harmful(statistics: Statistics) -> list[Drop]:
+    """Drops that matter, by reason, place and rule, both ways together."""
+    return [drop for drop in joined(statistics.drops) if not drop.harmless]
+
+
+def joined(drops: Sequence[Drop]) -> list[Drop]:
+    """Drops of one reason, place and rule as one, whichever way the packets went; harmful first, then the most."""
+    made: dict[tuple[object, ...], Drop] = {}
+    for drop in drops:
+        key = (drop.reason, drop.text, drop.hop, drop.rule, drop.harmless, drop.harmless_because)
+        other = made.get(key)
+        made[key] = drop if other is None else _both(other, drop)
+    return sorted(made.values(), key=lambda drop: (drop.harmless, -lost(drop), drop.first_frame))
+
+
+def _both(one: Drop, other: Drop) -> Drop:
+    return replace(
+        one,
+        advice=one.advice or other.advice,
+        packets=one.packets + other.packets,
+        near=one.near + other.near,
+        frames=one.frames + other.frames,
+        first_frame=min(one.first_frame, other.first_frame),
+        last_frame=max(one.last_frame, other.last_frame),
+        over_time=tuple(map(sum, zip(one.over_time, other.over_time, strict=True))),
+    )
+
+
+def lost(drop: Drop) -> int:
+    """How many packets were dropped; where nothing tells which, how many events say so."""
+    return drop.packets + drop.near or drop.frames
+
+
+def reason(drop: Drop) -> str:
+    """Why, in Windows' words."""
+    if drop.text is not None:
+        return clean(drop.text)
+    return "the reason is not told" if drop.reason is None else f"reason {drop.reason}"
+
+
+def _drop_words(drop: Drop, statistics: Statistics) -> str:
+    where = f" at {name(drop.hop)}" if drop.hop is not None else ""
+    why = f": {reason(drop)}" if drop.text is not None or drop.reason is not None else f"; {reason(drop)}"
+    if drop.packets:
+        return f"{_of(drop.packets, statistics.packets, 'is', 'are')} dropped{where}{why}."
+    if not drop.near:
+        return f"The vmSwitch tells of {plural(drop.frames, 'drop')}{where}{why}."
+    ends = [end for end in statistics.ends if end.way == drop.way and end.near]
+    last = name(max(ends, key=lambda end: end.near).hop) if ends else name(None)
+    each = "it" if drop.near == 1 else "each of them"
+    seen = f"{_of(drop.near, statistics.packets, 'is', 'are')} last seen at {last}"
+    return f"{seen}; right after {each} the vmSwitch tells of a drop{where}{why}."
+
+
+def _of(part: int, whole: int, one: str, many: str) -> str:
+    """So many of all packets, and a verb."""
+    if part == whole and whole > 1:
+        return f"All {number(whole)} packets {many}"
+    return f"{number(part)} of {plural(whole, 'packet')} {one if part == 1 else many}"
+
+
+def _drop_troubles(statistics: Statistics) -> Iterator[Trouble]:
+    drops = harmful(statistics)
+    for drop in drops[:MOST_DROPS]:
+        yield Trouble(_drop_words(drop, statistics), True, drop.rule, drop.advice)
+    if more := drops[MOST_DROPS:]:
+        packets = sum(map(lost, more))
+        count = plural(packets, "more packet is", "more packets are")
+        yield Trouble(f"{count} dropped for {plural(len(more), 'other reason')} or at other places.", True)
+
+
+def _unanswered_words(unanswered: Sequence[Unanswered]) -> Iterator[str]:
+    shown = [row for row in unanswered if row.unanswered][:MOST_UNANSWERED]
+    for row in shown:
+        noun = KINDS.get(row.kind, row.kind)
+        port = f" port {row.port}" if row.port is not None else ""
+        whole = plural(row.asked, noun)
+        count = f"{number(row.unanswered)} of {whole}"
+        if row.unanswered == row.asked:
+            count = f"All {whole}" if row.asked > 1 else f"The only {noun}"
+        verb = "gets" if row.unanswered == 1 else "get"
+        seen = f"; seen last at {name(row.end_hop)}" if row.end_hop is not None else ""
+        yield f"{count} from {clean(row.source)} to {clean(row.destination)}{port} {verb} no answer{seen}."
+
+
+def when(statistics: Statistics) -> str:
+    """The time span."""
+    if statistics.first_time is None or statistics.last_time is None:
+        return "the capture has no times"
+    first = moment(statistics.first_time)
+    last = moment(statistics.last_time, "%Y-%m-%d %H:%M:%S UTC")
+    if first[:10] == last[:10]:
+        last = last[11:]
+    return first if first == last else f"{first.removesuffix(' UTC')} to {last}"

@@ -1,0 +1,79 @@
+"""Texts as a report shows them: names of captures made harmless, numbers with their units."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime
+
+# What no XML may hold, and what turns the direction of the text around it; a report shows that something was there.
+ODD = re.compile(
+    "[\x00-\x1f\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufdd0-\ufdef\ufeff\ufff9-\uffff\ud800-\udfff]+"
+)
+LONGEST = 200  # of a name; longer ones are cut
+SPACE = "\u00a0"  # between a number and its unit
+UNITS = ((1.0, "s"), (1e-3, "ms"), (1e-6, "µs"))
+NO_NAME = "(no name)"
+
+
+def clean(text: object, longest: int = LONGEST) -> str:
+    """A text of a capture as a page may hold it: one line, not too long, nothing that is no letter."""
+    words = ODD.sub("\ufffd", str(text)).strip()
+    return words if len(words) <= longest else words[: longest - 1] + "…"
+
+
+def name(text: str | None) -> str:
+    """The name of a hop."""
+    return NO_NAME if text is None else clean(text)
+
+
+def number(value: int) -> str:
+    """A whole number, its digits in groups."""
+    return f"{value:,}"
+
+
+def duration(seconds: float | None) -> str:
+    """A time in the unit that suits it, to three digits."""
+    if seconds is None:
+        return ""
+    if abs(seconds) >= 60:
+        minutes, rest = divmod(round(seconds), 60)
+        hours, minutes = divmod(minutes, 60)
+        if hours:
+            return f"{hours:,}{SPACE}h {minutes}{SPACE}min" if minutes else f"{hours:,}{SPACE}h"
+        return f"{minutes}{SPACE}min {rest}{SPACE}s" if rest else f"{minutes}{SPACE}min"
+    for unit, unit_name in UNITS:
+        if abs(seconds) >= unit:
+            return f"{_three_digits(seconds / unit)}{SPACE}{unit_name}"
+    return f"{_three_digits(seconds * 1e9)}{SPACE}ns" if seconds else f"0{SPACE}s"
+
+
+def _three_digits(value: float) -> str:
+    text = f"{value:.3g}"
+    return f"{value:,.0f}" if "e" in text else text
+
+
+def share(part: int, whole: int) -> str:
+    """A part of a whole in percent."""
+    if not whole:
+        return f"0{SPACE}%"
+    percent = 100 * part / whole
+    if 0 < percent < 0.1:
+        return f"<{SPACE}0.1{SPACE}%"
+    if 99.9 < percent < 100:
+        return f">{SPACE}99.9{SPACE}%"
+    return f"{percent:.{0 if percent in (0, 100) else 1}f}{SPACE}%"
+
+
+def moment(seconds: float | None, form: str = "%Y-%m-%d %H:%M:%S UTC") -> str:
+    """A time of day."""
+    if seconds is None:
+        return ""
+    try:
+        return datetime.fromtimestamp(seconds, UTC).strftime(form)
+    except (OverflowError, OSError, ValueError):
+        return f"{seconds:.0f} s since 1970"
+
+
+def plural(value: int, noun: str, more: str = "") -> str:
+    """So many of something, such as 1,203 packets."""
+    return f"{value:,} {noun if value == 1 else more or noun + 's'}"

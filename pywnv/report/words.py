@@ -1,0 +1,130 @@
+"""The sentences of a report's sections, and its filters for Wireshark."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
+
+from pywnv.report import story
+from pywnv.report.rows import MOST_PATHS
+from pywnv.report.text import clean, duration, name, number, plural, share
+from pywnv.statistics.silence import silences
+
+if TYPE_CHECKING:
+    from pywnv.statistics.model import Drop, Statistics
+
+LEAST_FOR_LATE = 20  # packets of a step: of fewer, the slowest five of a hundred are none
+
+
+def path_notes(statistics: Statistics) -> list[str]:
+    """What the table of paths leaves out."""
+    notes = []
+    if more := statistics.paths[MOST_PATHS:]:
+        packets = sum(path.packets for path in more)
+        notes.append(f"{plural(packets, 'more packet')} took {plural(len(more), 'other path')}.")
+    if statistics.late:
+        notes.append(f"{plural(statistics.late, 'frame')} came too late to count for a path.")
+    return notes
+
+
+def latency(statistics: Statistics) -> str:
+    """Which step is the slowest."""
+    counted = [step for step in statistics.steps if step.count > 1] or list(statistics.steps)
+    slowest = max(counted, key=lambda step: step.p95, default=None)
+    if slowest is None:
+        return ""
+    step = f"{name(slowest.from_hop)} to {name(slowest.to_hop)}"
+    return (
+        f"The slowest step is {step}: 95\u00a0% take at most {duration(slowest.p95)}. "
+        "Times are those of the capture tool: what lies between two of its records, not what a wire would show."
+    )
+
+
+def duplicates(statistics: Statistics) -> str:
+    """What duplicates there are."""
+    if not statistics.duplicates:
+        return "No packet shows twice: one place in the host was captured, or each packet passed only one."
+    each = statistics.frames / max(statistics.packets, 1)
+    frames = f"{plural(statistics.duplicates, 'frame')} of {number(statistics.frames)}"
+    return (
+        f"{frames} ({share(statistics.duplicates, statistics.frames)}) show a packet that an earlier frame showed: "
+        f"{each:.1f} sightings a packet. That is how the host was captured, no fault of the network."
+    )
+
+
+def gaps(statistics: Statistics) -> list[str]:
+    """Which hops fall silent."""
+    found = silences(statistics)
+    if found:
+        return [clean(f"{one.words}. {one.cause}", 1000) for one in found]
+    return ["No hop falls silent while others go on." if len(statistics.hops) > 1 else ""]
+
+
+def drops(statistics: Statistics, found: Sequence[Drop]) -> str:
+    """What is dropped, in a sentence."""
+    if not found:
+        return (
+            "The capture tells of no drop. That proves none only where the tool writes drops: "
+            "pktmon and the events of the vmSwitch do."
+        )
+    bad = [drop for drop in found if not drop.harmless]
+    lost = sum(story.lost(drop) for drop in bad)
+    harmless = sum(story.lost(drop) for drop in found if drop.harmless)
+    if not bad:
+        count = plural(harmless, "packet was", "packets were")
+        return f"{count} dropped, all of them without harm: Windows does so every day."
+    if any(drop.packets + drop.near for drop in bad):
+        count = f"{number(lost)} of {plural(statistics.packets, 'packet')}"
+        words = f"{count} {'was' if lost == 1 else 'were'} dropped"
+    else:
+        words = f"Events of the vmSwitch tell of {plural(lost, 'drop')}"
+    return words + (f"; {plural(harmless, 'more is', 'more are')} harmless." if harmless else ".")
+
+
+def tcp(statistics: Statistics) -> str:
+    """What was sent again, and what got no answer."""
+    unanswered = sum(row.unanswered for row in statistics.unanswered)
+    words = f"{story.again_words(statistics)}." if statistics.retransmissions else "No TCP packet was sent again."
+    if statistics.duplicates:
+        words += " Wireshark alone takes duplicates for retransmissions; they are not counted here."
+    if statistics.repeats:
+        words += f" {plural(statistics.repeats, 'other packet repeats', 'other packets repeat')} what was sent before."
+    if unanswered:
+        return f"{words} {plural(unanswered, 'question gets', 'questions get')} no answer."
+    return words
+
+
+def quoted(text: str) -> str:
+    """A text in a display filter."""
+    return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
+
+
+def filters(statistics: Statistics, found: Sequence[Drop]) -> Iterator[tuple[str, str]]:
+    """What to look at in Wireshark, and the display filter that shows it."""
+    yield "Each packet once", "!wnv.duplicate"
+    if any(drop.harmless for drop in found):
+        yield "What is dropped and matters", "wnv.drop && !wnv.drop.harmless"
+    elif found:
+        yield "What is dropped", "wnv.drop"
+    for drop in [drop for drop in found if not drop.harmless][:3]:
+        if drop.reason is not None:
+            yield f"Dropped: {story.reason(drop)}", f"wnv.drop.reason == {drop.reason}"
+    if statistics.retransmissions:
+        yield "TCP packets that were really sent again", 'wnv.verdict == "retransmission"'
+    slow = max(statistics.steps, key=lambda step: step.most, default=None)
+    if slow is not None and slow.most > 0:
+        yield "Every sighting of the slowest packet", f"wnv.packet == {slow.slowest_packet}"
+        if slow.to_hop is not None and slow.count >= LEAST_FOR_LATE and 0 < slow.p95 < slow.most:
+            words = f"Packets that came late to {name(slow.to_hop)}"
+            yield words, f"wnv.hop == {quoted(slow.to_hop)} && wnv.hop.delta > {slow.p95:.9f}".rstrip("0")
+    for silence in silences(statistics)[:2]:
+        hop, gap = silence.hops[0], silence.gap
+        if hop is not None:
+            yield (
+                f"Around where {name(hop)} falls silent",
+                f"frame.number >= {max(gap.from_frame - 20, 1)} && frame.number <= {gap.from_frame + 20}",
+            )
+    for row in statistics.unanswered[:2]:
+        if row.unanswered:
+            kind = story.KINDS.get(row.kind, row.kind)
+            yield f"The first {kind} without an answer", f"wnv.packet == {row.first_frame}"
