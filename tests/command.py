@@ -8,7 +8,7 @@ from pathlib import Path
 
 PYWNV = Path(sys.executable).parent / "pywnv"
 CAPTURES = Path(__file__).parent / "captures"
-TIMEOUT = 60
+TIMEOUT = 180
 
 
 def command(*arguments: object, before: str = "pass") -> list[str]:

@@ -91,12 +91,14 @@ def test_a_rerun_does_the_rest(tmp_path: Path, local: LocalCluster) -> None:
     (out / "mix.csv").write_bytes(b"kept")
     bad.write_bytes(ng.section())
     done = run(*arguments, local.scheduler_address)
-    assert (done.returncode, done.stderr) == (0, b"pywnv: 1 written, 1 done before, 0 failed\n")
+    empty = f"pywnv: warning: {bad}: holds no packets; describes 0 interfaces\n"
+    words = f"{empty}pywnv: 1 written, 1 skipped (output exists), 0 failed\n"
+    assert (done.returncode, done.stderr.decode()) == (0, words)
     assert tree(out) == {"mix.csv": b"kept", "bad.csv": whole(bad)}
     done = run(*arguments, "tcp://127.0.0.1:1", environment=QUICK)  # all is done: nobody is asked
-    assert (done.returncode, done.stderr) == (0, b"pywnv: 0 written, 2 done before, 0 failed\n")
+    assert (done.returncode, done.stderr) == (0, b"pywnv: 0 written, 2 skipped (output exists), 0 failed\n")
     done = run(*arguments, local.scheduler_address, "--force")
-    assert done.stderr == b"pywnv: 2 written, 0 done before, 0 failed\n"
+    assert done.stderr.decode() == f"{empty}pywnv: 2 written, 0 skipped (output exists), 0 failed\n"
     assert tree(out) == {"mix.csv": whole(MIX), "bad.csv": whole(bad)}
     (out / "mix.csv").unlink()
     (out / "mix.csv").mkdir()
@@ -129,7 +131,7 @@ def test_what_workers_do_not_see(tmp_path: Path, local: LocalCluster) -> None:
     done = run(*arguments, tmp_path / "out", cwd=tmp_path)
     assert done.returncode == 1
     first, *others = [re.sub(r"worker tcp://[\d.:]+\d", "worker W", line) for line in words_of(done)]
-    assert first == "pywnv: 1 written, 0 done before, 2 failed"
+    assert first == "pywnv: 1 written, 0 skipped (output exists), 2 failed"
     size = (Path.cwd() / "README.md").stat().st_size
     assert others == [
         f"pywnv: {here / 'README.md'}: is another file for worker W, or still grows: {size} bytes, not 7",
@@ -138,7 +140,7 @@ def test_what_workers_do_not_see(tmp_path: Path, local: LocalCluster) -> None:
     done = run(*arguments, here / "out2", cwd=tmp_path)
     assert done.returncode == 1
     first, *others = words_of(done)
-    assert first == "pywnv: 0 written, 0 done before, 3 failed"
+    assert first == "pywnv: 0 written, 0 skipped (output exists), 3 failed"
     assert all(words.startswith(f"pywnv: {here / 'out2'}: worker tcp://") for words in others)
     assert all(
         words.endswith("does not see this folder; it must have the same path on every worker") for words in others
@@ -157,7 +159,7 @@ def test_a_process_that_dies_takes_no_other_along(tmp_path: Path, local: LocalCl
         _, words = process.communicate(timeout=TIMEOUT)
     assert process.returncode == 1
     assert words.decode().splitlines() == [
-        "pywnv: 1 written, 0 done before, 1 failed",
+        "pywnv: 1 written, 0 skipped (output exists), 1 failed",
         f"pywnv: {pipe}: the process that annotated it died (exit code -9)",
     ]
     assert tree(out) == {"single-udpsame.csv": whole(SAME)}
