@@ -218,7 +218,11 @@ def test_tshark_marks_the_same(mix: Path, monkeypatch: pytest.MonkeyPatch) -> No
     short = Epoch(20, 3)  # too short to learn all that counts
     spread = f"{short.frames}, {short.warm_up} -- frames"
     assert lua.count("2 ^ 20, 2 ^ 16 -- frames") == 1
-    monkeypatch.setattr(tshark, "plugin_lua", lambda *_, **__: lua.replace("2 ^ 20, 2 ^ 16 -- frames", spread))
+
+    def short_epochs(*given: Any, **named: Any) -> str:
+        return plugin_lua(*given, **named).replace("2 ^ 20, 2 ^ 16 -- frames", spread)
+
+    monkeypatch.setattr(tshark, "plugin_lua", short_epochs)
     header, _, found = b"".join(rows.rows(mix, engine=rows.Engine.TSHARK)).partition(b"\n")
     assert header.startswith(b"frame,")
     assert found == whole(mix, "csv", short)[0]
