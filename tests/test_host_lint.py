@@ -170,7 +170,7 @@ CASES: list[tuple[str, str, str, dict[str, Any]]] = [
     (
         "acl-one-direction",
         "vmNIC Alpha",
-        "Deny Inbound 10.0.0.0/8 has no like Outbound",
+        "Deny Inbound 10.0.0.0/8, but no Deny Outbound 10.0.0.0/8",
         {
             "Get_VMNetworkAdapterAcl": [
                 acl("Inbound", "Deny", "10.0.0.0/8"),
@@ -232,6 +232,17 @@ CASES: list[tuple[str, str, str, dict[str, Any]]] = [
             "Get_VMNetworkAdapterExtendedAcl": [
                 extended("Inbound", "Allow", 10, LocalPort="80-90", RemoteIPAddress="10.0.0.0/8"),
                 extended("Inbound", "Deny", 5, LocalPort="81", Protocol="TCP", RemoteIPAddress="10.1.0.0/16"),
+            ]
+        },
+    ),
+    (
+        "acl-never-wins",
+        "vmNIC Alpha",
+        "Allow Inbound TCP local port 443 (weight 5) never decides: Deny Inbound 6 (weight 10)",
+        {
+            "Get_VMNetworkAdapterExtendedAcl": [
+                extended("Inbound", "Deny", 10, Protocol="6"),
+                extended("Inbound", "Allow", 5, Protocol="TCP", LocalPort="443"),
             ]
         },
     ),
@@ -428,6 +439,22 @@ NOT_SO: list[tuple[str, dict[str, Any]]] = [
 @pytest.mark.parametrize(("kind", "rows"), NOT_SO, ids=[f"{at}-{case[0]}" for at, case in enumerate(NOT_SO)])
 def test_not_found(tmp_path: Path, kind: str, rows: dict[str, Any]) -> None:
     assert kind not in ids(found(tmp_path, **rows))
+
+
+def test_an_allow_of_one_direction_is_grave_where_the_other_denies(tmp_path: Path) -> None:
+    """Without a Deny that it would go before, the like of an Allow changes nothing."""
+    allow, wall = acl("Inbound", "Allow", "10.0.0.0/8"), acl("Outbound", "Deny", "10.0.0.0/16")
+    kind = "acl-one-direction"
+    alone = only(found(tmp_path, Get_VMNetworkAdapterAcl=[allow]), kind)
+    assert (alone.severity, "while nothing is denied Outbound" in alone.what) == ("note", True)
+    grave = [one for one in found(tmp_path, Get_VMNetworkAdapterAcl=[allow, wall]) if one.id == kind]
+    assert [(one.severity, "nothing is denied" in one.what) for one in grave] == [("warning", False)] * 2
+
+
+def test_a_native_vlan_without_a_list(tmp_path: Path) -> None:
+    """The command names what is to be filled in, not a list called none."""
+    rows = found(tmp_path, Get_VMNetworkAdapterVlan=[of(OperationMode="Trunk", NativeVlanId=10)])
+    assert "none" not in only(rows, "native-vlan-changed").fix
 
 
 def test_many_rules_are_few_findings(tmp_path: Path) -> None:

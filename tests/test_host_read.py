@@ -144,12 +144,45 @@ def test_lists_of_vlans(tmp_path: Path, value: object, vlans: list[int]) -> None
             ("00-15-5D-01-02-03", "00155d010203"),
             ("00155D010203", "00155d010203"),
             ("00:15:5d:01:02:03", "00155d010203"),
+            ("0015.5d01.0203", "00155d010203"),
         ],
     ],
 )
 def test_ends_of_acls(tmp_path: Path, text: str, read_as: str) -> None:
     (rule,) = read(tmp_path, Get_VMNetworkAdapterAcl=acl("Inbound", "Deny", text)).nics[0].acls
     assert (rule.remote, rule.local) == (read_as, "ANY")
+
+
+def test_nothing_as_windows_powershell_writes_it(tmp_path: Path) -> None:
+    """ConvertTo-Json of 5.1 writes what a cmdlet did not return as an empty object."""
+    host = read(
+        tmp_path,
+        Get_VMNetworkAdapter=nic(IPAddresses={}, MacAddress={}),
+        Get_VMNetworkAdapterAcl={},
+        Get_VMNetworkAdapterExtendedAcl={"value": [{}], "Count": 1},
+        Get_NetLbfoTeam=[{}],
+    )
+    assert (host.nics[0].addresses, host.nics[0].acls, host.nics[0].extended_acls, host.teams) == ([], [], [], [])
+    assert {"Get-VMNetworkAdapterAcl", "Get-NetLbfoTeam"} <= set(host.told)
+
+
+def test_names_that_are_too_long(tmp_path: Path) -> None:
+    """Longer than a topology allows, shorter than Windows does, wherever a name may stand."""
+    long = "x" * 200
+    written(
+        tmp_path,
+        inventory(
+            Get_NetAdapter=[adapter(long)],
+            Get_NetLbfoTeam=[{"Name": f"t{long}", "Members": [long, f"m{long}"], "TeamNics": [f"t{long}"]}],
+            Get_VMSwitch=[switch(f"s{long}", f"NIC of {long}")],
+            Get_VMSwitchExtension=[{"SwitchName": f"e{long}", "Name": long}],
+            Get_VMNetworkAdapter=[nic(long, long, SwitchName=f"n{long}")],
+        ),
+    )
+    made = loading.load(tmp_path / "hv01.json")
+    assert {len(part.name) for part in (*made.nics, *made.teams, *made.switches)} <= {120, 112}
+    assert made.switches[0].ports == [long[:120]]
+    assert made.teams[0].members == [long[:120], f"m{long}"[:120]]
 
 
 def test_nics_are_told_apart_by_id(tmp_path: Path) -> None:
@@ -241,6 +274,7 @@ def test_a_name_of_two_names_neither(tmp_path: Path) -> None:
             {"Get_VMNetworkAdapterExtendedAcl": [extended("Inbound", "Deny", 1, LocalPort="99999")]},
             "'99999' must be ANY, a",
         ),
+        ({"computer": {"name": "HV01"}}, "computer: {'name': 'HV01'} must be a text"),
         ({"windows": 7}, "windows: 7 must be an object"),
         ({"wnv_host": 2}, "wnv_host: 2 is newer than this pywnv, which reads 1: update it"),
     ],
@@ -253,7 +287,7 @@ def test_cut_off_and_endless(tmp_path: Path) -> None:
     text = json.dumps(WHOLE)
     assert "line 1 column" in wrong(tmp_path, text[:-20].encode())
     assert wrong(tmp_path, b'{"wnv_host": 1, "x": ' + b"[" * 200_000) == "brackets are nested too deep"
-    assert wrong(tmp_path, b"\x7fELF\x02\x01") == "Expecting value: line 1 column 1 (char 0)"
+    assert wrong(tmp_path, b"\x7fELF\x02\x01") == "is no JSON, or cut off: Expecting value: line 1 column 1 (char 0)"
     rules = [acl("Inbound", "Deny", f"10.{at >> 8 & 255}.{at & 255}.0/24") for at in range(30_000)]
     assert wrong(tmp_path, inventory(Get_VMNetworkAdapterAcl=rules)) == "has 30000 ACLs; 20000 are the limit"
 

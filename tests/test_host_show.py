@@ -23,7 +23,10 @@ HOST = inventory(
         adapter("Wi-Fi", ifIndex=5, HardwareInterface=True),
     ],
     Get_NetLbfoTeam=[{"Name": "Team1", "Members": ["Ethernet 1", "Ethernet 2"], "TeamingMode": 1}],
-    Get_NetLbfoTeamNic=[{"Name": "Team1", "Team": "Team1", "Primary": True}],
+    Get_NetLbfoTeamNic=[
+        {"Name": "Team1", "Team": "Team1", "Primary": True},
+        {"Name": "Team1 - VLAN 42", "Team": "Team1", "Primary": False, "VlanID": 42},
+    ],
     Get_VMSwitch=[switch(uplink=TEAM_NIC)],
     Get_VMSwitchExtension=[{"SwitchName": "external", "Name": "Guard", "Vendor": "Contoso", "Enabled": True}],
     Get_VMNetworkAdapter=[
@@ -42,13 +45,13 @@ HOST = inventory(
 
 TEXT = """\
 HV01, build 17763, collected 2026-11-28T12:00:00Z
-├── vSwitch external, external
+├── vSwitch external, type external
 │   ├── extension Guard of Contoso
 │   ├── vmNIC Alpha, Trunk (native VLAN 10, allowed 10, 20-21), 00-15-5D-01-02-05, 10.0.0.5, 2 port
 │   │   ACLs, 1 extended ACL, MAC spoofing
 │   ├── vmNIC Beta, Isolated (primary VLAN 10, secondary 200)
 │   ├── host vNIC Management, Untagged
-│   └── uplink tNIC Team1, SwitchIndependent
+│   └── uplink tNIC Team1, SwitchIndependent, also Team1 - VLAN 42
 │       ├── pNIC Ethernet 1, NIC of Ethernet 1, ifIndex 12, 00-15-5D-01-02-01, Up
 │       └── pNIC Ethernet 2, NIC of Ethernet 2, ifIndex 13, 00-15-5D-01-02-02, VLAN 9, Up
 ├── on no vSwitch
@@ -100,6 +103,20 @@ def test_svg_shows_all_and_runs_nothing(tmp_path: Path) -> None:
     texts = [element.text for element in picture.iter() if element.tag.endswith("text")]
     assert f"vmNIC {evil}" in texts
     assert "host vNIC a & b" in texts
+
+
+def test_svg_says_all_of_a_switch_and_colours_what_is_on_none(tmp_path: Path) -> None:
+    """Names that are longer than the switch's box go on in the next line; a NIC on no switch has its role's colour."""
+    name, extension = "A switch of the finance department", "Contoso Packet Filter Extension"
+    more = [{"SwitchName": name, "Name": extension, "Vendor": "Contoso", "Enabled": True}]
+    told = {**HOST, "Get-VMSwitch": [switch(name, TEAM_NIC)], "Get-VMSwitchExtension": more}
+    picture = ElementTree.fromstring(show(written(tmp_path, told), "svg"))
+    texts = [element.text or "" for element in picture.iter() if element.tag.endswith("text")]
+    assert not [text for text in texts if "…" in text]
+    assert f"vSwitch {name}" in " ".join(texts)
+    assert f"extension {extension}" in " ".join(texts)
+    fills = {group[2].text: group[1].get("fill") for group in picture.iter() if group.tag.endswith("}g")}
+    assert fills["pNIC Wi-Fi"] == fills["pNIC Ethernet 1"]
 
 
 def test_a_list_of_pktmon_is_drawn_too() -> None:

@@ -11,6 +11,8 @@ from command import CAPTURES, run
 from host_rules import FOLDER
 
 from pywnv.cli.main import main
+from pywnv.host import evaluate, loading
+from pywnv.host.model import PortAcl, VirtualNic
 
 CONTOSO = FOLDER / "contoso01.json"
 DEEP_DIVE = CAPTURES / "deep-dive"
@@ -49,6 +51,36 @@ def test_by_a_port_acl(nic: str, asked: Asked) -> None:
             "port ACL of vmNIC Contoso-Gst: Allow Inbound 192.168.7.0/24",
         ],
     }
+
+
+def test_by_what_identifies_a_nic(asked: Asked) -> None:
+    """Its Id, the GUID in it, its MAC in any form."""
+    nic = next(nic for nic in loading.load(CONTOSO).host.nics if nic.vm == "Contoso-Gst")
+    mac = "-".join(nic.mac[at : at + 2] for at in range(0, 12, 2)).upper()
+    dotted = ".".join(nic.mac[at : at + 4] for at in range(0, 12, 4))
+    names = (f"Microsoft:{nic.id.upper()}", nic.id.rpartition("\\")[2], "{" + nic.id[-36:] + "}", mac, dotted)
+    for name in names:
+        assert asked("--direction", "inbound", *STRANGER, "--vlan", 20, nic=name)["rule"] == RULE
+
+
+def test_a_tag_of_the_nic_itself_in_access_mode(asked: Asked) -> None:
+    """The port gives the VLAN; what comes tagged from the NIC is dropped, also with the same VLAN."""
+    out = ("--direction", "outbound", "--source", "192.168.7.52", "--destination", "203.0.113.9")
+    assert asked(*out, "--vlan", 20)["rule"] == (
+        "VLAN of vmNIC Contoso-Gst: Access VLAN 20 drops packets that the NIC sends tagged (VLAN 20)"
+    )
+    assert asked(*out, "--vlan", 0)["passes"] is True
+
+
+@pytest.mark.parametrize(
+    ("way", "to", "passes"),
+    [("inbound", "10.0.0.5", False), ("outbound", "10.0.0.9", False), ("inbound", "239.1.2.3", True)],
+)
+def test_the_end_of_the_nic_has_its_mac(way: str, to: str, passes: bool) -> None:
+    rules = [PortAcl(direction=one, action="deny", local="00155d010203") for one in ("inbound", "outbound")]
+    nic = VirtualNic(vm="Alpha", name="Network Adapter", mac="00155d010203", acls=rules)
+    packet = evaluate.packet_of(way, "10.0.0.7", to, nic_mac=nic.mac)
+    assert evaluate.evaluate(nic, packet).passes is passes
 
 
 def test_in_words() -> None:

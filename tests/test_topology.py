@@ -159,7 +159,7 @@ def test_a_billion_laughs(tmp_path: Path) -> None:
 
 def test_wrong_files(tmp_path: Path) -> None:
     assert "is nothing known here" in wrong(tmp_path, "", "host.txt")
-    assert wrong(tmp_path, "[", "host.json") == "Expecting value: line 1 column 2 (char 1)"
+    assert wrong(tmp_path, "[", "host.json") == "is no JSON, or cut off: Expecting value: line 1 column 2 (char 1)"
     assert wrong(tmp_path, b" " * (topology_file.LARGEST_FILE + 1)) == "larger than 8 MB, which no topology is"
     many = {"nics": [{"name": "a", "ifindexes": list(range(20_001))}]}
     assert "20000 are the limit" in wrong(tmp_path, json.dumps(many), "host.json")

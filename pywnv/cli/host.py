@@ -115,7 +115,7 @@ def _loaded(file: Path) -> Topology:
 @app.command("test")
 def would_pass(
     file: HostFile,
-    nic: Annotated[str, typer.Option("--nic", help="Name of the NIC, such as Contoso-Gst or `vmNIC Contoso-Gst`.")],
+    nic: Annotated[str, typer.Option("--nic", help="The NIC: its VM's name, its own, its Id or its MAC.")],
     direction: Annotated[
         Way | None, typer.Option("--direction", help="inbound is towards the NIC. A frame's MACs may tell it.")
     ] = None,
@@ -168,6 +168,7 @@ def would_pass(
             source_port=source_port,
             destination_port=destination_port,
             vlan=vlan,
+            nic_mac=found.mac,
         )
     decision = evaluate(found, packet)
     if as_json:

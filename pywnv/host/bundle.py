@@ -23,7 +23,7 @@ from pywnv.host.rows import Row, WrongValueError, table
 from pywnv.host.text import decoded
 
 LARGEST_FILE = 64 * 1024 * 1024
-LARGEST_ALL = 256 * 1024 * 1024  # read of one bundle
+LARGEST_ALL = 64 * 1024 * 1024  # read of one bundle; some seconds
 MOST_FILES = 200_000
 KINDS = (".json", ".xml", ".txt", ".log")  # the first of these that tells of a cmdlet is read
 CMDLETS = {re.sub(r"\W", "", cmdlet).lower(): cmdlet for cmdlet in inventory.CMDLETS}
@@ -179,5 +179,5 @@ def _objects(kind: str, data: bytes) -> list[dict[str, object]]:
         except RecursionError:
             raise WrongValueError("brackets are nested too deep") from None
         except json.JSONDecodeError as error:
-            raise WrongValueError(str(error)) from None
+            raise WrongValueError(f"is no JSON, or cut off: {error}") from None
     return format_list.objects(text)

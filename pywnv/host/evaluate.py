@@ -8,6 +8,8 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from pywnv.errors import UsageError
+from pywnv.host.rows import guids
+from pywnv.host.rows import mac as plain_mac
 from pywnv.host.rules import mac_bytes, nic_lua, protocol_number, shown
 from pywnv.lua import lua_text
 from pywnv.lua.runtime import lua_runtime
@@ -17,6 +19,7 @@ if TYPE_CHECKING:
 
 MOST_NAMED = 20  # NICs in an error
 HAS_PORTS = (6, 17, 132)
+BROADCAST = b"\xff" * 4  # of IPv4
 LARGEST_VLAN, LARGEST_PORT = 4094, 65535
 
 
@@ -34,6 +37,7 @@ class Packet:
         protocol: of IP.
         source_port: of TCP, UDP, SCTP.
         destination_port: likewise.
+        tags_itself: whether its sender wrote the tag; else the port it came in by did.
         begins: whether it is a TCP SYN that begins a connection: that is no answer.
         hides_vlan: whether nothing tells if it is tagged; then no VLAN setting drops it.
     """
@@ -47,6 +51,7 @@ class Packet:
     protocol: int | None = None
     source_port: int | None = None
     destination_port: int | None = None
+    tags_itself: bool = False
     begins: bool = False
     hides_vlan: bool = False
 
@@ -86,20 +91,29 @@ def _end(address: bytes | None, mac: bytes | None, port: int | None) -> str:
 
 
 def find_nic(host: Host, name: str) -> VirtualNic:
-    """The NIC that a user means: by its label, its title, its VM's or its adapter's name, where only one has it.
+    """The NIC that a user means: by its label, title, VM, adapter's name, Id, GUID or MAC, where only one has it.
 
     Raises:
         UsageError: none has that name, or several do.
     """
-    wanted = " ".join(name.split()).casefold()
+    wanted = {text.casefold() for text in (name, " ".join(name.split()))}
     for key in ("label", "title", "vm", "name"):
-        found = [nic for nic in host.nics if (getattr(nic, key) or "").casefold() in (wanted, name.casefold())]
-        if len(found) == 1:
-            return found[0]
+        found = [nic for nic in host.nics if (getattr(nic, key) or "").casefold() in wanted]
         if found:
-            raise UsageError(f"--nic {shown(name)}: {len(found)} NICs are called that; there are {_names(found)}")
+            break
+    else:
+        guid, mac = guids(name)[-1:], plain_mac(name)
+        found = [nic for nic in host.nics if (mac and nic.mac == mac) or (guid and guid[0] in _guids(nic))]
+    if len(found) == 1:
+        return found[0]
+    if found:
+        raise UsageError(f"--nic {shown(name)}: {len(found)} NICs are called that; there are {_names(found)}")
     there = f"there are {_names(host.nics)}" if host.nics else "the inventory tells of no virtual NIC"
     raise UsageError(f"--nic {shown(name)}: there is no such NIC; {there}")
+
+
+def _guids(nic: VirtualNic) -> tuple[str | None, ...]:
+    return nic.device, *guids(nic.id or "")[-1:]
 
 
 def _names(nics: list[VirtualNic]) -> str:
@@ -113,6 +127,11 @@ def _address(option: str, text: str) -> bytes:
         return ipaddress.ip_address(text.strip()).packed
     except ValueError:
         raise UsageError(f"{option} {shown(text)}: is no IP address") from None
+
+
+def _is_group(address: bytes) -> bool:
+    """Whether an address is that of a group, or of all."""
+    return ipaddress.ip_address(address).is_multicast or address == BROADCAST
 
 
 def _mac(option: str, text: str | None) -> bytes | None:
@@ -146,8 +165,21 @@ def packet_of(
     source_port: int | None = None,
     destination_port: int | None = None,
     vlan: int | None = None,
+    nic_mac: str | None = None,
 ) -> Packet:
     """A packet as a user describes it.
+
+    Args:
+        direction: inbound is towards the NIC.
+        source: an IP address.
+        destination: likewise.
+        source_mac: of the sender.
+        destination_mac: of the receiver.
+        protocol: of IP, its name or number.
+        source_port: of TCP, UDP, SCTP.
+        destination_port: likewise.
+        vlan: that of its tag, as the sender wrote it; None without one.
+        nic_mac: of the NIC, twelve hex digits: its own end has it, where nothing else is said and it is no group's.
 
     Raises:
         UsageError: there is no such packet.
@@ -160,6 +192,10 @@ def packet_of(
         raise UsageError(f"--protocol {shown(protocol)}: is neither tcp, udp, icmp, icmpv6 nor a number up to 255")
     if number not in HAS_PORTS and (source_port is not None or destination_port is not None):
         raise UsageError("--source-port and --destination-port need --protocol tcp, udp or sctp")
+    if direction == "outbound":
+        source_mac = source_mac or nic_mac
+    elif not _is_group(ends[1]):
+        destination_mac = destination_mac or nic_mac
     return Packet(
         direction,
         within("--vlan", vlan, LARGEST_VLAN),
@@ -169,6 +205,7 @@ def packet_of(
         number,
         within("--source-port", source_port, LARGEST_PORT),
         within("--destination-port", destination_port, LARGEST_PORT),
+        tags_itself=bool(vlan),
     )
 
 

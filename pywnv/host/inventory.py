@@ -168,12 +168,13 @@ def _switches(tables: Tables, adapters: list[Adapter], teams: list[Team], nics: 
 
 
 def _extension(row: Row) -> Extension:
+    enabled, running = row.flag("Enabled"), row.flag("Running")
     return Extension(
         name=row.text("Name"),
         vendor=row.text("Vendor"),
         kind=row.loose_enum("ExtensionType", rows.EXTENSION_TYPE).lower(),
-        enabled=row.flag("Enabled") or False,
-        running=row.flag("Running"),
+        enabled=bool(running if enabled is None else enabled),
+        running=running,
     )
 
 

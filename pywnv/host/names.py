@@ -8,8 +8,6 @@ from pywnv.host.parts import Parts
 from pywnv.host.pktmon_list import TEAM
 from pywnv.host.topology import Topology
 
-LONGEST_NAME = 120
-
 
 def topology(host: Host) -> Topology:
     """Names and roles of all that a host has; virtual NICs by their titles."""
@@ -22,8 +20,8 @@ def topology(host: Host) -> Topology:
         parts.add(team.name, "tNIC")
         for member in team.members:
             if member not in shown:
-                parts.add(member[:LONGEST_NAME], "pNIC", descriptions=[member])
-        parts.join(team.name, [shown.get(member, (member[:LONGEST_NAME],))[0] for member in team.members])
+                parts.add(member, "pNIC", descriptions=[member])
+        parts.join(team.name, [shown.get(member, (member,))[0] for member in team.members])
     for nic in host.nics:
         parts.add(nic.title, nic.role, **_nic_keys(nic))
         parts.connect(nic.switch, nic.title)
@@ -31,8 +29,8 @@ def topology(host: Host) -> Topology:
         parts.add(switch.name, "vSwitch", guids=[switch.id] if switch.id else [])
         for uplink in switch.uplinks:
             if uplink not in shown:  # only its description is told
-                parts.add(uplink[:LONGEST_NAME], "tNIC" if TEAM.fullmatch(uplink) else "pNIC", descriptions=[uplink])
-            parts.connect(switch.name, shown.get(uplink, (uplink[:LONGEST_NAME],))[0])
+                parts.add(uplink, "tNIC" if TEAM.fullmatch(uplink) else "pNIC", descriptions=[uplink])
+            parts.connect(switch.name, shown.get(uplink, (uplink,))[0])
     return parts.topology().model_copy(update={"host": host})
 
 
@@ -83,17 +81,17 @@ def vnic_of(host: Host, adapter: Adapter) -> VirtualNic | None:
 def _shown(host: Host, adapter: Adapter) -> tuple[str, Role | None]:
     """How an adapter is called as a hop."""
     if vnic_of(host, adapter):
-        return adapter.name[:LONGEST_NAME], "host vNIC"
+        return adapter.name, "host vNIC"
     for team in host.teams:
         for interface in team.nics:
             if interface.name == adapter.name:
-                return (team.name if interface.primary else adapter.name)[:LONGEST_NAME], "tNIC"
+                return team.name if interface.primary else adapter.name, "tNIC"
     if TEAM.fullmatch(adapter.description):
-        return adapter.name[:LONGEST_NAME], "tNIC"
+        return adapter.name, "tNIC"
     below = {name for team in host.teams for name in team.members}
     below |= {name for switch in host.switches for name in switch.uplinks}
     is_physical = adapter.is_physical or (adapter.is_physical is None and adapter.name in below)
-    return adapter.name[:LONGEST_NAME], "pNIC" if is_physical else None
+    return adapter.name, "pNIC" if is_physical else None
 
 
 def _adapter_keys(adapter: Adapter, nic: VirtualNic | None) -> dict[str, list[int] | list[str]]:

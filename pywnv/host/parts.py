@@ -7,6 +7,8 @@ from collections.abc import Iterable
 from pywnv.host.model import Role
 from pywnv.host.topology import Nic, Switch, Team, Topology
 
+LONGEST_NAME = 120  # of a part of a topology; what is longer is cut
+
 Part = tuple[str, Role | None]
 
 
@@ -21,7 +23,7 @@ class Parts:
 
     def add(self, name: str, role: Role | None, **keys: Iterable[int] | Iterable[str]) -> None:
         """Adds a part, or more keys of one, named as in `topology.KEYS`."""
-        part = (name, role)
+        part = (name[:LONGEST_NAME], role)
         self._names[part] = None
         for key, values in keys.items():
             for value in values:
@@ -31,11 +33,11 @@ class Parts:
     def connect(self, switch: str | None, name: str) -> None:
         """Says that a part is connected to a switch; None for no switch."""
         if switch:
-            self._ports.setdefault(switch, {})[name] = None
+            self._ports.setdefault(switch[:LONGEST_NAME], {})[name[:LONGEST_NAME]] = None
 
     def join(self, team: str, members: list[str]) -> None:
         """Says that a tNIC is the NIC of a team with these members."""
-        self._members[team] = members
+        self._members[team[:LONGEST_NAME]] = [member[:LONGEST_NAME] for member in members]
 
     def topology(self) -> Topology:
         """All of them."""

@@ -38,7 +38,9 @@ def read(path: Path) -> object:
         return _value(path, data)
     except OSError as error:
         raise TopologyError(f"{path}: {error.strerror or error}") from error
-    except ValueError as error:  # also a path with a NUL, and json's own
+    except json.JSONDecodeError as error:
+        raise TopologyError(f"{path}: is no JSON, or cut off: {error}") from None
+    except ValueError as error:  # also a path with a NUL
         raise TopologyError(f"{path}: {' '.join(str(error).split())}") from None
     except RecursionError:
         raise TopologyError(f"{path}: brackets are nested too deep") from None

@@ -29,7 +29,7 @@ BALANCING = {0: "TransportPorts", 2: "IPAddresses", 3: "MacAddresses", 4: "Hyper
 STATUS = {2: "Ok", 3: "Degraded", 6: "Error", 10: "Stopped", 12: "NoContact", 13: "LostCommunication"}
 
 GUID = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
-MAC = re.compile(r"([0-9a-fA-F]{2}[-:]?){5}[0-9a-fA-F]{2}")
+MAC = re.compile(r"([0-9a-fA-F]{2}[-:. ]?){5}[0-9a-fA-F]{2}|([0-9a-fA-F]{4}[.:-]){2}[0-9a-fA-F]{4}")
 PORTS = re.compile(r"\d{1,5}(-\d{1,5})?(,\d{1,5}(-\d{1,5})?)*")
 
 
@@ -49,10 +49,13 @@ def clean(text: str) -> str:
 
 
 def unwrapped(value: object) -> object:
-    """A value without what ConvertTo-Json of Windows PowerShell 5.1 wraps some in: value and Count, value and Value."""
+    """A value without what ConvertTo-Json of Windows PowerShell 5.1 wraps some in: value and Count, value and Value.
+
+    It writes nothing at all as an empty object.
+    """
     if isinstance(value, Mapping) and "value" in value and value.keys() <= {"value", "Value", "Count"}:
-        return value["value"]
-    return value
+        value = value["value"]
+    return None if value == {} else value
 
 
 def listed(value: object) -> list[object]:
@@ -95,7 +98,7 @@ class Row:
 
     def wrong(self, name: str, words: str) -> WrongValueError:
         """The error for a property."""
-        return WrongValueError(f"{self.place}.{name}: {shown(self.values.get(name.lower()))} {words}")
+        return WrongValueError(f"{self.place}.{name}".lstrip(".") + f": {shown(self.values.get(name.lower()))} {words}")
 
     def _first(self, names: Iterable[str]) -> tuple[str, object]:
         last = ""
@@ -210,7 +213,7 @@ class Row:
         if text.upper() in ("", "*", "ANY"):
             return "ANY"
         if macs and MAC.fullmatch(text):
-            return re.sub(r"[-:]", "", text).lower()
+            return re.sub(r"[-:. ]", "", text).lower()
         try:
             network = ipaddress.ip_network(text.partition("%")[0], strict=False)
         except ValueError:

@@ -58,13 +58,14 @@ def adapter_words(adapter: Adapter, role: str) -> str:
 
 def switch_words(switch: Switch) -> str:
     """A switch in one line."""
-    parts = [switch.kind, "Switch Embedded Teaming" if switch.teaming else ""]
+    parts = [f"type {switch.kind}" if switch.kind else "", "Switch Embedded Teaming" if switch.teaming else ""]
     return ", ".join([f"vSwitch {switch.name}", *(part for part in parts if part)])
 
 
 def team_words(team: Team) -> str:
     """A team in one line."""
-    parts = [f"tNIC {team.name}", team.mode, team.balancing]
+    more = [f"also {nic.name}" for nic in team.nics if not nic.primary]
+    parts = [f"tNIC {team.name}", team.mode, team.balancing, *more]
     return ", ".join(part for part in parts if part)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Iterator
 from dataclasses import dataclass
 from xml.etree.ElementTree import Element, SubElement, indent, tostring
@@ -14,6 +15,8 @@ from pywnv.tables.palette import INK, TINTS
 WIDTH, BOX, SWITCH, MARGIN, GAP, STEP = 1170, 420, 180, 20, 10, 30  # pixels
 LINE, PER_CHARACTER = 17, 6.6  # of the font
 ROOM = int((BOX - 2 * GAP) / PER_CHARACTER)  # characters in a line of a box
+OF_MEMBER = int((BOX - STEP - 2 * GAP) / PER_CHARACTER)  # likewise, of a team's member
+NARROW = int((SWITCH - 2 * GAP) / PER_CHARACTER)  # likewise, of a switch
 TINT_OF = {"pNIC": "pNIC", "tNIC": "tNIC", "vmNIC": "vNIC", "host vNIC": "vNIC"}
 
 
@@ -41,9 +44,11 @@ def picture(topology: Topology) -> str:
         nics = [_nic(host, nic) for nic in host.nics if (nic.switch or "").casefold() == switch.name.casefold()]
         lower = [box for uplink in switch.uplinks for box in _below(topology, uplink)]
         extensions = [f"extension {one.name}" for one in switch.extensions if one.enabled]
-        y = _switch(svg, y, _Box([switch_words(switch), *extensions], "vSwitch"), nics, lower) + 2 * GAP
+        parts = [*switch_words(switch).split(", "), *extensions]
+        lines = [line for part in parts for line in textwrap.wrap(part, NARROW)]
+        y = _switch(svg, y, _Box(lines, "vSwitch"), nics, lower) + 2 * GAP
     rest = [_nic(host, nic) for nic in host.nics if not nic.switch]
-    rest += [_Box([words, *members], "unknown") for words, members in others(topology)]
+    rest += [box for words, members in others(topology) for box in _boxes(words, members)]
     if rest:
         _text(svg, MARGIN, y + LINE, "on no vSwitch", bold=True)
         _column(svg, MARGIN, y + 2 * LINE, rest)
@@ -59,12 +64,12 @@ def _nic(host: Host, nic: VirtualNic) -> _Box:
     return _Box([first, *_wrapped(parts)], "vNIC")
 
 
-def _wrapped(parts: list[str]) -> Iterator[str]:
-    """Parts in lines that hold as many as fit."""
+def _wrapped(parts: list[str], room: int = ROOM) -> Iterator[str]:
+    """Parts in lines that hold as many as fit into this many characters."""
     line = ""
     for part in parts:
         longer = f"{line}, {part}" if line else part
-        if line and len(longer) > ROOM:
+        if line and len(longer) > room:
             yield line
             line = part
         else:
@@ -75,12 +80,17 @@ def _wrapped(parts: list[str]) -> Iterator[str]:
 
 def _below(topology: Topology, uplink: str) -> Iterator[_Box]:
     words, members = below(topology, uplink)
+    return _boxes(words, members, roles(topology).get(uplink.casefold(), ""))
+
+
+def _boxes(words: str, members: list[str], role: str = "") -> Iterator[_Box]:
+    """An adapter, or a team and its members, in the colours of their roles: as told, or as the words begin."""
     first, *parts = words.split(", ")
-    tint = TINT_OF.get(roles(topology).get(uplink.casefold(), ""), "tNIC" if members else "pNIC")
-    yield _Box([first, *_wrapped(parts)], tint)
+    told = TINT_OF.get(role) or TINT_OF.get(first.partition(" ")[0])
+    yield _Box([first, *_wrapped(parts)], told or ("tNIC" if members else "unknown"))
     for member in members:
         first, *parts = member.split(", ")
-        yield _Box([first, *_wrapped(parts)], "pNIC", is_member=True)
+        yield _Box([first, *_wrapped(parts, OF_MEMBER)], "pNIC", is_member=True)
 
 
 def _switch(svg: Element, y: int, switch: _Box, nics: list[_Box], lower: list[_Box]) -> int:
@@ -95,8 +105,7 @@ def _switch(svg: Element, y: int, switch: _Box, nics: list[_Box], lower: list[_B
     for x, boxes, ends in ((left, nics, (left + BOX, middle)), (right, lower, (middle + SWITCH, right))):
         for top, bottom in _column(svg, x, y, boxes):
             _line(svg, (ends[0], ends[1]), ((top + bottom) // 2,) * 2)
-    lines = [piece for line in switch.lines for piece in line.split(", ")]
-    _draw(svg, middle, y, SWITCH, height, _Box(lines, "vSwitch"))
+    _draw(svg, middle, y, SWITCH, height, switch)
     return y + height
 
 

@@ -64,12 +64,16 @@ def _remove_extended(nic: VirtualNic, acl: ExtendedAcl) -> str:
 
 def _one_direction(nic: VirtualNic, rules: list[PortAcl]) -> Iterator[Finding]:
     said = {(acl.direction, acl.action, *ends) for acl in rules for ends in _ends(acl)}
+    denied = {acl.direction for acl in rules if acl.action == "deny"}
     for acl in {(acl.direction, acl.action, acl.local, acl.remote): acl for acl in rules}.values():
         other = OTHER[acl.direction]
         if any((other, acl.action, *ends) not in said for ends in _ends(acl)):
-            what = f"{port_acl_words(acl)} has no like {other.capitalize()}"
             like = acl.model_copy(update={"direction": other})
-            yield finding("acl-one-direction", nic.label, what, _command("Add", nic, like))
+            what = f"{port_acl_words(acl)}, but no {port_acl_words(like)}"
+            is_idle = acl.action == "allow" and other not in denied
+            what += f"; none is needed while nothing is denied {other.capitalize()}" if is_idle else ""
+            fix = _command("Add", nic, like)
+            yield finding("acl-one-direction", nic.label, what, fix, severity="note" if is_idle else None)
 
 
 def _ends(acl: PortAcl) -> list[tuple[str, str]]:

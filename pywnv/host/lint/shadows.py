@@ -7,9 +7,10 @@ import re
 from collections.abc import Iterator
 
 from pywnv.host.model import ANY, ExtendedAcl, PortAcl
-from pywnv.host.rules import mac_bytes, port_acl_words
+from pywnv.host.rules import mac_bytes, port_acl_words, protocol_number
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+Reach = tuple[int | str, str, str, str, str]  # protocol, ports, addresses
 EVERYTHING = (ipaddress.ip_network("0.0.0.0/0"), ipaddress.ip_network("::/0"))
 MOST_RANGES = 64  # of ports, and lengths of prefixes, that are compared with each rule
 
@@ -77,7 +78,7 @@ def extended(rules: list[ExtendedAcl]) -> Iterator[tuple[ExtendedAcl, ExtendedAc
     """Extended ACLs of one direction that never decide, each with the one that matches all of it first."""
     lengths = {side: _lengths(rules, side) for side in ("local_address", "remote_address")}
     ranges = {side: _ranges(rules, side) for side in ("local_port", "remote_port")}
-    first: dict[tuple[str, str, str, str, str], ExtendedAcl] = {}
+    first: dict[Reach, ExtendedAcl] = {}
     waiting: list[ExtendedAcl] = []
     for acl in sorted(rules, key=lambda acl: -acl.weight):
         if waiting and waiting[0].weight != acl.weight:  # rules of one weight do not beat each other
@@ -87,7 +88,7 @@ def extended(rules: list[ExtendedAcl]) -> Iterator[tuple[ExtendedAcl, ExtendedAc
         waiting.append(acl)
         wider = (
             first.get((protocol, local_port, remote_port, local, remote))
-            for protocol in dict.fromkeys((acl.protocol, ANY))
+            for protocol in dict.fromkeys((_protocol(acl), ANY))
             for local_port in _wider_ports(acl.local_port, ranges["local_port"])
             for remote_port in _wider_ports(acl.remote_port, ranges["remote_port"])
             for local in _wider_addresses(acl.local_address, lengths["local_address"])
@@ -98,9 +99,15 @@ def extended(rules: list[ExtendedAcl]) -> Iterator[tuple[ExtendedAcl, ExtendedAc
             yield acl, winner
 
 
-def _reach(acl: ExtendedAcl) -> tuple[str, str, str, str, str]:
+def _protocol(acl: ExtendedAcl) -> int | str:
+    """A protocol by its number: it may also be told by name."""
+    number = protocol_number(acl.protocol)
+    return acl.protocol if number is None else number
+
+
+def _reach(acl: ExtendedAcl) -> Reach:
     local, remote = acl.local_address, acl.remote_address
-    return acl.protocol, acl.local_port, acl.remote_port, _canonical(local), _canonical(remote)
+    return _protocol(acl), acl.local_port, acl.remote_port, _canonical(local), _canonical(remote)
 
 
 def _canonical(text: str) -> str:

@@ -30,8 +30,9 @@ def _trunk(nic: VirtualNic) -> Iterator[Finding]:
         fix = f"{command} -AllowedVlanIdList '{whole}' -NativeVlanId {vlan.native}"
         yield finding("trunk-without-list", nic.label, what, fix, severity="warning")
     if vlan.native:
+        listed = words.replace(" ", "") if vlan.allowed else "(its VLANs, such as 10,20)"
         what = f"untagged packets belong to VLAN {vlan.native}"
-        fix = f"{command} -AllowedVlanIdList '{words.replace(' ', '')}' -NativeVlanId 0"
+        fix = f"{command} -AllowedVlanIdList '{listed}' -NativeVlanId 0"
         yield finding("native-vlan-changed", nic.label, what, f"{fix} (if it was not meant)")
     if nic.vm is None and vlan.allowed:
         what = f"a NIC of the host in trunk mode, for the VLANs {words}"

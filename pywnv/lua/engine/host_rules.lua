@@ -52,10 +52,10 @@ end
 
 --- What decides about a packet.
 -- @param nic    as pywnv.host.evaluate makes it
--- @param packet table: is_inbound (towards the NIC), and where it has them vlan (its tag's), source_mac,
---   destination_mac, source, destination (addresses as bytes), protocol, source_port, destination_port; begins: true
---   for a TCP SYN; hides_vlan: true where nothing tells whether it is tagged: then no VLAN setting drops it;
---   is_dropped: true where it was, so that it is no answer in a session
+-- @param packet table: is_inbound (towards the NIC), and where it has them vlan (its tag's), tags_itself (true: its
+--   sender wrote the tag, no port), source_mac, destination_mac, source, destination (addresses as bytes), protocol,
+--   source_port, destination_port; begins: true for a TCP SYN; hides_vlan: true where nothing tells whether it is
+--   tagged: then no VLAN setting drops it; is_dropped: true where it was, so that it is no answer in a session
 -- @return table: passes (boolean), decided_by (vlan, port-acl, extended-acl, none), rule (in words, or nil), matched
 --   (list: those that matched too and lost, in words)
 function M.evaluate(nic, packet)

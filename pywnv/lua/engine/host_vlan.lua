@@ -1,7 +1,8 @@
 --- Whether the VLAN setting of a NIC's port on the vmSwitch lets a packet pass.
 --
 -- A packet without a tag has the VLAN 0, or what the port gives it. At a port in access mode, and at one of a private
--- VLAN, captures show the packets that the NIC sends with the VLAN that the port gave them: these pass.
+-- VLAN, captures show the packets that the NIC sends with the VLAN that the port gave them: these pass. What a NIC in
+-- access mode tags itself does not.
 -- Sources: WNV Deep Dive part 4 (untagged, native VLAN); Set-VMNetworkAdapterVlan; NDIS_SWITCH_PORT_VLAN_MODE and
 -- NDIS_SWITCH_PORT_PVLAN_MODE in the Windows driver documentation.
 
@@ -19,14 +20,18 @@ local function holds(ranges, vlan)
   return false
 end
 
--- By mode: functions of the setting, the VLAN (0: untagged) and whether the packet goes to the NIC.
+-- By mode: functions of the setting, the VLAN (0: untagged), whether the packet goes to the NIC, and whether its sender
+-- wrote the tag.
 local passes = {}
 
 function passes.untagged(_, vlan)
   return vlan == 0
 end
 
-function passes.access(setting, vlan, is_inbound)
+function passes.access(setting, vlan, is_inbound, tags_itself)
+  if not is_inbound and tags_itself then
+    return vlan == 0
+  end
   return vlan == setting.access or not is_inbound and vlan == 0
 end
 
@@ -64,12 +69,15 @@ function M.passes(nic, packet)
   if setting.mode ~= "trunk" then
     vlan = vlan or 0
   end
-  return passes[setting.mode](setting, vlan, packet.is_inbound)
+  return passes[setting.mode](setting, vlan, packet.is_inbound, packet.tags_itself)
 end
 
 --- What the setting of a NIC does to a packet that does not pass, in words.
 function M.words(nic, packet)
   local what = packet.vlan and format("packets of VLAN %d", packet.vlan) or "untagged packets"
+  if packet.tags_itself and not packet.is_inbound and nic.vlan.mode == "access" then
+    what = format("packets that the NIC sends tagged (VLAN %d)", packet.vlan)
+  end
   return format("VLAN of %s: %s drops %s", nic.label, nic.vlan.words, what)
 end
 
