@@ -76,3 +76,38 @@ def test_one_way_says_which_bound_is_missing(side: int) -> None:
     (line,) = fit(found, 0, 10)
     assert (line.below is None, line.above is None) == (side > 0, side < 0)
     assert abs(line.at(5)) < 100e-6
+
+
+def test_drift_is_no_reason_to_take_one_side_for_the_other() -> None:
+    """Bursts of one side only: the latest answer is old, and what the clock gains meanwhile looks like a delay."""
+
+    def ahead(time: float) -> float:
+        return 5 + 200e-6 * time
+
+    found = []
+    for burst in range(8):
+        for number in range(50):
+            time = 4 * burst + 2 + number / 1000
+            found.append(Delay(time, ahead(time) - 5e-6, ahead(time) - 5e-6, 0, THERE, HERE))
+        for number in range(6):
+            time = 4 * burst + number / 10
+            back = time + 100e-6
+            found.append(Delay(time, ahead(time) - 5e-6, ahead(time) - 5e-6, 0, THERE, HERE))
+            found.append(Delay(back, ahead(back) + 5e-6, ahead(back) + 5e-6, 0, HERE, THERE))
+    (line,) = fit(found, 0, 32)
+    assert line.below is not None
+    assert line.above is not None
+    assert error([line], ahead, 32) < 10e-6
+
+
+def test_many_packets_one_way_tell_the_drift_of_a_short_capture() -> None:
+    def ahead(time: float) -> float:
+        return 200e-6 * time
+
+    chance = random.Random(1)
+    found = []
+    for number in range(300):
+        time = number / 900
+        late = 20e-6 + chance.expovariate(1 / 10e-6)
+        found.append(Delay(time, ahead(time) + late, ahead(time) + late, 1, HERE, THERE))
+    assert error(fit(found, 0, 0.33), ahead) < 30e-6

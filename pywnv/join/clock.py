@@ -9,7 +9,7 @@ Measurements (1999).
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from statistics import median
@@ -21,10 +21,11 @@ ROUNDING = 2e-6  # seconds that the resolution of timestamps may cost
 ROUNDS = 60  # of a search: each leaves two thirds
 SLOW = 0.25  # seconds: a drift must be worth so many times itself, or it is taken for none: most clocks drift little
 LEAST_DELAY = 20e-6  # seconds that the fastest packets are taken to need, where only one direction was seen
+MANY = 50  # packets one way, by which the drift in less than a second is seen
 WRONG_SHARE, WRONG = 0.02, 3  # packets that may be left out because they contradict all others
 LEAST_OF_PART = 20  # packets, from which a clock that does not run evenly gets a line of its own
 DEEPEST = 12  # so often a capture is halved for that
-LEAST_VOTES = 0.6  # of those of an address that must say on which side it is
+LEAST_VOTES = 0.6  # of those of an address that must say on which side it is, by weight
 
 Point = tuple[float, float]  # seconds by the clock, and how far it seems ahead
 
@@ -104,8 +105,9 @@ def _sides(delays: Sequence[Delay]) -> dict[bytes, int]:
     """Who sends from where: 1 from the other's side, -1 from that of the clock.
 
     Of two packets of a conversation, one each way, that which makes the clock seem farther ahead came from the other.
+    A vote weighs more the more it seems and the sooner one follows the other: so much less of it is drift.
     """
-    votes = defaultdict[bytes, Counter[int]](Counter)
+    votes = defaultdict[bytes, dict[int, float]](lambda: {1: 0.0, -1: 0.0})
     latest: dict[tuple[bytes, bytes], Delay] = {}
     for delay in sorted(delays):
         if delay.way:
@@ -116,14 +118,15 @@ def _sides(delays: Sequence[Delay]) -> dict[bytes, int]:
         if answer is None or delay.source == delay.target:
             continue
         more = delay.most + delay.least - answer.most - answer.least
-        if abs(more) > USUAL * abs(delay.time - answer.time):
-            side = 1 if more > 0 else -1
-            votes[delay.source][side] += 1
-            votes[delay.target][-side] += 1
+        passed = abs(delay.time - answer.time)
+        if abs(more) > USUAL * passed:
+            weight, side = min(abs(more) / (passed + ROUNDING), 1), 1 if more > 0 else -1
+            votes[delay.source][side] += weight
+            votes[delay.target][-side] += weight
     sides = {}
-    for address, count in votes.items():
-        side, most = count.most_common(1)[0]
-        if most >= LEAST_VOTES * count.total():
+    for address, weights in votes.items():
+        side = max(weights, key=lambda side: weights[side])
+        if weights[side] >= LEAST_VOTES * sum(weights.values()):
             sides[address] = side
     return sides
 
@@ -267,7 +270,9 @@ def _below(upper: list[Point], start: float, stop: float) -> Line:
     def height(rate: float) -> float:
         return min(ahead - rate * (time - middle) for time, ahead in hull)
 
-    rate = _highest(lambda rate: height(rate) - SLOW * abs(rate), -FASTEST, FASTEST)
+    # In a short capture a drift is never worth much: there many packets must tell of it.
+    slow = min(SLOW, (hull[-1][0] - hull[0][0]) / 4) if len(upper) >= MANY else SLOW
+    rate = _highest(lambda rate: height(rate) - slow * abs(rate), -FASTEST, FASTEST)
     ahead = height(rate) + rate * (start - middle) - LEAST_DELAY
     return Line(start, stop, ahead, rate, None, LEAST_DELAY + ROUNDING)
 
