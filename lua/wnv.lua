@@ -586,7 +586,7 @@ return {}
 end)()
 
 modules.limits = (function()
---- The engine's limits: each with its value, unit, what it is of, and the capture or the test that needs it.
+--- The engine's limits: each with its value, unit, meaning, and the capture or the test that needs it.
 --
 -- `make rules` switches each off in turn and prints which captures change.
 
@@ -594,9 +594,9 @@ local M = { list = {} }
 
 local MILLISECOND, MEGABYTE = 1e-3, 1024 * 1024
 
--- @param without the value that stands for no limit; nil: a capture made to defeat us needs it
+-- @param without the value that means no limit; nil: a hostile capture needs the limit
 -- @param proof   the capture in tests/captures, the case of tests/hard_cases, or the test that needs it
--- @param reason  what it is of
+-- @param reason  what it limits
 local function limit(name, value, unit, without, proof, reason)
   M[name] = value
   M.list[#M.list + 1] =
@@ -604,134 +604,134 @@ local function limit(name, value, unit, without, proof, reason)
 end
 
 limit("window", 200 * MILLISECOND, "s", 1e9, "lab2/tcp-same",
-  "No sender waits less before it sends the same again: TCP's least timeout")
+  "Longest time between sightings of a packet: no sender waits less before it sends again (TCP's shortest timeout)")
 limit("key_span", 16, "bytes", 0, "lab2/tenants",
-  "Of the content in a key: frames that were cut at 128 bytes have that in common")
+  "Content bytes in a key: frames that were cut at 128 bytes still have them")
 
 -- Identity.
 limit("idents_of_sender", 8, "packets", 1, "lab2/busy",
-  "Whose IP IDs must differ from a packet's for that to tell it from others")
+  "Packets of a sender that must have other IP IDs before an IP ID identifies its packet")
 limit("same_hop_soon", 2 * MILLISECOND, "s", 0, "rules/lso-n",
-  "So soon at one hop, data that does not count is not sent again")
+  "Time within which no sender sends TCP data without an identity again")
 limit("same_hop_timers", 0.08 * MILLISECOND, "s", 0, "rules/client-p24",
-  "So soon, what protocols send by a timer is not sent again")
+  "Time within which nobody sends again what protocols send by a timer")
 limit("random_least", 24, "bytes", 1e9, "lab2/tenants",
-  "Of payload whose bytes can be told from text and patterns")
+  "Shortest payload that can be told from text and patterns")
 limit("random_share", 0.8, "", 0, "telemetry",
-  "Of the different bytes that random ones have")
+  "Share of the different bytes of a random payload that a payload must have to look random")
 limit("random_large", 500, "bytes", 1e9, "quic_twice",
-  "Of payload drawn by lot that count as another packet only where something proves it")
+  "Random payload that counts as another packet only with proof")
 limit("swapped", 0.1 * MILLISECOND, "s", 0, "lab2/nat",
-  "In which mirrors may swap two sightings")
+  "Time within which a mirror may swap two sightings")
 limit("varying", 2, "packets", 0, "rules/journal-flood-n",
-  "Of a flow that must differ before its payload counts as drawn anew for each")
+  "Packets of a flow that must differ before a random payload counts as new in each")
 limit("varying_share", 50, "to 1", 0, "rules/neg-flood-udp-const",
-  "Of them, those that differ from all before")
+  "Of the packets of such a flow, new payloads to repeated ones")
 limit("flood_of_changing", 16, "sightings", 1e9, "rules/neg-flood-udp-const",
-  "The same of one whose sender was")
+  "As `flood`, for a packet whose sender was seen to change its identity")
 limit("flood", 4, "sightings", 1e9, "rules/journal-flood-n",
-  "At one place of a packet whose sender was not seen to change its identity")
+  "Sightings of a packet at one place after which they are a flood, not duplicates")
 
 -- Learned: how often a place shows a packet.
 limit("settled", 10 * MILLISECOND, "s", 0, "lab2/busy",
-  "Without a sighting, after which a packet teaches how often it was seen")
+  "Time without a sighting after which pywnv learns how often a packet was seen")
 limit("agreement", 0.8, "", 0, "rules/busy-q8-drop-one-interface",
-  "Of the packets of a class that must have been seen equally often")
+  "Share of a sender's packets that must have been seen equally often")
 limit("taught", 64, "packets", 1e9, "lab2/tcp-same",
-  "After which older ones count half")
+  "Packets after which older ones count half")
 limit("longest_gap", 4, "times", 1e9, "lab2/tcp-same",
-  "The longest step known, after which a packet is not waited for")
+  "How long to wait for a packet, in multiples of the longest known step")
 limit("least_longest_gap", 5 * MILLISECOND, "s", 0, "rules/lso-n",
-  "For which it is waited for in any case")
+  "How long to wait for it at least")
 limit("shortest_gap", 0.6, "times", 0, "vlan_one_interface",
-  "The shortest step known, before which no sighting comes")
+  "Earliest time of a sighting, in multiples of the shortest known step")
 
 -- Order.
 limit("begin", 4, "packets", 1e9, "rules/busy-q8-drop",
-  "That must have been seen first at a place before it counts as where its sender begins")
+  "Packets that must be seen first at a place before it counts as their sender's first place")
 limit("begin_share", 50, "to 1", 0, "rules/lso-n",
-  "Of the packets seen there")
+  "Packets first seen there, to those first seen elsewhere")
 limit("in_order", 8, "packets", 1e9, "lab2/busy-drop-fifo",
-  "That must have kept their order between two places before it counts as kept")
+  "Packets that must keep their order between two places before the order counts")
 limit("order_share", 50, "to 1", 0, "lab2/busy",
-  "Of the packets that kept their order, to those that did not")
+  "Packets that kept their order, to those that did not")
 limit("weak_step", 10 * MILLISECOND, "s", 1e9, "lab2/tenants",
-  "Between two hops, for what cannot be told by identity, while nothing is known of the step")
+  "Longest step between two hops for packets without an identity, while no step is known")
 limit("least_weak_step", 2 * MILLISECOND, "s", 0, "lab2/tcp-same",
-  "The same, at least, where it is known")
+  "The same, at least, once a step is known")
 limit("once_share", 50, "to 1", 0, "rules/neg-flood-udp-const",
-  "Of packets that a hop has shown once, to others, for one more to be a new packet for sure")
+  "Packets that a hop has shown once, to others, before one more is surely a new packet")
 limit("hop_once", 16, "packets", 1e9, "lab2/busy",
-  "That a hop must have shown once before that counts for senders it does not know")
+  "Packets that a hop must have shown once before this counts for unknown senders")
 limit("hop_once_share", 8, "to 1", 0, "rules/client-p24",
   "Of them, to those that it has shown more often")
 limit("once", 4, "packets", 1e9, "lab2/busy",
-  "That must have been seen once at a place before one more is a new packet")
+  "Packets that must have been seen once at a place before one more is a new packet")
 
 -- Packet ids.
 limit("ids_repeat", 4, "frames", 1, "hard/pktmon_ids",
-  "With an id, of which one must repeat one, for ids to be believed")
+  "Frames with an id among which one must repeat an id before ids are trusted")
 limit("path_ends", 4, "packets", 1e9, "lab2/busy-drop-fifo",
-  "That must have been seen no more behind some hops before that counts as their way")
+  "Packets that must end before some hops before this counts as their path")
 limit("path_share", 16, "to 1", 0, "lab2/busy-drop-fifo",
   "Of them, to those that went on")
 
 -- TCP, segments, NAT.
 limit("duplicate_acks", 2, "ACKs", 1e9, "coarse_clock",
-  "That repeat another before what they ask for is sent again")
+  "Duplicate ACKs before the data that they ask for is sent again")
 limit("overtaken_after", 3 * MILLISECOND, "s", 1e9, "v6-loss",
-  "After which what lies behind newer data was sent again, as Wireshark has it")
+  "Time after which data behind newer data was sent again, as in Wireshark")
 limit("flight", MEGABYTE, "bytes", 2 ^ 31, "rules/tenants-p24",
-  "That a sender has on their way at once: what lies further back is of another connection with the same ends")
+  "Data in flight: data further back belongs to another connection with the same addresses and ports")
 limit("idents_ahead", 1024, "packets", 0, "lab2/nat-loss",
-  "Of a sender that counts, by IP ID, between what overtook and what was sent again")
+  "Largest step between the IP IDs of two packets of a sender that counts them")
 limit("counted", 4, "to 1", 0, "rules/vpn-e",
-  "Steps of at most so many in the IP IDs of a flow that counts, to other steps")
+  "Steps that fit a counter in the IP IDs of a flow, to other steps, for it to count")
 limit("segment_idents", 63, "", 1, "hard/lso",
   "Segments of one large frame, by IP ID")
 limit("nat_votes", 2, "packets", 1e9, "lab2/nat",
-  "That must agree on a binding where none proves it")
+  "Packets that must agree on a binding if none proves it")
 limit("network_agree", 2, "packets", 1, "rules/vxlan-2vni",
-  "That must show a hop to lead to one virtual network")
+  "Packets that must show that a hop leads to one virtual network")
 limit("network_share", 8, "to 1", 0, "rules/vxlan-2vni",
   "Of them, to those that show another")
 limit("near", 1 * MILLISECOND, "s", 1e9, "rules/journal-flood-n",
-  "Between an event of the vmSwitch and the packet before or after it")
+  "Time between a vmSwitch event and the packet before or after it")
 
--- Bounds against captures made to defeat us.
+-- Bounds against hostile captures.
 limit("random_most", 160, "bytes", nil, "test_engine_bounds::test_long_payloads_are_looked_at_as_far_as_short_ones",
-  "Of payload that are looked at")
+  "Payload bytes that are checked for being random")
 limit("packets", 16384, "packets", nil, "test_engine_limits::test_memory_stays_flat",
-  "In a generation; two are remembered")
+  "Packets in a generation; two generations are remembered")
 limit("packet_bytes", 8 * MEGABYTE, "bytes", nil, "test_engine_bugs::test_12_memory",
-  "Of content in a generation")
+  "Content in a generation")
 limit("path_bytes", 4 * MEGABYTE, "bytes", nil, "test_engine_limits::test_memory_of_paths_that_no_other_packet_goes",
-  "Of the paths of a generation")
+  "Paths in a generation")
 limit("ways", 4096, "pairs of hops", nil, "test_engine_limits::test_memory_of_what_many_senders_teach_of_many_hops",
-  "Whose order is known")
+  "Pairs of hops whose order is known")
 limit("ways_of_flow", 64, "pairs of hops", nil,
   "test_engine_limits::test_memory_of_what_many_senders_teach_of_many_hops",
-  "Whose order is known of one flow or sender")
+  "Pairs of hops whose order is known for one flow or sender")
 limit("nodes_of_class", 32, "paths", nil, "test_engine_limits::test_memory_of_what_many_senders_teach_of_many_hops",
-  "Of one class")
+  "Paths known of one sender to one receiver")
 limit("flows", 8192, "flows", nil, "test_engine_limits::test_memory_of_what_many_senders_teach_of_many_hops",
-  "In a generation")
+  "Flows in a generation")
 limit("senders", 4096, "senders", nil, "test_engine_limits::test_memory_of_what_many_senders_teach_of_many_hops",
-  "In a generation")
+  "Senders in a generation")
 limit("places", 16384, "places", nil, "test_engine_limits::test_a_packet_at_65000_hops",
-  "Of all hops")
+  "Places at all hops")
 limit("distance", 2 ^ 20, "frames", nil, "test_engine_bounds::test_a_packet_is_over_before_dedup_has_chosen",
-  "Between the first and the last sighting of a packet")
+  "Frames between the first and the last sighting of a packet")
 limit("chains", 4096, "buffers", nil, "test_engine_bounds::test_buffers_that_never_arrive_are_forgotten",
-  "Of the vmSwitch that are on their way")
+  "vmSwitch buffers on their way")
 limit("holes", 32, "ranges", nil, "test_engine_bounds::test_a_flow_has_so_many_holes_at_most",
-  "That are missing in a flow")
+  "Missing ranges in a flow")
 limit("large", 64, "frames", nil, "test_engine_bounds::test_a_flow_of_large_frames_takes_time_in_proportion",
-  "Of a flow that are larger than what Ethernet carries")
+  "Frames of a flow that are larger than Ethernet allows")
 limit("tries", 64, "packets", nil, "test_engine_limits::test_one_key_again_and_again",
-  "With the same bytes that a frame is compared with")
+  "Packets with the same bytes that a frame is compared with")
 limit("hops", 64, "hops", nil, "test_engine_limits::test_a_packet_at_65000_hops",
-  "That one packet passes, or that something is learned of for one sender")
+  "Hops of one packet, or hops known of one sender")
 
 return M
 end)()
@@ -5632,7 +5632,7 @@ end)(modules.candidates, modules.self, modules.limits)
 modules.decide = (function()
 local sources = {}
 sources.too_late = (function(...)
---- No packet is on its way for longer than its sender would wait before it sends again.
+--- No packet travels longer than its sender would wait before it sends again.
 
 local abs = math.abs
 local limits = (...).limits
@@ -5653,8 +5653,8 @@ return {
 }
 end)(modules)
 sources.other_id = (function(...)
---- Where ids are believed, two packets have two. What was put into a tunnel, or translated, is counted anew, and so it
--- is by each observer.
+--- Where packet ids are trusted, two packets have two ids. A packet that enters a tunnel or is translated gets a new
+-- one, and each observer gives its own.
 
 return {
   name = "other_id",
@@ -5675,14 +5675,14 @@ return {
 }
 end)(modules)
 sources.other_content = (function(...)
---- Frames that hold different bytes, as far as both were captured, or that differ behind that by their checksums.
+--- Two packets differ in their bytes, as far as both were captured, or, behind that, by their checksums.
 
 local checksums = (...).checksums
 local sub = string.sub
 
 return {
   name = "other_content",
-  reason = "What they hold differs",
+  reason = "Their content differs",
   source = "",
   proof = "hard/cut_same_start",
   new = function()
@@ -5707,7 +5707,7 @@ return {
 }
 end)(modules)
 sources.other_network = (function(...)
---- Tenants of virtual networks may have the same addresses, and send the same bytes.
+--- Tenants of virtual networks may have the same addresses and send the same bytes.
 
 return {
   name = "other_network",
@@ -5737,12 +5737,12 @@ return {
 }
 end)(modules)
 sources.other_outer_id = (function(...)
---- Who puts a packet into a tunnel counts what it sends, and sends it to each end by itself. What a mirror puts into
--- one is counted for each sighting.
+--- A tunnel endpoint counts the packets that it sends, and sends a packet to each other endpoint separately. A mirror
+-- that sends through a tunnel counts each sighting.
 
 return {
   name = "other_outer_id",
-  reason = "Their tunnels have other IP IDs, or other ends",
+  reason = "Their tunnels have different IP IDs or endpoints",
   source = "RFC 6864 4.1; RFC 7348 4.2 (a VTEP sends a broadcast to each other one)",
   proof = "rules/vxlan-2vni",
   new = function()
@@ -5760,8 +5760,8 @@ return {
 }
 end)(modules)
 sources.returned = (function(...)
---- A frame that goes back to where it came from was sent again: by a neighbour (BFD echo), or a reflector. But routers
--- that send a packet to each other, in a circle, take a TTL each time.
+--- A frame that goes back to where it came from was sent again, by a neighbour (BFD echo) or a reflector. Routers that
+-- send a packet to each other in a loop lower the TTL each time: that can be the same packet.
 
 local frame_of = (...).frame
 local ttl_of = frame_of.ttl
@@ -5793,9 +5793,9 @@ return {
 }
 end)(modules)
 sources.ttl_counts = (function(...)
---- A TTL falls on the way, and with it the MACs change: at one hop, a frame with a higher one is a later probe, as
--- traceroute sends them. So is one with a lower one between the same MACs, unless it has the identity of the packet,
--- whose TTL has not fallen so before: a router takes one, and what goes in a circle loses two at least.
+--- TTLs fall on the way, and MACs change with them. At one hop, a frame with a higher TTL is a later probe, as
+-- traceroute sends them. So is a frame with a lower TTL between the same MACs, unless it has the packet's identity and
+-- the packet's TTL has not fallen this way before: a router lowers it by one, a loop by two at least.
 
 local parts = ...
 local identity, limits = parts.identity, parts.limits
@@ -5803,7 +5803,7 @@ local ttl_of = parts.frame.ttl
 
 return {
   name = "ttl_counts",
-  reason = "Its TTL is higher than at this hop before, or again lower between the same MACs, as probes count",
+  reason = "Its TTL is higher than at this hop before, or lower between the same MACs, as in probes",
   source = "RFC 791 3.2; RFC 1812 5.3.1",
   proof = "lab2/nat",
   new = function(state)
@@ -5826,8 +5826,8 @@ return {
 }
 end)(modules)
 sources.packet_id = (function(...)
---- The ids that a capture tool wrote, where they repeat: pktmon's PktGroupId is the same for all sightings of a packet
--- up to Windows Server 2022; from Windows 11 24H2 on it is new with every event, and repeats by chance now and then.
+--- The ids that a capture tool wrote, if they repeat. pktmon's PktGroupId is the same for all sightings of a packet up
+-- to Windows Server 2022; from Windows 11 24H2 on each event has a new one, which repeats only by chance.
 
 local parts = ...
 local limits = parts.limits
@@ -5892,8 +5892,8 @@ return {
 }
 end)(modules)
 sources.radio_retry = (function(...)
---- 802.11 sends a frame again until it is acknowledged: each try goes over the air by itself. Windows leaves the Retry
--- bit on every sighting of a frame that came by a later try, so only a bit that was not there at first tells.
+--- 802.11 sends a frame again until it is acknowledged: each try is another frame in the air. Windows leaves the Retry
+-- bit on every sighting of a frame that arrived by a later try, so the bit counts only if it was not set at first.
 
 local byte, floor = string.byte, math.floor
 local RETRY = 8 -- among the flags of 802.11
@@ -5910,7 +5910,7 @@ end
 
 return {
   name = "radio_retry",
-  reason = "The radio sent it once more, as it was not acknowledged",
+  reason = "The radio sent it again, as it was not acknowledged",
   source = "IEEE 802.11-2020 9.2.4.1.6 (Retry)",
   proof = "rules/wifi-air",
   verdict = "repeat",
@@ -5930,15 +5930,15 @@ return {
 }
 end)(modules)
 sources.went_on = (function(...)
---- A packet that comes to a hop anew, after it has gone on from there, where that hop shows packets once: the network
--- has doubled it, and both take the whole way.
+--- A packet comes to a hop that shows packets once, goes on, and comes to that hop again: the network has doubled it,
+-- and both take the whole path.
 
 local parts = ...
 local candidates, identity = parts.candidates, parts.identity
 
 return {
   name = "went_on",
-  reason = "It came to this hop anew after it had gone on, and this hop shows packets once",
+  reason = "It came to this hop again after it had gone on, and this hop shows each packet once",
   source = "",
   proof = "lbfo-tcp-wiredup",
   verdict = "repeat",
@@ -5963,8 +5963,8 @@ return {
 }
 end)(modules)
 sources.same_identity = (function(...)
---- The sender counts its packets, or draws something anew for each: two frames with the same are one packet, however
--- long the host or a router has held it, and whatever the link headers and the TTL say.
+--- The sender counts its packets, or puts a new random value into each: two frames with the same value are one packet,
+-- however long the host or a router held it, and whatever the link headers and the TTL are.
 
 local parts = ...
 local identity, candidates = parts.identity, parts.candidates
@@ -5991,14 +5991,14 @@ return {
 }
 end)(modules)
 sources.appended = (function(...)
---- A capture that was appended to itself, or to another one of the same place: once the file has run back in time, a
--- frame with the bytes and the time of an earlier sighting is that sighting once more.
+--- A capture may be appended to itself, or to another capture of the same host. Once time has run back in the file, a
+-- frame with the bytes and the time of an earlier sighting is that sighting again.
 
 local limits = (...).limits
 
 return {
   name = "appended",
-  reason = "The file has run back in time, and a frame with these bytes had the very same time",
+  reason = "Time has run back in the file, and an earlier frame with these bytes has exactly the same time",
   source = "",
   proof = "appended_to_itself",
   verdict = "duplicate",
@@ -6022,8 +6022,8 @@ return {
 }
 end)(modules)
 sources.rebuilt = (function(...)
---- tcpip.sys logs what it drops as an IP packet without a link header, whose own header it has built anew (IP ID 0, TTL
--- 1, no checksum): once for each socket or filter that did not want it.
+--- tcpip.sys logs dropped packets without a link header and with a rebuilt IP header (IP ID 0, TTL 1, no checksum),
+-- once for each socket or filter that did not want it.
 
 local parts = ...
 local limits = parts.limits
@@ -6039,7 +6039,7 @@ end
 
 return {
   name = "rebuilt",
-  reason = "It is as tcpip.sys logs what it drops: without a link header, with an IP header built anew",
+  reason = "It looks as tcpip.sys logs dropped packets: without a link header, with a rebuilt IP header",
   source = "pktmon on Windows 11 24H2",
   proof = "rules/drops-p24",
   verdict = "duplicate",
@@ -6095,7 +6095,7 @@ return {
 }
 end)(modules)
 sources.soon_again = (function(...)
---- Data, and what protocols ask for by a timer, is not sent twice within a moment.
+--- No sender repeats TCP data at once, nor what protocols send by a timer.
 
 local parts = ...
 local candidates, identity, limits, tcp = parts.candidates, parts.identity, parts.limits, parts.tcp
@@ -6143,15 +6143,15 @@ return {
 }
 end)(modules)
 sources.another_shape = (function(...)
---- One interface that shows packets in several shapes: before and behind a router, with and without a tag, on air and
--- on the wire.
+--- One interface may show a packet in several forms: before and behind a router, with and without a VLAN tag, as 802.11
+-- and as Ethernet.
 
 local parts = ...
 local candidates, identity = parts.candidates, parts.identity
 
 return {
   name = "another_shape",
-  reason = "The same bytes at the same hop, behind another link header",
+  reason = "The same bytes at the same hop, with another link header",
   source = "",
   proof = "rules/wifi-air",
   verdict = "duplicate",
@@ -6172,8 +6172,8 @@ return {
 }
 end)(modules)
 sources.learned = (function(...)
---- What may be sent twice: a hop that is known to show each packet of its class several times shows the next sighting
--- of one that is not complete. Where two packets could be meant, none is.
+--- A hop that is known to show each packet of a sender several times shows the next sighting of a packet that it has
+-- not shown that often yet. If several packets could be meant, there is no mark.
 
 local parts = ...
 local candidates, limits, routes = parts.candidates, parts.limits, parts.routes
@@ -6181,7 +6181,7 @@ local abs, max = math.abs, math.max
 
 return {
   name = "learned",
-  reason = "This hop shows each packet of its sender so often, and so soon",
+  reason = "This hop shows each packet of its sender this often, and this soon",
   source = "",
   proof = "vlan_one_interface",
   verdict = "duplicate",
@@ -6227,13 +6227,13 @@ return {
 }
 end)(modules)
 sources.routed = (function(...)
---- What a router, or a host that forwards, sends on has lost a TTL; what its sender sends again has not.
+--- A router, or a host that forwards, lowers the TTL of a packet; a sender that sends again does not.
 
 local ttl_of = (...).frame.ttl
 
 return {
   name = "routed",
-  reason = "The same bytes at the same hop with a lower TTL: a router has sent them on",
+  reason = "The same bytes at the same hop with a lower TTL: a router has forwarded them",
   source = "RFC 1812 5.3.1",
   proof = "rules/mix-fwd-loss",
   verdict = "duplicate",
@@ -6257,8 +6257,8 @@ return {
 }
 end)(modules)
 sources.another_hop = (function(...)
---- A hop shows packets in the order in which they came: of those with these bytes, the first that it has not shown yet.
--- What cannot be told by identity comes no later than packets do that can.
+--- A hop shows packets in the order in which they arrive: a frame is a sighting of the first packet with these bytes
+-- that this hop has not shown yet. A packet without an identity takes no longer to this hop than packets with one.
 
 local parts = ...
 local identity, order = parts.identity, parts.order
@@ -6266,7 +6266,7 @@ local abs = math.abs
 
 return {
   name = "another_hop",
-  reason = "The same bytes at another hop, in the order of packets, and as soon as others",
+  reason = "The same bytes at another hop, in the order of packets, and as soon as other packets",
   source = "",
   proof = "lab2/tcp-same",
   verdict = "duplicate",
@@ -6291,7 +6291,7 @@ sources.segment = (function(...)
 
 return {
   name = "segment",
-  reason = "Its data lies in a larger frame, and its IP ID or its order there fits",
+  reason = "Its data is part of a larger frame, and its IP ID or its order fits",
   source = "Microsoft, Offloading the Segmentation of Large TCP Packets",
   proof = "lab2/rsc",
   verdict = "segment",
@@ -6311,11 +6311,11 @@ return {
 }
 end)(modules)
 sources.coalesced = (function(...)
---- Receive segment coalescing: the vSwitch, or the NIC, builds one frame of several that follow each other.
+--- Receive segment coalescing: the vSwitch or the NIC builds one frame from several consecutive ones.
 
 return {
   name = "coalesced",
-  reason = "It begins with the other frame's data, and goes on with what followed",
+  reason = "It begins with the other frame's data, and goes on with the data that followed",
   source = "Microsoft, Overview of Receive Segment Coalescing",
   proof = "lab2/rsc",
   verdict = "coalesced",
@@ -6328,14 +6328,13 @@ return {
 }
 end)(modules)
 sources.translated = (function(...)
---- Network address translation gives a packet another end, and leaves all else alone but the TTL; some draw a new IP
--- ID.
+--- Network address translation changes one address and port of a packet, and lowers the TTL; some NATs set a new IP ID.
 
 local ttl_of = (...).frame.ttl
 
 return {
   name = "translated",
-  reason = "All but one end is the same, and it has come further: a NAT has translated it",
+  reason = "Only one address and port differs, and the TTL is lower: a NAT has translated it",
   source = "RFC 3022",
   proof = "lab2/nat",
   verdict = "duplicate",
@@ -6371,7 +6370,7 @@ return {
 }
 end)(modules)
 sources.sent_before = (function(...)
---- What a sender has sent before, and sends in a new packet.
+--- The sender sends data again, in a new packet.
 
 local parts = ...
 local identity, tcp, limits = parts.identity, parts.tcp, parts.limits
@@ -6422,7 +6421,7 @@ return {
 }
 end)(modules)
 sources.overtaken = (function(...)
---- What was not seen before, but comes so late behind newer data that the network cannot have changed their order.
+--- TCP data that was not seen before, but comes so late after newer data that the network cannot have reordered it.
 
 local parts = ...
 local identity, limits = parts.identity, parts.limits
@@ -6430,7 +6429,7 @@ local max = math.max
 
 return {
   name = "overtaken",
-  reason = "Newer data of its flow came to this hop long before it, so that it was lost and sent again",
+  reason = "Newer data of its flow came to this hop long before it, so it was lost and sent again",
   source = "Wireshark, epan/dissectors/packet-tcp.c (3 ms, or a round trip)",
   proof = "lab2/nat-loss",
   verdict = "retransmission",
@@ -6464,11 +6463,11 @@ return {
 }
 end)(modules)
 sources.known_once = (function(...)
---- The same bytes again at a place that shows each packet once.
+--- The same bytes again at a hop that shows each packet once are another packet.
 
 return {
   name = "known_once",
-  reason = "A packet with the same bytes was here just before, and this place shows packets once",
+  reason = "A packet with the same bytes was here just before, and this hop shows each packet once",
   source = "",
   proof = "lab2/busy",
   verdict = "repeat",
@@ -6483,11 +6482,11 @@ return {
 }
 end)(modules)
 sources.ambiguous = (function(...)
---- Where two packets could be meant, or nothing tells whether one is, there is no mark.
+--- If several packets could be meant, or it is not clear whether this is one of them, there is no mark.
 
 return {
   name = "ambiguous",
-  reason = "A packet with the same bytes is about, and nothing tells whether this is that one",
+  reason = "A packet with the same bytes came before, but nothing tells whether this is the same packet",
   source = "",
   proof = "hard/unique_ids",
   verdict = "original",
@@ -7630,41 +7629,41 @@ local names = {
 local kinds = { [1] = "ethernet", [7] = "raw", [129] = "raw", [130] = "raw", [20] = "wifi", [23] = "radiotap", [25] = "sll", [210] = "sll2", [15] = "null", [174] = "null", [212] = "etw", [187] = "netevent", }
 
 local fields = {
-  packet = ProtoField.uint32("wnv.packet", "Packet", base.DEC, nil, 0, "The packet: the number of its first frame"),
+  packet = ProtoField.uint32("wnv.packet", "Packet", base.DEC, nil, 0, "The packet, as the number of its first frame"),
   appearance = ProtoField.uint16("wnv.appearance", "Appearance", base.DEC, nil, 0, "Which sighting of the packet this is: 1, 2, 3 ... in file order"),
-  duplicate = ProtoField.bool("wnv.duplicate", "Duplicate", base.NONE, nil, 0, "Another sighting of a packet seen before"),
+  duplicate = ProtoField.bool("wnv.duplicate", "Duplicate", base.NONE, nil, 0, "A further sighting of a packet"),
   duplicate_of = ProtoField.framenum("wnv.duplicate_of", "Duplicate of", base.NONE, frametype.NONE, 0, "The first frame of the packet"),
   previous = ProtoField.framenum("wnv.previous", "Previous appearance", base.NONE, frametype.NONE, 0, "The sighting before this one"),
   verdict = ProtoField.uint8("wnv.verdict", "Verdict", base.DEC, names.verdict, 0, "What this frame is"),
-  evidence = ProtoField.uint8("wnv.evidence", "Evidence", base.DEC, names.evidence, 0, "What shows that it is the same packet"),
-  rule = ProtoField.string("wnv.rule", "Rule", base.NONE, "The rule of the engine that decided, by its name in docs/deciding.md"),
-  repeat_of = ProtoField.framenum("wnv.repeat_of", "Repeat of", base.NONE, frametype.NONE, 0, "Of a repeat or a retransmission: the first frame of the packet that carried this before"),
-  rewritten = ProtoField.string("wnv.rewritten", "Rewritten", base.NONE, "What differs from the previous appearance"),
+  evidence = ProtoField.uint8("wnv.evidence", "Evidence", base.DEC, names.evidence, 0, "Why it is the same packet"),
+  rule = ProtoField.string("wnv.rule", "Rule", base.NONE, "The engine's rule that decided, see docs/deciding.md"),
+  repeat_of = ProtoField.framenum("wnv.repeat_of", "Repeat of", base.NONE, frametype.NONE, 0, "For a repeat or a retransmission: the first frame of the packet that carried the same before"),
+  rewritten = ProtoField.string("wnv.rewritten", "Rewritten", base.NONE, "What differs from the previous sighting"),
   segment_of = ProtoField.framenum("wnv.segment_of", "Segment of", base.NONE, frametype.NONE, 0, "The larger frame that this one was cut from"),
   hop = ProtoField.string("wnv.hop", "Hop", base.NONE, "The place in the host where the frame was seen"),
   hop_role = ProtoField.uint8("wnv.hop.role", "Role", base.DEC, names.hop_role, 0, "What kind of place the hop is"),
-  hop_delta = ProtoField.relative_time("wnv.hop.delta", "Since previous appearance", "Time since the previous appearance"),
-  hop_elapsed = ProtoField.relative_time("wnv.hop.elapsed", "Since first appearance", "Time since the first appearance"),
-  path = ProtoField.string("wnv.path", "Path", base.NONE, "The hops so far; where the switch floods, its branches in braces"),
-  direction = ProtoField.uint8("wnv.direction", "Direction", base.DEC, names.direction, 0, "Which way the packet goes through the host"),
-  vlan = ProtoField.uint16("wnv.vlan", "VLAN", base.DEC, nil, 0, "VLAN that the capture tool noted"),
+  hop_delta = ProtoField.relative_time("wnv.hop.delta", "Since previous appearance", "Time since the previous sighting"),
+  hop_elapsed = ProtoField.relative_time("wnv.hop.elapsed", "Since first appearance", "Time since the first sighting"),
+  path = ProtoField.string("wnv.path", "Path", base.NONE, "The packet's hops so far; where the switch floods, its branches in braces"),
+  direction = ProtoField.uint8("wnv.direction", "Direction", base.DEC, names.direction, 0, "The direction of the packet, seen from the host"),
+  vlan = ProtoField.uint16("wnv.vlan", "VLAN", base.DEC, nil, 0, "VLAN that the capture tool recorded"),
   port = ProtoField.uint32("wnv.port", "Port", base.DEC, nil, 0, "Port of the vSwitch"),
-  nic = ProtoField.string("wnv.nic", "NIC", base.NONE, "Name of the NIC that the capture tool noted"),
+  nic = ProtoField.string("wnv.nic", "NIC", base.NONE, "Name of the NIC that the capture tool recorded"),
   nic_type = ProtoField.string("wnv.nic.type", "NIC type", base.NONE, "Type of that NIC"),
-  pid = ProtoField.uint32("wnv.pid", "Process", base.DEC, nil, 0, "Process that was running when the frame was seen"),
+  pid = ProtoField.uint32("wnv.pid", "Process", base.DEC, nil, 0, "Id of the process that ran when the frame was captured"),
   event = ProtoField.uint8("wnv.event", "Event", base.DEC, names.event, 0, "What the vmSwitch did with a packet"),
   event_nic = ProtoField.string("wnv.event.nic", "Event NIC", base.NONE, "The NIC that the event names first"),
-  event_destination_nic = ProtoField.string("wnv.event.destination_nic", "Event destination NIC", base.NONE, "The NIC that the packet went to"),
+  event_destination_nic = ProtoField.string("wnv.event.destination_nic", "Event destination NIC", base.NONE, "The NIC that the event says the packet went to"),
   event_switch = ProtoField.string("wnv.event.switch", "Event switch", base.NONE, "The vmSwitch"),
-  event_near = ProtoField.framenum("wnv.event.near", "Event near", base.NONE, frametype.NONE, 0, "The packet just before the event, within a millisecond, which may be another than the event is about"),
+  event_near = ProtoField.framenum("wnv.event.near", "Event near", base.NONE, frametype.NONE, 0, "The packet just before the event, at most a millisecond; the event may be about another one"),
   event_packet = ProtoField.framenum("wnv.event.packet", "Event packet", base.NONE, frametype.NONE, 0, "The packet that the event is about, where the buffer's address and the order of events prove it"),
   drop = ProtoField.bool("wnv.drop", "Dropped", base.NONE, nil, 0, "The packet was dropped here"),
-  drop_reason = ProtoField.uint32("wnv.drop.reason", "Drop reason", base.DEC, drops.texts, 0, "Why, by the number that Windows gives it"),
-  drop_reason_text = ProtoField.string("wnv.drop.reason.text", "Drop reason in words", base.NONE, "Why, as Windows puts it"),
-  drop_location = ProtoField.uint32("wnv.drop.location", "Drop location", base.DEC_HEX, nil, 0, "Where in the network stack"),
+  drop_reason = ProtoField.uint32("wnv.drop.reason", "Drop reason", base.DEC, drops.texts, 0, "Why it was dropped, as the number that Windows uses"),
+  drop_reason_text = ProtoField.string("wnv.drop.reason.text", "Drop reason in words", base.NONE, "Why it was dropped, in Windows' words"),
+  drop_location = ProtoField.uint32("wnv.drop.location", "Drop location", base.DEC_HEX, nil, 0, "Where in the network stack it was dropped"),
   drop_harmless = ProtoField.bool("wnv.drop.harmless", "Drop is harmless", base.NONE, nil, 0, "A drop that Windows makes every day: not for this host, nobody listens to this group, a duplicate segment"),
-  drop_advice = ProtoField.string("wnv.drop.advice", "Drop advice", base.NONE, "What to look at"),
-  drop_rule = ProtoField.string("wnv.drop.rule", "Drop rule", base.NONE, "The VLAN setting or ACL of the host that explains the drop; of VFP's own drops, its rule"),
+  drop_advice = ProtoField.string("wnv.drop.advice", "Drop advice", base.NONE, "What to look at for this drop"),
+  drop_rule = ProtoField.string("wnv.drop.rule", "Drop rule", base.NONE, "The VLAN setting or ACL of the host that explains the drop; for VFP's own drops, VFP's rule"),
 }
 wnv.fields = fields
 

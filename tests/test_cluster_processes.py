@@ -101,7 +101,7 @@ def test_a_worker_that_comes_late(tmp_path: Path, scheduler: str, worker: Callab
         assert process.stderr.readline().decode() == words
         with worker(scheduler):
             _, words = process.communicate(timeout=TIMEOUT)
-    assert (process.returncode, words) == (0, b"pywnv: 1 written, 0 done before, 0 failed\n")
+    assert (process.returncode, words) == (0, b"pywnv: 1 written, 0 skipped (output exists), 0 failed\n")
     assert tree(tmp_path / "out") == {"single-udpsame.csv": whole(SAME)}
 
 
@@ -156,7 +156,7 @@ def test_a_worker_dies_and_another_does_its_capture(
                 writer.write(START + ng.packet(0, 0, ng.ethernet()))
         _, words = process.communicate(timeout=TIMEOUT)
     assert process.returncode == 0
-    assert words.decode().splitlines()[-1] == "pywnv: 1 written, 0 done before, 0 failed"
+    assert words.decode().splitlines()[-1] == "pywnv: 1 written, 0 skipped (output exists), 0 failed"
     (tmp_path / "whole").write_bytes(START + ng.packet(0, 0, ng.ethernet()))
     assert tree(out) == {"pipe.csv": whole(tmp_path / "whole")}
 
@@ -174,7 +174,7 @@ def test_what_kills_workers_is_listed_and_a_scheduler_that_dies_ends_it(
             _, words = process.communicate(timeout=TIMEOUT)
         assert process.returncode == 1, words
         assert words.decode().splitlines() == [
-            "pywnv: 0 written, 0 done before, 1 failed",
+            "pywnv: 0 written, 0 skipped (output exists), 1 failed",
             f"pywnv: {pipe}: the workers that annotated it died, 1 of them",
         ]
         assert not out.exists()

@@ -203,7 +203,7 @@ def test_the_wire_where_nothing_tells(tmp_path: Path) -> None:
     assert done.stderr.decode() == (
         f"pywnv: warning: {path}: no hop's role is known, so nothing tells which is nearest the wire:"
         " the first sighting of each packet stays (--topology names hops)\n"
-        "pywnv: 833 of 2422 frames stay; left out: 1589 duplicate\n"
+        "pywnv: 833 of 2422 frames kept; left out: 1589 duplicate\n"
     )
     assert (tmp_path / "out.pcapng").read_bytes() == deduped(path)
 
@@ -215,7 +215,7 @@ def test_a_role_that_no_hop_has(tmp_path: Path) -> None:
     assert done.stderr.decode() == (
         f"pywnv: warning: {path}: no hop is known as pNIC: the first sighting of each packet stays"
         " (--topology names hops)\n"
-        "pywnv: 833 of 2422 frames stay; left out: 1589 duplicate\n"
+        "pywnv: 833 of 2422 frames kept; left out: 1589 duplicate\n"
     )
     assert (tmp_path / "out.pcapng").read_bytes() == deduped(path)
 

@@ -114,14 +114,14 @@ def test_upgrade(home: Home) -> None:
     (home.profile / "recent").write_bytes(b"# as Wireshark leaves it\n")
 
     _, words = home.run("install")
-    assert f"{mine}: left as you changed it; --force replaces it" in words
+    assert f"{mine}: kept, as you changed it; --force replaces it" in words
     assert "recent" not in words
     assert old.read_text("utf-8") == profile_texts()["WNV/dfilter_buttons"]
     assert not gone.parent.exists()
     assert mine.read_bytes().startswith(b"@mine@")
 
     removed, words = home.run("uninstall")
-    assert words == f"pywnv: warning: {mine}: left, as you changed it\n"
+    assert words == f"pywnv: warning: {mine}: kept, as you changed it\n"
     assert str(mine) not in removed
     left = [path for path, data in home.tree().items() if data is not None]
     assert sorted(left) == [str(path.relative_to(home.path)) for path in (mine, home.profile / "recent")]

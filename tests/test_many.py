@@ -39,7 +39,7 @@ def test_each_capture_has_its_output(tmp_path: Path, jobs: list[str]) -> None:
     out = tmp_path / "made" / "out"
     done = run("annotate", MIX, LOSS, SAME, "-o", out, *jobs)
     assert (done.returncode, done.stdout) == (0, b"")
-    assert done.stderr == b"pywnv: 3 written, 0 done before, 0 failed\n"
+    assert done.stderr == b"pywnv: 3 written, 0 skipped (output exists), 0 failed\n"
     assert tree(out) == {path.name.replace(".pcapng.gz", ".csv"): whole(path) for path in (MIX, LOSS, SAME)}
 
 
@@ -70,7 +70,7 @@ def test_a_broken_capture_fails_alone_and_a_rerun_does_the_rest(tmp_path: Path) 
     done = run("annotate", MIX, bad, tmp_path / "missing.pcapng", SAME, "-o", out)
     assert done.returncode == 1
     first, *others = done.stderr.decode().splitlines()
-    assert first == "pywnv: 2 written, 0 done before, 2 failed"
+    assert first == "pywnv: 2 written, 0 skipped (output exists), 2 failed"
     size = len(BROKEN) - 32
     assert sorted(others) == [
         f"pywnv: {bad}: broken at byte {size}, after frame 1:"
@@ -83,10 +83,13 @@ def test_a_broken_capture_fails_alone_and_a_rerun_does_the_rest(tmp_path: Path) 
     bad.write_bytes(ng.section())
     done = run("annotate", MIX, bad, SAME, "-o", out)
     empty = f"pywnv: warning: {bad}: holds no packets; describes 0 interfaces\n"
-    assert (done.returncode, done.stderr.decode()) == (0, f"{empty}pywnv: 1 written, 2 done before, 0 failed\n")
+    assert (done.returncode, done.stderr.decode()) == (
+        0,
+        f"{empty}pywnv: 1 written, 2 skipped (output exists), 0 failed\n",
+    )
     assert tree(out) == made | {"mix.csv": b"kept", "bad.csv": whole(bad)}
     done = run("annotate", MIX, bad, SAME, "-o", out, "--force")
-    assert done.stderr.decode() == f"{empty}pywnv: 3 written, 0 done before, 0 failed\n"
+    assert done.stderr.decode() == f"{empty}pywnv: 3 written, 0 skipped (output exists), 0 failed\n"
     assert tree(out) == made | {"bad.csv": whole(bad)}
 
 
@@ -105,7 +108,7 @@ def test_an_output_that_is_older_than_its_capture(tmp_path: Path) -> None:
 
 def test_one_capture_goes_into_a_folder_that_is_named_as_one(tmp_path: Path) -> None:
     done = run("annotate", MIX, "-o", f"{tmp_path / 'out'}/")
-    assert (done.returncode, done.stderr) == (0, b"pywnv: 1 written, 0 done before, 0 failed\n")
+    assert (done.returncode, done.stderr) == (0, b"pywnv: 1 written, 0 skipped (output exists), 0 failed\n")
     assert tree(tmp_path / "out") == {"mix.csv": whole(MIX)}
 
 
@@ -186,7 +189,7 @@ def test_a_process_that_dies_takes_no_other_along(tmp_path: Path) -> None:
         _, words = process.communicate(timeout=TIMEOUT)
     assert process.returncode == 1
     assert words.decode().splitlines() == [
-        "pywnv: 2 written, 0 done before, 1 failed",
+        "pywnv: 2 written, 0 skipped (output exists), 1 failed",
         f"pywnv: {pipe}: the process that annotated it died (exit code -9)",
     ]
 
@@ -302,7 +305,7 @@ def test_a_folder_of_captures(tmp_path: Path) -> None:
     for name in ("notes.txt", "rows.csv.gz", ".hidden.pcapng"):
         (folder / name).write_bytes(b"no capture")
     done = run("annotate", folder, "-o", out)
-    assert (done.returncode, done.stderr) == (0, b"pywnv: 2 written, 0 done before, 0 failed\n")
+    assert (done.returncode, done.stderr) == (0, b"pywnv: 2 written, 0 skipped (output exists), 0 failed\n")
     assert tree(out) == {"mix.csv": whole(MIX), "single-udpsame.csv": whole(SAME)}
     (tmp_path / "none").mkdir()
     words = f"{tmp_path / 'none'}: holds no capture (.pcapng, .pcap or .cap, also with .gz; .etl)"
@@ -326,7 +329,7 @@ def test_a_rerun_with_other_options_takes_no_old_rows_for_its_own(tmp_path: Path
         assert done.returncode == 1
     assert tree(out) == {"mix.csv": whole(MIX)}
     assert run(*first, "--columns", "frame", "--force").returncode == 0
-    assert run(*first, "--columns", "frame").stderr == b"pywnv: 0 written, 1 done before, 0 failed\n"
+    assert run(*first, "--columns", "frame").stderr == b"pywnv: 0 written, 1 skipped (output exists), 0 failed\n"
     assert run(*first).returncode == 1
     (out / RECORD).write_bytes(b'{"output": "mix')
     done = run(*first)

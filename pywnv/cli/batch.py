@@ -74,44 +74,45 @@ def annotate(
         list[Path],
         typer.Argument(
             metavar="CAPTURE...",
-            help="pcapng, pcap, also gzipped, .etl, or a folder of them; any format with --engine tshark; - is stdin.",
+            help="pcapng or pcap (also gzipped), .etl, or a folder; with --engine tshark any format; - is stdin.",
         ),
     ],
     output_name: Annotated[
         str,
         typer.Option(
-            "-o", "--output", metavar="PATH", help="File to write, of several captures a folder; - is stdout."
+            "-o", "--output", metavar="PATH", help="File to write, for several captures a folder; - is stdout."
         ),
     ] = str(STDOUT),
     output_format: Annotated[
         Format | None,
-        typer.Option("--format", help="Default: by the output's name, else csv; on a terminal table."),
+        typer.Option("--format", help="Default: by the output's ending, else csv; on a terminal table."),
     ] = None,
     columns: Annotated[
         str | None,
         typer.Option(
             metavar="NAME,NAME",
-            help="Which columns, in this order: of csv, jsonl and table. Default: all, or the usual.",
+            help="Columns of csv, jsonl or table, in this order. Default: all; for table the most important ones.",
         ),
     ] = None,
     engine: Annotated[
-        Engine | None, typer.Option(help="lupa is fast; tshark reads every format and filters. Default: what fits.")
+        Engine | None,
+        typer.Option(help="lupa is fast; tshark reads every format and filters. Default: lupa, or tshark if needed."),
     ] = None,
     display_filter: Annotated[
-        str | None, typer.Option("-Y", "--filter", help="Display filter: which frames get a row (engine tshark).")
+        str | None, typer.Option("-Y", "--filter", help="Only frames that match this display filter (engine tshark).")
     ] = None,
     window: Window = None,
     topology_file: TopologyFile = None,
     series: Annotated[
-        bool, typer.Option("--series", help="The captures are one, as a ring buffer writes it: one output.")
+        bool, typer.Option("--series", help="Read the captures, as of a ring buffer, as one; one output.")
     ] = False,
     jobs: Annotated[
         int | None,
-        typer.Option("-j", "--jobs", min=1, help="Captures, or parts of a large one, at a time. Default: one a core."),
+        typer.Option("-j", "--jobs", min=1, help="Captures, or parts of one, at a time. Default: one per core."),
     ] = None,
     cluster: Annotated[
         str | None,
-        typer.Option(metavar="ADDRESS", help="Let the workers of a dask scheduler do it, such as tcp://host:8786."),
+        typer.Option(metavar="ADDRESS", help="Use the workers of a dask scheduler, such as tcp://host:8786."),
     ] = None,
     force: Annotated[bool, typer.Option("--force", help="Replace an existing output.")] = False,
 ) -> None:
@@ -229,7 +230,7 @@ def _annotate_all(
             with suppress(OSError):
                 folder.rmdir()  # where nothing was written
     before = len(wanted) - done - len(errors)
-    typer.echo(f"pywnv: {done} written, {before} done before, {len(errors)} failed", err=True)
+    typer.echo(f"pywnv: {done} written, {before} skipped (output exists), {len(errors)} failed", err=True)
     for words in errors:
         typer.echo(f"pywnv: {words}", err=True)
     if errors:
@@ -237,17 +238,17 @@ def _annotate_all(
 
 
 def dedup(
-    capture: Annotated[Path, typer.Argument(help="pcapng, pcap, also gzipped, or .etl.")],
+    capture: Annotated[Path, typer.Argument(help="pcapng or pcap (also gzipped), or .etl.")],
     output: Annotated[Path, typer.Option("-o", "--output", help="pcapng to write; - is stdout.")],
     keep: Annotated[
         str,
-        typer.Option(help="first or last sighting, the one nearest the wire, or that at a hop's role: pNIC, vmNIC ..."),
+        typer.Option(help="first or last sighting, wire (nearest the wire), or a hop's role: pNIC, vmNIC ..."),
     ] = "first",
     window: Window = None,
     topology_file: TopologyFile = None,
     force: Annotated[bool, typer.Option("--force", help="Replace an existing output.")] = False,
 ) -> None:
-    """Write the capture with one frame a packet; all that is no packet stays.
+    """Write the capture with one frame for each packet; all other blocks are kept.
 
     Example: pywnv dedup host.pcapng -o once.pcapng --keep wire
     """
@@ -261,7 +262,6 @@ def dedup(
         once = Dedup(opened, keep=keep, window=checked_window(window), topology=load_topology(topology_file), warn=warn)
         write_whole(once.pieces(progress), output, force=force, sources=[capture])
     left = sum(once.left_out.values())
-    stay = "stays" if once.frames - left == 1 else "stay"
     kinds = ", ".join(f"{number} {name}" for name, number in sorted(once.left_out.items()))
-    words = f"{once.frames - left} of {count(once.frames, 'frame')} {stay}"
+    words = f"{once.frames - left} of {count(once.frames, 'frame')} kept"
     typer.echo(f"pywnv: {words}; left out: {kinds or 'none'}", err=True)

@@ -32,16 +32,16 @@ def inspect(
         list[Path],
         typer.Argument(
             metavar="CAPTURE...",
-            help="In any format that annotate takes, or a folder of them; of several a line each, the worst first.",
+            help="Any format that annotate takes, or a folder; several captures get a line each, the worst first.",
         ),
     ],
-    as_json: Annotated[bool, typer.Option("--json", help="For programs; of several captures a list.")] = False,
-    engine: Annotated[Engine | None, typer.Option(help="As for annotate.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON; for several captures a list.")] = False,
+    engine: Annotated[Engine | None, typer.Option(help="As for annotate. Default: lupa, or tshark if needed.")] = None,
     topology_file: TopologyFile = None,
 ) -> None:
-    """Show which tool wrote a capture, its hops and drops, what is missing, and how to capture it better.
+    """Show which tool wrote a capture, its hops and drops, what is missing, and how to capture it.
 
-    Of several captures, exit 1 where one cannot be read.
+    Exit code 1 if one of several captures cannot be read.
 
     Example: pywnv inspect host.pcapng
     """

@@ -32,7 +32,7 @@ def _first_sentence(command: Any) -> str:
 
 app = typer.Typer(
     cls=_Commands,
-    help="Says which frames of a Windows capture are the same packet, and which way it went through the host.",
+    help="Show which frames of a Windows capture are the same packet, and its path through the host.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
@@ -68,7 +68,7 @@ app.command()(report.report)
 
 @app.command()
 def explain(
-    capture: Annotated[Path, typer.Argument(help="pcapng, pcap, also gzipped, or .etl.")],
+    capture: Annotated[Path, typer.Argument(help="pcapng or pcap (also gzipped), or .etl.")],
     frames: Annotated[list[int], typer.Argument(min=1, metavar="FRAME [FRAME]", help="One frame, or two to compare.")],
     topology_file: TopologyFile = None,
 ) -> None:
@@ -93,13 +93,13 @@ def convert(
     trace: Annotated[
         Path,
         typer.Argument(
-            help="A Windows trace (.etl) of pktmon, netsh trace or NetEvent, or a log of pktmon etl2txt; - is stdin."
+            help="A Windows trace (.etl) of pktmon, netsh or NetEvent, or a text log of pktmon etl2txt; - is stdin."
         ),
     ],
     output: Annotated[Path, typer.Option("-o", "--output", help="pcapng to write; - is stdout.")],
     force: Annotated[bool, typer.Option("--force", help="Replace an existing output.")] = False,
 ) -> None:
-    """Write a Windows trace as pcapng, with its hops, drops and events; for .etl needs pywnv[etl].
+    """Convert a Windows trace to pcapng, with its hops, drops and events; .etl needs pywnv[etl].
 
     Example: pywnv convert pktmon.etl -o pktmon.pcapng
     """
@@ -123,11 +123,11 @@ app.command()(join.join)
 def generate(
     folder: Annotated[Path, typer.Option(help="Where lua/ and profiles/ are.")] = Path(),
     topology_file: TopologyFile = None,
-    check: Annotated[bool, typer.Option("--check", help="Change nothing; exit 1 where a file would change.")] = False,
+    check: Annotated[bool, typer.Option("--check", help="Write nothing; exit code 1 if a file would change.")] = False,
 ) -> None:
-    """Write lua/wnv.lua and profiles/ from the tables of this package, or those that know your host.
+    """Write lua/wnv.lua and profiles/; with --host, for your host.
 
-    Example: pywnv generate --topology host.toml
+    Example: pywnv generate --host host.toml
     """
     topology = load_topology(topology_file)
     name = topology_file.stem if topology_file else ""
@@ -141,7 +141,7 @@ def generate(
 
 
 TsharkOption = Annotated[
-    str | None, typer.Option("--tshark", help="The tshark beside the Wireshark that is meant. Default: that in PATH.")
+    str | None, typer.Option("--tshark", help="The tshark of the Wireshark to use. Default: the one in PATH.")
 ]
 
 
@@ -151,11 +151,15 @@ def install(
     topology_file: TopologyFile = None,
     deinterlace: Annotated[
         bool | None,
-        typer.Option(help="Profiles keep the TCP of each interface apart; costs CPU. Default: from Wireshark 4.4 on."),
+        typer.Option(
+            help="Analyse the TCP of each interface separately; costs CPU. Default: on from Wireshark 4.4 on."
+        ),
     ] = None,
-    force: Annotated[bool, typer.Option("--force", help="Replace files of the same names, whoever made them.")] = False,
+    force: Annotated[
+        bool, typer.Option("--force", help="Replace files of the same names, even if pywnv did not put them there.")
+    ] = False,
 ) -> None:
-    """Put the plugin, the profiles and the capture interface where Wireshark finds them, and check that they load.
+    """Put the plugin, the profiles and the capture interface into Wireshark's folders, and check that they load.
 
     Example: pywnv install
     """
@@ -176,15 +180,15 @@ def install(
     for path in outcome.done:
         show(path)
     for path in outcome.kept:
-        warn(f"{path}: left as you changed it; --force replaces it")
+        warn(f"{path}: kept, as you changed it; --force replaces it")
     for path in outcome.others:
         warn(f"{path}: the plugin is here too, and only one of them counts: delete this one")
-    typer.echo("Start Wireshark anew and choose the profile WNV at the lower right.", err=True)
+    typer.echo("Restart Wireshark and choose the profile WNV at the lower right.", err=True)
 
 
 @app.command()
 def uninstall(tshark: TsharkOption = None) -> None:
-    """Remove exactly what install has put; what you changed since stays.
+    """Remove exactly what install put there; files that you changed are kept.
 
     Example: pywnv uninstall
     """
@@ -206,12 +210,12 @@ def uninstall(tshark: TsharkOption = None) -> None:
     for path in outcome.done:
         show(path)
     for path in outcome.kept:
-        warn(f"{path}: left, as you changed it")
+        warn(f"{path}: kept, as you changed it")
 
 
 @app.command()
 def doctor(tshark: TsharkOption = None) -> None:
-    """Say what is wrong with Wireshark, plugin and profiles, and what to type; exit 1 where something is.
+    """Check Wireshark, plugin and profiles; say what is wrong and what to type. Exit code 1 if something is wrong.
 
     Example: pywnv doctor
     """
@@ -243,7 +247,8 @@ app.add_typer(profile_app, name="profile")
 def export(
     output: Annotated[Path, typer.Argument(metavar="OUT.zip", help="File to write; - is stdout.")],
     deinterlace: Annotated[
-        bool, typer.Option("--deinterlace", help="Keep the TCP of each interface apart: for Wireshark 4.4 and newer.")
+        bool,
+        typer.Option("--deinterlace", help="Analyse the TCP of each interface separately: Wireshark 4.4 or newer."),
     ] = False,
     force: Annotated[bool, typer.Option("--force", help="Replace an existing output.")] = False,
 ) -> None:

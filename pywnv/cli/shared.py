@@ -97,7 +97,7 @@ TopologyFile = Annotated[
     typer.Option(
         "--host",
         "--topology",
-        help="What you know of the host: its inventory, a topology file, or what `pktmon list --json` printed.",
+        help="A file about the host: its inventory, a topology file, or the output of `pktmon list --json`.",
     ),
 ]
 

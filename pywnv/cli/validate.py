@@ -20,22 +20,28 @@ if TYPE_CHECKING:
 
 def validate(
     capture: Annotated[
-        Path | None, typer.Argument(help="A capture, in any format that Wireshark opens. Default: the samples.")
+        Path | None, typer.Argument(help="A capture in any format that Wireshark opens. Default: the samples.")
     ] = None,
     truth: Annotated[
         Path | None,
         typer.Option("--truth", help="CSV: frame, packet and, if known, hop, segment_of, drop, drop_reason."),
     ] = None,
-    least_precision: Annotated[float, typer.Option("--min-precision", min=0, max=1, help="Below this, exit 1.")] = 1.0,
-    least_recall: Annotated[float, typer.Option("--min-recall", min=0, max=1, help="Below this, exit 1.")] = 1.0,
+    least_precision: Annotated[
+        float, typer.Option("--min-precision", min=0, max=1, help="Exit code 1 below this precision.")
+    ] = 1.0,
+    least_recall: Annotated[
+        float, typer.Option("--min-recall", min=0, max=1, help="Exit code 1 below this recall.")
+    ] = 1.0,
     topology_file: TopologyFile = None,
-    as_json: Annotated[bool, typer.Option("--json", help="For programs.")] = False,
-    junit_file: Annotated[Path | None, typer.Option("--junit", help="JUnit XML to write, for CI; - is stdout.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    junit_file: Annotated[
+        Path | None, typer.Option("--junit", help="Write JUnit XML for CI to this file; - is stdout.")
+    ] = None,
     force: Annotated[bool, typer.Option("--force", help="Replace an existing --junit file.")] = False,
 ) -> None:
-    """Check what your Wireshark shows: of a capture against the truth, or of the samples that come along.
+    """Check what your Wireshark shows of a capture with known truth, or of the samples of this package.
 
-    Exit 1 where precision or recall is too low.
+    Exit code 1 if precision or recall is too low.
 
     Example: pywnv validate; pywnv validate host.pcapng --truth host.truth.csv
     """

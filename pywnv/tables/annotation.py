@@ -14,49 +14,48 @@ class Annotation(NamedTuple):
         time: seconds since 1970, to the nanosecond.
         interface: its number in its section, from 0.
         length: Bytes of the packet on the wire.
-        protocol: The highest that the engine knows: ARP, ICMP, TCP, UDP, IGMP ....
+        protocol: The highest protocol that the engine knows: ARP, ICMP, TCP, UDP, IGMP ....
         source: The address of the sender, in the innermost packet.
-        destination: The address it is sent to, in the innermost packet.
+        destination: The address of the receiver, in the innermost packet.
         source_port: The port of the sender.
-        destination_port: The port it is sent to.
-        packet: The packet: the number of its first frame.
+        destination_port: The port of the receiver.
+        packet: The packet, as the number of its first frame.
         appearance: Which sighting of the packet this is: 1, 2, 3 ... in file order.
-        duplicate: Another sighting of a packet seen before.
+        duplicate: A further sighting of a packet.
         duplicate_of: The first frame of the packet.
         previous: The sighting before this one.
         verdict: What this frame is: original, duplicate, segment, coalesced, repeat, retransmission, event.
-        evidence: What shows that it is the same packet: none, packet-id, bytes, rewritten, segment, learned.
-        rule: The rule of the engine that decided, by its name in docs/deciding.md.
-        repeat_of: Of a repeat or a retransmission: the first frame of the packet that carried this before.
-        rewritten: What differs from the previous appearance.
+        evidence: Why it is the same packet: none, packet-id, bytes, rewritten, segment, learned.
+        rule: The engine's rule that decided, see docs/deciding.md.
+        repeat_of: For a repeat or a retransmission: the first frame of the packet that carried the same before.
+        rewritten: What differs from the previous sighting.
         segment_of: The larger frame that this one was cut from.
         hop: The place in the host where the frame was seen.
         hop_role: What kind of place the hop is: unknown, pNIC, tNIC, vSwitch, vmNIC, host vNIC, filter, protocol.
-        hop_delta: Time since the previous appearance, in seconds.
-        hop_elapsed: Time since the first appearance, in seconds.
-        path: The hops so far; where the switch floods, its branches in braces.
-        direction: Which way the packet goes through the host: unknown, outbound, inbound, internal.
-        vlan: VLAN that the capture tool noted.
+        hop_delta: Time since the previous sighting, in seconds.
+        hop_elapsed: Time since the first sighting, in seconds.
+        path: The packet's hops so far; where the switch floods, its branches in braces.
+        direction: The direction of the packet, seen from the host: unknown, outbound, inbound, internal.
+        vlan: VLAN that the capture tool recorded.
         port: Port of the vSwitch.
-        nic: Name of the NIC that the capture tool noted.
+        nic: Name of the NIC that the capture tool recorded.
         nic_type: Type of that NIC.
-        pid: Process that was running when the frame was seen.
+        pid: Id of the process that ran when the frame was captured.
         event: What the vmSwitch did with a packet: none, received, routed, delivered, dropped.
         event_nic: The NIC that the event names first.
-        event_destination_nic: The NIC that the packet went to.
+        event_destination_nic: The NIC that the event says the packet went to.
         event_switch: The vmSwitch.
-        event_near: The packet just before the event, within a millisecond, which may be another than the event is
-            about.
+        event_near: The packet just before the event, at most a millisecond; the event may be about another one.
         event_packet: The packet that the event is about, where the buffer's address and the order of events prove
             it.
         drop: The packet was dropped here.
-        drop_reason: Why, by the number that Windows gives it.
-        drop_reason_text: Why, as Windows puts it.
-        drop_location: Where in the network stack.
+        drop_reason: Why it was dropped, as the number that Windows uses.
+        drop_reason_text: Why it was dropped, in Windows' words.
+        drop_location: Where in the network stack it was dropped.
         drop_harmless: A drop that Windows makes every day: not for this host, nobody listens to this group, a
             duplicate segment.
-        drop_advice: What to look at.
-        drop_rule: The VLAN setting or ACL of the host that explains the drop; of VFP's own drops, its rule.
+        drop_advice: What to look at for this drop.
+        drop_rule: The VLAN setting or ACL of the host that explains the drop; for VFP's own drops, VFP's rule.
     """
 
     frame: int

@@ -1,4 +1,4 @@
-"""The table of fields: what pywnv says of a frame, once for all.
+"""The table of fields: all that pywnv says about a frame.
 
 The plugin's ProtoFields, the columns of CSV and JSONL, the engine's codes and the profile are made from it.
 """
@@ -11,7 +11,7 @@ from functools import cache
 
 
 class Type(Enum):
-    """How a value is held: as Wireshark's field type, and in files."""
+    """The type of a value, in Wireshark and in files."""
 
     UINT8 = "uint8"
     UINT16 = "uint16"
@@ -32,13 +32,13 @@ EVENTS = ("none", "received", "routed", "delivered", "dropped")
 
 @dataclass(frozen=True)
 class Field:
-    """One thing said of a frame.
+    """One field of a frame.
 
     Attributes:
         name: what follows ``wnv.`` in Wireshark.
         type: of its value.
         title: what the packet details show before the value.
-        help: one sentence for people.
+        help: one sentence for users.
         names: of the values 0, 1, 2 ... where they are named; files hold the name.
     """
 
@@ -60,42 +60,44 @@ class Field:
 
 
 FIELDS = (
-    Field("packet", Type.UINT32, "Packet", "The packet: the number of its first frame"),
+    Field("packet", Type.UINT32, "Packet", "The packet, as the number of its first frame"),
     Field("appearance", Type.UINT16, "Appearance", "Which sighting of the packet this is: 1, 2, 3 ... in file order"),
-    Field("duplicate", Type.BOOL, "Duplicate", "Another sighting of a packet seen before"),
+    Field("duplicate", Type.BOOL, "Duplicate", "A further sighting of a packet"),
     Field("duplicate_of", Type.FRAME, "Duplicate of", "The first frame of the packet"),
     Field("previous", Type.FRAME, "Previous appearance", "The sighting before this one"),
     Field("verdict", Type.UINT8, "Verdict", "What this frame is", VERDICTS),
-    Field("evidence", Type.UINT8, "Evidence", "What shows that it is the same packet", EVIDENCE),
-    Field("rule", Type.STRING, "Rule", "The rule of the engine that decided, by its name in docs/deciding.md"),
+    Field("evidence", Type.UINT8, "Evidence", "Why it is the same packet", EVIDENCE),
+    Field("rule", Type.STRING, "Rule", "The engine's rule that decided, see docs/deciding.md"),
     Field(
         "repeat_of",
         Type.FRAME,
         "Repeat of",
-        "Of a repeat or a retransmission: the first frame of the packet that carried this before",
+        "For a repeat or a retransmission: the first frame of the packet that carried the same before",
     ),
-    Field("rewritten", Type.STRING, "Rewritten", "What differs from the previous appearance"),
+    Field("rewritten", Type.STRING, "Rewritten", "What differs from the previous sighting"),
     Field("segment_of", Type.FRAME, "Segment of", "The larger frame that this one was cut from"),
     Field("hop", Type.STRING, "Hop", "The place in the host where the frame was seen"),
     Field("hop.role", Type.UINT8, "Role", "What kind of place the hop is", ROLES),
-    Field("hop.delta", Type.SECONDS, "Since previous appearance", "Time since the previous appearance"),
-    Field("hop.elapsed", Type.SECONDS, "Since first appearance", "Time since the first appearance"),
-    Field("path", Type.STRING, "Path", "The hops so far; where the switch floods, its branches in braces"),
-    Field("direction", Type.UINT8, "Direction", "Which way the packet goes through the host", DIRECTIONS),
-    Field("vlan", Type.UINT16, "VLAN", "VLAN that the capture tool noted"),
+    Field("hop.delta", Type.SECONDS, "Since previous appearance", "Time since the previous sighting"),
+    Field("hop.elapsed", Type.SECONDS, "Since first appearance", "Time since the first sighting"),
+    Field("path", Type.STRING, "Path", "The packet's hops so far; where the switch floods, its branches in braces"),
+    Field("direction", Type.UINT8, "Direction", "The direction of the packet, seen from the host", DIRECTIONS),
+    Field("vlan", Type.UINT16, "VLAN", "VLAN that the capture tool recorded"),
     Field("port", Type.UINT32, "Port", "Port of the vSwitch"),
-    Field("nic", Type.STRING, "NIC", "Name of the NIC that the capture tool noted"),
+    Field("nic", Type.STRING, "NIC", "Name of the NIC that the capture tool recorded"),
     Field("nic.type", Type.STRING, "NIC type", "Type of that NIC"),
-    Field("pid", Type.UINT32, "Process", "Process that was running when the frame was seen"),
+    Field("pid", Type.UINT32, "Process", "Id of the process that ran when the frame was captured"),
     Field("event", Type.UINT8, "Event", "What the vmSwitch did with a packet", EVENTS),
     Field("event.nic", Type.STRING, "Event NIC", "The NIC that the event names first"),
-    Field("event.destination_nic", Type.STRING, "Event destination NIC", "The NIC that the packet went to"),
+    Field(
+        "event.destination_nic", Type.STRING, "Event destination NIC", "The NIC that the event says the packet went to"
+    ),
     Field("event.switch", Type.STRING, "Event switch", "The vmSwitch"),
     Field(
         "event.near",
         Type.FRAME,
         "Event near",
-        "The packet just before the event, within a millisecond, which may be another than the event is about",
+        "The packet just before the event, at most a millisecond; the event may be about another one",
     ),
     Field(
         "event.packet",
@@ -104,38 +106,40 @@ FIELDS = (
         "The packet that the event is about, where the buffer's address and the order of events prove it",
     ),
     Field("drop", Type.BOOL, "Dropped", "The packet was dropped here"),
-    Field("drop.reason", Type.UINT32, "Drop reason", "Why, by the number that Windows gives it"),
-    Field("drop.reason.text", Type.STRING, "Drop reason in words", "Why, as Windows puts it"),
-    Field("drop.location", Type.UINT32, "Drop location", "Where in the network stack"),
+    Field("drop.reason", Type.UINT32, "Drop reason", "Why it was dropped, as the number that Windows uses"),
+    Field("drop.reason.text", Type.STRING, "Drop reason in words", "Why it was dropped, in Windows' words"),
+    Field("drop.location", Type.UINT32, "Drop location", "Where in the network stack it was dropped"),
     Field(
         "drop.harmless",
         Type.BOOL,
         "Drop is harmless",
         "A drop that Windows makes every day: not for this host, nobody listens to this group, a duplicate segment",
     ),
-    Field("drop.advice", Type.STRING, "Drop advice", "What to look at"),
+    Field("drop.advice", Type.STRING, "Drop advice", "What to look at for this drop"),
     Field(
         "drop.rule",
         Type.STRING,
         "Drop rule",
-        "The VLAN setting or ACL of the host that explains the drop; of VFP's own drops, its rule",
+        "The VLAN setting or ACL of the host that explains the drop; for VFP's own drops, VFP's rule",
     ),
 )
 
 BY_COLUMN = {field.column: field for field in FIELDS}
 
-# Who sends a packet to whom: columns of files only, as Wireshark has fields of its own for them.
+# Who sends a packet to whom: columns of files only, as Wireshark has its own fields for them.
 ENDS = (
     Field("length", Type.UINT32, "Length", "Bytes of the packet on the wire"),
-    Field("protocol", Type.STRING, "Protocol", "The highest that the engine knows: ARP, ICMP, TCP, UDP, IGMP ..."),
+    Field(
+        "protocol", Type.STRING, "Protocol", "The highest protocol that the engine knows: ARP, ICMP, TCP, UDP, IGMP ..."
+    ),
     Field("source", Type.STRING, "Source", "The address of the sender, in the innermost packet"),
-    Field("destination", Type.STRING, "Destination", "The address it is sent to, in the innermost packet"),
+    Field("destination", Type.STRING, "Destination", "The address of the receiver, in the innermost packet"),
     Field("source_port", Type.UINT16, "Source port", "The port of the sender"),
-    Field("destination_port", Type.UINT16, "Destination port", "The port it is sent to"),
+    Field("destination_port", Type.UINT16, "Destination port", "The port of the receiver"),
 )
 END_OF_COLUMN = {field.column: field for field in ENDS}
 
-# Columns of a file that are not fields of ours.
+# Columns of a file that are not fields of pywnv.
 FRAME_COLUMNS = ("frame", "time", "interface", *END_OF_COLUMN)
 
 
@@ -150,7 +154,7 @@ TREE = (
 )
 
 
-# What a packet comment says, by column, and what it is called there: what, where, how long, why.
+# The keys of a packet comment, by column: what, where, how long, why.
 COMMENT = {
     **{column: column for column in ("packet", "appearance", "verdict", "duplicate_of", "previous")},
     **{column: column for column in ("segment_of", "repeat_of")},

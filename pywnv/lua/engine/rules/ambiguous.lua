@@ -1,8 +1,8 @@
---- Where two packets could be meant, or nothing tells whether one is, there is no mark.
+--- If several packets could be meant, or it is not clear whether this is one of them, there is no mark.
 
 return {
   name = "ambiguous",
-  reason = "A packet with the same bytes is about, and nothing tells whether this is that one",
+  reason = "A packet with the same bytes came before, but nothing tells whether this is the same packet",
   source = "",
   proof = "hard/unique_ids",
   verdict = "original",

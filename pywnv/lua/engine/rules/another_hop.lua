@@ -1,5 +1,5 @@
---- A hop shows packets in the order in which they came: of those with these bytes, the first that it has not shown yet.
--- What cannot be told by identity comes no later than packets do that can.
+--- A hop shows packets in the order in which they arrive: a frame is a sighting of the first packet with these bytes
+-- that this hop has not shown yet. A packet without an identity takes no longer to this hop than packets with one.
 
 local parts = ...
 local identity, order = parts.identity, parts.order
@@ -7,7 +7,7 @@ local abs = math.abs
 
 return {
   name = "another_hop",
-  reason = "The same bytes at another hop, in the order of packets, and as soon as others",
+  reason = "The same bytes at another hop, in the order of packets, and as soon as other packets",
   source = "",
   proof = "lab2/tcp-same",
   verdict = "duplicate",

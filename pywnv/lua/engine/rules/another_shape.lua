@@ -1,12 +1,12 @@
---- One interface that shows packets in several shapes: before and behind a router, with and without a tag, on air and
--- on the wire.
+--- One interface may show a packet in several forms: before and behind a router, with and without a VLAN tag, as 802.11
+-- and as Ethernet.
 
 local parts = ...
 local candidates, identity = parts.candidates, parts.identity
 
 return {
   name = "another_shape",
-  reason = "The same bytes at the same hop, behind another link header",
+  reason = "The same bytes at the same hop, with another link header",
   source = "",
   proof = "rules/wifi-air",
   verdict = "duplicate",

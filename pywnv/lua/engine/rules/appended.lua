@@ -1,11 +1,11 @@
---- A capture that was appended to itself, or to another one of the same place: once the file has run back in time, a
--- frame with the bytes and the time of an earlier sighting is that sighting once more.
+--- A capture may be appended to itself, or to another capture of the same host. Once time has run back in the file, a
+-- frame with the bytes and the time of an earlier sighting is that sighting again.
 
 local limits = (...).limits
 
 return {
   name = "appended",
-  reason = "The file has run back in time, and a frame with these bytes had the very same time",
+  reason = "Time has run back in the file, and an earlier frame with these bytes has exactly the same time",
   source = "",
   proof = "appended_to_itself",
   verdict = "duplicate",

@@ -1,8 +1,8 @@
---- The same bytes again at a place that shows each packet once.
+--- The same bytes again at a hop that shows each packet once are another packet.
 
 return {
   name = "known_once",
-  reason = "A packet with the same bytes was here just before, and this place shows packets once",
+  reason = "A packet with the same bytes was here just before, and this hop shows each packet once",
   source = "",
   proof = "lab2/busy",
   verdict = "repeat",

@@ -1,5 +1,5 @@
---- What may be sent twice: a hop that is known to show each packet of its class several times shows the next sighting
--- of one that is not complete. Where two packets could be meant, none is.
+--- A hop that is known to show each packet of a sender several times shows the next sighting of a packet that it has
+-- not shown that often yet. If several packets could be meant, there is no mark.
 
 local parts = ...
 local candidates, limits, routes = parts.candidates, parts.limits, parts.routes
@@ -7,7 +7,7 @@ local abs, max = math.abs, math.max
 
 return {
   name = "learned",
-  reason = "This hop shows each packet of its sender so often, and so soon",
+  reason = "This hop shows each packet of its sender this often, and this soon",
   source = "",
   proof = "vlan_one_interface",
   verdict = "duplicate",

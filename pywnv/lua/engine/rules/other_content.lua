@@ -1,11 +1,11 @@
---- Frames that hold different bytes, as far as both were captured, or that differ behind that by their checksums.
+--- Two packets differ in their bytes, as far as both were captured, or, behind that, by their checksums.
 
 local checksums = (...).checksums
 local sub = string.sub
 
 return {
   name = "other_content",
-  reason = "What they hold differs",
+  reason = "Their content differs",
   source = "",
   proof = "hard/cut_same_start",
   new = function()

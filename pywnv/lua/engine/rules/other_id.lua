@@ -1,5 +1,5 @@
---- Where ids are believed, two packets have two. What was put into a tunnel, or translated, is counted anew, and so it
--- is by each observer.
+--- Where packet ids are trusted, two packets have two ids. A packet that enters a tunnel or is translated gets a new
+-- one, and each observer gives its own.
 
 return {
   name = "other_id",

@@ -1,4 +1,4 @@
---- Tenants of virtual networks may have the same addresses, and send the same bytes.
+--- Tenants of virtual networks may have the same addresses and send the same bytes.
 
 return {
   name = "other_network",

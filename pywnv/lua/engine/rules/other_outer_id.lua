@@ -1,9 +1,9 @@
---- Who puts a packet into a tunnel counts what it sends, and sends it to each end by itself. What a mirror puts into
--- one is counted for each sighting.
+--- A tunnel endpoint counts the packets that it sends, and sends a packet to each other endpoint separately. A mirror
+-- that sends through a tunnel counts each sighting.
 
 return {
   name = "other_outer_id",
-  reason = "Their tunnels have other IP IDs, or other ends",
+  reason = "Their tunnels have different IP IDs or endpoints",
   source = "RFC 6864 4.1; RFC 7348 4.2 (a VTEP sends a broadcast to each other one)",
   proof = "rules/vxlan-2vni",
   new = function()

@@ -1,4 +1,4 @@
---- What was not seen before, but comes so late behind newer data that the network cannot have changed their order.
+--- TCP data that was not seen before, but comes so late after newer data that the network cannot have reordered it.
 
 local parts = ...
 local identity, limits = parts.identity, parts.limits
@@ -6,7 +6,7 @@ local max = math.max
 
 return {
   name = "overtaken",
-  reason = "Newer data of its flow came to this hop long before it, so that it was lost and sent again",
+  reason = "Newer data of its flow came to this hop long before it, so it was lost and sent again",
   source = "Wireshark, epan/dissectors/packet-tcp.c (3 ms, or a round trip)",
   proof = "lab2/nat-loss",
   verdict = "retransmission",

@@ -1,5 +1,5 @@
---- The ids that a capture tool wrote, where they repeat: pktmon's PktGroupId is the same for all sightings of a packet
--- up to Windows Server 2022; from Windows 11 24H2 on it is new with every event, and repeats by chance now and then.
+--- The ids that a capture tool wrote, if they repeat. pktmon's PktGroupId is the same for all sightings of a packet up
+-- to Windows Server 2022; from Windows 11 24H2 on each event has a new one, which repeats only by chance.
 
 local parts = ...
 local limits = parts.limits

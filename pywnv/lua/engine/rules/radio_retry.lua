@@ -1,5 +1,5 @@
---- 802.11 sends a frame again until it is acknowledged: each try goes over the air by itself. Windows leaves the Retry
--- bit on every sighting of a frame that came by a later try, so only a bit that was not there at first tells.
+--- 802.11 sends a frame again until it is acknowledged: each try is another frame in the air. Windows leaves the Retry
+-- bit on every sighting of a frame that arrived by a later try, so the bit counts only if it was not set at first.
 
 local byte, floor = string.byte, math.floor
 local RETRY = 8 -- among the flags of 802.11
@@ -16,7 +16,7 @@ end
 
 return {
   name = "radio_retry",
-  reason = "The radio sent it once more, as it was not acknowledged",
+  reason = "The radio sent it again, as it was not acknowledged",
   source = "IEEE 802.11-2020 9.2.4.1.6 (Retry)",
   proof = "rules/wifi-air",
   verdict = "repeat",

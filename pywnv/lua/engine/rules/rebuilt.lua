@@ -1,5 +1,5 @@
---- tcpip.sys logs what it drops as an IP packet without a link header, whose own header it has built anew (IP ID 0, TTL
--- 1, no checksum): once for each socket or filter that did not want it.
+--- tcpip.sys logs dropped packets without a link header and with a rebuilt IP header (IP ID 0, TTL 1, no checksum),
+-- once for each socket or filter that did not want it.
 
 local parts = ...
 local limits = parts.limits
@@ -15,7 +15,7 @@ end
 
 return {
   name = "rebuilt",
-  reason = "It is as tcpip.sys logs what it drops: without a link header, with an IP header built anew",
+  reason = "It looks as tcpip.sys logs dropped packets: without a link header, with a rebuilt IP header",
   source = "pktmon on Windows 11 24H2",
   proof = "rules/drops-p24",
   verdict = "duplicate",

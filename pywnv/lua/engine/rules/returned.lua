@@ -1,5 +1,5 @@
---- A frame that goes back to where it came from was sent again: by a neighbour (BFD echo), or a reflector. But routers
--- that send a packet to each other, in a circle, take a TTL each time.
+--- A frame that goes back to where it came from was sent again, by a neighbour (BFD echo) or a reflector. Routers that
+-- send a packet to each other in a loop lower the TTL each time: that can be the same packet.
 
 local frame_of = (...).frame
 local ttl_of = frame_of.ttl

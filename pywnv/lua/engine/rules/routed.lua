@@ -1,10 +1,10 @@
---- What a router, or a host that forwards, sends on has lost a TTL; what its sender sends again has not.
+--- A router, or a host that forwards, lowers the TTL of a packet; a sender that sends again does not.
 
 local ttl_of = (...).frame.ttl
 
 return {
   name = "routed",
-  reason = "The same bytes at the same hop with a lower TTL: a router has sent them on",
+  reason = "The same bytes at the same hop with a lower TTL: a router has forwarded them",
   source = "RFC 1812 5.3.1",
   proof = "rules/mix-fwd-loss",
   verdict = "duplicate",

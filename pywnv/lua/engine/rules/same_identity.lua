@@ -1,5 +1,5 @@
---- The sender counts its packets, or draws something anew for each: two frames with the same are one packet, however
--- long the host or a router has held it, and whatever the link headers and the TTL say.
+--- The sender counts its packets, or puts a new random value into each: two frames with the same value are one packet,
+-- however long the host or a router held it, and whatever the link headers and the TTL are.
 
 local parts = ...
 local identity, candidates = parts.identity, parts.candidates

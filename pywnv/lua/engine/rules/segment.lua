@@ -2,7 +2,7 @@
 
 return {
   name = "segment",
-  reason = "Its data lies in a larger frame, and its IP ID or its order there fits",
+  reason = "Its data is part of a larger frame, and its IP ID or its order fits",
   source = "Microsoft, Offloading the Segmentation of Large TCP Packets",
   proof = "lab2/rsc",
   verdict = "segment",

@@ -1,4 +1,4 @@
---- What a sender has sent before, and sends in a new packet.
+--- The sender sends data again, in a new packet.
 
 local parts = ...
 local identity, tcp, limits = parts.identity, parts.tcp, parts.limits

@@ -1,4 +1,4 @@
---- Data, and what protocols ask for by a timer, is not sent twice within a moment.
+--- No sender repeats TCP data at once, nor what protocols send by a timer.
 
 local parts = ...
 local candidates, identity, limits, tcp = parts.candidates, parts.identity, parts.limits, parts.tcp

@@ -1,4 +1,4 @@
---- No packet is on its way for longer than its sender would wait before it sends again.
+--- No packet travels longer than its sender would wait before it sends again.
 
 local abs = math.abs
 local limits = (...).limits

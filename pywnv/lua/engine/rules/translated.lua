@@ -1,11 +1,10 @@
---- Network address translation gives a packet another end, and leaves all else alone but the TTL; some draw a new IP
--- ID.
+--- Network address translation changes one address and port of a packet, and lowers the TTL; some NATs set a new IP ID.
 
 local ttl_of = (...).frame.ttl
 
 return {
   name = "translated",
-  reason = "All but one end is the same, and it has come further: a NAT has translated it",
+  reason = "Only one address and port differs, and the TTL is lower: a NAT has translated it",
   source = "RFC 3022",
   proof = "lab2/nat",
   verdict = "duplicate",

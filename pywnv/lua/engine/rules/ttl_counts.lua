@@ -1,6 +1,6 @@
---- A TTL falls on the way, and with it the MACs change: at one hop, a frame with a higher one is a later probe, as
--- traceroute sends them. So is one with a lower one between the same MACs, unless it has the identity of the packet,
--- whose TTL has not fallen so before: a router takes one, and what goes in a circle loses two at least.
+--- TTLs fall on the way, and MACs change with them. At one hop, a frame with a higher TTL is a later probe, as
+-- traceroute sends them. So is a frame with a lower TTL between the same MACs, unless it has the packet's identity and
+-- the packet's TTL has not fallen this way before: a router lowers it by one, a loop by two at least.
 
 local parts = ...
 local identity, limits = parts.identity, parts.limits
@@ -8,7 +8,7 @@ local ttl_of = parts.frame.ttl
 
 return {
   name = "ttl_counts",
-  reason = "Its TTL is higher than at this hop before, or again lower between the same MACs, as probes count",
+  reason = "Its TTL is higher than at this hop before, or lower between the same MACs, as in probes",
   source = "RFC 791 3.2; RFC 1812 5.3.1",
   proof = "lab2/nat",
   new = function(state)

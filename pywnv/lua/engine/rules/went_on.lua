@@ -1,12 +1,12 @@
---- A packet that comes to a hop anew, after it has gone on from there, where that hop shows packets once: the network
--- has doubled it, and both take the whole way.
+--- A packet comes to a hop that shows packets once, goes on, and comes to that hop again: the network has doubled it,
+-- and both take the whole path.
 
 local parts = ...
 local candidates, identity = parts.candidates, parts.identity
 
 return {
   name = "went_on",
-  reason = "It came to this hop anew after it had gone on, and this hop shows packets once",
+  reason = "It came to this hop again after it had gone on, and this hop shows each packet once",
   source = "",
   proof = "lbfo-tcp-wiredup",
   verdict = "repeat",
