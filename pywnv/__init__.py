@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import pywnv.annotate  # first, or the rooms would later take the place of the functions of their names
+# Rooms first: loaded later, they would take the place of the functions of their names.
+import pywnv.annotate
 import pywnv.report
-import pywnv.why  # noqa: F401
+import pywnv.why  # noqa: F401 - loading it is all
 from pywnv.api import annotate, annotate_table, report, why
 from pywnv.errors import WnvError
 from pywnv.tables.annotation import Annotation

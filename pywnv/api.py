@@ -131,7 +131,7 @@ def report(
         captures: pcapng, pcap or .etl files; no pipes.
         title: of the report; None: the name of the capture.
         window: longest time between two sightings of one packet, in seconds; None for the engine's own.
-        topology: what the user knows of the host, as `pywnv.topology.load` reads it.
+        topology: what the user knows of the host, as `pywnv.host.loading.load` reads it.
 
     Returns:
         What was found, as `captures`; `html()` is the page, `markdown()` the text for a ticket.

@@ -1,14 +1,25 @@
-"""Words that a number decides."""
+"""Words that a number decides, and a time in the unit that suits it."""
 
 from __future__ import annotations
 
+UNITS = ((1.0, "s"), (1e-3, "ms"), (1e-6, "µs"))
 
-def count(number: int, noun: str, form: str = "") -> str:
+
+def count(number: int, noun: str, form: str = "", *, plural: str | None = None) -> str:
     """So many of something: 1 packet, 2 packets.
 
     Args:
         number: how many.
-        noun: in the singular; its plural ends with s.
+        noun: in the singular.
         form: how the number is written, as `format` takes it; "," groups its digits.
+        plural: of the noun; None: it ends with s.
     """
-    return f"{number:{form}} {noun}{'' if number == 1 else 's'}"
+    return f"{number:{form}} {noun if number == 1 else plural or noun + 's'}"
+
+
+def duration(seconds: float) -> str:
+    """A time with three digits: 35.5 µs."""
+    for unit, name in UNITS:
+        if abs(seconds) >= unit:
+            return f"{seconds / unit:.3g} {name}" if abs(seconds) < 1000 else f"{seconds:,.0f} s"
+    return f"{seconds * 1e9:.3g} ns"

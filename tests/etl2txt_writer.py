@@ -120,3 +120,44 @@ def _option(name: str, value: object) -> str:
         return f"sack {len(pairs) // 2} {edges}"
     plain = {"NOP": "nop", "EOL": "eol", "SAckOK": "sackOK", "MSS": f"mss {value}", "WScale": f"wscale {value}"}
     return plain[name]
+
+
+LINK = {"src": "00:15:5d:01:02:03", "dst": "00:15:5d:0a:0b:0c"}
+ENDS = {"src": "10.0.0.1", "dst": "10.0.0.2"}
+SYN_OPTIONS = [("MSS", 1460), ("NOP", None), ("WScale", 8), ("NOP", None), ("NOP", None), ("SAckOK", b"")]
+SYN = bytes(Ether(**LINK) / IP(**ENDS, id=46774, flags="DF") / TCP(sport=50000, dport=443, seq=77, options=SYN_OPTIONS))
+GROUP = 562949953421313
+
+GERMAN = ("Auftreten", "Richtung", "Typ", "Komponente", "Rand", "Filter", "Grund", "Ort des Verlusts")
+KOREAN = ("모양", "방향", "유형", "구성 요소", "에지", "필터", "삭제 이유", "삭제 위치")
+
+WHAT_IT_SAYS_OF_COMPONENTS = (  # each value ends with a blank
+    "Component 84, Type VmsVmNic , Name vmswitch.sys, Gast 1 ",
+    "Property: Component 84, PhysAddress  = 0x00155D010203 ",
+    "Component 36, Type Filter , Name vfpext.sys, VFP Extension ",
+    "Flow Counters: Component 36, Edge Upper, Edge Id 1, Direction In = Rx , Packets In 3, Bytes In 158, "
+    "Direction Out = Tx , Packets Out 4, Bytes Out 162 ",
+    "Component 7, Type VmsExtMiniport , Name vmswitch.sys, NULL ",
+    "Property: Component 7, VMSwitchName  = LabSwitch ",
+    "Drop Counters: Component 7, Direction In = Rx , Packets In 0, Bytes In 0, "
+    "Direction Out = Tx , Packets Out 5, Bytes Out 330 ",
+)
+COMPONENTS = "".join(
+    f"[00]0004.0208::2025-03-01 10:00:09.{number:09} [Microsoft-Windows-PktMon] {words}\r\n"
+    for number, words in enumerate(WHAT_IT_SAYS_OF_COMPONENTS)
+)
+
+
+def at(micros: int) -> str:
+    return f"2025-03-01 10:00:00.{micros:06}100"
+
+
+def way(data: bytes = SYN, **options: object) -> str:
+    """One packet at a VM's NIC, in an extension of the switch, and dropped by the switch."""
+    drop = options.pop("drop", ("Failed security policy", 0xE0002004))
+    parts = [
+        line(data, appearance=1, component=84, time=at(100), **options),  # type: ignore[arg-type]
+        line(data, appearance=2, component=36, time=at(112), **options),  # type: ignore[arg-type]
+        line(data, appearance=3, component=7, time=at(132), drop=drop, **options),  # type: ignore[arg-type]
+    ]
+    return "".join(parts)

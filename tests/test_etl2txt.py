@@ -2,13 +2,8 @@
 
 from __future__ import annotations
 
-import codecs
 import csv
-import gzip
-import json
 import re
-import time
-import tracemalloc
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
@@ -16,9 +11,19 @@ from random import Random
 
 import pcapng_blocks as ng
 import pytest
-from command import run
 from conftest import CAPTURES
-from etl2txt_writer import body, line
+from etl2txt_writer import (
+    COMPONENTS,
+    ENDS,
+    GROUP,
+    LINK,
+    SYN,
+    SYN_OPTIONS,
+    at,
+    body,
+    line,
+    way,
+)
 from scapy.layers.inet import ICMP, IP, TCP, UDP
 from scapy.layers.inet6 import ICMPv6EchoRequest, ICMPv6ND_NS, ICMPv6NDOptSrcLLAddr, IPv6
 from scapy.layers.l2 import ARP, Dot1Q, Ether
@@ -29,47 +34,6 @@ from test_convert import Made, made_of
 
 import pywnv
 from pywnv.capture.rebuild import rebuilt
-from pywnv.errors import CaptureError
-
-LINK = {"src": "00:15:5d:01:02:03", "dst": "00:15:5d:0a:0b:0c"}
-ENDS = {"src": "10.0.0.1", "dst": "10.0.0.2"}
-SYN_OPTIONS = [("MSS", 1460), ("NOP", None), ("WScale", 8), ("NOP", None), ("NOP", None), ("SAckOK", b"")]
-SYN = bytes(Ether(**LINK) / IP(**ENDS, id=46774, flags="DF") / TCP(sport=50000, dport=443, seq=77, options=SYN_OPTIONS))
-GROUP = 562949953421313
-
-GERMAN = ("Auftreten", "Richtung", "Typ", "Komponente", "Rand", "Filter", "Grund", "Ort des Verlusts")
-KOREAN = ("모양", "방향", "유형", "구성 요소", "에지", "필터", "삭제 이유", "삭제 위치")
-
-WHAT_IT_SAYS_OF_COMPONENTS = (  # each value ends with a blank
-    "Component 84, Type VmsVmNic , Name vmswitch.sys, Gast 1 ",
-    "Property: Component 84, PhysAddress  = 0x00155D010203 ",
-    "Component 36, Type Filter , Name vfpext.sys, VFP Extension ",
-    "Flow Counters: Component 36, Edge Upper, Edge Id 1, Direction In = Rx , Packets In 3, Bytes In 158, "
-    "Direction Out = Tx , Packets Out 4, Bytes Out 162 ",
-    "Component 7, Type VmsExtMiniport , Name vmswitch.sys, NULL ",
-    "Property: Component 7, VMSwitchName  = LabSwitch ",
-    "Drop Counters: Component 7, Direction In = Rx , Packets In 0, Bytes In 0, "
-    "Direction Out = Tx , Packets Out 5, Bytes Out 330 ",
-)
-COMPONENTS = "".join(
-    f"[00]0004.0208::2025-03-01 10:00:09.{number:09} [Microsoft-Windows-PktMon] {words}\r\n"
-    for number, words in enumerate(WHAT_IT_SAYS_OF_COMPONENTS)
-)
-
-
-def at(micros: int) -> str:
-    return f"2025-03-01 10:00:00.{micros:06}100"
-
-
-def way(data: bytes = SYN, **options: object) -> str:
-    """One packet at a VM's NIC, in an extension of the switch, and dropped by the switch."""
-    drop = options.pop("drop", ("Failed security policy", 0xE0002004))
-    parts = [
-        line(data, appearance=1, component=84, time=at(100), **options),  # type: ignore[arg-type]
-        line(data, appearance=2, component=36, time=at(112), **options),  # type: ignore[arg-type]
-        line(data, appearance=3, component=7, time=at(132), drop=drop, **options),  # type: ignore[arg-type]
-    ]
-    return "".join(parts)
 
 
 @pytest.fixture
@@ -272,180 +236,3 @@ def test_without_ids_that_repeat_packets_are_found_by_what_the_text_tells(
         true.setdefault(row["packet"], set()).add(int(row["frame"]))
     assert max(map(len, true.values())) == 4
     assert list(said.values()) == list(true.values())
-
-
-# In which languages, and in which bytes.
-
-
-def test_german_words_change_nothing(log: Path) -> None:
-    english = made(log, way())
-    german = made(log, way(labels=GERMAN, mark="Verworfen"))
-    assert german.bytes == english.bytes
-
-
-@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-16-be bom", "cp949", "cp1252"])
-def test_encodings(log: Path, encoding: str) -> None:
-    labels = GERMAN if encoding == "cp1252" else KOREAN
-    mark = "Gelöscht" if encoding == "cp1252" else "삭제"
-    text = way(labels=labels, mark=mark) + COMPONENTS
-    be = encoding == "utf-16-be bom"
-    data = codecs.BOM_UTF16_BE + text.encode("utf-16-be") if be else text.encode(encoding)
-    assert made(log, data).bytes == made(log, way() + COMPONENTS).bytes
-
-
-def test_a_reason_in_words_that_we_do_not_know_is_told_as_it_stands(log: Path) -> None:
-    log.write_text(way(labels=GERMAN, mark="Verworfen", drop=("Sicherheitsrichtlinie, verletzt", 0xE0002004)), "utf-8")
-    *_, third = pywnv.annotate(log)
-    assert (third.drop, third.drop_reason, third.drop_location) == (True, None, 0xE0002004)
-    assert third.drop_reason_text == "Sicherheitsrichtlinie, verletzt"
-
-
-def test_a_reason_may_be_a_number(log: Path) -> None:
-    log.write_text(way(drop=("228", 0xE000100F)), "utf-8")
-    *_, third = pywnv.annotate(log)
-    assert third.drop_reason == 228
-
-
-# As people paste it.
-
-
-def _quoted(text: str) -> str:
-    return "".join(f"> {each}\n" for each in text.replace("\t", "    ").splitlines())
-
-
-def _wrapped(text: str) -> str:
-    return re.sub(r"(.{40,60}) ", r"\1\n", text.replace("\r\n", "\n"))
-
-
-def _escaped(text: str) -> str:
-    return text.replace(">", "&gt;")
-
-
-def _console(text: str) -> str:
-    """As a window of 80 columns shows it."""
-    return "\n".join(re.sub(r"(.{80})", r"\1\n", each) for each in text.splitlines())
-
-
-def _without_tabs(text: str) -> str:
-    return "Hello, this is what I see:\n\n" + text.replace("\t", "")
-
-
-@pytest.mark.parametrize("paste", [_quoted, _wrapped, _escaped, _console, _without_tabs])
-@pytest.mark.parametrize("hexadecimal", [False, True])
-def test_pasted(log: Path, paste: object, hexadecimal: bool) -> None:
-    assert callable(paste)
-    text = way(hexadecimal=hexadecimal)
-    assert made(log, paste(text)).bytes == made(log, text).bytes
-
-
-def test_values_that_were_cut_out(log: Path) -> None:
-    text = (
-        "10:00:00.5 PktGroupId 7, Direction Tx, Type Ethernet,\nComponent 88, Edge 1, OriginalSize 66, LoggedSize 66\n"
-    )
-    (packet,) = made(log, text + body(SYN, 66)).packets
-    assert "component=88 edge=1 direction=Tx" in packet.comment
-    assert Ether(packet.data)[TCP].seq == 77
-
-
-def test_times_without_a_date_go_on_past_midnight(log: Path) -> None:
-    times = ["23:59:59.999999900", "00:00:00.000000100"]
-    first, second = made(log, "".join(line(SYN, prefix="{time} ", time=each) for each in times)).packets
-    assert second.ticks - first.ticks == 2
-    assert "cpu=" not in first.comment
-
-
-def test_what_other_providers_told_stays(log: Path) -> None:
-    other = "[01]0004.0008::2025-03-01 10:00:00.000120000 [Microsoft-Windows-Hyper-V-VfpExt] Block rule with ID {7}\n"
-    (entry,) = made(log, way() + other).journals
-    assert (entry["_COMM"], entry["MESSAGE"]) == ("Microsoft-Windows-Hyper-V-VfpExt", "Block rule with ID {7}")
-
-
-# The commands.
-
-
-def test_the_commands(log: Path, tmp_path: Path) -> None:
-    log.write_bytes((way() + COMPONENTS).encode("utf-16"))
-    out = tmp_path / "out.pcapng"
-    done = run("convert", log, "-o", out)
-    assert (done.returncode, done.stderr) == (0, b"3 packets, 1 of them dropped, 0 events\n")
-    with log.open("rb") as file:
-        assert run("convert", "-", "-o", "-", stdin=file).stdout == out.read_bytes()
-    told = json.loads(run("inspect", "--json", log).stdout)
-    assert told["tool"]["name"] == "pktmon etl2txt"
-    assert b"path: vmNIC Gast 1 > filter vfpext.sys > vSwitch LabSwitch" in run("explain", log, 1).stdout
-    assert run("annotate", log, "--columns", "frame,packet").stdout == b"frame,packet\n1,1\n2,1\n3,1\n"
-
-
-def test_a_log_from_a_pipe_or_packed_is_named(log: Path) -> None:
-    log.write_bytes(gzip.compress(way().encode()))
-    done = run("annotate", log)
-    assert done.stderr.decode() == (
-        f"pywnv: {log}: is a text log, as `pktmon etl2txt` writes it; give it as a plain file\n"
-    )
-
-
-def test_inspect_says_what_a_log_without_bytes_lacks(log: Path) -> None:
-    log.write_text(line(bytes(CASES["data"][0])), "utf-8")
-    shown = b" ".join(run("inspect", log).stdout.split())
-    assert b"Written by: pktmon etl2txt" in shown
-    assert b"the log does not tell them" in shown
-    assert b"pktmon etl2txt pktmon.etl --hex -o pktmon.txt" in shown
-
-
-NO_LOGS = {
-    "no packet": ("[Microsoft-Windows-PktMon] hello\n", "holds no packets and no events"),
-    "only components": (COMPONENTS, "holds no packets and no events"),
-    "another text": ("hello\n", "not a Windows trace (.etl), nor a log of `pktmon etl2txt`"),
-}
-
-
-@pytest.mark.parametrize("name", NO_LOGS)
-def test_no_log(log: Path, tmp_path: Path, name: str) -> None:
-    log.write_text(NO_LOGS[name][0], "utf-8")
-    done = run("convert", log, "-o", tmp_path / "out.pcapng")
-    assert (done.returncode, done.stderr.decode()) == (2, f"pywnv: {log}: {NO_LOGS[name][1]}\n")
-    assert not (tmp_path / "out.pcapng").exists()
-
-
-# Hostile ones.
-
-
-def test_a_damaged_log_gives_frames_or_one_line(log: Path) -> None:
-    text = (way(verbose=True) + way(hexadecimal=True) + COMPONENTS).encode()
-    random = Random(19)
-    read = 0
-    for _ in range(300):
-        data = bytearray(text)
-        for _ in range(random.randrange(1, 30)):
-            place = random.randrange(len(data))
-            data[place : place + random.choice((0, 1, 40))] = random.choice(
-                (b"\n", b"9" * 25, b",", b" > ", b"0x", b"[", b"\xff\xfe", b"length 99999", b"\t0x0010: ", b"=")
-            )
-        try:
-            packets = made(log, bytes(data)).packets
-        except CaptureError:
-            continue
-        read += bool(packets)
-        assert all(len(packet.data) <= max(packet.length, 0) for packet in packets)
-    assert read > 200
-
-
-@pytest.mark.parametrize(
-    "piece",
-    [
-        "a" * 10_000,
-        "PktGroupId 1, " * 800,
-        "1.2.3.4.5 > " * 900,
-        "\n\t0x0000:  0011 2233\n" * 500,
-        "12:00:00.1 \n" * 900,
-        "options [" * 1200,
-    ],
-)
-def test_hostile_logs_take_linear_time_and_flat_memory(log: Path, piece: str) -> None:
-    log.write_text(line(SYN) + line(SYN).rstrip() + piece * 20, "utf-8")
-    tracemalloc.start()
-    began = time.process_time()
-    assert len(made_of(log).packets) == 2
-    assert time.process_time() - began < 10  # under tracemalloc; what is not linear takes minutes
-    assert tracemalloc.get_traced_memory()[1] < 20e6
-    tracemalloc.stop()

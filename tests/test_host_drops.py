@@ -20,6 +20,7 @@ from hard_traffic import ip4, ip6
 from host_rules import CASES, FOLDER, HOST, NICS, TABLE
 from modules import HOSTILE, module, plain
 from pcapng_blocks import interface, section
+from rows_of import annotated
 from windows_tools import Event, Frame, Record
 
 from pywnv.annotate import sinks
@@ -30,7 +31,6 @@ from pywnv.generate.engine import OF_HOST
 from pywnv.generate.plugin import plugin_lua
 from pywnv.host import names
 from pywnv.host.loading import load
-from pywnv.host.topology import Topology
 
 ENGINES = [Engine.LUPA, pytest.param(Engine.TSHARK, marks=pytest.mark.wireshark)]
 CONTOSO = FOLDER / "contoso01.json"
@@ -42,11 +42,6 @@ NOTHING = "no VLAN setting or ACL of this inventory explains it; what else may: 
 SPARE = (
     "Nic 0F9E3C57-8A21-4D6B-9B3A-5C7D1E2F3A4B--5D4C3B2A-1F0E-4A9B-8C7D-6E5F4A3B2C1D (Friendly Name: Network Adapter)"
 )
-
-
-def annotated(path: Path, topology: Topology, engine: Engine = Engine.LUPA) -> list[dict[str, Any]]:
-    text = b"".join(rows(path, engine=engine, output_format=Format.JSONL, topology=topology))
-    return [json.loads(line) for line in text.splitlines()]
 
 
 def told(found: list[dict[str, Any]]) -> list[str | None]:
@@ -69,10 +64,10 @@ def told(found: list[dict[str, Any]]) -> list[str | None]:
 )
 def test_the_drops_of_the_article(name: str, rule: str, engine: Engine) -> None:
     path = deep_dive.FOLDER / f"{name}.pcapng"
-    found = annotated(path, load(CONTOSO), engine)
+    found = annotated(path, engine, load(CONTOSO))
     assert told(found) == [rule] * (4 if "vlan" in name else 3)
     assert all(row["drop_rule"] is None for row in found if not row["drop"])
-    assert told(annotated(path, load(deep_dive.FOLDER / "contoso01.toml"))) == [None] * len(told(found))
+    assert told(annotated(path, topology=load(deep_dive.FOLDER / "contoso01.toml"))) == [None] * len(told(found))
 
 
 def test_in_csv_and_in_a_comment(tmp_path: Path) -> None:
@@ -100,7 +95,7 @@ def test_in_epochs(name: str) -> None:
     with open_to_join(path) as capture:
         given = {"sink": sinks.jsonl, "window": None, "topology": load(CONTOSO), "epoch": Epoch(8, 4)}
         pieces = b"".join(annotate([capture], progress=lambda _: None, warn=lambda _: None, **given))
-    assert told([json.loads(line) for line in pieces.splitlines()]) == told(annotated(path, load(CONTOSO)))
+    assert told([json.loads(line) for line in pieces.splitlines()]) == told(annotated(path, topology=load(CONTOSO)))
 
 
 # Every case of the table, dropped in a capture: as `pywnv convert` writes it, the VLAN in the note or as a tag.
@@ -162,7 +157,7 @@ def expected(case: dict[str, Any]) -> str:
 def test_every_case_as_a_drop(tmp_path: Path, engine: Engine) -> None:
     path = tmp_path / "cases.pcapng"
     path.write_bytes(dropped(CASES))
-    found = told(annotated(path, names.topology(HOST), engine))
+    found = told(annotated(path, engine, names.topology(HOST)))
     wrong = [
         (case, rule)
         for case, rule in zip(CASES, found, strict=True)
@@ -196,7 +191,7 @@ def syn(source: str, *, to: bytes = deep_dive.GUEST_MAC, ident: int = 1) -> byte
 def rules_of(tmp_path: Path, capture: bytes) -> list[str | None]:
     path = tmp_path / "made.pcapng"
     path.write_bytes(capture)
-    return told(annotated(path, load(CONTOSO)))
+    return told(annotated(path, topology=load(CONTOSO)))
 
 
 DENIED = f"destined to {GUEST_TEXT} was dropped in {DOCKED}, Reason Failed Security Policy"
@@ -291,7 +286,7 @@ def test_isolation(tmp_path: Path) -> None:
     path = tmp_path / "made.pcapng"
     records = seen(100, syn("192.168.7.98")), said(150, f"NBL {DENIED.partition(', Reason ')[0]}, Reason 36")
     path.write_bytes(events(*records))
-    assert told(annotated(path, topology)) == [
+    assert told(annotated(path, topology=topology)) == [
         f"isolation of vmNIC Contoso-Gst (vlan) lets no untagged packets pass{BEFORE}"
     ]
 
@@ -343,7 +338,7 @@ def test_hostile_names(tmp_path: Path) -> None:
     note = "wnv: component=3 vlan=20 drop=34 location=0xe0002016"
     path.write_bytes(section() + interface(odd) + made.packet(0, 0, syn("192.168.7.99"), made.comment(note)))
     topology = names.topology(HOST.model_copy(update={"nics": [nic]}))
-    assert told(annotated(path, topology)) == [f"VLAN of vmNIC {odd}: Untagged drops packets of VLAN 20"]
+    assert told(annotated(path, topology=topology)) == [f"VLAN of vmNIC {odd}: Untagged drops packets of VLAN 20"]
 
 
 def test_the_plugin_without_rules() -> None:

@@ -19,7 +19,7 @@ import pywnv
 from pywnv.annotate.walker import annotate
 from pywnv.capture.source import open_capture
 from pywnv.statistics.build import build
-from pywnv.statistics.collect import _sink, collect
+from pywnv.statistics.collect import collect, sink
 from pywnv.statistics.model import Selection, Statistics
 from pywnv.statistics.silence import silences
 from pywnv.tables.annotation import Annotation
@@ -95,7 +95,7 @@ def test_each_lua_counts_the_same() -> None:
         with open_capture(CAPTURES / "lab2" / "nat-loss.pcapng.gz") as opened:
             pieces = annotate(
                 [opened],
-                sink=partial(_sink, selection=Selection(nic="vport1"), any_part=False),
+                sink=partial(sink, selection=Selection(nic="vport1"), any_part=False),
                 window=None,
                 progress=lambda _: None,
                 warn=lambda _: None,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from pathlib import Path
 
@@ -10,11 +9,11 @@ import deep_dive
 import pytest
 import windows_events as made
 from conftest import run_wireshark
+from rows_of import annotated
 from test_deep_dive import CONTOSO, capture
 
-from pywnv.annotate.rows import Engine, Format, rows
+from pywnv.annotate.rows import Engine
 from pywnv.host.loading import load
-from pywnv.host.topology import Topology
 from pywnv.tables import fields
 
 Row = dict[str, object]
@@ -37,11 +36,6 @@ def path(tmp_path: Path) -> Callable[[str], Path]:
         return file
 
     return find
-
-
-def annotated(file: Path, engine: Engine, topology: Topology | None = None) -> list[Row]:
-    found = b"".join(rows(file, engine=engine, output_format=Format.JSONL, topology=topology))
-    return [json.loads(line) for line in found.splitlines()]
 
 
 def some(row: Row, *columns: str) -> tuple[object, ...]:

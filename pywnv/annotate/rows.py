@@ -15,7 +15,6 @@ from pywnv.tables import fields
 from pywnv.wireshark import tshark
 
 if TYPE_CHECKING:
-    from pywnv.capture.source import Capture
     from pywnv.host.topology import Topology
 
 ROWS_A_PIECE = 1000
@@ -88,7 +87,7 @@ def rows(
     """
     from pywnv.annotate import sinks, walker
     from pywnv.capture.order import in_order
-    from pywnv.capture.source import is_stream, open_file
+    from pywnv.capture.source import is_stream, open_file, opened_each
 
     if window is not None:
         window = round(window * 10**6) / 10**6  # as Wireshark's preference holds it
@@ -118,7 +117,7 @@ def rows(
     header = (",".join(fields.columns()) + "\n").encode() if output_format is Format.CSV else b""
     if engine is not Engine.TSHARK and not (engine is None and display_filter):
         try:
-            opened = _opened(captures, of_any_format=not by_lupa_only)
+            opened = opened_each(captures, of_any_format=not by_lupa_only)
             if in_parts and len(captures) == 1 and output_format in sinks.FRAME_BY_FRAME:
                 walk = partial(in_parts, next(opened), output_format=output_format)
             else:
@@ -169,14 +168,6 @@ def _made_of(pieces: Iterator[bytes], output_format: Format, columns: Sequence[s
     chosen = table.DEFAULT if columns is None else columns
     write = {Format.CSV: table.csv_rows, Format.JSONL: table.json_rows, Format.TABLE: table.table}[output_format]
     return write(pieces, chosen)
-
-
-def _opened(captures: list[Path], *, of_any_format: bool) -> Generator[Capture, None, None]:
-    from pywnv.capture.source import open_capture, open_to_join
-
-    for path in captures:
-        with (open_capture if of_any_format else open_to_join)(path) as opened:
-            yield opened
 
 
 def _headed(header: bytes, pieces: Iterator[bytes]) -> Iterator[bytes]:

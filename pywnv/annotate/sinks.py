@@ -64,6 +64,20 @@ def _summary(lua: Lua) -> Any:
     return lua.load("reports/summary.lua", lua.runtime.table_from(names), lua.load("reports/table.lua"))
 
 
+def _both(lua: Lua, *, first: Sink, second: Sink) -> Any:
+    return lua.load("writers/both.lua", first(lua), second(lua))
+
+
+def both(first: Sink, second: Sink) -> Sink:
+    """Two sinks that look at each frame in one pass.
+
+    Args:
+        first: gives text for frames, and nothing at the end.
+        second: gives text at the end only.
+    """
+    return partial(_both, first=first, second=second)
+
+
 csv: Sink = partial(_row, json=False)
 jsonl: Sink = partial(_row, json=True)
 FRAME_BY_FRAME = frozenset({"csv", "jsonl", "pcapng"})  # whose sinks look at each frame alone

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from pywnv.annotate.sinks import Lua, Sink
 from pywnv.capture import pcapng
 from pywnv.capture.links import KIND_OF_LINKTYPE, UNKNOWN
-from pywnv.capture.source import PCAP_HEADER_SIZE
+from pywnv.capture.source import PCAP_HEADER_SIZE, told_in_total
 from pywnv.errors import CaptureError
 from pywnv.generate.engine import engine_lua
 from pywnv.lua import lua_text
@@ -225,23 +225,14 @@ def annotate(
         CaptureError: a capture is broken; what comes before the break has been given.
     """
     walker = Walker(sink=sink, window=window, topology=topology, runtime=runtime, watch=watch, epoch=epoch)
-    before = 0
-    for capture in captures:
-        read = 0
-
-        def count(done: int, before: int = before) -> None:
-            nonlocal read
-            read = done
-            progress(before + done)
-
-        walk = Walk(walker, capture, count)
+    for capture, count_bytes in told_in_total(captures, progress):
+        walk = Walk(walker, capture, count_bytes)
         yield walk.beginning()
         yield from walk.texts()
         if words := walk.warning():
             warn(words)
         if words := walker.warning():
             warn(f"{capture.path}: {words}")
-        before += read
         walker.batch[b"go_on"]()
     if total := walker.sink[b"total"]:
         yield total()

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import os
 import struct
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from operator import attrgetter
@@ -101,6 +101,18 @@ class Session:
 
 
 BY_TIME = attrgetter("time")
+
+
+def in_pieces(events: Iterable[Event | None]) -> Iterator[list[Event]]:
+    """Events in pieces, each by time; what is no event is passed over."""
+    piece: list[Event] = []
+    for event in events:
+        if event:
+            piece.append(event)
+        if len(piece) == MOST_AT_ONCE:
+            yield sorted(piece, key=BY_TIME)
+            piece = []
+    yield sorted(piece, key=BY_TIME)
 
 
 class _Clock:
@@ -260,15 +272,7 @@ class Trace:
             except Exception:  # dissect, again
                 self._warn(offset, f"a buffer that cannot be read; what follows, {self._size - offset} bytes, is lost")
                 return
-            events: list[Event] = []
-            for record in self._records(buffer, data):
-                event = self._event(*record)
-                if event:
-                    events.append(event)
-                if len(events) == MOST_AT_ONCE:
-                    yield sorted(events, key=BY_TIME)
-                    events = []
-            yield sorted(events, key=BY_TIME)
+            yield from in_pieces(self._event(*record) for record in self._records(buffer, data))
             offset += size
             progress(min(offset, self._size))
         if offset < self._size:

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from pywnv.capture import pktmon_events as pktmon
-from pywnv.capture.etl import BY_TIME, LATEST, MOST_AT_ONCE, SECOND, Event, Session
+from pywnv.capture.etl import LATEST, SECOND, Event, Session, in_pieces
 from pywnv.capture.etl2txt_lines import LONGEST, Told, packet, rundown
 from pywnv.capture.frames import UNKNOWN_CPU
 from pywnv.capture.source import open_file
@@ -205,15 +205,7 @@ class Log:
 
     def buffers(self, progress: Callable[[int], None] = lambda _: None) -> Iterator[list[Event]]:
         """The events in pieces, each by time; `progress` is told the bytes of the file read."""
-        events: list[Event] = []
-        for record in self._records(progress):
-            event = self._event(record)
-            if event:
-                events.append(event)
-            if len(events) == MOST_AT_ONCE:
-                yield sorted(events, key=BY_TIME)
-                events = []
-        yield sorted(events, key=BY_TIME)
+        return in_pieces(map(self._event, self._records(progress)))
 
     def _event(self, record: _Record) -> Event | None:
         text = record.text()

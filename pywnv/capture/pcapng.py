@@ -136,11 +136,19 @@ def interface_of(pcap: PcapHeader, order: str) -> bytes:
     return struct.pack(order + "HHI", pcap.linktype, 0, pcap.snap) + options + bytes(4)
 
 
+def section(order: str, options: bytes = b"") -> bytes:
+    """A section header of unknown length.
+
+    Args:
+        order: "<" or ">", of the section.
+        options: with the one that ends them; empty for none.
+    """
+    return block(SECTION_HEADER, struct.pack(order + "IHHq", 0x1A2B3C4D, 1, 0, -1) + options, order)
+
+
 def beginning(pcap: PcapHeader) -> bytes:
     """The section and the interface with which a pcapng made from a classic pcap begins."""
-    order = pcap.order
-    section = struct.pack(order + "IHHq", 0x1A2B3C4D, 1, 0, -1)
-    return block(SECTION_HEADER, section, order) + block(INTERFACE, interface_of(pcap, order), order)
+    return section(pcap.order) + block(INTERFACE, interface_of(pcap, pcap.order), pcap.order)
 
 
 def journal_time(body: bytes) -> tuple[int, int] | None:

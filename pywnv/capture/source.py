@@ -7,18 +7,20 @@ import os
 import stat
 import struct
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from io import BufferedReader
 from itertools import repeat
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 from pywnv.background import in_background
 from pywnv.capture import pcapng, variants
 from pywnv.capture.pcapng import PcapHeader
 from pywnv.capture.text import ENOUGH, text_words
 from pywnv.errors import CaptureError, UnknownFormatError, UsageError
+
+File = TypeVar("File")  # an open one, or its name
 
 PIECE = 64 * 1024  # larger ones cost the system more to find room for than they save
 
@@ -206,3 +208,32 @@ def open_to_join(path: Path) -> Iterator[Capture]:
             what, _, _ = str(error).partition(";")
             raise CaptureError(f"{what}; make it a pcapng with editcap first") from None
         yield capture
+
+
+def opened_each(paths: Iterable[Path], *, of_any_format: bool) -> Generator[Capture, None, None]:
+    """Captures, each open until the next is asked for.
+
+    Args:
+        paths: of the captures.
+        of_any_format: one that only tshark reads raises UnknownFormatError; else CaptureError says what it is.
+    """
+    for path in paths:
+        with (open_capture if of_any_format else open_to_join)(path) as opened:
+            yield opened
+
+
+def told_in_total(
+    files: Iterable[File], progress: Callable[[int], None]
+) -> Iterator[tuple[File, Callable[[int], None]]]:
+    """Each of several files, with what is told the bytes read of it; `progress` is told those of all so far."""
+    before = 0
+    for file in files:
+        read = 0
+
+        def count(done: int, before: int = before) -> None:
+            nonlocal read
+            read = done
+            progress(before + done)
+
+        yield file, count
+        before += read

@@ -5,7 +5,8 @@ from __future__ import annotations
 import struct
 from collections.abc import Iterable, Sequence
 
-from pywnv.capture.pcapng import INTERFACE, JOURNAL, SECTION_HEADER
+from pywnv.capture import pcapng
+from pywnv.capture.pcapng import INTERFACE, JOURNAL
 
 PACKET, STATISTICS = 6, 5
 COMMENT, END = 1, 0
@@ -30,6 +31,8 @@ HUNDRED_NANOSECONDS = 7  # if_tsresol: ten to the minus seventh
 LONGEST_OPTION = 65_532  # bytes
 BLANKS = dict.fromkeys((*range(32), 127), " ")  # what control characters become
 
+ORDER = "<"  # of the bytes
+
 Option = tuple[int, bytes]
 
 
@@ -37,13 +40,8 @@ def _padded(data: bytes) -> bytes:
     return data + bytes(-len(data) % 4)
 
 
-def _block(kind: int, body: bytes) -> bytes:
-    size = struct.pack("<I", 12 + len(body))
-    return struct.pack("<I", kind) + size + body + size
-
-
 def _options(options: Iterable[Option]) -> bytes:
-    made = b"".join(struct.pack("<HH", code, len(value)) + _padded(value) for code, value in options)
+    made = b"".join(pcapng.option(code, value, ORDER) for code, value in options)
     return made + bytes(4) if made else b""
 
 
@@ -55,28 +53,30 @@ def text(value: str) -> bytes:
 
 def section(options: Sequence[Option]) -> bytes:
     """A section header."""
-    return _block(SECTION_HEADER, struct.pack("<IHHq", 0x1A2B3C4D, 1, 0, -1) + _options(options))
+    return pcapng.section(ORDER, _options(options))
 
 
 def interface(linktype: int, options: Sequence[Option]) -> bytes:
     """An interface whose times count 100 ns."""
     resolution = (IF_TSRESOL, bytes([HUNDRED_NANOSECONDS]))
     ordered = sorted([*options, resolution], key=lambda option: option[0])
-    return _block(INTERFACE, struct.pack("<HHI", linktype, 0, 0) + _options(ordered))
+    return pcapng.block(INTERFACE, struct.pack("<HHI", linktype, 0, 0) + _options(ordered), ORDER)
 
 
 def packet(number: int, time: int, data: bytes, length: int, options: Iterable[Option]) -> bytes:
     """A packet of interface `number`; `time` counts 100 ns since 1970, `length` is that on the wire."""
     head = struct.pack("<IIIII", number, time >> 32, time & 0xFFFFFFFF, len(data), length)
-    return _block(PACKET, head + _padded(data) + _options(options))
+    return pcapng.block(PACKET, head + _padded(data) + _options(options), ORDER)
 
 
 def journal(fields: Iterable[tuple[str, str]]) -> bytes:
     """A journal entry (systemd's export format), closed by a NUL as etl2pcapng does it."""
     lines = b"".join(name.encode() + b"=" + text(value) + b"\n" for name, value in fields)
-    return _block(JOURNAL, _padded(lines + b"\0"))
+    return pcapng.block(JOURNAL, _padded(lines + b"\0"), ORDER)
 
 
 def statistics(number: int, time: int, options: Iterable[Option]) -> bytes:
     """Statistics of interface `number`."""
-    return _block(STATISTICS, struct.pack("<III", number, time >> 32, time & 0xFFFFFFFF) + _options(options))
+    return pcapng.block(
+        STATISTICS, struct.pack("<III", number, time >> 32, time & 0xFFFFFFFF) + _options(options), ORDER
+    )

@@ -17,10 +17,12 @@ from pywnv.cli.shared import (
     Window,
     checked_window,
     expanded,
+    is_ending_of_none,
     is_folder,
     is_quiet,
     is_terminal,
     load_topology,
+    need_different,
     need_ending,
     opened_capture,
     progress_bar,
@@ -52,10 +54,8 @@ def _format_of(output: Path) -> Format:
     """
     if output == STDOUT and is_terminal():
         return Format.TABLE
-    from pywnv.capture.source import is_stream  # a pipe or a device may have any name
-
     suffix = Path(output.stem if output.suffix.lower() == PACKED else output).suffix.lower()
-    if output.suffix and not is_stream(output) and suffix not in FORMAT_OF_SUFFIX:
+    if is_ending_of_none(output, suffix, FORMAT_OF_SUFFIX):
         endings = ", ".join(FORMAT_OF_SUFFIX)
         words = f"no format has this ending; there are {endings} ({PACKED} may follow); or say --format"
         raise UsageError(f"{output}: {words}")
@@ -132,8 +132,8 @@ def annotate(
         raise UsageError("--series: one capture is decided in order, by one process; omit --cluster")
     if cluster is not None and jobs:
         raise UsageError("--jobs: with --cluster the workers say how many captures at a time; omit it")
-    if series and len({capture.resolve() for capture in captures}) < len(captures):
-        raise UsageError("--series: names a capture twice")
+    if series:
+        need_different(captures, "--series")
     output, names_folder = Path(output_name), output_name.endswith(("/", os.sep))
     several = (len(captures) > 1 or has_folder) and not series
     is_many = several or names_folder or is_folder(output) or cluster is not None

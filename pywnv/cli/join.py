@@ -12,7 +12,6 @@ import typer
 
 from pywnv.cli.shared import (
     is_quiet,
-    load_topology,
     need_ending,
     opened_capture,
     progress_bar,
@@ -78,12 +77,12 @@ def join(
 
 
 def _host(argument: str) -> tuple[str, Topology]:
+    from pywnv.host.loading import load
+
     name, is_named, file = argument.partition("=")
     if not is_named or not name or not file:
         raise UsageError(f"--host {argument}: say NAME=FILE, with the name of an observer")
-    topology = load_topology(Path(file))
-    assert topology is not None  # noqa: S101
-    return name, topology
+    return name, load(Path(file))
 
 
 def _words(one: Aligned) -> str:

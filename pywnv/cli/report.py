@@ -13,6 +13,7 @@ from pywnv.cli.shared import (
     Window,
     checked_window,
     expanded,
+    is_ending_of_none,
     is_terminal,
     load_topology,
     progress_bar,
@@ -37,11 +38,9 @@ def _form_of(output: Path) -> Form:
     Raises:
         UsageError: its ending is that of none.
     """
-    from pywnv.capture.source import is_stream  # a pipe or a device may have any name
-
     if output == STDOUT and is_terminal():
         return Form.MD
-    if output.suffix and not is_stream(output) and output.suffix.lower() not in FORM_OF_SUFFIX:
+    if is_ending_of_none(output, output.suffix.lower(), FORM_OF_SUFFIX):
         endings = ", ".join(FORM_OF_SUFFIX)
         raise UsageError(f"{output}: no report has this ending; there are {endings}; or say --format")
     return FORM_OF_SUFFIX.get(output.suffix.lower(), Form.HTML)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -124,15 +124,34 @@ def is_quiet(output: Path) -> bool:
     return output != STDOUT or not is_terminal()
 
 
+def need_different(captures: list[Path], where: str) -> None:
+    """Checks that no capture is named twice.
+
+    Args:
+        captures: that are taken for one.
+        where: the command or the option, for the error.
+
+    Raises:
+        UsageError: one is.
+    """
+    if len({capture.resolve() for capture in captures}) < len(captures):
+        raise UsageError(f"{where}: names a capture twice")
+
+
+def is_ending_of_none(output: Path, ending: str, known: Collection[str]) -> bool:
+    """Whether an output has an ending, and that of no format; a pipe or a device may have any name."""
+    from pywnv.capture.source import is_stream
+
+    return bool(output.suffix) and ending not in known and not is_stream(output)
+
+
 def need_ending(output: Path, ending: str) -> None:
     """Checks the name of an output that has one format only; without an ending, any name is right.
 
     Raises:
         UsageError: it ends as another format's.
     """
-    from pywnv.capture.source import is_stream  # a pipe or a device may have any name
-
-    if output.suffix and output.suffix.lower() != ending and not is_stream(output):
+    if is_ending_of_none(output, output.suffix.lower(), (ending,)):
         raise UsageError(f"{output}: what is written here is {ending}; end its name so")
 
 

@@ -9,8 +9,16 @@ from typing import Annotated
 
 import typer
 
-from pywnv.cli.shared import TopologyFile, expanded, load_topology, opened_capture, progress_bar, warn, write_whole
-from pywnv.errors import UsageError
+from pywnv.cli.shared import (
+    TopologyFile,
+    expanded,
+    load_topology,
+    need_different,
+    opened_capture,
+    progress_bar,
+    warn,
+    write_whole,
+)
 
 
 def view(
@@ -33,8 +41,7 @@ def view(
     from pywnv.parallel.parts import by
 
     captures = expanded(captures)
-    if len({capture.resolve() for capture in captures}) < len(captures):
-        raise UsageError("view: names a capture twice")
+    need_different(captures, "view")
     topology = load_topology(topology_file)
 
     def make(path: Path) -> None:

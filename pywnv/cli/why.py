@@ -14,12 +14,13 @@ from pywnv.cli.shared import (
     checked_window,
     expanded,
     load_topology,
+    need_different,
     progress_bar,
     show,
     show_drawn,
 )
 from pywnv.cli.shared import warn as tell
-from pywnv.errors import Exit, UsageError
+from pywnv.errors import Exit
 
 
 def why(
@@ -56,8 +57,7 @@ def why(
 
     selection = selection_of(ip, nic, flow)  # before anything is read
     paths = expanded(captures)
-    if len({path.resolve() for path in paths}) < len(paths):
-        raise UsageError("why: names a capture twice")
+    need_different(paths, "why")
     with progress_bar(paths, wanted=True) as progress:
         answer = ask(
             paths,

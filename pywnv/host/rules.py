@@ -7,6 +7,7 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from pywnv.host.model import ANY, ExtendedAcl, Host, PortAcl, Switch, VirtualNic, Vlan
+from pywnv.host.rows import clean
 from pywnv.lua.quoting import lua_literal
 
 if TYPE_CHECKING:
@@ -25,7 +26,7 @@ Ranges = list[int]  # from, to, from, to ...
 
 def shown(name: str) -> str:
     """A name of the inventory as it may be shown: on one line, without what steers a terminal, not endless."""
-    text = " ".join("".join(char if char.isprintable() else " " for char in name).split())
+    text = clean(name)
     return text if len(text) <= LONGEST_NAME else text[: LONGEST_NAME - 1] + "…"
 
 

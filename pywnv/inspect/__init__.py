@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from contextlib import closing
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from pywnv.annotate import sinks
 from pywnv.annotate.rows import Engine, Format, rows
-from pywnv.capture.source import need_file
+from pywnv.annotate.walker import annotate
+from pywnv.capture.source import need_file, opened_each
+from pywnv.errors import UnknownFormatError
 from pywnv.inspect import fingerprint
 from pywnv.inspect.fingerprint import Tool
 from pywnv.inspect.missing import Finding, findings
@@ -17,9 +21,12 @@ from pywnv.inspect.model import Report
 from pywnv.inspect.show import overview, render
 from pywnv.inspect.tally import Drop, Hop, Tally
 from pywnv.inspect.trouble import Trouble, trouble_of
+from pywnv.statistics.build import build
+from pywnv.statistics.collect import collect, sink
 
 if TYPE_CHECKING:
     from pywnv.host.topology import Topology
+    from pywnv.statistics.model import Statistics
 
 __all__ = [
     "Drop",
@@ -63,10 +70,18 @@ def inspect(
     def warn(words: str) -> None:
         warnings.append(words.removeprefix(f"{capture}: "))
 
-    pieces = rows(capture, output_format=Format.JSONL, engine=engine, topology=topology, progress=progress, warn=warn)
-    for piece in pieces:
-        for row in json.loads(b"[" + piece.rstrip().replace(b"\n", b",") + b"]"):  # faster than line by line
-            tally.add(row)
+    trouble = None
+    try:
+        if engine is Engine.TSHARK:
+            _add(tally, rows(capture, output_format=Format.JSONL, engine=engine, topology=topology, warn=warn))
+            trouble = trouble_of(collect(capture, topology=topology))
+        else:
+            trouble = trouble_of(_counted(capture, tally, topology, progress, warn))
+    except UnknownFormatError:
+        if engine is Engine.LUPA:
+            raise
+        if engine is None:
+            _add(tally, rows(capture, output_format=Format.JSONL, engine=Engine.TSHARK, topology=topology, warn=warn))
     traits = fingerprint.scan(capture)
     tool = fingerprint.tool(traits)
     hops, drops = tally.hops(), tally.drops()
@@ -84,8 +99,39 @@ def inspect(
         drops=drops,
         events=dict(tally.events),
         findings=tuple(findings(tool, traits, tally, hops, drops, warnings)),
-        trouble=trouble_of(capture, topology),
+        trouble=trouble,
     )
+
+
+def _add(tally: Tally, pieces: Iterable[bytes]) -> None:
+    for piece in pieces:
+        for row in json.loads(b"[" + piece.rstrip().replace(b"\n", b",") + b"]"):  # faster than line by line
+            tally.add(row)
+
+
+def _counted(
+    capture: Path,
+    tally: Tally,
+    topology: Topology | None,
+    progress: Callable[[int], None],
+    warn: Callable[[str], None],
+) -> Statistics:
+    """Reads a capture once: its rows go into a tally, and what they add up to comes back."""
+    with closing(opened_each([capture], of_any_format=True)) as opened:
+        pieces = annotate(
+            opened,
+            sink=sinks.both(sinks.jsonl, sink),
+            window=None,
+            topology=topology,
+            progress=progress,
+            warn=warn,
+        )
+        with closing(pieces):
+            last = next(pieces)
+            for piece in pieces:
+                _add(tally, [last])
+                last = piece
+    return build(json.loads(last), None, ())
 
 
 def worst_first(reports: list[Report]) -> list[Report]:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from pywnv.inspect.tally import DIGITS, Drop, Hop
-from pywnv.words import count
+from pywnv.inspect.tally import Drop, Hop
+from pywnv.words import count, duration
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -93,7 +93,7 @@ def _frame_words(report: Report) -> str:
     frames, packets = count(report.frames, "frame", ","), count(report.packets, "packet", ",")
     words = f"{frames}, {packets}"
     if report.seconds is not None:
-        words += f" in {_duration(report.seconds)}"
+        words += f" in {duration(report.seconds)}"
     if not report.packets:
         return words
     if report.duplicates:
@@ -102,13 +102,6 @@ def _frame_words(report: Report) -> str:
         words += "; no packet shows twice"
     special = [(report.verdicts.get(verdict, 0), noun) for verdict, noun in NOTABLE.items()]
     return words + "".join(f", {count(number, noun, ',')}" for number, noun in special if number)
-
-
-def _duration(seconds: float) -> str:
-    for unit, name in ((1.0, "s"), (1e-3, "ms"), (1e-6, "µs")):
-        if abs(seconds) >= unit:
-            return f"{seconds / unit:.{DIGITS}g} {name}" if abs(seconds) < 1000 else f"{seconds:,.0f} s"
-    return f"{seconds * 1e9:.{DIGITS}g} ns"
 
 
 def _times(times: dict[int, int]) -> str:
@@ -135,7 +128,7 @@ def _hop_table(hops: tuple[Hop, ...]) -> Table:
     for title in ("Median step", "99 % within"):
         table.add_column(title, justify="right")
     for hop in hops:
-        steps = ["" if value is None else _duration(value) for value in (hop.median, hop.p99)]
+        steps = ["" if value is None else duration(value) for value in (hop.median, hop.p99)]
         name = Text(hop.name or "(the capture names none)", overflow="fold")
         table.add_row(name, hop.role or "", f"{hop.frames:,}", f"{hop.packets:,}", _times(hop.times), *steps)
     return table

@@ -3,16 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
-from typing import TYPE_CHECKING
 
-from pywnv.errors import UnknownFormatError
-from pywnv.statistics.collect import collect
-from pywnv.statistics.model import Step
+from pywnv.statistics.model import Statistics, Step
 from pywnv.statistics.silence import Silence, silences
-
-if TYPE_CHECKING:
-    from pywnv.host.topology import Topology
 
 
 @dataclass(frozen=True)
@@ -40,16 +33,8 @@ class Trouble:
         return -(self.harmful + self.unanswered), -self.retransmissions, -len(self.silences), -self.slow
 
 
-def trouble_of(capture: Path, topology: Topology | None) -> Trouble | None:
-    """What is wrong in a capture; None of one that only tshark reads.
-
-    Raises:
-        CaptureError: it is missing or broken.
-    """
-    try:
-        found = collect(capture, topology=topology)
-    except UnknownFormatError:
-        return None
+def trouble_of(found: Statistics) -> Trouble:
+    """What is wrong in a capture, by its statistics."""
     return Trouble(
         harmful=sum(drop.frames for drop in found.drops if not drop.harmless),
         harmless=sum(drop.frames for drop in found.drops if drop.harmless),

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from pywnv.capture import pcapng
 from pywnv.capture.links import KIND_OF_LINKTYPE, UNKNOWN
 from pywnv.capture.pcapng import Interface
-from pywnv.capture.source import Capture, open_to_join
+from pywnv.capture.source import Capture, open_to_join, told_in_total
 from pywnv.errors import CaptureError
 
 if TYPE_CHECKING:
@@ -172,15 +172,7 @@ def pieces_of(
     Raises:
         CaptureError: a file is missing, or is no capture.
     """
-    before = 0
-    for path in files:
-        read = 0
-
-        def count(done: int, before: int = before) -> None:
-            nonlocal read
-            read = done
-            progress(before + done)
-
+    for path, count in told_in_total(files, progress):
         with open_to_join(path) as capture:
             reader.start(capture)
             rest = b""
@@ -191,7 +183,6 @@ def pieces_of(
                 capture.piece = max(capture.piece, len(rest) // 8)  # so that large blocks come soon
             if capture.broken or rest:
                 warn(f"{path}: breaks off inside what follows its last whole packet")
-        before += read
 
 
 def scan(

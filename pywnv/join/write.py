@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import struct
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -39,9 +38,7 @@ def order_of(scans: list[Scan]) -> str:
 
 def beginning(scans: list[Scan], topologies: dict[str, Topology], order: str) -> bytes:
     """The section header and the interfaces of the output."""
-    return pcapng.block(
-        pcapng.SECTION_HEADER, struct.pack(order + "IHHq", 0x1A2B3C4D, 1, 0, -1) + _section_options(scans, order), order
-    ) + b"".join(
+    return pcapng.section(order, _section_options(scans, order)) + b"".join(
         pcapng.block(pcapng.INTERFACE, body, order)
         for scan in scans
         for body in _interfaces(scan, topologies.get(scan.name), order)

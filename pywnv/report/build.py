@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from pywnv.errors import OutputError, WnvError
 from pywnv.report import story
 from pywnv.report.capture import Captured, captured
-from pywnv.report.text import clean, duration, number, plural
+from pywnv.report.text import clean, duration, number
 from pywnv.report.view import view
+from pywnv.words import count
 
 if TYPE_CHECKING:
     from pywnv.host.topology import Topology
@@ -99,7 +100,7 @@ class Report:
             title = self.title or only.name
             words = {"headline": only.headline, "lead": only.lead}
         else:
-            title = self.title or f"Report of {plural(len(self.rows), 'capture')}"
+            title = self.title or f"Report of {count(len(self.rows), 'capture', ',')}"
             words = _words_of_several(self.rows, self.unread)
         notes = [clean(f"Not read: {words}", 500) for words in self.unread]
         if more := len(self.rows) - len(views):
@@ -126,13 +127,13 @@ def _words_of_several(rows: Sequence[Row], unread: Sequence[str]) -> dict[str, s
     bad = sum(row.rank[0] for row in rows)
     if bad:
         headline = (
-            f"{bad} of {plural(len(rows), 'capture')} {'tells' if bad == 1 else 'tell'} of drops, or of no answer."
+            f"{bad} of {count(len(rows), 'capture', ',')} {'tells' if bad == 1 else 'tell'} of drops, or of no answer."
         )
     else:
-        headline = f"None of {plural(len(rows), 'capture')} tells of drops, or of no answer."
+        headline = f"None of {count(len(rows), 'capture', ',')} tells of drops, or of no answer."
     lead = f"The worst is {clean(rows[0].name)}: {rows[0].headline}" if bad else ""
     if unread:
-        lead = f"{lead} {plural(len(unread), 'capture')} could not be read.".strip()
+        lead = f"{lead} {count(len(unread), 'capture', ',')} could not be read.".strip()
     return {"headline": headline, "lead": lead}
 
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterable, Iterator, Sequence
-from itertools import count
 from typing import TYPE_CHECKING
 from xml.etree import ElementTree as ET
 
@@ -23,7 +23,8 @@ from pywnv.report.layout import (
     lines_of,
     set_layers,
 )
-from pywnv.report.text import clean, number, plural
+from pywnv.report.text import clean, number
+from pywnv.words import count
 
 if TYPE_CHECKING:
     from markupsafe import Markup
@@ -82,7 +83,7 @@ def draw(
     drawn = svg.drawing(width, height, f"The host, from the wire downwards. Packets from {words}.", "picture")
     labels: list[ET.Element] = []
     right = max(box.x + box.width for box in boxes.values())
-    around = count(right + 40, AROUND)
+    around = itertools.count(right + 40, AROUND)
     crowded = crowds(boxes, lines)
     labels += [_draw_crowd(drawn, *crowd) for crowd in crowded]
     for line in sorted(lines, key=lambda line: line.packets):
@@ -199,7 +200,7 @@ def _label(place: tuple[float, float], signs: str, packets: tuple[int, int]) -> 
 def _draw_box(drawn: ET.Element, box: Box) -> None:
     place = box.place
     group = svg.element("g", drawn, class_="place" if place.packets or not box.is_quiet else "place unseen")
-    svg.element("title", group, f"{place.name}: {plural(place.packets, 'packet')}")
+    svg.element("title", group, f"{place.name}: {count(place.packets, 'packet', ',')}")
     tint = TINTS.get(place.role or "", "unknown")
     svg.element("rect", group, x=box.x, y=box.y, width=box.width, height=BOX_HEIGHT, rx=9, class_=f"box t-{tint}")
     role = place.role if place.role and place.role != "unknown" else None

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from pywnv.report import story
 from pywnv.report.ladder import Rung
-from pywnv.report.text import clean, duration, name, number, plural, share
+from pywnv.report.text import clean, duration, name, number, share
 from pywnv.statistics.example import DROPPED, SLOWEST, TYPICAL
+from pywnv.words import count
 
 if TYPE_CHECKING:
     from pywnv.statistics.example import Example, Sighting
@@ -188,10 +189,10 @@ def drop_row(drop: Drop) -> DropRow:
     if drop.reason is not None and drop.text is not None:
         words = f"{words} ({drop.reason})"
     packets = drop.packets + drop.near
-    count = number(packets) if packets else plural(drop.frames, "event")
+    amount = number(packets) if packets else count(drop.frames, "event", ",")
     because = clean(drop.harmless_because or "made every day") if drop.harmless else None
     place = name(drop.hop) if drop.hop is not None else "not told"
-    return DropRow(words, place, clean(drop.rule or ""), count, number(drop.first_frame), because)
+    return DropRow(words, place, clean(drop.rule or ""), amount, number(drop.first_frame), because)
 
 
 def advice(drops: Sequence[Drop]) -> list[Advice]:
@@ -205,16 +206,16 @@ def unanswered(statistics: Statistics) -> list[UnansweredRow]:
     rows = []
     for row in [row for row in statistics.unanswered if row.unanswered or row.refused][:MOST_UNANSWERED]:
         destination = clean(row.destination) + (f" port {row.port}" if row.port is not None else "")
-        count = f"{number(row.unanswered)} of {number(row.asked)}"
+        amount = f"{number(row.unanswered)} of {number(row.asked)}"
         if row.refused:
-            count += f", {number(row.refused)} refused"
+            amount += f", {number(row.refused)} refused"
         kind = story.KINDS.get(row.kind, row.kind)
         rows.append(
             UnansweredRow(
                 kind[:1].upper() + kind[1:],
                 clean(row.source),
                 destination,
-                count,
+                amount,
                 name(row.end_hop),
                 number(row.first_frame),
             )
@@ -241,7 +242,7 @@ def ladder_row(example: Example) -> LadderRow:
     """A packet that is worth a look."""
     seen = example.sightings
     rungs = [Rung(one.frame, one.hop, one.elapsed, _note(one), one.dropped) for one in seen]
-    words = f"Packet {number(example.packet)}, {flow_name(example, '→')}: {plural(len(seen), 'frame')}"
+    words = f"Packet {number(example.packet)}, {flow_name(example, '→')}: {count(len(seen), 'frame', ',')}"
     if len(seen) > 1 and seen[-1].elapsed is not None:
         words += f" in {elapsed(seen[-1].elapsed)}"
     notes = [f"in frame {number(rung.frame)}, {rung.note}" for rung in rungs if rung.note]

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from pywnv.report.text import clean, duration, moment, name, number, plural
+from pywnv.report.text import clean, duration, moment, name, number
 from pywnv.statistics.model import Drop, Statistics, Unanswered
 from pywnv.statistics.silence import silences
+from pywnv.words import count
 
 MOST_DROPS, MOST_UNANSWERED = 3, 2  # sentences about each; the tables hold the rest
 KINDS = {"handshake": "TCP handshake", "ping": "ping", "arp": "ARP question", "neighbor": "neighbor solicitation"}
@@ -63,7 +64,7 @@ def unanswered(statistics: Statistics) -> int:
 def again_words(statistics: Statistics) -> str:
     """How many packets TCP really sent again; a sentence without its end."""
     again, whole = statistics.retransmissions, tcp(statistics)
-    return f"{number(again)} of {plural(whole, 'TCP packet')} {'was' if again == 1 else 'were'} really sent again"
+    return f"{number(again)} of {count(whole, 'TCP packet', ',')} {'was' if again == 1 else 'were'} really sent again"
 
 
 def headline(statistics: Statistics, found: Sequence[Trouble]) -> str:
@@ -81,11 +82,11 @@ def lead(statistics: Statistics, tool: str | None) -> str:
     """What the capture is, in a sentence or two."""
     by = f" by {clean(tool)}" if tool else ""
     if not statistics.frames:
-        return f"A capture{by} of {plural(statistics.all_frames, 'frame')}."
+        return f"A capture{by} of {count(statistics.all_frames, 'frame', ',')}."
     seconds = statistics.seconds
     over = f" in {duration(seconds)}" if seconds is not None else ""
-    places = plural(len(statistics.hops), "place")
-    frames, packets = plural(statistics.frames, "frame"), plural(statistics.packets, "packet")
+    places = count(len(statistics.hops), "place", ",")
+    frames, packets = count(statistics.frames, "frame", ","), count(statistics.packets, "packet", ",")
     words = f"A capture{by}: {frames} show {packets}{over}, at {places}"
     if not statistics.duplicates:
         return f"{words}. No packet shows twice."
@@ -139,7 +140,7 @@ def _drop_words(drop: Drop, statistics: Statistics) -> str:
     if drop.packets:
         return f"{_of(drop.packets, statistics.packets, 'is', 'are')} dropped{where}{why}."
     if not drop.near:
-        return f"The vmSwitch tells of {plural(drop.frames, 'drop')}{where}{why}."
+        return f"The vmSwitch tells of {count(drop.frames, 'drop', ',')}{where}{why}."
     ends = [end for end in statistics.ends if end.way == drop.way and end.near]
     last = name(max(ends, key=lambda end: end.near).hop) if ends else name(None)
     each = "it" if drop.near == 1 else "each of them"
@@ -151,7 +152,7 @@ def _of(part: int, whole: int, one: str, many: str) -> str:
     """So many of all packets, and a verb."""
     if part == whole and whole > 1:
         return f"All {number(whole)} packets {many}"
-    return f"{number(part)} of {plural(whole, 'packet')} {one if part == 1 else many}"
+    return f"{number(part)} of {count(whole, 'packet', ',')} {one if part == 1 else many}"
 
 
 def _drop_troubles(statistics: Statistics) -> Iterator[Trouble]:
@@ -160,8 +161,8 @@ def _drop_troubles(statistics: Statistics) -> Iterator[Trouble]:
         yield Trouble(_drop_words(drop, statistics), True, drop.rule, drop.advice)
     if more := drops[MOST_DROPS:]:
         packets = sum(map(lost, more))
-        count = plural(packets, "more packet is", "more packets are")
-        yield Trouble(f"{count} dropped for {plural(len(more), 'other reason')} or at other places.", True)
+        amount = count(packets, "more packet is", ",", plural="more packets are")
+        yield Trouble(f"{amount} dropped for {count(len(more), 'other reason', ',')} or at other places.", True)
 
 
 def _unanswered_words(unanswered: Sequence[Unanswered]) -> Iterator[str]:
@@ -169,13 +170,13 @@ def _unanswered_words(unanswered: Sequence[Unanswered]) -> Iterator[str]:
     for row in shown:
         noun = KINDS.get(row.kind, row.kind)
         port = f" port {row.port}" if row.port is not None else ""
-        whole = plural(row.asked, noun)
-        count = f"{number(row.unanswered)} of {whole}"
+        whole = count(row.asked, noun, ",")
+        amount = f"{number(row.unanswered)} of {whole}"
         if row.unanswered == row.asked:
-            count = f"All {whole}" if row.asked > 1 else f"The only {noun}"
+            amount = f"All {whole}" if row.asked > 1 else f"The only {noun}"
         verb = "gets" if row.unanswered == 1 else "get"
         seen = f"; seen last at {name(row.end_hop)}" if row.end_hop is not None else ""
-        yield f"{count} from {clean(row.source)} to {clean(row.destination)}{port} {verb} no answer{seen}."
+        yield f"{amount} from {clean(row.source)} to {clean(row.destination)}{port} {verb} no answer{seen}."
 
 
 def when(statistics: Statistics) -> str:

@@ -72,8 +72,3 @@ def moment(seconds: float | None, form: str = "%Y-%m-%d %H:%M:%S UTC") -> str:
         return datetime.fromtimestamp(seconds, UTC).strftime(form)
     except (OverflowError, OSError, ValueError):
         return f"{seconds:.0f} s since 1970"
-
-
-def plural(value: int, noun: str, more: str = "") -> str:
-    """So many of something, such as 1,203 packets."""
-    return f"{value:,} {noun if value == 1 else more or noun + 's'}"

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 
 from pywnv.report import story
 from pywnv.report.rows import MOST_PATHS
-from pywnv.report.text import clean, duration, name, number, plural, share
+from pywnv.report.text import clean, duration, name, number, share
 from pywnv.statistics.silence import silences
+from pywnv.words import count
 
 if TYPE_CHECKING:
     from pywnv.statistics.model import Drop, Statistics
@@ -21,9 +22,9 @@ def path_notes(statistics: Statistics) -> list[str]:
     notes = []
     if more := statistics.paths[MOST_PATHS:]:
         packets = sum(path.packets for path in more)
-        notes.append(f"{plural(packets, 'more packet')} took {plural(len(more), 'other path')}.")
+        notes.append(f"{count(packets, 'more packet', ',')} took {count(len(more), 'other path', ',')}.")
     if statistics.late:
-        notes.append(f"{plural(statistics.late, 'frame')} came too late to count for a path.")
+        notes.append(f"{count(statistics.late, 'frame', ',')} came too late to count for a path.")
     return notes
 
 
@@ -45,7 +46,7 @@ def duplicates(statistics: Statistics) -> str:
     if not statistics.duplicates:
         return "No packet shows twice: one place in the host was captured, or each packet passed only one."
     each = statistics.frames / max(statistics.packets, 1)
-    frames = f"{plural(statistics.duplicates, 'frame')} of {number(statistics.frames)}"
+    frames = f"{count(statistics.duplicates, 'frame', ',')} of {number(statistics.frames)}"
     return (
         f"{frames} ({share(statistics.duplicates, statistics.frames)}) show a packet that an earlier frame showed: "
         f"{each:.1f} sightings a packet. That is how the host was captured, no fault of the network."
@@ -71,14 +72,14 @@ def drops(statistics: Statistics, found: Sequence[Drop]) -> str:
     lost = sum(story.lost(drop) for drop in bad)
     harmless = sum(story.lost(drop) for drop in found if drop.harmless)
     if not bad:
-        count = plural(harmless, "packet was", "packets were")
-        return f"{count} dropped, all of them without harm: Windows does so every day."
+        amount = count(harmless, "packet was", ",", plural="packets were")
+        return f"{amount} dropped, all of them without harm: Windows does so every day."
     if any(drop.packets + drop.near for drop in bad):
-        count = f"{number(lost)} of {plural(statistics.packets, 'packet')}"
-        words = f"{count} {'was' if lost == 1 else 'were'} dropped"
+        amount = f"{number(lost)} of {count(statistics.packets, 'packet', ',')}"
+        words = f"{amount} {'was' if lost == 1 else 'were'} dropped"
     else:
-        words = f"Events of the vmSwitch tell of {plural(lost, 'drop')}"
-    return words + (f"; {plural(harmless, 'more is', 'more are')} harmless." if harmless else ".")
+        words = f"Events of the vmSwitch tell of {count(lost, 'drop', ',')}"
+    return words + (f"; {count(harmless, 'more is', ',', plural='more are')} harmless." if harmless else ".")
 
 
 def tcp(statistics: Statistics) -> str:
@@ -88,9 +89,10 @@ def tcp(statistics: Statistics) -> str:
     if statistics.duplicates:
         words += " Wireshark alone takes duplicates for retransmissions; they are not counted here."
     if statistics.repeats:
-        words += f" {plural(statistics.repeats, 'other packet repeats', 'other packets repeat')} what was sent before."
+        repeats = count(statistics.repeats, "other packet repeats", ",", plural="other packets repeat")
+        words += f" {repeats} what was sent before."
     if unanswered:
-        return f"{words} {plural(unanswered, 'question gets', 'questions get')} no answer."
+        return f"{words} {count(unanswered, 'question gets', ',', plural='questions get')} no answer."
     return words
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack, closing
 from functools import partial
 from pathlib import Path
@@ -14,7 +14,6 @@ from pywnv.statistics.model import Selection, Statistics
 
 if TYPE_CHECKING:
     from pywnv.annotate.sinks import Lua
-    from pywnv.capture.source import Capture
     from pywnv.host.topology import Topology
 
 PARTS = ("timeline", "places", "traffic", "selection", "outcome", "strangers", "examples")
@@ -34,7 +33,14 @@ def _wanted(lua: Lua, selection: Selection | None, *, any_part: bool) -> Any:
     return lua.runtime.table_from(ends)
 
 
-def _sink(lua: Lua, *, selection: Selection | None, any_part: bool) -> Any:
+def sink(lua: Lua, *, selection: Selection | None = None, any_part: bool = False) -> Any:
+    """What counts frames, as `pywnv.annotate.sinks` has others; `build` makes statistics of what it gives.
+
+    Args:
+        lua: in which it runs.
+        selection: whose packets count; None: all.
+        any_part: whether a part of a NIC's name is enough.
+    """
     ends = lua.load("writers/ends.lua")
     parts = {name.encode(): lua.load(f"statistics/{name}.lua") for name in PARTS}
     is_to_group = lua.modules[b"drop"][b"is_to_group"]
@@ -43,14 +49,6 @@ def _sink(lua: Lua, *, selection: Selection | None, any_part: bool) -> Any:
     wanted = _wanted(lua, selection, any_part=any_part)
     codes, table = lua.modules[b"codes"], lua.runtime.table_from(parts)
     return lua.load("statistics/count.lua", codes, is_to_group, wanted, table, ends[b"of"], write)
-
-
-def _opened(captures: Sequence[Path]) -> Generator[Capture, None, None]:
-    from pywnv.capture.source import open_capture, open_to_join
-
-    for path in captures:
-        with (open_capture if len(captures) == 1 else open_to_join)(path) as opened:
-            yield opened
 
 
 def collect(
@@ -127,11 +125,12 @@ def _counted(
     warn: Callable[[str], None],
 ) -> dict[str, Any]:
     from pywnv.annotate.walker import annotate
+    from pywnv.capture.source import opened_each
 
-    with closing(_opened(captures)) as opened:
+    with closing(opened_each(captures, of_any_format=len(captures) == 1)) as opened:
         pieces = annotate(
             opened,
-            sink=partial(_sink, selection=selection, any_part=any_part),
+            sink=partial(sink, selection=selection, any_part=any_part),
             window=window,
             topology=topology,
             progress=progress,

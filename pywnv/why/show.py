@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 from pywnv.statistics.model import Drop, Statistics
 from pywnv.statistics.silence import NO_NAME
-from pywnv.why.words import duration, question_words, reason_words, way_words
-from pywnv.words import count
+from pywnv.why.words import question_words, reason_words, way_words
+from pywnv.words import count, duration
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -48,6 +48,11 @@ def render(answer: Answer, console: Console) -> None:
             console.print(Text.assemble("    ", (command, "cyan"), f"  # {words}"), soft_wrap=True)
 
 
+def _duration(seconds: float) -> str:
+    """A time, as captures count it: less than a nanosecond is none."""
+    return duration(seconds) if abs(seconds) >= 1e-9 else "0 s"
+
+
 def _advice(drops: tuple[Drop, ...]) -> Iterator[str]:
     for drop in drops:
         if drop.harmless and drop.harmless_because:
@@ -75,8 +80,10 @@ def _trouble(answer: Answer) -> Iterator[str]:
         name = f"{slowest.from_hop or NO_NAME} > {slowest.to_hop or NO_NAME}"
         if slowest.from_hop == slowest.to_hop:
             name = "from one sighting to the next" + (f" at {slowest.to_hop}" if slowest.to_hop else "")
-        words = f"Slowest step: {name}, {duration(slowest.most)} in frame {slowest.slowest_frame:,}"
-        yield f"{words} (median {duration(slowest.median)} of {slowest.count:,})." if slowest.count > 1 else f"{words}."
+        words = f"Slowest step: {name}, {_duration(slowest.most)} in frame {slowest.slowest_frame:,}"
+        if slowest.count > 1:
+            words += f" (median {_duration(slowest.median)} of {slowest.count:,})"
+        yield f"{words}."
 
 
 def _ends(found: Statistics) -> Table:

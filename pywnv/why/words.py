@@ -16,15 +16,6 @@ FEW = 10  # one in so many is not what matters
 LEAST_CUT, SHARE_CUT, MOST_CUT = 3, 0.01, 5  # packets; of those that go on: at least; of ten, at most so many
 MOST_NAMED = 5
 QUESTIONS = {"handshake": "handshake", "ping": "ping", "arp": "ARP request", "neighbor": "neighbor solicitation"}
-UNITS = ((1.0, "s"), (1e-3, "ms"), (1e-6, "µs"), (1e-9, "ns"))
-
-
-def duration(seconds: float) -> str:
-    """A time with three digits: 35.5 µs."""
-    for unit, name in UNITS:
-        if abs(seconds) >= unit:
-            return f"{seconds / unit:.3g} {name}" if seconds < 1000 else f"{seconds:,.0f} s"
-    return "0 s"
 
 
 def about(selection: Selection) -> str:
