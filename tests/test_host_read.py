@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -164,6 +165,22 @@ def test_nothing_as_windows_powershell_writes_it(tmp_path: Path) -> None:
     )
     assert (host.nics[0].addresses, host.nics[0].acls, host.nics[0].extended_acls, host.teams) == ([], [], [], [])
     assert {"Get-VMNetworkAdapterAcl", "Get-NetLbfoTeam"} <= set(host.told)
+
+
+@pytest.mark.parametrize(
+    "shape",
+    [
+        lambda made: [made],
+        lambda made: {**made, "wnv_host": "1"},
+        lambda made: {**made, "wnv_host": 1.0},
+        lambda made: {**made, "Get-VMSwitchExtension": "", "left_out": [], "windows": None},
+    ],
+    ids=["a list of one", "a text as number", "a float", "an empty text for nothing"],
+)
+def test_other_shapes_of_the_whole(tmp_path: Path, shape: Callable[[dict[str, Any]], object]) -> None:
+    made = inventory(Get_VMNetworkAdapterAcl=acl("Inbound", "Deny", "10.0.0.0/8"))
+    (tmp_path / "host.json").write_text(json.dumps(shape(made)))
+    assert len(load(tmp_path / "host.json").nics[0].acls) == 1
 
 
 def test_names_that_are_too_long(tmp_path: Path) -> None:

@@ -51,6 +51,8 @@ def _value(path: Path, data: bytes) -> object:
     start = text.lstrip()[:5]
     if start[:1] in ("{", "["):
         value = json.loads(text)
+        if isinstance(value, list) and len(value) == 1 and is_inventory(value[0]):
+            value = value[0]
         return _inventory(value) if is_inventory(value) else _answer(path, value) or value
     cmdlet = bundle.cmdlet_of(path.name)
     if cmdlet and start == "<Objs":
@@ -79,9 +81,9 @@ def is_inventory(value: object) -> bool:
 
 def _inventory(value: Mapping[str, object]) -> Host:
     top = Row("", value)
-    version = value.get("wnv_host", NEWEST)
-    if not isinstance(version, int) or version > NEWEST:
-        raise WrongValueError(f"wnv_host: {shown(version)} is newer than this pywnv, which reads {NEWEST}: update it")
+    version = top.number("wnv_host")
+    if version is not None and version > NEWEST:
+        raise WrongValueError(f"wnv_host: {version} is newer than this pywnv, which reads {NEWEST}: update it")
     tables = {
         BY_NAME[key.lower()]: table(BY_NAME[key.lower()], rows) for key, rows in value.items() if key.lower() in BY_NAME
     }
