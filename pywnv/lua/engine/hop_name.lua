@@ -212,6 +212,12 @@ function M.show(place)
   place.name = title and place.observer and format("%s: %s", place.observer, title) or title
 end
 
+--- A name that is shown, without the role that it begins with.
+function M.without_role(name, role)
+  local word = word_of[role] .. " "
+  return role ~= UNKNOWN and sub(name, 1, #word) == word and sub(name, #word + 1) or name
+end
+
 --- What the name of an interface tells.
 -- @param kind, id, name, description  as `hop.new` takes them
 -- @return table: as `hop.new` gives it, without the name that is shown
