@@ -1846,7 +1846,8 @@ local clean, number = text.clean, text.number
 local find, format = string.find, string.format
 local lower, match, sub = string.lower, string.match, string.sub
 
-local M = {}
+-- GUID: a pattern of it.
+local M = { GUID = string.rep("%x", 8) .. string.rep("%-%x%x%x%x", 4) .. string.rep("%x", 8) }
 
 local word_of = {} -- of a role's number
 for word, role in pairs(codes.role) do
@@ -2049,6 +2050,14 @@ function M.show(place)
   place.name = title and place.observer and format("%s: %s", place.observer, title) or title
 end
 
+local VM_PORT = "^" .. M.GUID .. "%-%-" .. M.GUID .. "$"
+
+--- The role of the port that a vmSwitch calls so: a VM's, where it is the ids of the VM and of its network adapter.
+-- @return code of the role, or nil
+function M.role_of_port(name)
+  return find(name, VM_PORT) and codes.role.vmNIC
+end
+
 --- A name that is shown, without the role that it begins with.
 function M.without_role(name, role)
   local word = word_of[role] .. " "
@@ -2089,7 +2098,7 @@ local char, format, gsub = string.char, string.format, string.gsub
 local lower, match = string.lower, string.match
 local read, show = hop_name.read, hop_name.show
 
-local GUID = string.rep("%x", 8) .. string.rep("%-%x%x%x%x", 4) .. string.rep("%x", 8)
+local GUID = hop_name.GUID
 
 local M = {}
 
@@ -2255,7 +2264,10 @@ local function component(self, base, note)
   place.observer = observer
   local number_of = format("component %d", id)
   place.title = place.title ~= "" and place.title or number_of
-  if note.group and note.group ~= place.title then -- the NIC whose stack it is part of
+  local role = hop_name.role_of_port(place.title)
+  if role then
+    place.role, place.title = role, note.group or place.title
+  elseif note.group and note.group ~= place.title then -- the NIC whose stack it is part of
     place.title = format("%s on %s", place.title, note.group)
   end
   settle(self, place, entry, number_of)

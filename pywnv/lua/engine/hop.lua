@@ -7,7 +7,7 @@ local char, format, gsub = string.char, string.format, string.gsub
 local lower, match = string.lower, string.match
 local read, show = hop_name.read, hop_name.show
 
-local GUID = string.rep("%x", 8) .. string.rep("%-%x%x%x%x", 4) .. string.rep("%x", 8)
+local GUID = hop_name.GUID
 
 local M = {}
 
@@ -173,7 +173,10 @@ local function component(self, base, note)
   place.observer = observer
   local number_of = format("component %d", id)
   place.title = place.title ~= "" and place.title or number_of
-  if note.group and note.group ~= place.title then -- the NIC whose stack it is part of
+  local role = hop_name.role_of_port(place.title)
+  if role then
+    place.role, place.title = role, note.group or place.title
+  elseif note.group and note.group ~= place.title then -- the NIC whose stack it is part of
     place.title = format("%s on %s", place.title, note.group)
   end
   settle(self, place, entry, number_of)
