@@ -57,7 +57,7 @@ end
   summary = function(...)
 --- A sink that counts, and at the end says how many frames, packets, hops and drops there were.
 
-local verdict_names, lay_out = ...
+local verdict_names, lay_out, words = ...
 
 local format = string.format
 
@@ -69,6 +69,7 @@ local verdicts = {}
 local hops, hop_list = {}, {} -- by name; in the order in which they come
 local drops, drop_list = {}, {}
 
+local LONGEST, LONGEST_DROP = 36, 70 -- characters
 local MOST_KINDS = 1000 -- of hops, and of drops, that are told apart
 
 local function counter(of, list, name)
@@ -145,18 +146,19 @@ function M.total()
     end
   end
   if hop_list[1] then
-    local rows = { { "hop", "frames", "first seen here", "mean step us", "longest us" } }
+    local rows = { { "hop", "frames", "first here", "mean us", "longest us" } }
     for _, hop in ipairs(hop_list) do
       local mean = hop.steps > 0 and micros(hop.sum / hop.steps) or ""
       local longest = hop.steps > 0 and micros(hop.longest) or ""
-      rows[#rows + 1] = { hop.name, format("%d", hop.frames), format("%d", hop.packets), mean, longest }
+      local name = words.short(hop.name, LONGEST)
+      rows[#rows + 1] = { name, format("%d", hop.frames), format("%d", hop.packets), mean, longest }
     end
     lines[#lines + 1] = "\n" .. lay_out(rows, "lrrrr")
   end
   if drop_list[1] then
     local rows = { { "dropped", "frames" } }
     for _, drop in ipairs(drop_list) do
-      rows[#rows + 1] = { drop.name, format("%d", drop.frames) }
+      rows[#rows + 1] = { words.short(drop.name, LONGEST_DROP), format("%d", drop.frames) }
     end
     lines[#lines + 1] = "\n" .. lay_out(rows, "lr")
   end
@@ -168,13 +170,15 @@ return M
   latency = function(...)
 --- How long the steps between hops take: gathered packet by packet, then a table by pair of hops and one by hop.
 
-local lay_out = ...
+local lay_out, words = ...
 
 local ceil, format = math.ceil, string.format
 
 local M = {}
 
 local NO_NAME = "(no name)"
+local SEPARATOR = " > "
+local LONGEST = 18 -- characters of a hop
 local SHARE = 0.99
 local pairs_of, pair_list, hops, hop_list = {}, {}, {}, {} -- by name; in the order in which they come
 
@@ -193,7 +197,7 @@ end
 function M.row(said, from)
   if said.hop_delta then
     local hop = said.hop or NO_NAME
-    add(pairs_of, pair_list, (from or NO_NAME) .. " > " .. hop, said.hop_delta)
+    add(pairs_of, pair_list, (from or NO_NAME) .. SEPARATOR .. hop, said.hop_delta)
     add(hops, hop_list, hop, said.hop_delta)
   end
 end
@@ -218,7 +222,8 @@ local function table_of(list, heading)
   for _, times in ipairs(list) do
     table.sort(times)
     local median, percentile = micros(M.median(times)), micros(M.percentile(times))
-    rows[#rows + 1] = { times.name, format("%d", #times), median, percentile, micros(times[#times]) }
+    local name = words.short(times.name, 2 * LONGEST + #SEPARATOR)
+    rows[#rows + 1] = { name, format("%d", #times), median, percentile, micros(times[#times]) }
   end
   return lay_out(rows, "lrrrr")
 end
@@ -236,12 +241,13 @@ return M
   drops = function(...)
 --- What was dropped: counted by reason and place, the most frequent first, and below it what to look at.
 
-local lay_out = ...
+local lay_out, words = ...
 
 local format = string.format
 
 local M = {}
 
+local WIDTH, LONGEST = 80, 34 -- characters of a line; of a reason or a place
 local NOT_TOLD = "not told"
 local drops, list = {}, {} -- by reason and place; in the order in which they come
 
@@ -290,10 +296,11 @@ function M.total()
   table.sort(list, before)
   local rows, advice, given = { { "count", "reason", "where" } }, {}, {}
   for _, drop in ipairs(list) do
-    rows[#rows + 1] = { format("%d", drop.count), drop.reason, drop.place }
+    local reason, place = words.short(drop.reason, LONGEST), words.short(drop.place, LONGEST)
+    rows[#rows + 1] = { format("%d", drop.count), reason, place }
     if drop.advice and not given[drop.reason] then
       given[drop.reason] = true
-      advice[#advice + 1] = format("\n%s:\n%s\n", drop.reason, drop.advice:gsub("%. ", ".\n"))
+      advice[#advice + 1] = format("\n%s:\n%s", drop.reason, words.wrapped(drop.advice, WIDTH, ""))
     end
   end
   return lay_out(rows, "rll") .. table.concat(advice)
@@ -302,39 +309,52 @@ end
 return M
   end,
   path = function(...)
---- The way of one packet: a table of its sightings, and the events near them.
+--- The way of one packet: a table of its sightings, a ladder of its hops, and the events near them.
 
-local names, lay_out = ...
+local names, lay_out, words = ...
 
-local format = string.format
+local floor, format, rep = math.floor, string.format, string.rep
 
 local M = {}
 
-local HEADINGS = { "frame", "hop", "delta", "elapsed", "verdict", "rule", "rewritten" }
-local rows, drops, events, path = {}, {}, {}, nil
+local WIDTH = 80 -- characters of a line
+local LONGEST_HOP, LONGEST_RULE = 19, 14 -- characters
+local LEAST_LANE, MOST_LANE = 2, 12 -- characters of a hop in the ladder
+local HEADINGS = { "frame", "hop", "delta us", "elapsed us", "verdict", "rule" }
+local ALIGN = "rlrrll"
+local rows, sightings, drops, events, path = {}, {}, {}, {}, nil
 
 local function micros(seconds)
-  return seconds and format("%.3f µs", seconds * 1e6) or ""
+  return seconds and format("%.1f", seconds * 1e6) or ""
 end
 
 --- Takes a sighting of the packet.
 -- @param number of its frame
 -- @param said   what `engine.describe` says of it
 function M.row(number, said)
-  local row = { format("%d", number), said.hop or "", micros(said.hop_delta), micros(said.hop_elapsed) }
-  row[5], row[6], row[7] = names.verdict[said.verdict] or "", said.rule or "", said.rewritten or ""
+  local row = { format("%d", number), words.short(said.hop or "", LONGEST_HOP) }
+  row[3], row[4] = micros(said.hop_delta), micros(said.hop_elapsed)
+  row[5] = said.drop and "dropped" or names.verdict[said.verdict] or ""
+  row[6] = words.short(said.rule or "", LONGEST_RULE)
   if said.drop then
     local rule = said.drop_rule and "; " .. said.drop_rule or ""
     local reason = said.drop_reason_text or "reason not told"
     drops[#drops + 1] = format("dropped in frame %d: %s%s\n", number, reason, rule)
   end
+  sightings[#sightings + 1] = {
+    number = number,
+    hop = said.hop or "",
+    elapsed = said.hop_elapsed or 0,
+    is_dropped = said.drop,
+    rewritten = said.rewritten,
+  }
   rows[#rows + 1], path = row, said.path
 end
 
 --- Takes an event near a sighting.
 -- @param said what `engine.describe_event` says of it
 function M.event(number, said)
-  events[#events + 1] = format("%d  %s\n", number, said.info)
+  events[#events + 1] = words.wrapped(format("%d  %s", number, said.info), WIDTH, "    ")
 end
 
 -- The rows with their headings, without the columns in which nothing stands; how these are aligned.
@@ -346,7 +366,7 @@ local function filled()
       is_empty = is_empty and row[at] == ""
     end
     if not is_empty then
-      align = align .. ("rlrrlll"):sub(at, at)
+      align = align .. ALIGN:sub(at, at)
       table_rows[1][#align] = heading
       for number, row in ipairs(rows) do
         table_rows[number + 1] = table_rows[number + 1] or {}
@@ -357,15 +377,68 @@ local function filled()
   return table_rows, align
 end
 
+-- A line of the ladder: lanes of so many characters, with an arrow from one to another.
+local function rung(lanes, wide, from, to, mark)
+  local cells = {}
+  for lane = 1, lanes do
+    cells[lane] = "." .. rep(" ", wide - 1)
+  end
+  local first, last = math.min(from, to), math.max(from, to)
+  for lane = first, last - 1 do
+    cells[lane] = rep("-", wide)
+  end
+  if from < to then
+    cells[last - 1] = rep("-", wide - 1) .. ">"
+  elseif from > to then
+    cells[first] = mark .. "<" .. rep("-", wide - 2)
+  end
+  cells[from] = "+" .. (from < to and cells[from] or rep(" ", wide)):sub(2)
+  cells[to] = mark .. (from == to and rep(" ", wide) or cells[to]):sub(2)
+  return table.concat(cells)
+end
+
+-- The packet's hops across, time down. A hop has the number of its lane, and its name stands below.
+local function ladder()
+  local lane_of, lanes = {}, {}
+  for _, sighting in ipairs(sightings) do
+    if not lane_of[sighting.hop] then
+      lanes[#lanes + 1] = sighting.hop
+      lane_of[sighting.hop] = #lanes
+    end
+  end
+  local wide = math.min(MOST_LANE, floor((WIDTH - 36) / #lanes))
+  if #lanes < 2 or wide < LEAST_LANE then
+    return ""
+  end
+  local heads = {}
+  for lane = 1, #lanes do
+    local digits = format("%d", lane)
+    heads[lane] = digits .. rep(" ", wide - #digits)
+  end
+  local lines = { format("%10s  %s\n", "us", (table.concat(heads):gsub(" +$", ""))) }
+  local before
+  for _, sighting in ipairs(sightings) do
+    local lane = lane_of[sighting.hop]
+    local drawn = rung(#lanes, wide, before or lane, lane, sighting.is_dropped and "X" or "o")
+    local changed = sighting.rewritten and "  " .. words.short(sighting.rewritten, 10) or ""
+    lines[#lines + 1] = format("%10.1f  %s frame %d%s\n", sighting.elapsed * 1e6, drawn, sighting.number, changed)
+    before = lane
+  end
+  for lane, hop in ipairs(lanes) do
+    lines[#lines + 1] = format("%10d  %s\n", lane, words.short(hop == "" and "(no name)" or hop, WIDTH - 12))
+  end
+  return "\n" .. table.concat(lines)
+end
+
 --- The text.
 function M.total()
-  local text = lay_out(filled())
+  local text = lay_out(filled()) .. ladder()
   if path then
-    text = format("%spath: %s\n", text, path)
+    text = text .. "\n" .. words.wrapped("path: " .. path, WIDTH, "  ")
   end
   text = text .. table.concat(drops)
   if events[1] then
-    text = text .. "\nEvents within a millisecond behind it; nothing but the time tells that they are about it:\n"
+    text = text .. "\nEvents within a millisecond behind it; nothing but the time tells that they are\nabout it:\n"
     text = text .. table.concat(events)
   end
   return text
@@ -380,7 +453,7 @@ local function open_windows(...)
 --
 -- Nothing is gathered before somebody asks. Then it is read from what the plugin has decided of each frame.
 
-local reports, records, names = ...
+local reports, records, names, in_words = ...
 
 local lay_out = reports.table()
 
@@ -398,13 +471,13 @@ local function over_all(report, take)
 end
 
 local function summary()
-  return over_all(reports.summary(names.verdict, lay_out), function(report, number, said, time)
+  return over_all(reports.summary(names.verdict, lay_out, in_words), function(report, number, said, time)
     report.row(number, time, 0, nil, said)
   end)
 end
 
 local function latency()
-  return over_all(reports.latency(lay_out), function(report, _, said, _, from)
+  return over_all(reports.latency(lay_out, in_words), function(report, _, said, _, from)
     if said and said.packet then
       report.row(said, from)
     end
@@ -412,7 +485,7 @@ local function latency()
 end
 
 local function drops()
-  return over_all(reports.drops(lay_out), function(report, _, said)
+  return over_all(reports.drops(lay_out, in_words), function(report, _, said)
     if said then
       report.row(said)
     end
@@ -444,7 +517,7 @@ local function path(frame)
   if not packet then
     return words
   end
-  local report = reports.path(names, lay_out)
+  local report = reports.path(names, lay_out, in_words)
   for number, said in records.sightings(packet) do
     if said.packet then
       report.row(number, said)
@@ -560,7 +633,93 @@ in_menu("Drops by reason and place", opens("WNV: drops", drops))
 in_menu("Capture summary", opens("WNV: capture summary", summary))
 end
 
-local core, drops = (function()
+local new_steps = (function()
+--- Which steps between two hops take far longer than that step mostly does.
+--
+-- Of each step, how many took how long is kept by powers of two: so the middle one is known at any time.
+
+local floor, log = math.floor, math.log
+
+local LOG_2 = log(2)
+local FAR = 16 -- times the step's median, at least
+local LEAST = 100e-6 -- seconds: less is nothing that anybody would look for
+local KNOWN = 32 -- times that a step must have been taken before its median counts
+local MOST = 4096 -- steps; only a capture made to defeat us has more
+
+local function power(seconds)
+  local nanos = seconds * 1e9
+  return nanos < 1 and 0 or floor(log(nanos) / LOG_2)
+end
+
+local function insert(step, size)
+  step[size] = (step[size] or 0) + 1
+  step.total = step.total + 1
+  if size < step.middle then
+    step.below = step.below + 1
+  end
+  while step.below > step.total / 2 do
+    step.middle = step.middle - 1
+    step.below = step.below - (step[step.middle] or 0)
+  end
+  while step.below + (step[step.middle] or 0) < step.total / 2 do
+    step.below = step.below + (step[step.middle] or 0)
+    step.middle = step.middle + 1
+  end
+end
+
+--- For one capture.
+-- @param limit seconds that are slow for any step; nil: what is far above the step's median
+-- @return table: judge, keep, forget
+return function(limit)
+  local steps, count = {}, 0
+  local last_step, last_size -- judged, and not kept yet
+
+  local M = {}
+
+  --- Whether a step is slow.
+  -- @param from, to names of hops
+  -- @param seconds that it took
+  function M.judge(from, to, seconds)
+    if limit then
+      return seconds > limit
+    end
+    local behind = steps[from]
+    if not behind then
+      behind = {}
+      steps[from] = behind
+    end
+    local step = behind[to]
+    if not step then
+      if count >= MOST then
+        steps, count = {}, 0
+        behind = {}
+        steps[from] = behind
+      end
+      step = { total = 0, below = 0, middle = 0 }
+      behind[to], count = step, count + 1
+    end
+    last_step, last_size = step, power(seconds)
+    return step.total >= KNOWN and seconds >= LEAST and seconds > FAR * 2 ^ (step.middle + 1) / 1e9
+  end
+
+  --- Counts the step that was judged last.
+  function M.keep()
+    if last_step then
+      insert(last_step, last_size)
+      last_step = nil
+    end
+  end
+
+  --- Does not count it: a read filter dissects a frame before it counts.
+  function M.forget()
+    last_step = nil
+  end
+
+  return M
+end
+end)()
+
+local core, drops, annotation, words = (function()
 local modules = {}
 modules.self = modules
 modules.codes = {
@@ -583,6 +742,10 @@ end)()
 -- In a function of its own: one can hold so many constants only.
 modules.host = (function()
 return {}
+end)()
+-- In a function of its own: one can hold so many constants only.
+modules.comment = (function()
+return { { ["name"] = "packet", ["key"] = "packet", ["kind"] = "count", ["varies"] = true, ["is_frame"] = false }, { ["name"] = "previous", ["key"] = "previous", ["kind"] = "count", ["varies"] = true, ["is_frame"] = true }, { ["name"] = "appearance", ["key"] = "appearance", ["kind"] = "count", ["varies"] = true, ["is_frame"] = false }, { ["name"] = "hop_delta", ["key"] = "delta_ns", ["kind"] = "nanos", ["varies"] = true, ["is_frame"] = false }, { ["name"] = "hop_elapsed", ["key"] = "elapsed_ns", ["kind"] = "nanos", ["varies"] = true, ["is_frame"] = false }, { ["name"] = "segment_of", ["key"] = "segment_of", ["kind"] = "count", ["varies"] = true, ["is_frame"] = true }, { ["name"] = "repeat_of", ["key"] = "repeat_of", ["kind"] = "count", ["varies"] = true, ["is_frame"] = true }, { ["name"] = "event_near", ["key"] = "event_near", ["kind"] = "count", ["varies"] = true, ["is_frame"] = true }, { ["name"] = "event_packet", ["key"] = "event_packet", ["kind"] = "count", ["varies"] = true, ["is_frame"] = true }, { ["name"] = "verdict", ["key"] = "verdict", ["kind"] = "name", ["varies"] = false, ["is_frame"] = false, ["names"] = { ["original"] = 0, ["duplicate"] = 1, ["segment"] = 2, ["coalesced"] = 3, ["repeat"] = 4, ["retransmission"] = 5, ["event"] = 6 } }, { ["name"] = "path", ["key"] = "path", ["kind"] = "text", ["varies"] = false, ["is_frame"] = false }, { ["name"] = "hop", ["key"] = "hop", ["kind"] = "text", ["varies"] = false, ["is_frame"] = false }, { ["name"] = "hop_role", ["key"] = "role", ["kind"] = "name", ["varies"] = false, ["is_frame"] = false, ["names"] = { ["unknown"] = 0, ["pNIC"] = 1, ["tNIC"] = 2, ["vSwitch"] = 3, ["vmNIC"] = 4, ["host vNIC"] = 5, ["filter"] = 6, ["protocol"] = 7 } }, { ["name"] = "evidence", ["key"] = "evidence", ["kind"] = "name", ["varies"] = false, ["is_frame"] = false, ["names"] = { ["none"] = 0, ["packet-id"] = 1, ["bytes"] = 2, ["rewritten"] = 3, ["segment"] = 4, ["learned"] = 5 } }, { ["name"] = "rule", ["key"] = "rule", ["kind"] = "text", ["varies"] = false, ["is_frame"] = false }, { ["name"] = "rewritten", ["key"] = "rewritten", ["kind"] = "text", ["varies"] = false, ["is_frame"] = false }, { ["name"] = "direction", ["key"] = "direction", ["kind"] = "name", ["varies"] = false, ["is_frame"] = false, ["names"] = { ["unknown"] = 0, ["outbound"] = 1, ["inbound"] = 2, ["internal"] = 3 } }, { ["name"] = "vlan", ["key"] = "vlan", ["kind"] = "count", ["varies"] = false, ["is_frame"] = false }, { ["name"] = "port", ["key"] = "port", ["kind"] = "count", ["varies"] = false, ["is_frame"] = false }, { ["name"] = "nic", ["key"] = "nic", ["kind"] = "text", ["varies"] = false, ["is_frame"] = false }, { ["name"] = "nic_type", ["key"] = "nic_type", ["kind"] = "text", ["varies"] = false, ["is_frame"] = false }, { ["name"] = "pid", ["key"] = "pid", ["kind"] = "count", ["varies"] = false, ["is_frame"] = false }, { ["name"] = "event", ["key"] = "event", ["kind"] = "name", ["varies"] = false, ["is_frame"] = false, ["names"] = { ["none"] = 0, ["received"] = 1, ["routed"] = 2, ["delivered"] = 3, ["dropped"] = 4 } }, { ["name"] = "event_nic", ["key"] = "event_nic", ["kind"] = "text", ["varies"] = false, ["is_frame"] = false }, { ["name"] = "event_destination_nic", ["key"] = "event_destination_nic", ["kind"] = "text", ["varies"] = false, ["is_frame"] = false }, { ["name"] = "event_switch", ["key"] = "event_switch", ["kind"] = "text", ["varies"] = false, ["is_frame"] = false }, { ["name"] = "drop", ["key"] = "drop", ["kind"] = "bool", ["varies"] = false, ["is_frame"] = false }, { ["name"] = "drop_reason", ["key"] = "drop_reason", ["kind"] = "count", ["varies"] = false, ["is_frame"] = false }, { ["name"] = "drop_reason_text", ["key"] = "drop_reason_text", ["kind"] = "text", ["varies"] = false, ["is_frame"] = false }, { ["name"] = "drop_location", ["key"] = "drop_location", ["kind"] = "count", ["varies"] = false, ["is_frame"] = false }, { ["name"] = "drop_harmless", ["key"] = "drop_harmless", ["kind"] = "bool", ["varies"] = false, ["is_frame"] = false }, { ["name"] = "drop_advice", ["key"] = "drop_advice", ["kind"] = "text", ["varies"] = false, ["is_frame"] = false }, { ["name"] = "drop_rule", ["key"] = "drop_rule", ["kind"] = "text", ["varies"] = false, ["is_frame"] = false } }
 end)()
 
 modules.limits = (function()
@@ -1683,7 +1846,8 @@ local clean, number = text.clean, text.number
 local find, format = string.find, string.format
 local lower, match, sub = string.lower, string.match, string.sub
 
-local M = {}
+-- GUID: a pattern of it.
+local M = { GUID = string.rep("%x", 8) .. string.rep("%-%x%x%x%x", 4) .. string.rep("%x", 8) }
 
 local word_of = {} -- of a role's number
 for word, role in pairs(codes.role) do
@@ -1886,6 +2050,20 @@ function M.show(place)
   place.name = title and place.observer and format("%s: %s", place.observer, title) or title
 end
 
+local VM_PORT = "^" .. M.GUID .. "%-%-" .. M.GUID .. "$"
+
+--- The role of the port that a vmSwitch calls so: a VM's, where it is the ids of the VM and of its network adapter.
+-- @return code of the role, or nil
+function M.role_of_port(name)
+  return find(name, VM_PORT) and codes.role.vmNIC
+end
+
+--- A name that is shown, without the role that it begins with.
+function M.without_role(name, role)
+  local word = word_of[role] .. " "
+  return role ~= UNKNOWN and sub(name, 1, #word) == word and sub(name, #word + 1) or name
+end
+
 --- What the name of an interface tells.
 -- @param kind, id, name, description  as `hop.new` takes them
 -- @return table: as `hop.new` gives it, without the name that is shown
@@ -1920,7 +2098,7 @@ local char, format, gsub = string.char, string.format, string.gsub
 local lower, match = string.lower, string.match
 local read, show = hop_name.read, hop_name.show
 
-local GUID = string.rep("%x", 8) .. string.rep("%-%x%x%x%x", 4) .. string.rep("%x", 8)
+local GUID = hop_name.GUID
 
 local M = {}
 
@@ -2016,7 +2194,9 @@ function Registry:entry(index, key, observer)
 end
 
 local function settle(self, place, entry, number_of)
+  place.number_of = number_of
   if entry then
+    place.is_known = true
     place.title, place.role = clean(entry.name), entry.role or place.role
     place.team, place.switch, place.nic = entry.team, entry.switch, entry.nic
   end
@@ -2084,11 +2264,32 @@ local function component(self, base, note)
   place.observer = observer
   local number_of = format("component %d", id)
   place.title = place.title ~= "" and place.title or number_of
+  local role = hop_name.role_of_port(place.title)
+  if role then
+    place.role, place.title = role, note.group or place.title
+  elseif note.group and note.group ~= place.title then -- the NIC whose stack it is part of
+    place.title = format("%s on %s", place.title, note.group)
+  end
   settle(self, place, entry, number_of)
   if note.edge then
     place.name = format("%s %s", place.name, note.edge)
   end
   return place
+end
+
+--- Gives a place the name that a frame's annotation has for it, unless the topology knows it. What the first frame
+-- there says counts.
+-- @param place as `place` or `noted` gave it; is_annotated: whether this was called for it
+-- @param shared of the frame's annotation, or nil
+function Registry:annotated(place, shared)
+  place.is_annotated = true
+  local hop = shared and shared.hop
+  if not hop or hop == place.name or place.is_known then
+    return
+  end
+  place.role = shared.hop_role
+  place.title = hop_name.without_role(hop, place.role)
+  settle(self, place, nil, place.number_of)
 end
 
 local MOST_NOTED = 4096 -- only a capture made to defeat us notes more components
@@ -2132,7 +2333,7 @@ function Registry:noted(place, note)
       for field, value in pairs(place) do
         known[field] = value
       end
-      known.port = note.port
+      known.port, known.is_annotated = note.port, nil
       settle(self, known, entry, number_of)
     end
   end
@@ -2184,8 +2385,7 @@ local gsub, match, sub = string.gsub, string.match, string.sub
 
 local LONGEST = 4096 -- bytes; the tools write some hundreds at most
 
--- How pywnv's own comment begins, and how it ends where the packet id beside it is the capture tool's.
-local M = { OWN = "wnv ", KEPT = " packet_id=kept" }
+local M = {}
 
 -- A 32-bit number that C printed as signed.
 local function unsigned(digits)
@@ -2301,12 +2501,6 @@ local function read_pspkt(comment, into)
     end
   end
   return true
-end
-
---- Whether pywnv's `annotate` wrote a comment; and whether it gave the frame its packet id, too.
-function M.is_own(comment)
-  local is_own = sub(comment, 1, #M.OWN) == M.OWN
-  return is_own, is_own and sub(comment, -#M.KEPT) ~= M.KEPT
 end
 
 -- pywnv's own, of `pywnv convert`: wnv: pid=4 tid=8 cpu=1 component=59 ...; in values %20 stands for a blank.
@@ -2456,6 +2650,427 @@ end
 
 return M
 end)(modules.drops, modules.text)
+
+modules.words = (function(...)
+--- What is said of a frame, in words.
+
+local codes = ...
+
+local abs, format, gmatch = math.abs, string.format, string.gmatch
+
+local concat, floor = table.concat, math.floor
+
+local ELLIPSIS = "\226\128\166" -- in UTF-8
+local MILLISECOND, SECOND = 0.001, 1
+local NOT_TOLD = "reason not told"
+
+local M = {}
+
+--- A time, short: 2.8 us, 12.3 ms, 1.5 s.
+function M.duration(seconds)
+  local size = abs(seconds)
+  if size < MILLISECOND then
+    return format("%.1f us", seconds * 1e6)
+  elseif size < SECOND then
+    return format("%.1f ms", seconds * 1e3)
+  end
+  return format("%.1f s", seconds)
+end
+
+--- A name, with an ellipsis in its middle where it has more than so many characters: what differs often ends it.
+function M.short(name, most)
+  if #name <= most then
+    return name
+  end
+  local characters = {}
+  for character in gmatch(name, "[^\128-\191][\128-\191]*") do
+    characters[#characters + 1] = character
+  end
+  if #characters <= most then
+    return name
+  end
+  local ends = floor((most - 1) / 2)
+  return concat(characters, "", 1, most - 1 - ends) .. ELLIPSIS .. concat(characters, "", #characters - ends + 1)
+end
+
+--- A text in lines of at most so many bytes, broken at blanks where that can be.
+-- @param indent what the lines after the first begin with
+-- @return the lines, each with its end
+function M.wrapped(text, most, indent)
+  local lines, line = {}, nil
+  for word in gmatch(text, "%S+") do
+    if line and #line + 1 + #word > most then
+      lines[#lines + 1], line = line, indent .. word
+    else
+      line = line and line .. " " .. word or word
+    end
+  end
+  lines[#lines + 1] = line
+  return concat(lines, "\n") .. "\n"
+end
+
+local function of_number(word, number)
+  return number and format("%s of %d", word, number) or word
+end
+
+-- What a frame is, but for where and when.
+local kinds = {
+  [codes.verdict.original] = function()
+    return "first seen"
+  end,
+  [codes.verdict.duplicate] = function(said)
+    return format("duplicate of %d", said.packet)
+  end,
+  [codes.verdict.segment] = function(said)
+    return of_number("segment", said.segment_of)
+  end,
+  [codes.verdict.coalesced] = function(said)
+    return of_number("coalesced", said.segment_of)
+  end,
+  [codes.verdict["repeat"]] = function(said)
+    return of_number("repeat", said.repeat_of)
+  end,
+  [codes.verdict.retransmission] = function(said)
+    return of_number("retransmission", said.repeat_of)
+  end,
+}
+
+local function late(said)
+  return said.hop_delta and format(", %s%s", said.hop_delta < 0 and "" or "+", M.duration(said.hop_delta)) or ""
+end
+
+--- What a frame is, for the packet list: "duplicate of 8, +2.8 us"; nil for a first sighting.
+function M.mark(said)
+  local dropped = said.drop and "dropped: " .. (said.drop_reason_text or NOT_TOLD)
+  if said.verdict == codes.verdict.original then
+    return dropped or nil
+  end
+  local kind = kinds[said.verdict](said) .. late(said)
+  return dropped and format("%s; %s", dropped, kind) or kind
+end
+
+local EVENT = {
+  [codes.event.received] = "received from",
+  [codes.event.routed] = "routed from",
+  [codes.event.delivered] = "delivered to",
+}
+
+local function event(said)
+  local nic = said.event_nic and " NIC " .. said.event_nic or ""
+  local switch = said.event_switch and " in switch " .. said.event_switch or ""
+  if said.drop then
+    return format("dropped at%s%s: %s", nic ~= "" and nic or " the vmSwitch", switch, said.drop_reason_text or NOT_TOLD)
+  end
+  local to = said.event_destination_nic and " to NIC " .. said.event_destination_nic or ""
+  return (EVENT[said.event] or "event of") .. nic .. to .. switch
+end
+
+--- What a frame is, where it was seen, how long that took: "duplicate of 8 at pNIC Ethernet 2, +2.8 us".
+function M.sentence(said)
+  if said.verdict == codes.verdict.event then
+    return event(said)
+  end
+  local at_hop = said.hop and " at " .. said.hop or ""
+  if said.drop then
+    local dropped = format("dropped%s: %s", at_hop, said.drop_reason_text or NOT_TOLD)
+    local kind = said.verdict ~= codes.verdict.original and kinds[said.verdict](said)
+    return kind and format("%s; %s%s", dropped, kind, late(said)) or dropped
+  end
+  return kinds[said.verdict](said) .. at_hop .. late(said)
+end
+
+return M
+end)(modules.codes)
+
+modules.annotation = (function(...)
+--- What `pywnv annotate` wrote into the comment of a frame, or into a journal entry, read back.
+--
+--   duplicate of 8 at pNIC Ethernet 2, +2.8 us (wnv frame=10 packet=8 delta_ns=2800 path="vmNIC A > pNIC Ethernet 2")
+--
+-- Words for people; then, in brackets, what the table of fields has, in its order. What is as usual is left out:
+-- `usual` says what that is. A comment comes from a stranger: what is not exactly in this form says nothing.
+
+local columns, codes, drop, text = ...
+
+local byte, find, gsub, match, sub = string.byte, string.find, string.gsub, string.match, string.sub
+local clean, tonumber = text.clean, tonumber
+
+local LONGEST = 65535 -- bytes, as an option of pcapng
+local LONGEST_NUMBER = 15 -- digits: a double holds them all
+local MOST_DISTANCE = 2 ^ 20 -- frames over which the engine joins nothing
+local MOST_APPEARANCE = 65535
+local MOST_SHARED, MOST_BYTES = 65536, 32 * 1024 * 1024 -- only a capture made to defeat us says more different things
+local NANO = 1e9
+local CLOSE = byte(")")
+
+-- How the part for machines begins: words never hold this. In a journal entry it stands behind this field's name.
+-- KEPT: how that part ends where the packet id beside it is the capture tool's.
+local M = { BEGIN = "(wnv frame=", JOURNAL = "PYWNV", KEPT = " packet_id=kept" }
+
+local DUPLICATE, ORIGINAL, EVENT = codes.verdict.duplicate, codes.verdict.original, codes.verdict.event
+local BYTES = codes.evidence.bytes
+
+-- The hop that a path ends with.
+local function last_hop(path)
+  local at, stop = 1, 0
+  while at do
+    stop = at
+    local _, after = find(path, " > ", at, true)
+    at = after and after + 1
+  end
+  return sub(path, stop)
+end
+
+-- The role that a hop's name begins with.
+local function role_of(hop)
+  for name, code in pairs(codes.role) do
+    if code > 0 and sub(hop, 1, #name + 1) == name .. " " then
+      return code
+    end
+  end
+  return codes.role.unknown
+end
+
+local function is_duplicate(said)
+  return said.previous ~= nil
+end
+
+--- What a column holds where a comment does not say it: each a function of what it says. `is_sound` has the same for
+-- numbers, faster.
+M.usual = {
+  packet = function(said)
+    return said.verdict ~= EVENT and said.frame or nil
+  end,
+  previous = function(said)
+    return said.packet ~= said.frame and said.packet or nil
+  end,
+  appearance = function(said)
+    return said.packet and (is_duplicate(said) and 2 or 1)
+  end,
+  hop_elapsed = function(said)
+    return said.previous == said.packet and said.hop_delta or nil
+  end,
+  verdict = function(said)
+    return is_duplicate(said) and DUPLICATE or ORIGINAL
+  end,
+  path = function(said)
+    return not is_duplicate(said) and said.hop or nil
+  end,
+  hop = function(said)
+    return is_duplicate(said) and said.path and last_hop(said.path) or nil
+  end,
+  hop_role = function(said)
+    return said.hop and role_of(said.hop)
+  end,
+  evidence = function(said)
+    return is_duplicate(said) and BYTES or nil
+  end,
+  drop = function(said)
+    return said.drop_reason and true or nil
+  end,
+  drop_harmless = function(said)
+    if said.drop then
+      return false
+    end
+    return nil
+  end,
+  drop_reason_text = function(said)
+    return drop.texts[said.drop_reason]
+  end,
+  drop_advice = function(said)
+    return said.drop and drop.advice(said.drop_reason, said.drop_location) or nil
+  end,
+}
+
+local is_own_number = {} -- by key: its column; these are another number in each comment, the rest is often the same
+local varied = {} -- their names
+local shared_columns = {} -- by key
+for at = 1, #columns do
+  local column = columns[at]
+  column.at = at
+  if column.varies then
+    is_own_number[column.key], varied[#varied + 1] = column, column.name
+  else
+    shared_columns[column.key] = column
+  end
+end
+
+-- How a value is written, by its kind: each a function of the text and where the value begins; returns the value and
+-- where what follows begins; nil where it is not in form.
+local readers = {}
+
+function readers.text(rest, at)
+  local stop = find(rest, '["\\]', at + 1)
+  if byte(rest, at) ~= 34 then
+    return nil
+  end
+  while stop and byte(rest, stop) == 92 do
+    if not find(rest, '^["\\]', stop + 1) then
+      return nil
+    end
+    stop = find(rest, '["\\]', stop + 2)
+  end
+  local value = stop and gsub(sub(rest, at + 1, stop - 1), "\\(.)", "%1")
+  if value and value ~= "" and clean(value, #value) == value then
+    return value, stop + 1
+  end
+  return nil
+end
+
+function readers.count(rest, at)
+  local digits = match(rest, "^%d+", at)
+  local value = text.number(digits)
+  return value, value and at + #digits
+end
+
+function readers.bool(rest, at)
+  local word = match(rest, "^%l+", at)
+  if word ~= "true" and word ~= "false" then
+    return nil
+  end
+  return word == "true", at + #word
+end
+
+function readers.name(rest, at, column)
+  local word = match(rest, "^[%a-]+", at)
+  if word then
+    return column.names[word], at + #word
+  end
+  local value, following = readers.text(rest, at)
+  return column.names[value or false], following
+end
+
+-- What comments share, from its text; nil where that is not in form.
+local function parse(rest, is_again)
+  local shared, at, last = { previous = is_again or nil }, 1, 0
+  while at <= #rest do
+    local _, stop, key = find(rest, "^ ([%l_]+)=", at)
+    local column = shared_columns[key or false]
+    if not column or column.at <= last then
+      return nil
+    end
+    local value
+    value, at = readers[column.kind](rest, stop + 1, column)
+    if value == nil or not at then
+      return nil
+    end
+    shared[column.name], last = value, column.at
+  end
+  for order = 1, #columns do
+    local name = columns[order].name
+    if not columns[order].varies and shared[name] == nil and M.usual[name] then
+      shared[name] = M.usual[name](shared)
+    end
+  end
+  shared.previous = nil
+  return (is_again or shared.verdict ~= DUPLICATE) and shared or nil
+end
+
+-- Whether a frame may be told of at another: it comes before that, not too far.
+local function is_before(number, frame)
+  return not number or number >= 1 and number < frame and frame - number < MOST_DISTANCE
+end
+
+-- Whether what a comment says can be; and says what it leaves out.
+local function is_sound(said, is_event)
+  local frame, packet, previous = said.frame, said.packet, said.previous
+  if not (is_before(said.segment_of, frame) and is_before(said.repeat_of, frame)) then
+    return false
+  elseif is_event then
+    return not packet and not previous and is_before(said.event_near, frame) and is_before(said.event_packet, frame)
+  elseif packet and packet ~= frame then
+    previous = previous or packet
+    local is_second = previous == packet
+    local appearance = said.appearance or is_second and 2 or 0
+    said.previous, said.appearance = previous, appearance
+    said.hop_elapsed = said.hop_elapsed or is_second and said.hop_delta or nil
+    return is_before(packet, frame)
+      and is_before(previous, frame)
+      and previous >= packet
+      and appearance > 1
+      and appearance <= MOST_APPEARANCE
+  end
+  said.packet = frame
+  return not packet and not previous and not said.hop_delta and (said.appearance or 1) == 1
+end
+
+--- A reader of the comments of one capture.
+-- @param is_kept whether all that it gives is kept: then it believes no more once that is too much
+-- @return function: what a comment says, a table that is used again: frame, packet, previous, appearance, segment_of,
+--   repeat_of, hop_delta, hop_elapsed, event_near, event_packet, owns_id (whether the packet id is ours), shared (a
+--   table of all other columns, often the same one, not to be changed), words (for people; of events only); nil where
+--   the comment is none of ours, or says what cannot be
+function M.reader(is_kept)
+  local known, again, count, size = {}, {}, 0, 0
+  local said = {}
+
+  local function shared_of(rest, is_again)
+    local of = is_again and again or known
+    local shared = of[rest]
+    if shared == nil then
+      if count >= MOST_SHARED or size > MOST_BYTES then
+        if is_kept then
+          return false
+        end
+        known, again, count, size = {}, {}, 0, 0
+        of = is_again and again or known
+      end
+      shared = parse(rest, is_again) or false
+      of[rest], count, size = shared, count + 1, size + #rest
+    end
+    return shared
+  end
+
+  return function(comment)
+    local begins, at = find(comment, M.BEGIN, 1, true)
+    if not begins or begins < 3 or #comment > LONGEST or byte(comment, #comment) ~= CLOSE then
+      return nil
+    end
+    for at_column = 1, #varied do
+      said[varied[at_column]] = nil
+    end
+    local _, stop, digits = find(comment, "^(%d+)", at + 1)
+    local last = 0
+    if not stop or #digits > LONGEST_NUMBER then
+      return nil
+    end
+    said.frame = tonumber(digits)
+    while true do
+      local _, following, key, value = find(comment, "^ ([%l_]+)=(%-?%d+)", stop + 1)
+      local column = is_own_number[key or false]
+      if not column then
+        break
+      elseif column.at <= last or #value > LONGEST_NUMBER then
+        return nil
+      end
+      value = tonumber(value)
+      if column.kind == "nanos" then
+        value = value / NANO
+      elseif value < 0 then
+        return nil
+      end
+      said[column.name], last, stop = value, column.at, following
+    end
+    local ends = -2
+    said.owns_id = sub(comment, -#M.KEPT - 1, -2) ~= M.KEPT
+    if not said.owns_id then
+      ends = ends - #M.KEPT
+    end
+    local shared = shared_of(sub(comment, stop + 1, ends), said.previous ~= nil or said.packet ~= nil)
+    if not shared then
+      return nil
+    end
+    local is_event = shared.verdict == EVENT
+    if not is_sound(said, is_event) then
+      return nil
+    end
+    said.shared, said.words = shared, is_event and sub(comment, 1, begins - 2) or nil
+    return said
+  end
+end
+
+return M
+end)(modules.comment, modules.codes, modules.drop, modules.text)
 
 modules.event_text = (function(...)
 --- What the texts of the vmSwitch's events say, in any language.
@@ -2882,7 +3497,7 @@ modules.record = (function(...)
 -- Sources: systemd.io/JOURNAL_EXPORT_FORMATS as etl2pcapng writes it; Wireshark's extcap/etl.c and packet-etw.c (ETW
 -- records), packet-netmon.c (events in Netmon files); EVENT_HEADER in the Windows SDK.
 
-local codes, event, text, drop, vfp = ...
+local codes, event, text, drop, vfp, annotation = ...
 
 local byte, char, find, format = string.byte, string.char, string.find, string.format
 local gsub, match, sub = string.gsub, string.match, string.sub
@@ -2893,8 +3508,7 @@ local LONGEST_DATA = 16384 -- digits of an event's data
 local MOST_EXTENDED = 64 -- items of extended data before an event's own
 local MOST_KNOWN = 1000
 
--- As Message Analyzer shows it.
-local PROTOCOL, VFP_PROTOCOL = "Microsoft_Windows_Hyper_V_VmSwitch", "Microsoft_Windows_Hyper_V_VfpExt"
+local VFP_PROTOCOL = "Microsoft_Windows_Hyper_V_VfpExt"
 
 -- A provider's GUID as it lies in memory: three numbers, little-endian, and eight bytes.
 local function in_memory(guid)
@@ -2909,7 +3523,8 @@ local PROVIDER, VFP_PROVIDER = in_memory(event.GUID), in_memory(vfp.GUID)
 local PROVIDER_AT, ID_AT, ETW_SIZES_AT, NETMON_SIZES_AT = 24, 40, 84, 84
 local ETW_DATA_AT, NETMON_DATA_AT = 96, 89
 
-local M = {}
+-- As Message Analyzer shows it.
+local M = { PROTOCOL = "Microsoft_Windows_Hyper_V_VmSwitch" }
 
 local function little16(data, at)
   local low, high = byte(data, at, at + 1)
@@ -2950,7 +3565,7 @@ local function row(said, message)
     event_destination_nic = said.destination_nic,
     event_switch = said.switch,
     said = said,
-    protocol = said.rule and VFP_PROTOCOL or PROTOCOL,
+    protocol = said.rule and VFP_PROTOCOL or M.PROTOCOL,
     drop_rule = said.rule,
     info = text.clean(message or words(said), LONGEST_INFO),
   }
@@ -3018,6 +3633,12 @@ function M.journal(body)
   return fields.MESSAGE and of_message(fields.MESSAGE) or nil
 end
 
+--- What `pywnv annotate` wrote into a journal entry, or nil.
+function M.annotation_of(body)
+  local annotated = match(body, "\n" .. annotation.JOURNAL .. "=([^\n%z]*)")
+  return annotated and gsub(annotated, " +$", "") or nil
+end
+
 -- Whether an event is the vmSwitch's; whether it is VFP's.
 local function whose(buf, at, stop, header)
   local provider = at + header - 1 <= stop and sub(buf, at + PROVIDER_AT, at + PROVIDER_AT + 15)
@@ -3071,7 +3692,7 @@ end
 M.readers = { etw = etw, netevent = netevent }
 
 return M
-end)(modules.codes, modules.event, modules.text, modules.drop, modules.vfp)
+end)(modules.codes, modules.event, modules.text, modules.drop, modules.vfp, modules.annotation)
 
 modules.facts = (function(...)
 --- What is known of a frame besides its packet: what the capture tool noted, which way it goes, and whether it was
@@ -7324,7 +7945,7 @@ modules.engine = (function(...)
 --
 -- It makes no Wireshark call. Its bodies are the plugin inside Wireshark and tshark, and `batch` under lupa.
 
-local codes, hop, decider, note, record, facts, direction, limits, topology, describe, host_drops = ...
+local codes, hop, decider, note, annotation, record, facts, direction, limits, topology, describe, host_drops = ...
 
 local readers = record.readers
 local abs, ceil, next = math.abs, math.ceil, next
@@ -7379,7 +8000,7 @@ function M.new(window, epoch, warm_up)
   end
   -- What decides in this epoch; what will in the next one, while it warms up; the number of this epoch's last frame.
   local now, next_epoch, ends = new_decider(), nil, epoch
-  local facts_of, ruled = facts.new(), facts.ruled()
+  local facts_of, ruled, read_own = facts.new(), facts.ruled(), annotation.reader()
   local has_comments = false -- by other tools
   local all = { comment = true, id = true, flags = true, verdict = true }
   local seen = { comment = false, id = false, flags = false, verdict = false }
@@ -7410,14 +8031,16 @@ function M.new(window, epoch, warm_up)
     return number <= LEARN and all or seen
   end
 
-  -- Notes what else a tool wrote. A file that pywnv has annotated is decided anew, as if it had not been.
-  -- @return the first comment that a known tool wrote, as `note.read` gives it, or nil; whether the packet id is ours
+  -- Notes what else a tool wrote. A file that pywnv has annotated is decided anew, as if it had not been, but its hops
+  -- keep their names.
+  -- @return the first comment that a known tool wrote, as `note.read` gives it, or nil; whether the packet id is ours;
+  --   what our comment says that all of its kind say, or nil
   local function read_carried(number, carried)
-    local read, has_comment, owns_id = nil, false, false
+    local read, has_comment, owns_id, shared = nil, false, false, nil
     for at = 1, carried.count do
-      local is_own, is_own_id = note.is_own(carried[at])
-      if is_own then
-        seen.comment, owns_id = true, owns_id or is_own_id
+      local own = read_own(carried[at])
+      if own then
+        seen.comment, owns_id, shared = true, owns_id or own.owns_id, shared or own.shared
       elseif number <= LEARN or has_comments then
         has_comment = true
         read = read or note.read(carried[at])
@@ -7428,7 +8051,7 @@ function M.new(window, epoch, warm_up)
     seen.flags = seen.flags or carried.flags ~= nil
     -- A trace of pktmon has flags at each packet and comments at none, and drops may come late.
     seen.verdict = seen.verdict or carried.dropped or carried.flags ~= nil and not has_comment
-    return read, owns_id
+    return read, owns_id, shared
   end
 
   local function near(time)
@@ -7454,9 +8077,9 @@ function M.new(window, epoch, warm_up)
   -- @return a comment, as `note.read` gives it, or nil; the direction that was noted, or nil
   local function take_notes(frame)
     local number, place, tag, carried = frame.number, frame.hop, frame.tag, frame.carried
-    local read, noted, owns_id
+    local read, noted, owns_id, shared
     if carried then
-      read, owns_id = read_carried(number, carried)
+      read, owns_id, shared = read_carried(number, carried)
     end
     if tag and (owns_id or not place.id) then
       frame.tag = nil -- no tool gave it
@@ -7464,12 +8087,15 @@ function M.new(window, epoch, warm_up)
       seen.id = true
       frame.tag = place.observer and place.observer .. "\n" .. tag or tag
     end
+    if read then
+      place = places:noted(place, read)
+      frame.hop = place
+    end
+    if not place.is_annotated then
+      places:annotated(place, shared)
+      is_directed = is_directed or direction.side(place) ~= nil
+    end
     if carried then
-      if read then
-        place = places:noted(place, read)
-        frame.hop = place
-        is_directed = is_directed or direction.side(place) ~= nil
-      end
       noted = carried.flags and noted_direction(place, read, carried.flags, frame.tag)
     end
     pending.number, pending.time = number, frame.time
@@ -7609,13 +8235,14 @@ function M.new(window, epoch, warm_up)
   return engine
 end
 
+M.read_journal, M.journal_annotation, M.EVENT_PROTOCOL = record.journal, record.annotation_of, record.PROTOCOL
 M.verdict, M.describe, M.describe_event = describe.verdict, describe.packet, describe.event
 
 return M
-end)(modules.codes, modules.hop, modules.decider, modules.note, modules.record, modules.facts, modules.direction, modules.limits, modules.topology, modules.describe, modules.host_drops)
+end)(modules.codes, modules.hop, modules.decider, modules.note, modules.annotation, modules.record, modules.facts, modules.direction, modules.limits, modules.topology, modules.describe, modules.host_drops)
 
 
-return modules.engine, modules.drops
+return modules.engine, modules.drops, modules.annotation, modules.words
 end)()
 
 -- What the fields' numbers mean, and which link headers the engine reads.
@@ -7665,6 +8292,11 @@ local fields = {
   drop_advice = ProtoField.string("wnv.drop.advice", "Drop advice", base.NONE, "What to look at for this drop"),
   drop_rule = ProtoField.string("wnv.drop.rule", "Drop rule", base.NONE, "The VLAN setting or ACL of the host that explains the drop; for VFP's own drops, VFP's rule"),
 }
+fields.list_hop = ProtoField.string("wnv.list.hop", "Hop, short", base.NONE, "The hop, short enough for a column")
+fields.list_verdict = ProtoField.string("wnv.list.verdict", "Verdict, with drops", base.NONE, "What the frame is; dropped, where it was")
+-- A number, so that the column sorts; Wireshark 4.0 leaves out the unit.
+fields.hop_slow = ProtoField.bool("wnv.hop.slow", "Slow", base.NONE, nil, 0, "This step took far longer than it mostly does")
+fields.list_delta = ProtoField.double("wnv.list.delta", "Delta", { " us" }, base.UNIT_STRING, "Since the previous appearance, as a number of microseconds")
 wnv.fields = fields
 
 local experts = {
@@ -7698,7 +8330,22 @@ wnv.prefs.window_us = Pref.uint(
   "The longest time between two sightings of one packet"
 )
 wnv.prefs.expert = Pref.bool("Expert information", true, "For drops, repeats and slow hops")
-wnv.prefs.slow_us = Pref.uint("Slow hop (µs)", 1000, "A step that takes longer is noted in the expert information")
+wnv.prefs.slow_us = Pref.uint(
+  "Slow hop (µs)",
+  0,
+  "A step that takes longer is slow; 0: one that takes far longer than the same step mostly does"
+)
+
+wnv.prefs.info = Pref.bool(
+  "Marks in the Info column",
+  true,
+  "Let it begin with what a frame is, such as [duplicate of 8, +2.8 us], where it is no first sighting or was dropped"
+)
+wnv.prefs.decide_anew = Pref.bool(
+  "Decide anew",
+  false,
+  "Decide also the frames for which the capture says what pywnv annotate found"
+)
 
 -- What is remembered of a million frames makes an incremental collector start over and over again.
 if _VERSION == "Lua 5.4" then
@@ -7716,12 +8363,16 @@ local DISTANCE = 2 ^ 20
 local PAGE = 4096
 local pages, page, page_from
 local NO_TIME = 0
+local NO_COLUMNS = "(info)" -- how a column reads where the packet list is not made
 local LONGEST_LINE = 240 -- bytes
 local XDP_DROP = "1"
-local REPEAT = 4
+local REPEAT, EVENT = 4, 6
 local REWRITTEN = 128 -- how many codes there may be
-local engine, places, last_number, new_place
-local self, enabled, slow
+local engine -- made for the first frame that is not annotated
+local places, last_number, new_place
+local is_pending -- whether the engine decided the last frame
+local steps -- tells which are slow
+local self, enabled, remarks, decides_anew, marks_info
 local looked_at -- the frame that the user has before his eyes
 
 -- Wireshark 4.0 gives the interfaces of a later section the names of the first one's, and its tshark makes every
@@ -7729,20 +8380,14 @@ local looked_at -- the frame that the user has before his eyes
 local is_4_0 = string.find(get_version(), "^4%.0") ~= nil
 local tells = gui_enabled() or not is_4_0
 
-local function start()
-  engine = core.new(wnv.prefs.window_us / 1e6)
-  places, looked_at, last_number, new_place = {}, nil, 0, nil
-  pages, page, page_from = {}, nil, nil
-  self, enabled = Dissector.get("wnv"), wnv.prefs.enabled
-  slow = wnv.prefs.expert and wnv.prefs.slow_us / 1e6
-end
-wnv.init = start
 
 -- By the frame's place in it; notable: has expert information.
 local function new_page()
   return {
     nodes = {}, decided = {}, wholes = {}, repeats = {}, times = {}, facts = {},
     events = {}, nears = {}, abouts = {}, rules = {}, notable = {},
+    shared = {}, deltas = {}, elapsed = {}, infos = {}, -- of annotations
+    slow = {},
   }
 end
 
@@ -7836,28 +8481,36 @@ end
 
 local function keep_event(into, at, event, near, about, rule)
   into.events[at], into.nears[at], into.abouts[at], into.rules[at] = event, near, about, rule
-  into.notable[at] = slow and event and event.drop or nil
+  into.notable[at] = remarks and event and event.drop or nil
 end
 
-local function is_notable(found, known)
-  return core.verdict(found.rule) == REPEAT or found.delta and found.delta > slow or known and known.drop
+-- The name of the hop where a frame was seen, or nil.
+local function hop_of(number)
+  local from, at = page_of(number)
+  local shared, node = from.shared[at], from.nodes[at]
+  return shared and shared.hop or node and node.hop.name
+end
+
+local NO_NAME = "" -- of a hop
+
+-- Notes what the expert information has of a packet.
+local function note_packet(into, at, previous, hop, delta, verdict, is_dropped)
+  local is_slow = delta and steps.judge(hop_of(previous) or NO_NAME, hop or NO_NAME, delta)
+  into.slow[at] = is_slow or nil
+  into.notable[at] = remarks and (is_slow or is_dropped or verdict == REPEAT) or nil
 end
 
 local frame = {} -- as the engine takes it
 
-local function decide(number, tvb, pinfo)
+local function decide(number, tvb, pinfo, time, into, at)
+  engine = engine or core.new(wnv.prefs.window_us / 1e6)
   local buf = tvb:raw()
   new_place = nil
   local readable, where, may_be_journal = place(number, buf)
   if not readable then
     return
   end
-  last_number = number
-  local time = pinfo.rel_ts
-  if time <= 0 and pinfo.abs_ts == NO_TIME then
-    time = nil
-  end
-  local into, at = page_of(number)
+  last_number, is_pending = number, true
   into.times[at] = time
   if not where then
     if may_be_journal then
@@ -7877,9 +8530,8 @@ local function decide(number, tvb, pinfo)
   end
   into.nodes[at] = node
   local found = engine.found
-  if slow and is_notable(found, found.facts or node.hop.facts) then
-    into.notable[at] = true
-  end
+  local known = found.facts or node.hop.facts
+  note_packet(into, at, found.previous, node.hop.name, found.delta, core.verdict(found.rule), known and known.drop)
   into.wholes[at], into.repeats[at], into.facts[at] = found.segment_of, found.repeat_of, found.facts
   local codes = found.rule * REWRITTEN + found.rewritten
   if found.previous then
@@ -7892,17 +8544,144 @@ local function decide(number, tvb, pinfo)
   into.decided[at] = codes
 end
 
+-- Frames that `pywnv annotate` has decided: what their comments say is shown, and the engine never sees them.
+
+local LEARN = 1000 -- a capture whose first frames carry no annotation has none: to look for it costs
+local MOST_COMMENTS = 64 -- of a frame, that are looked at
+local annotations = {} -- read_own, has_any: of this capture
+
+function annotations.start()
+  annotations.read_own, annotations.has_any = annotation.reader(true), false
+end
+
+-- What a comment says, where it was written for the frame of this number: a file that was cut or merged since has others.
+local function believed(number, text)
+  local own = annotations.read_own(text)
+  return own and own.frame == number and own or nil
+end
+
+local function of_comments(number)
+  local first, second = comment()
+  if not second then
+    return first and believed(number, first.value)
+  end
+  local all = { comment() }
+  for at = 1, math.min(#all, MOST_COMMENTS) do
+    local own = believed(number, all[at].value)
+    if own then
+      return own
+    end
+  end
+  return nil
+end
+
+-- A comment, or the field of a journal entry, which is a block without an interface in a capture that has some.
+local function of_frame(number, tvb)
+  local own = of_comments(number)
+  if own or interface_id() or not section_number() then
+    return own
+  end
+  local body = tvb:raw()
+  local text = core.journal_annotation(body)
+  own = text and believed(number, text)
+  if own and own.shared.verdict == EVENT then
+    local said = core.read_journal(body)
+    own.words = said and said.info or own.words
+    return own
+  end
+  return nil
+end
+
+-- Takes the next frame, where it is annotated.
+-- @return whether it is
+local function take_annotated(number, tvb, into, at)
+  if number > LEARN and not annotations.has_any then
+    return false
+  end
+  local own = of_frame(number, tvb)
+  if not own then
+    return false
+  end
+  annotations.has_any = true
+  local shared, previous = own.shared, own.previous
+  into.shared[at] = shared
+  into.wholes[at], into.repeats[at] = own.segment_of, own.repeat_of
+  if previous then
+    into.decided[at] = (own.appearance * DISTANCE + number - own.packet) * DISTANCE + number - previous
+    into.deltas[at] = own.hop_delta
+    if own.hop_elapsed ~= own.hop_delta then
+      into.elapsed[at] = own.hop_elapsed
+    end
+  elseif own.words then
+    into.nears[at], into.abouts[at], into.infos[at] = own.event_near, own.event_packet, own.words
+  end
+  note_packet(into, at, previous, shared.hop, own.hop_delta, shared.verdict, shared.drop)
+  return true
+end
+
+-- What the comment of a frame says, as the fields have it; what many comments share is looked up where they have it.
+local looks_up = {}
+local told, told_of_event = setmetatable({}, looks_up), setmetatable({ protocol = core.EVENT_PROTOCOL }, looks_up)
+
+-- @return what is said of a frame, until the next call
+local function read_annotated(from, at, number)
+  local shared = from.shared[at]
+  looks_up.__index = shared
+  if shared.verdict == EVENT then
+    told_of_event.event_near, told_of_event.event_packet = from.nears[at], from.abouts[at]
+    told_of_event.info = from.infos[at]
+    return told_of_event
+  end
+  told.segment_of, told.repeat_of = from.wholes[at], from.repeats[at]
+  local codes = from.decided[at]
+  if codes then
+    local previous = number - codes % DISTANCE
+    codes = floor(codes / DISTANCE)
+    local packet = number - codes % DISTANCE
+    told.packet, told.appearance, told.duplicate = packet, floor(codes / DISTANCE), true
+    told.duplicate_of, told.previous = packet, previous
+    local delta = from.deltas[at]
+    told.hop_delta, told.hop_elapsed = delta, from.elapsed[at] or delta
+  else
+    told.packet, told.appearance, told.duplicate = number, 1, false
+    told.duplicate_of, told.previous, told.hop_delta, told.hop_elapsed = nil, nil, nil, nil
+  end
+  return told
+end
+
+-- Takes the next frame: what its annotation says counts; else the engine decides.
+local function take(number, tvb, pinfo)
+  steps.keep()
+  local time = pinfo.rel_ts
+  if time <= 0 and pinfo.abs_ts == NO_TIME then
+    time = nil
+  end
+  local into, at = page_of(number)
+  if not decides_anew and take_annotated(number, tvb, into, at) then
+    last_number, is_pending = number, false
+    into.times[at] = time
+  else
+    decide(number, tvb, pinfo, time, into, at)
+  end
+end
+
 -- A read filter dissects each frame once before it counts.
 local function discard(number)
-  engine.discard()
-  if new_place then
-    places[new_place] = nil
+  steps.forget()
+  if is_pending then
+    engine.discard()
+    if new_place then
+      places[new_place] = nil
+    end
   end
   local from, at = page_of(number)
   for _, kept in pairs(from) do
     kept[at] = nil
   end
 end
+
+-- To look a method up costs as much as to call it.
+local add, referenced = TreeItem.add, TreeItem.referenced
 
 local said, event_said = {}, {}
 
@@ -7932,6 +8711,11 @@ local function describe(from, at, number)
     from.facts[at]
   )
   return said
+end
+
+local function read_event(from, at)
+  core.describe_event(event_said, from.events[at], from.nears[at], from.abouts[at], from.rules[at])
+  return event_said
 end
 
 local function duration(seconds)
@@ -7973,7 +8757,7 @@ local function advise(item, field, text)
 end
 
 -- Words that are the same for all frames of a kind: Wireshark counts by them.
-local function remark(item, of)
+local function remark(item, of, is_slow)
   local at_hop = of.hop and " at " .. of.hop or ""
   if of.drop then
     local reason = of.drop_reason_text and ": " .. of.drop_reason_text or ""
@@ -7982,154 +8766,105 @@ local function remark(item, of)
   if of.verdict == REPEAT then
     item:add_proto_expert_info(experts.again, "Repeat, sent twice or doubled by the network" .. at_hop)
   end
-  if of.hop_delta and of.hop_delta > slow then
+  if is_slow then
     item:add_proto_expert_info(experts.slow, "Slow hop: late" .. at_hop)
   end
 end
 
-local function show(tree, of, number, notable)
-  local item = tree:add(wnv)
-  local field, value
+-- The lines of the tree, in their order.
+local lines = {
+  { name = "drop", field = fields.drop },
+  { name = "drop_reason", field = fields.drop_reason },
+  { name = "drop_reason_text", field = fields.drop_reason_text, is_reason = true },
+  { name = "drop_harmless", field = fields.drop_harmless },
+  { name = "drop_rule", field = fields.drop_rule },
+  { name = "drop_advice", field = fields.drop_advice, is_advice = true },
+  { name = "drop_location", field = fields.drop_location },
+  { name = "verdict", field = fields.verdict },
+  { name = "packet", field = fields.packet },
+  { name = "appearance", field = fields.appearance },
+  { name = "duplicate", field = fields.duplicate },
+  { name = "duplicate_of", field = fields.duplicate_of },
+  { name = "previous", field = fields.previous },
+  { name = "segment_of", field = fields.segment_of },
+  { name = "repeat_of", field = fields.repeat_of },
+  { name = "event", field = fields.event },
+  { name = "event_nic", field = fields.event_nic },
+  { name = "event_destination_nic", field = fields.event_destination_nic },
+  { name = "event_switch", field = fields.event_switch },
+  { name = "event_packet", field = fields.event_packet },
+  { name = "event_near", field = fields.event_near },
+  { name = "hop", field = fields.hop },
+  { name = "hop_role", field = fields.hop_role },
+  { name = "path", field = fields.path },
+  { name = "direction", field = fields.direction },
+  { name = "vlan", field = fields.vlan },
+  { name = "port", field = fields.port },
+  { name = "nic", field = fields.nic },
+  { name = "nic_type", field = fields.nic_type },
+  { name = "pid", field = fields.pid },
+  { name = "hop_delta", field = fields.hop_delta, is_time = true },
+  { name = "hop_elapsed", field = fields.hop_elapsed, is_time = true },
+  { name = "evidence", field = fields.evidence },
+  { name = "rule", field = fields.rule },
+  { name = "rewritten", field = fields.rewritten },
+}
+
+-- Which of them somebody asks for.
+local function asked_for(tree)
+  local found = {}
+  for at = 1, #lines do
+    if referenced(tree, lines[at].field) then
+      found[#found + 1] = lines[at]
+    end
+  end
+  return found
+end
+
+local SHORT = 28 -- characters of a hop
+
+-- Columns of the packet list; in the tree, they would say everything twice.
+local function show_in_list(tree, item, of)
+  if of.hop and referenced(tree, fields.list_hop) then
+    add(item, fields.list_hop, words.short(of.hop, SHORT)):set_hidden()
+  end
+  if referenced(tree, fields.list_verdict) then
+    add(item, fields.list_verdict, of.drop and "dropped" or names.verdict[of.verdict]):set_hidden()
+  end
+  if of.hop_delta and referenced(tree, fields.list_delta) then
+    add(item, fields.list_delta, floor(of.hop_delta * 1e7 + 0.5) / 10):set_hidden()
+  end
+end
+
+-- In tshark the same is asked for at all frames of the first pass.
+local asked
+
+local function show(tree, of, number, notable, is_slow, is_first_look)
+  local item = add(tree, wnv)
   local visible = tree.visible -- else items cost more than to ask whether anybody wants them
-  field, value = fields.verdict, of.verdict
-  if value and (visible or tree:referenced(field)) then
-    item.add(item, field, value)
+  local shown = visible and lines or is_first_look and asked or asked_for(tree)
+  if is_first_look and not visible and not gui_enabled() then
+    asked = shown
   end
-  field, value = fields.packet, of.packet
-  if value and (visible or tree:referenced(field)) then
-    item.add(item, field, value)
+  show_in_list(tree, item, of)
+  if is_slow and (visible or referenced(tree, fields.hop_slow)) then
+    add(item, fields.hop_slow, true)
   end
-  field, value = fields.appearance, of.appearance
-  if value and (visible or tree:referenced(field)) then
-    item.add(item, field, value)
-  end
-  field, value = fields.duplicate, of.duplicate
-  if value and (visible or tree:referenced(field)) then
-    item.add(item, field, value)
-  end
-  field, value = fields.duplicate_of, of.duplicate_of
-  if value and (visible or tree:referenced(field)) then
-    item.add(item, field, value)
-  end
-  field, value = fields.previous, of.previous
-  if value and (visible or tree:referenced(field)) then
-    item.add(item, field, value)
-  end
-  field, value = fields.segment_of, of.segment_of
-  if value and (visible or tree:referenced(field)) then
-    item.add(item, field, value)
-  end
-  field, value = fields.repeat_of, of.repeat_of
-  if value and (visible or tree:referenced(field)) then
-    item.add(item, field, value)
-  end
-  field, value = fields.event, of.event
-  if value and (visible or tree:referenced(field)) then
-    item.add(item, field, value)
-  end
-  field, value = fields.event_nic, of.event_nic
-  if value and (visible or tree:referenced(field)) then
-    item.add(item, field, value)
-  end
-  field, value = fields.event_destination_nic, of.event_destination_nic
-  if value and (visible or tree:referenced(field)) then
-    item.add(item, field, value)
-  end
-  field, value = fields.event_switch, of.event_switch
-  if value and (visible or tree:referenced(field)) then
-    item.add(item, field, value)
-  end
-  field, value = fields.event_packet, of.event_packet
-  if value and (visible or tree:referenced(field)) then
-    item.add(item, field, value)
-  end
-  field, value = fields.event_near, of.event_near
-  if value and (visible or tree:referenced(field)) then
-    item.add(item, field, value)
-  end
-  field, value = fields.drop, of.drop
-  if value and (visible or tree:referenced(field)) then
-    item.add(item, field, value)
-  end
-  field, value = fields.hop, of.hop
-  if value and (visible or tree:referenced(field)) then
-    item.add(item, field, value)
-  end
-  field, value = fields.hop_role, of.hop_role
-  if value and (visible or tree:referenced(field)) then
-    item.add(item, field, value)
-  end
-  field, value = fields.path, of.path
-  if value and (visible or tree:referenced(field)) then
-    item.add(item, field, value)
-  end
-  field, value = fields.direction, of.direction
-  if value and (visible or tree:referenced(field)) then
-    item.add(item, field, value)
-  end
-  field, value = fields.vlan, of.vlan
-  if value and (visible or tree:referenced(field)) then
-    item.add(item, field, value)
-  end
-  field, value = fields.port, of.port
-  if value and (visible or tree:referenced(field)) then
-    item.add(item, field, value)
-  end
-  field, value = fields.nic, of.nic
-  if value and (visible or tree:referenced(field)) then
-    item.add(item, field, value)
-  end
-  field, value = fields.nic_type, of.nic_type
-  if value and (visible or tree:referenced(field)) then
-    item.add(item, field, value)
-  end
-  field, value = fields.pid, of.pid
-  if value and (visible or tree:referenced(field)) then
-    item.add(item, field, value)
-  end
-  field, value = fields.hop_delta, of.hop_delta
-  if value and (visible or tree:referenced(field)) then
-    item.add(item, field, duration(value))
-  end
-  field, value = fields.hop_elapsed, of.hop_elapsed
-  if value and (visible or tree:referenced(field)) then
-    item.add(item, field, duration(value))
-  end
-  field, value = fields.evidence, of.evidence
-  if value and (visible or tree:referenced(field)) then
-    item.add(item, field, value)
-  end
-  field, value = fields.rule, of.rule
-  if value and (visible or tree:referenced(field)) then
-    item.add(item, field, value)
-  end
-  field, value = fields.rewritten, of.rewritten
-  if value and (visible or tree:referenced(field)) then
-    item.add(item, field, value)
-  end
-  field, value = fields.drop_reason, of.drop_reason
-  if value and (visible or tree:referenced(field)) then
-    item.add(item, field, value)
-  end
-  field, value = fields.drop_reason_text, of.drop_reason_text
-  if value and (visible or tree:referenced(field)) then
-    item.add(item, field, value)
-  end
-  field, value = fields.drop_location, of.drop_location
-  if value and (visible or tree:referenced(field)) then
-    item.add(item, field, value)
-  end
-  field, value = fields.drop_harmless, of.drop_harmless
-  if value and (visible or tree:referenced(field)) then
-    item.add(item, field, value)
-  end
-  field, value = fields.drop_rule, of.drop_rule
-  if value and (visible or tree:referenced(field)) then
-    item.add(item, field, value)
-  end
-  field, value = fields.drop_advice, of.drop_advice
-  if value and (visible or tree:referenced(field)) then
-    advise(item, field, value)
+  for at = 1, #shown do
+    local line = shown[at]
+    local value = of[line.name]
+    if value then
+      if line.is_time then
+        value = duration(value)
+      end
+      if line.is_advice then
+        advise(item, line.field, value)
+      elseif line.is_reason and drops.texts[of.drop_reason] == value then
+        add(item, line.field, value):set_hidden() -- it stands behind the number
+      else
+        add(item, line.field, value)
+      end
+    end
   end
   if tells and visible then
     item:set_generated():append_text(summary(of))
@@ -8138,38 +8873,92 @@ local function show(tree, of, number, notable)
     looked_at = number
   end
   if notable then
-    remark(item, of)
+    remark(item, of, is_slow)
   end
 end
 
+-- What is said of a frame that is a packet or an event, until the next call.
+local function read(from, at, number)
+  if from.shared[at] then
+    return read_annotated(from, at, number)
+  elseif from.nodes[at] then
+    return describe(from, at, number)
+  end
+  return read_event(from, at)
+end
+
 -- An event reads as Message Analyzer showed it: module and summary.
-local function show_event(from, at, number, pinfo, tree)
-  core.describe_event(event_said, from.events[at], from.nears[at], from.abouts[at], from.rules[at])
-  pinfo.cols.protocol = event_said.protocol
-  pinfo.cols.info = event_said.info
-  if from.notable[at] or tree:referenced(self) then
-    show(tree, event_said, number, from.notable[at])
+local function show_event(of, pinfo)
+  pinfo.cols.protocol = of.protocol
+  pinfo.cols.info = of.info
+end
+
+-- Of another sighting, TCP's analysis raises alarms that are none.
+local ALARM = "^%[TCP [^%]]*%] "
+
+local lists -- whether tshark makes a packet list at the first look
+
+local function has_info(pinfo, is_first_look)
+  if is_first_look and lists ~= nil then
+    return lists
+  end
+  local has = tostring(pinfo.cols.info) ~= NO_COLUMNS
+  if is_first_look and not gui_enabled() then
+    lists = has
+  end
+  return has
+end
+
+local function mark_info(of, pinfo)
+  local mark = words.mark(of)
+  if mark then
+    local column = pinfo.cols.info
+    local text = tostring(column)
+    if of.duplicate then
+      local alarms
+      repeat
+        text, alarms = text:gsub(ALARM, "", 1)
+      until alarms == 0
+    end
+    column:clear_fence()
+    column:set(("[%s] %s"):format(mark, text))
   end
 end
 
 local function dissect(tvb, pinfo, tree)
   local number = pinfo.number
+  local is_first_look = false
   if number == last_number + 1 then
-    engine.commit()
-    decide(number, tvb, pinfo)
+    if is_pending then
+      engine.commit()
+      is_pending = false
+    end
+    take(number, tvb, pinfo)
+    is_first_look = not pinfo.visited
   elseif number == last_number and not pinfo.visited then
     discard(number)
-    decide(number, tvb, pinfo)
+    take(number, tvb, pinfo)
   end
   local from, at = page_of(number)
-  if from.nodes[at] then
-    if from.notable[at] or tree:referenced(self) then
-      show(tree, describe(from, at, number), number, from.notable[at])
+  local notable, is_event = from.notable[at], from.infos[at] or from.events[at]
+  if not is_event and not from.nodes[at] and not from.shared[at] then
+    if tree.visible then
+      looked_at = number
     end
-  elseif from.events[at] then
-    show_event(from, at, number, pinfo, tree)
-  elseif tree.visible then
-    looked_at = number
+    return
+  end
+  local is_asked = notable or referenced(tree, self)
+  local has_columns = marks_info and has_info(pinfo, is_first_look)
+  if is_asked or is_event or has_columns then
+    local of = read(from, at, number)
+    if is_event then
+      show_event(of, pinfo)
+    elseif has_columns then
+      mark_info(of, pinfo)
+    end
+    if is_asked then
+      show(tree, of, number, notable, from.slow[at], is_first_look)
+    end
   end
 end
 
@@ -8177,6 +8966,16 @@ function wnv.dissector(tvb, pinfo, tree)
   if enabled then
     pcall(dissect, tvb, pinfo, tree) -- a capture must never raise an error inside Wireshark
   end
+end
+
+function wnv.init()
+  engine, places, looked_at, last_number, new_place, is_pending = nil, {}, nil, 0, nil, false
+  pages, page, page_from = {}, nil, nil
+  self, enabled, decides_anew = Dissector.get("wnv"), wnv.prefs.enabled, wnv.prefs.decide_anew
+  remarks = wnv.prefs.expert
+  steps = new_steps(wnv.prefs.slow_us > 0 and wnv.prefs.slow_us / 1e6 or nil)
+  asked, lists, marks_info = nil, nil, wnv.prefs.info
+  annotations.start()
 end
 
 register_postdissector(wnv)
@@ -8197,29 +8996,22 @@ end
 function records.read(number)
   local from, at = page_of(number)
   local time = from.times[at]
-  if from.nodes[at] then
-    describe(from, at, number)
-    local before
-    if said.previous then
-      local of_previous, at_previous = page_of(said.previous)
-      before = of_previous.nodes[at_previous]
-    end
-    return said, time, before and before.hop.name
-  elseif from.events[at] then
-    core.describe_event(event_said, from.events[at], from.nears[at], from.abouts[at], from.rules[at])
-    return event_said, time
+  if from.shared[at] or from.nodes[at] or from.events[at] then
+    local of = read(from, at, number)
+    return of, time, of.previous and hop_of(of.previous)
   end
   return nil, time
 end
 
 local function packet_of(number)
   local from, at = page_of(number)
-  local near = from.nears[at]
-  if near then
-    return from.abouts[at] or packet_of(near)
+  local near, about = from.nears[at], from.abouts[at]
+  if near or about then
+    return about or packet_of(near)
   end
   local codes = from.decided[at]
-  return codes and number - floor(codes / DISTANCE) % DISTANCE or from.nodes[at] and number
+  local is_packet = from.nodes[at] or from.shared[at] and not from.infos[at]
+  return codes and number - floor(codes / DISTANCE) % DISTANCE or is_packet and number
 end
 
 -- Goes through the frames that show a packet, and the events near them: number, what is said.
@@ -8235,4 +9027,4 @@ function records.sightings(packet)
   end
 end
 
-open_windows(report_makers, records, names)
+open_windows(report_makers, records, names, words)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from pywnv.errors import UsageError
 from pywnv.lua import lua_text
+from pywnv.tables.fields import VERDICTS
 
 if TYPE_CHECKING:
     from pywnv.annotate.walker import Watch
@@ -184,22 +185,26 @@ def interval(seconds: float) -> str:
 
 
 def path_lines(rows: list[Row]) -> list[str]:
-    """The sightings of one packet as lines of a table, the headings first; columns without a value are left out."""
-    headings = ("frame", "hop", "delta", "elapsed", "verdict", "rule", "rewritten")
-    table: list[tuple[str, ...]] = []
+    """The way of one packet, as the plugin's window shows it: its sightings, a ladder, the path."""
+    from pywnv.generate.engine import engine_lua
+    from pywnv.lua.runtime import lua_runtime
+
+    lua = lua_runtime()
+    words = lua.execute((engine_lua() + "return modules.words").encode())
+    verdicts = lua.table_from({code: name.encode() for code, name in enumerate(VERDICTS)})
+    lay_out = lua.execute(lua_text("reports/table.lua").encode())
+    names = lua.table_from({b"verdict": verdicts})
+    report = lua.execute(lua_text("reports/path.lua").encode(), names, lay_out, words)
     for row in rows:
-        delta, elapsed = microseconds(row["hop_delta"]), microseconds(row["hop_elapsed"])
-        names = (row[column] or "" for column in ("verdict", "rule", "rewritten"))
-        table.append((str(row["frame"]), row["hop"] or "", delta, elapsed, *names))
-    columns = [
-        (heading, *cells) for heading, cells in zip(headings, zip(*table, strict=True), strict=True) if any(cells)
-    ]
-    numbers = {"frame", "delta", "elapsed"}
-    padded = []
-    for column in columns:
-        width = max(map(len, column))
-        padded.append([cell.rjust(width) if column[0] in numbers else cell.ljust(width) for cell in column])
-    return ["  ".join(cells).rstrip() for cells in zip(*padded, strict=True)]
+        said = {name: _as_lua(value) for name, value in row.items() if value is not None}
+        said["verdict"] = VERDICTS.index(row["verdict"])
+        report[b"row"](row["frame"], lua.table_from({name.encode(): value for name, value in said.items()}))
+    lines: list[str] = report[b"total"]().decode().splitlines()
+    return lines
+
+
+def _as_lua(value: object) -> object:
+    return value.encode() if isinstance(value, str) else float(value) if isinstance(value, Decimal) else value
 
 
 WHAT = {
@@ -310,9 +315,3 @@ def explain(capture: Path, frames: tuple[int, ...], warn: Warn, *, topology: Top
         yield ""
         yield f"Packet {packet}"
         yield from path_lines(known[packet])
-        if known[packet][-1]["path"]:
-            yield f"path: {known[packet][-1]['path']}"
-        for row in known[packet]:
-            if row["drop"]:
-                rule = f"; {row['drop_rule']}" if row["drop_rule"] else ""
-                yield f"dropped in frame {row['frame']}: {row['drop_reason_text'] or 'reason not told'}{rule}"

@@ -23,7 +23,7 @@ CAPTURES = ROOT / "tests/captures"
 
 WIDTH, HEIGHT, PACKET_LIST = 1400, 620, 385  # the window, and the height of its packet list
 
-TEXT_WINDOW = 700, 220
+TEXT_WINDOW = 720, 340
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,10 @@ from collections.abc import Iterator
 import pcapng_blocks as ng
 
 COMMENT, PACKET_ID = 1, 5
+JOURNAL = 9
 PART = re.compile(r' ([a-z_]+)=(?:"((?:[^"\\]|\\.)*)"|([^" ]+))')
+OWN = re.compile(r"(?s)[^\n]+ \(wnv( frame=.*)\)")
+ENTRY = re.compile(rb"(?:PYWNV=[^\n\0]*\)[ ]*\n|\nPYWNV=[^\n\0]*\)[ ]*)(?=(?:\0.{0,3}|\0*)\Z)", re.DOTALL)
 
 
 def ordered_blocks(capture: bytes) -> Iterator[tuple[str, int, bytes]]:
@@ -51,8 +54,10 @@ def restored(capture: bytes) -> bytes:
         start = options_of(order, block) if kind == ng.PACKET else 0
         added = options(order, block[start:-4])[:2] if start else []
         cut = 0
-        if added and added[0][0] == COMMENT and added[0][1].startswith(b"wnv "):
-            own_id = added[0][1].startswith(b"wnv packet=") and not added[0][1].endswith(b" packet_id=kept")
+        if kind == JOURNAL:
+            block = ng.raw_block(kind, ENTRY.sub(b"", block[8:-4]), order)
+        if added and added[0][0] == COMMENT and OWN.fullmatch(added[0][1].decode(errors="replace")):
+            own_id = b" verdict=event" not in added[0][1] and not added[0][1].endswith(b" packet_id=kept)")
             cut = added[own_id][2]
             assert not own_id or added[1][0] == PACKET_ID
         if cut:
@@ -70,7 +75,8 @@ def comments(capture: bytes) -> list[tuple[str | None, int | None]]:
     for order, kind, block in ordered_blocks(capture):
         if kind == ng.PACKET:
             values = options(order, block[options_of(order, block) : -4])
-            own = [value.decode() for code, value, _ in values if code == COMMENT and value.startswith(b"wnv ")]
+            texts = [value.decode(errors="replace") for code, value, _ in values if code == COMMENT]
+            own = [value for value in texts if OWN.fullmatch(value)]
             ids = [struct.unpack(order + "Q", value)[0] for code, value, _ in values if code == PACKET_ID]
             assert len(own) <= 1
             found.append((own[0] if own else None, ids[0] if ids else None))
@@ -79,7 +85,8 @@ def comments(capture: bytes) -> list[tuple[str | None, int | None]]:
 
 def parts(comment: str) -> dict[str, str]:
     """What a comment says, by key."""
-    assert comment.startswith("wnv ")
-    assert PART.sub("", comment[3:]) == ""
-    found = PART.findall(comment[3:])
+    own = OWN.fullmatch(comment)
+    assert own
+    assert PART.sub("", own[1]) == ""
+    found = PART.findall(own[1])
     return {key: re.sub(r"\\(.)", r"\1", quoted) or plain for key, quoted, plain in found}

@@ -7,7 +7,7 @@ from typing import Any
 
 from engine import RUNTIMES as RUNTIMES
 
-from pywnv.generate.engine import ENGINE
+from pywnv.generate.engine import ENGINE, comment_columns
 from pywnv.lua import lua_text
 from pywnv.lua.quoting import lua_literal
 from pywnv.lua.runtime import lua_runtime
@@ -20,6 +20,7 @@ CODES = {
         ("event", fields.EVENTS),
         ("direction", fields.DIRECTIONS),
         ("verdict", fields.VERDICTS),
+        ("evidence", fields.EVIDENCE),
     )
 }
 NEEDS = dict(ENGINE)
@@ -55,6 +56,8 @@ def module(runtime: str, name: str) -> Any:
     """A module of the engine."""
     if name == "codes":
         return literal(runtime, lua_literal(CODES))
+    if name == "comment":
+        return literal(runtime, lua_literal(comment_columns()))
     if name == "drops":
         return literal(runtime, drops.lua())
     needs = [module(runtime, need) for need in NEEDS[name]]

@@ -152,10 +152,12 @@ def test_the_summary_counts(path: Path) -> None:
     expected |= {"seconds": f"{max(times) - min(times):.6f}"}
     expected |= Counter(one.verdict for one in said if one.verdict)
     assert dict(line.split() for line in head.splitlines()) == {name: str(value) for name, value in expected.items()}
+    frames = Counter(one.hop for one in said if one.packet)
     hops = {line[: tables[0].index("frames")].strip(): line.split()[-4:] for line in tables[0].splitlines()[1:]}
-    assert {name: int(cells[0]) for name, cells in hops.items() if len(cells) == 4 and cells[0].isdigit()}.items() <= (
-        Counter(one.hop for one in said if one.packet).items()
-    )
+    for name, cells in hops.items():
+        head, _, tail = name.partition("…")  # of a long name, the middle is left out
+        counts = [count for hop, count in frames.items() if hop and hop.startswith(head) and hop.endswith(tail)]
+        assert len(cells) < 4 or not cells[0].isdigit() or int(cells[0]) in counts
     drops = Counter(one.drop_reason_text for one in said if one.drop)
     assert len(tables) == (2 if drops else 1)
     for reason, count in drops.items():

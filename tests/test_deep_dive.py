@@ -335,7 +335,7 @@ def test_dropped_as_pspkt_says(engine: Engine) -> None:
     assert {row["drop_reason_text"] for row in drops[2:]} == {"Filtered VLAN"}
     assert all(VLAN_ADVICE in str(row["drop_advice"]) for row in drops)
     assert drops[0]["path"] == (
-        "vmNIC Contoso-Gst Ingress > filter Hyper-V Virtual Switch Extension Filter Ingress > "
+        "vmNIC Contoso-Gst Ingress > filter Hyper-V Virtual Switch Extension Filter on wireless Ingress > "
         "host vNIC vEthernet (wireless) Egress"
     )
     drops = [row for row in annotated("acl-drop-pspkt", engine, CONTOSO) if row["drop"]]

@@ -208,6 +208,12 @@ def test_components_of_pspkt(runtime: str) -> None:
     assert not same(one, other)
     assert same(noted(places, base, runtime, pid=4), base)
     assert shown(noted(places, base, runtime, component="", component_id=5)) == "component 5"
+    port = "7A2C14D0-5B0E-4F7E-9C57-0E8F8B7C2A11--C3C6B1D9-2B64-43B0-8A5B-6D1E0F3F9A5E"
+    assert shown(noted(places, base, runtime, component=port, component_id=45)) == f"vmNIC {port}"
+    known = noted(places, base, runtime, component=port, component_id=46, group="Alpha", edge="Egress")
+    assert shown(known) == "vmNIC Alpha Egress"
+    on_alpha = noted(places, base, runtime, component="x", component_id=47, group="Alpha")
+    assert shown(on_alpha) == "x on Alpha"
 
 
 @pytest.mark.parametrize("runtime", RUNTIMES)

@@ -284,7 +284,7 @@ def test_an_annotated_capture_comes_as_frames_come() -> None:
         process.stdin.write(ng.section() + ng.interface("a") + ng.packet(0, TICK, FRAME))
         process.stdin.flush()
         found = b""
-        while b"wnv packet=1" not in found:
+        while b"(wnv frame=1" not in found:
             assert select.select([process.stdout], [], [], TIMEOUT)[0]
             found += os.read(process.stdout.fileno(), 65536)
         process.stdin.close()

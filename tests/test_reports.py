@@ -14,17 +14,15 @@ from typing import Any
 import pcapng_blocks as ng
 import pytest
 from conftest import CAPTURES, PROJECT, run_wireshark
-from engine import RUNTIMES
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from modules import lua
+from modules import RUNTIMES, lua, module
 from window import MENU
 
 import pywnv
 from pywnv.annotate.rows import Format, rows
 from pywnv.explain import explain
 from pywnv.generate.plugin import plugin_lua
-from pywnv.generate.profiles import SLOW
 from pywnv.inspect import inspect
 from pywnv.lua import lua_text
 
@@ -33,6 +31,7 @@ Unpack = Callable[[str], Path]
 DEEP_DIVE = CAPTURES / "deep-dive"
 LAB = ["mix", "mix-unsorted", "lbfo-tcp-loss", "lbfo-tcp-wiredup"]
 WINDOWS = sorted(DEEP_DIVE.glob("*.pcapng"))
+WIDTH = 80
 every_runtime = pytest.mark.parametrize("runtime", RUNTIMES)
 
 
@@ -66,7 +65,7 @@ def test_a_table_counts_letters(runtime: str) -> None:
 @given(times=st.lists(st.integers(-(10**9), 10**9), min_size=1, max_size=300))
 def test_median_and_percentile(runtime: str, times: list[int]) -> None:
     sorted_times = lua(runtime).table_from(sorted(times))
-    latency = report(runtime, "latency", lay_out(runtime))
+    latency = report(runtime, "latency", lay_out(runtime), module(runtime, "words"))
     assert latency[b"median"](sorted_times) == median(times)
     not_exceeding = latency[b"percentile"](sorted_times)
     assert sum(time <= not_exceeding for time in times) * 100 >= len(times) * 99
@@ -75,7 +74,7 @@ def test_median_and_percentile(runtime: str, times: list[int]) -> None:
 
 @every_runtime
 def test_drops_are_sorted_and_advise_once(runtime: str) -> None:
-    drops = report(runtime, "drops", lay_out(runtime))
+    drops = report(runtime, "drops", lay_out(runtime), module(runtime, "words"))
     vlan = {"drop": True, "drop_reason": 9, "drop_reason_text": "Filtered VLAN", "drop_advice": "Look. Look again."}
     for said in (
         {"drop": True, "hop": "a"},
@@ -92,16 +91,33 @@ def test_drops_are_sorted_and_advise_once(runtime: str) -> None:
         "    1  not told         a\n"
         "    1  9 Filtered VLAN  a\n"
         "    1  not told         %s in switch %1\n"
-        "\n9 Filtered VLAN:\nLook.\nLook again.\n"
+        "\n9 Filtered VLAN:\nLook. Look again.\n"
     )
 
 
 @every_runtime
 def test_reports_of_nothing(runtime: str) -> None:
     for name in ("drops", "latency"):
-        assert report(runtime, name, lay_out(runtime))[b"total"]().startswith(
+        assert report(runtime, name, lay_out(runtime), module(runtime, "words"))[b"total"]().startswith(
             (b"The capture tells of no", b"No packet")
         )
+
+
+def short(text: str) -> str:
+    """A reason or a place, as it stands in the table of drops."""
+    return text if len(text) <= 34 else f"{text[:17]}…{text[-16:]}"
+
+
+@every_runtime
+def test_what_is_long_is_short_in_the_middle(runtime: str) -> None:
+    words = module(runtime, "words")
+    for text in ("a", "名前" * 17, "名前" * 60, "x" * 34, "xy" * 40):
+        found = words[b"short"](text.encode(), 34).decode()
+        assert found == short(text)
+        assert len(found) <= 34
+    wrapped = words[b"wrapped"](b"one two " * 30 + b"x" * 200, 80, b"  ").decode()
+    assert [line for line in wrapped.splitlines() if len(line) > 80] == ["  " + "x" * 200]
+    assert wrapped.split() == ["one", "two"] * 30 + ["x" * 200]
 
 
 @pytest.fixture
@@ -132,7 +148,7 @@ def test_events_and_drops_are_those_of_annotate(asks: Callable[..., str], captur
     reasons = Counter[str]()
     for drop in inspect(capture).drops:
         words = drop.text or "not told" if drop.reason is None else f"{drop.reason} {drop.text or ''}".rstrip()
-        reasons[f"{words} {drop.place or 'not told'}"] += drop.count
+        reasons[f"{short(words)} {short(drop.place or 'not told')}"] += drop.count
     assert {" ".join(line.split()[1:]): int(line.split()[0]) for line in lines} == reasons
 
 
@@ -168,7 +184,24 @@ def test_path_is_that_of_explain(asks: Callable[..., str], unpacked: Unpack, nam
     wanted = [text[text.rindex("\n\nPacket ") + 2 :] for text in explained]
     assert [asks(capture, f"path,{frame}") for frame in frames] == wanted
     together = asks(capture, *(f"path,{frame}" for frame in frames))
-    assert sorted(part.strip() for part in together.split("\n\n")) == sorted(text.strip() for text in wanted)
+    assert sorted(filter(None, together.splitlines())) == sorted(filter(None, "\n".join(wanted).splitlines()))
+    assert all(len(line) <= WIDTH for line in together.splitlines())
+
+
+LADDER = """
+        us  1           2           3
+       0.0  o           .           .            frame 8
+       7.1  +---------->o           .            frame 9
+       9.9  .           +---------->o            frame 10  checksum
+         1  vport1
+         2  team0
+         3  pnic0
+"""
+
+
+@pytest.mark.wireshark
+def test_the_ladder(asks: Callable[..., str], unpacked: Unpack) -> None:
+    assert LADDER in asks(unpacked("lbfo-tcp-loss"), "path,8")
 
 
 @pytest.mark.wireshark
@@ -178,7 +211,8 @@ def test_path_of_a_packet_with_events(asks: Callable[..., str]) -> None:
     path = asks(capture, "path,1")
     assert path.splitlines()[0] == "Packet 1"
     assert "path: Ethernet (ifIndex 8) > vSwitch docked uplink\n" in path
-    assert path.splitlines()[-1].startswith("5  NBL destined to Nic (Friendly Name: Network Adapter) was dropped")
+    assert "\n5 NBL destined to Nic (Friendly Name: Network Adapter) was dropped" in path
+    assert max(map(len, path.splitlines())) <= WIDTH
     of_event = asks(capture, "path,5")
     assert of_event.startswith("Frame 5 is an event: NBL destined to Nic")
     assert of_event.endswith(path)
@@ -193,7 +227,10 @@ def test_hostile_names(asks: Callable[..., str], tmp_path: Path) -> None:
     capture.write_bytes(ng.section() + b"".join(map(ng.interface, names)) + b"".join(frames))
     text = asks(capture, "summary", "latency", "path,1", "drops")
     assert "\x1b" not in text
-    assert len(asks(capture, "path,1").splitlines()) == 3 + len(names)
+    table, ladder, way = asks(capture, "path,1").split("\n\n")
+    assert len(table.splitlines()) == 2 + len(names)
+    assert len(ladder.splitlines()) == 1 + 2 * len(names)
+    assert way.startswith("path: ")
     assert len(asks(capture, "latency").splitlines()) == 2 * len(names) + 1
     assert "%s%d%1 > )(" in text
 
@@ -269,7 +306,7 @@ def shown(capture: Path, config: Path, display_filter: str, *options: str) -> in
         ("deep-dive/acl-drop-pspkt", "drop", "wnv.drop", ()),
         ("deep-dive/acl-drop-etl2pcapng", "drop", "wnv.drop", ()),
         ("lbfo-tcp-wiredup", "repeat", 'wnv.verdict == "repeat"', ()),
-        ("mix", "slow", SLOW.replace("0.001", "0.00003"), ("-o", "wnv.slow_us:30")),
+        ("mix", "slow", "wnv.hop.delta > 0.00003", ("-o", "wnv.slow_us:30")),
     ],
 )
 def test_expert_information(

@@ -94,7 +94,7 @@ def test_a_trace_and_a_series(home: Home, tmp_path: Path, unpacked: Callable[[st
     fake, trace = Fake(home, tmp_path), tmp_path / "host.etl"
     trace.write_bytes(w.etl([w.packet(1, 1, FRAME), w.packet(2, 1, FRAME)]))
     home.run("view", trace)
-    assert b"verdict=original" in fake.shown
+    assert b"first seen" in fake.shown
     assert Path(fake.given[2][-1]).name == "host.annotated.pcapng"
     series = unpacked("udpsame"), unpacked("lbfo-tcp-loss")
     home.run("view", *series)

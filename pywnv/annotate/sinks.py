@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
+from pywnv.generate.engine import comment_columns
 from pywnv.generate.render import render
 from pywnv.lua import lua_text
 from pywnv.tables import fields
@@ -51,17 +52,23 @@ def _row(lua: Lua, *, json: bool) -> Any:
 
 def _pcapng(lua: Lua) -> Any:
     """The capture again, with comments."""
-    columns = [(fields.BY_COLUMN[column], name) for column, name in fields.COMMENT.items()]
-    original = fields.VERDICTS.index("original")
-    text = render("comment.lua.j2", columns=columns, original=original)
-    comment = lua.runtime.execute(text.encode(), lua.buffer, lua.load("writers/cells.lua"))
+    annotation = lua.modules[b"annotation"]
+    columns = [
+        {**column, "has_usual": annotation[b"usual"][str(column["name"]).encode()] is not None}
+        for column in comment_columns()
+    ]
+    text = render("comment.lua.j2", columns=columns)
+    cells = lua.load("writers/cells.lua")
+    comment = lua.runtime.execute(text.encode(), lua.buffer, cells, annotation, lua.modules[b"words"])
     splice = lua.load("writers/splice.lua", lua.bytes, lua.buffer)
-    return lua.load("writers/annotated.lua", lua.bytes, splice, lua.modules[b"note"], comment)
+    return lua.load("writers/annotated.lua", lua.bytes, splice, annotation, comment)
 
 
 def _summary(lua: Lua) -> Any:
     names = {code: name.encode() for code, name in enumerate(fields.VERDICTS)}
-    return lua.load("reports/summary.lua", lua.runtime.table_from(names), lua.load("reports/table.lua"))
+    return lua.load(
+        "reports/summary.lua", lua.runtime.table_from(names), lua.load("reports/table.lua"), lua.modules[b"words"]
+    )
 
 
 def _both(lua: Lua, *, first: Sink, second: Sink) -> Any:

@@ -6,7 +6,9 @@ from typing import TYPE_CHECKING
 
 from pywnv.generate.render import render
 from pywnv.lua import lua_text
+from pywnv.lua.quoting import lua_literal
 from pywnv.tables import fields
+from pywnv.tables.fields import Type
 
 if TYPE_CHECKING:
     from pywnv.host.topology import Topology
@@ -23,10 +25,12 @@ ENGINE = (
     ("hop", ("text", "hop_name")),
     ("note", ("text",)),
     ("drop", ("drops", "text")),
+    ("words", ("codes",)),
+    ("annotation", ("comment", "codes", "drop", "text")),
     ("event_text", ("codes", "text", "drop")),
     ("event", ("codes", "text", "drop", "event_text")),
     ("vfp", ("codes", "text")),
-    ("record", ("codes", "event", "text", "drop", "vfp")),
+    ("record", ("codes", "event", "text", "drop", "vfp", "annotation")),
     ("facts", ("drop",)),
     ("direction", ("codes",)),
     ("path", ("codes", "limits")),
@@ -58,8 +62,8 @@ ENGINE = (
     (
         "engine",
         (
-            *("codes", "hop", "decider", "note", "record", "facts", "direction", "limits", "topology", "describe"),
-            "host_drops",
+            *("codes", "hop", "decider", "note", "annotation", "record", "facts", "direction", "limits", "topology"),
+            *("describe", "host_drops"),
         ),
     ),
 )
@@ -93,6 +97,33 @@ RULES = (
 )
 
 
+# How a comment holds a value, by the type of its field.
+COMMENT_KINDS = {
+    Type.UINT8: "count",
+    Type.UINT16: "count",
+    Type.UINT32: "count",
+    Type.FRAME: "count",
+    Type.BOOL: "bool",
+    Type.STRING: "text",
+    Type.SECONDS: "nanos",
+}
+
+
+def comment_columns() -> list[dict[str, object]]:
+    """The columns of a packet comment, as annotation.lua takes them."""
+    return [
+        {
+            "name": column,
+            "key": said.key,
+            "kind": "name" if (field := fields.BY_COLUMN[column]).names else COMMENT_KINDS[field.type],
+            "varies": said.varies,
+            "is_frame": field.type is Type.FRAME,
+            "names": {name: code for code, name in enumerate(field.names)} or None,
+        }
+        for column, said in fields.COMMENT.items()
+    ]
+
+
 def engine_lua(topology: Topology | None = None) -> str:
     """The engine as one piece of Lua that leaves its modules in the local table `modules`.
 
@@ -116,7 +147,7 @@ def engine_lua(topology: Topology | None = None) -> str:
         "direction": fields.DIRECTIONS,
         "event": fields.EVENTS,
     }
-    tables = {"drops": drops.lua(), "topology": known, "host": host_rules}
+    tables = {"drops": drops.lua(), "topology": known, "host": host_rules, "comment": lua_literal(comment_columns())}
     modules = [
         (name, needs, lua_text(f"engine/{name}.lua"))
         for name, needs in ENGINE

@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING
 
 from pywnv.capture.links import KIND_OF_ENCAP
 from pywnv.generate.engine import engine_lua
-from pywnv.generate.profiles import SLOW_SECONDS
 from pywnv.generate.render import render
 from pywnv.lua import lua_text
 from pywnv.tables import fields
@@ -35,11 +34,13 @@ def plugin_lua(topology: Topology | None = None, *, for_rows: bool = False) -> s
         engine=engine_lua(topology),
         fields=fields.FIELDS,
         tree=[fields.BY_COLUMN[column] for column in fields.TREE],
+        list={field.name.rpartition(".")[2]: field for field in fields.LIST},
         ends=lua_text("writers/ends.lua") if for_rows else None,
         encaps=KIND_OF_ENCAP,
+        event=fields.VERDICTS.index("event"),
         repeat=fields.VERDICTS.index("repeat"),
         rewritten=2 ** len(fields.REWRITTEN),
-        slow_us=round(SLOW_SECONDS * 1e6),
+        slow=lua_text("plugin/slow.lua"),
         reports={name: lua_text(f"reports/{name}.lua") for name in REPORTS},
         windows=lua_text("plugin/windows.lua"),
     )

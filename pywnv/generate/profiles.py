@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from pywnv.generate.render import render
-from pywnv.tables import palette
+from pywnv.tables import fields, palette
 from pywnv.tables.palette import Shade
 from pywnv.version import __version__
 
@@ -33,8 +33,7 @@ TCP_TROUBLE = (
     "tcp.analysis.flags && !tcp.analysis.window_update && !tcp.analysis.keep_alive && !tcp.analysis.keep_alive_ack"
     f" && {NOT_A_COPY}"
 )
-SLOW_SECONDS = 0.001  # a step inside a host takes some microseconds
-SLOW = f"wnv.hop.delta > {SLOW_SECONDS}"
+SLOW = fields.HOP_SLOW.abbreviation
 
 # The kinds of hop that share a tint.
 KINDS = {
@@ -138,24 +137,25 @@ def _role(names: tuple[str, ...]) -> str:
     return " || ".join(f'wnv.hop.role == "{name}"' for name in names)
 
 
-def _copies() -> tuple[Rule, ...]:
+def _duplicates() -> tuple[Rule, ...]:
     """Duplicates by the kind of hop, paler, then what is left: first sightings."""
-    copies = [
-        Rule(f"WNV copy {kind}", f"wnv.duplicate && ({_role(roles)})", palette.duplicate(kind))
+    duplicates = [
+        Rule(f"WNV duplicate {kind}", f"wnv.duplicate && ({_role(roles)})", palette.duplicate(kind))
         for kind, roles in KINDS.items()
     ]
     firsts = [
         Rule(f"WNV {kind}", f"wnv.packet && ({_role(roles)})", palette.original(kind)) for kind, roles in KINDS.items()
     ]
     return (
-        *copies,
-        Rule("WNV copy", "wnv.duplicate", palette.duplicate("unknown")),
+        *duplicates,
+        Rule("WNV duplicate", "wnv.duplicate", palette.duplicate("unknown")),
         *firsts,
         Rule("WNV first", "wnv.packet", palette.original("unknown")),
     )
 
 
 RULES = (
+    Rule("WNV harmless drop", "wnv.drop.harmless == 1", palette.HARMLESS),
     Rule("WNV drop", "wnv.drop", palette.DROP),
     Rule("WNV real TCP trouble", TCP_TROUBLE, palette.TROUBLE),
     Rule("WNV TCP reset", f"tcp.flags.reset == 1 && {NOT_A_COPY}", palette.RESET),
@@ -163,16 +163,16 @@ RULES = (
     Rule("WNV retransmission", 'wnv.verdict == "retransmission"', palette.RETRANSMISSION),
     Rule("WNV segment", 'wnv.verdict == "segment" || wnv.verdict == "coalesced"', palette.SEGMENT),
     Rule("WNV event", 'wnv.verdict == "event"', palette.EVENT),
-    *_copies(),
+    *_duplicates(),
 )
 
 ONE_PER_PACKET = Button("One per packet", NOT_A_COPY, "The first sighting of each packet")
-COPIES = Button("Copies", "wnv.duplicate", "All further sightings")
+DUPLICATES = Button("Duplicates", "wnv.duplicate", "All further sightings")
 THIS_PACKET = Button("This packet", "wnv.packet == ${wnv.packet}", "Every sighting of the selected packet")
 THIS_HOP = Button("This hop only", "wnv.hop == ${wnv.hop}", "What was seen at the hop of the selected frame")
 DROPS = Button("Drops", "wnv.drop", "What was dropped")
-SLOW_HOPS = Button("Slow hops", SLOW, "Steps inside the host that took more than a millisecond")
-TROUBLE = Button("Real TCP trouble", TCP_TROUBLE, "Loss and disorder that is none of the copies' making")
+SLOW_HOPS = Button("Slow hops", SLOW, "Steps inside the host that took far longer than they mostly do")
+TROUBLE = Button("Real TCP trouble", TCP_TROUBLE, "Loss and disorder that duplicates did not cause")
 EVENTS = Button("Events", 'wnv.verdict == "event"', "What the vmSwitch said that it did with packets")
 ALL = Button("All", "frame", "Every frame")
 
@@ -193,10 +193,10 @@ GRAPHS = (
 
 NUMBER = Column("No.", "%m", 84)
 TIME = Column("Time", "%t", 104)
-HOP = Column.of("Hop", "wnv.hop", 170)
+HOP = Column.of("Hop", fields.LIST_HOP.abbreviation, 190)
 APPEARANCE = Column.of("Appearance", "wnv.appearance", 88)
-DELTA = Column.of("Delta", "wnv.hop.delta", 96)
-VERDICT = Column.of("Verdict", "wnv.verdict", 124)
+DELTA = Column.of("Delta us", fields.LIST_DELTA.abbreviation, 80)
+VERDICT = Column.of("Verdict", fields.LIST_VERDICT.abbreviation, 100)
 PATH = Column.of("Path", "wnv.path", 320, hidden=True)
 SOURCE = Column("Source", "%s", 120)
 DESTINATION = Column("Destination", "%d", 120)
@@ -221,13 +221,13 @@ WNV = Profile(
 
 LBFO = Profile(
     name="WNV LBFO",
-    purpose="teams: what is real TCP trouble, and what is a copy",
+    purpose="teams: what is real TCP trouble, and what is a duplicate",
     columns=(
         *(NUMBER, TIME, HOP, APPEARANCE, DELTA, VERDICT, Column.of("Stream", "tcp.stream", 58)),
         *(SOURCE, DESTINATION, PROTOCOL, LENGTH, INFO),
     ),
     rules=RULES,
-    buttons=(ONE_PER_PACKET, COPIES, THIS_PACKET, THIS_HOP, SLOW_HOPS, TROUBLE, ALL),
+    buttons=(ONE_PER_PACKET, DUPLICATES, THIS_PACKET, THIS_HOP, SLOW_HOPS, TROUBLE, ALL),
     macros=MACROS,
     graphs=GRAPHS,
     apart=True,
@@ -255,12 +255,14 @@ DROPS_PROFILE = Profile(
 )
 
 
-def _says(verdict: str) -> str:
+def _says(words: str) -> str:
     """A filter for the packet comments that `pywnv annotate --format pcapng` writes."""
-    return f'frame.comment contains "verdict={verdict}"'
+    return f'frame.comment matches "{words}"'
 
 
-SAYS_DROP = 'frame.comment contains "drop=true"'
+SAYS_DROP = _says("^dropped.*[(]wnv frame=")
+SAYS_DUPLICATE = _says("[(]wnv frame=[0-9]+ packet=")
+SAYS_EVENT = _says("[(]wnv frame=.* verdict=event")
 
 
 # For files that pywnv has annotated, opened where the plugin is not: rules on wnv.* would raise a dialog there.
@@ -273,18 +275,18 @@ ANNOTATED = Profile(
     ),
     rules=(
         Rule("WNV drop", SAYS_DROP, palette.DROP),
-        Rule("WNV repeat", _says("repeat"), palette.REPEAT),
-        Rule("WNV retransmission", _says("retransmission"), palette.RETRANSMISSION),
-        Rule("WNV segment", f"{_says('segment')} || {_says('coalesced')}", palette.SEGMENT),
-        Rule("WNV event", _says("event"), palette.EVENT),
-        Rule("WNV copy", _says("duplicate"), palette.duplicate("unknown")),
-        Rule("WNV first", f"{_says('original')} || frame.packet_id", palette.original("unknown")),
+        Rule("WNV repeat", _says("^repeat.*[(]wnv frame="), palette.REPEAT),
+        Rule("WNV retransmission", _says("^retransmission.*[(]wnv frame="), palette.RETRANSMISSION),
+        Rule("WNV segment", _says("^(segment|coalesced).*[(]wnv frame="), palette.SEGMENT),
+        Rule("WNV event", SAYS_EVENT, palette.EVENT),
+        Rule("WNV duplicate", SAYS_DUPLICATE, palette.duplicate("unknown")),
+        Rule("WNV first", f"{_says('[(]wnv frame=')} || frame.packet_id", palette.original("unknown")),
     ),
     buttons=(
-        Button("One per packet", f"!({_says('duplicate')})", ONE_PER_PACKET.help),
+        Button("One per packet", f"!({SAYS_DUPLICATE})", ONE_PER_PACKET.help),
         Button("This packet", "frame.packet_id == ${frame.packet_id}", THIS_PACKET.help),
         Button("Drops", SAYS_DROP, DROPS.help),
-        Button("Events", _says("event"), EVENTS.help),
+        Button("Events", SAYS_EVENT, EVENTS.help),
         ALL,
     ),
 )

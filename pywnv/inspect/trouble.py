@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from pywnv.statistics.model import Statistics, Step
 from pywnv.statistics.silence import Silence, silences
 
+SLOW_SECONDS = 0.001  # a step inside a host takes some microseconds
+
 
 @dataclass(frozen=True)
 class Trouble:
@@ -46,6 +48,5 @@ def trouble_of(found: Statistics) -> Trouble:
 
 
 def _slow(step: Step) -> int:
-    from pywnv.generate.profiles import SLOW_SECONDS
 
     return sum(number for least, _, number in step.histogram if least >= SLOW_SECONDS)

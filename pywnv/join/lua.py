@@ -25,7 +25,7 @@ class JoinLua:
         self._bytes, self._buffer, times = (self._load(f"batch/{name}") for name in ("bytes", "buffer", "times"))
         self._cursors = self._load("join/cursor", self._bytes, times)
         options = self._load("batch/options", self._bytes)[b"read"]
-        known = self.modules[b"frame"], self.modules[b"note"], options
+        known = self.modules[b"frame"], self.modules[b"annotation"], options
         self._fingerprints = self._load("join/fingerprints", *known, self._bytes, self._buffer, MOST_SAMPLED)
         self.scan = self._fingerprints[b"scan"]
 

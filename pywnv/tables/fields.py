@@ -124,6 +124,13 @@ FIELDS = (
     ),
 )
 
+# What the packet list shows instead of a field, in columns: made by the plugin, in no file.
+LIST_HOP = Field("list.hop", Type.STRING, "Hop, short", "The hop, short enough for a column")
+LIST_VERDICT = Field("list.verdict", Type.STRING, "Verdict, with drops", "What the frame is; dropped, where it was")
+LIST_DELTA = Field("list.delta", Type.STRING, "Delta", "Since the previous appearance, as a number of microseconds")
+HOP_SLOW = Field("hop.slow", Type.BOOL, "Slow", "This step took far longer than it mostly does")
+LIST = (LIST_HOP, LIST_VERDICT, LIST_DELTA, HOP_SLOW)
+
 BY_COLUMN = {field.column: field for field in FIELDS}
 
 # Who sends a packet to whom: columns of files only, as Wireshark has its own fields for them.
@@ -143,34 +150,48 @@ END_OF_COLUMN = {field.column: field for field in ENDS}
 FRAME_COLUMNS = ("frame", "time", "interface", *END_OF_COLUMN)
 
 
-# The order in the packet details: what, where, how long, why.
+# The order in the packet details: why it was dropped; what, where, how long, why.
 TREE = (
+    *("drop", "drop_reason", "drop_reason_text", "drop_harmless", "drop_rule", "drop_advice", "drop_location"),
     *("verdict", "packet", "appearance", "duplicate", "duplicate_of", "previous", "segment_of", "repeat_of"),
-    *("event", "event_nic", "event_destination_nic", "event_switch", "event_packet", "event_near", "drop"),
+    *("event", "event_nic", "event_destination_nic", "event_switch", "event_packet", "event_near"),
     *("hop", "hop_role", "path", "direction", "vlan", "port", "nic", "nic_type", "pid"),
     *("hop_delta", "hop_elapsed"),
-    *("evidence", "rule", "rewritten", "drop_reason", "drop_reason_text", "drop_location"),
-    *("drop_harmless", "drop_rule", "drop_advice"),
+    *("evidence", "rule", "rewritten"),
 )
 
 
-# The keys of a packet comment, by column: what, where, how long, why.
+@dataclass(frozen=True)
+class Said:
+    """A column as a packet comment says it.
+
+    Attributes:
+        key: what it is called there.
+        varies: whether it is another in each comment.
+    """
+
+    key: str
+    varies: bool = False
+
+
+# What a packet comment says, by column, in this order; what can be told from the rest is left out.
+# `duplicate` and `duplicate_of` are told by the others.
 COMMENT = {
-    **{column: column for column in ("packet", "appearance", "verdict", "duplicate_of", "previous")},
-    **{column: column for column in ("segment_of", "repeat_of")},
-    **{column: column for column in ("event", "event_nic", "event_destination_nic", "event_switch")},
-    **{column: column for column in ("event_near", "event_packet")},
-    "hop": "hop",
-    "path": "path",
-    "direction": "direction",
-    "hop_delta": "delta",
-    "hop_elapsed": "elapsed",
-    "evidence": "evidence",
-    "rule": "rule",
-    "rewritten": "rewritten",
-    "drop": "drop",
-    "drop_reason": "drop_reason",
-    **{column: column for column in ("drop_reason_text", "drop_location", "drop_harmless", "drop_rule", "drop_advice")},
+    **{column: Said(column, varies=True) for column in ("packet", "previous", "appearance")},
+    "hop_delta": Said("delta_ns", varies=True),
+    "hop_elapsed": Said("elapsed_ns", varies=True),
+    **{column: Said(column, varies=True) for column in ("segment_of", "repeat_of", "event_near", "event_packet")},
+    "verdict": Said("verdict"),
+    "path": Said("path"),
+    "hop": Said("hop"),
+    "hop_role": Said("role"),
+    **{
+        field.column: Said(field.column)
+        for field in FIELDS
+        if field.name.startswith(("direction", "evidence", "rule", "rewritten", "vlan", "port", "nic", "pid"))
+    },
+    **{column: Said(column) for column in ("event", "event_nic", "event_destination_nic", "event_switch")},
+    **{field.column: Said(field.column) for field in FIELDS if field.name.startswith("drop")},
 }
 
 

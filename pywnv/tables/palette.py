@@ -20,6 +20,7 @@ TROUBLE = Shade(INK, 0xF78787)
 RESET = Shade(0xA40000, 0xFFFC9C)
 
 DROP = Shade(0xFF7A1A, 0x000000)
+HARMLESS = Shade(0xD9D9D9, 0x4A4A4A)  # a drop that Windows makes every day
 REPEAT = Shade(0xFCE271, INK)
 RETRANSMISSION = Shade(0xEEB193, INK)
 SEGMENT = Shade(0xAB97B1, 0x000000)

@@ -147,6 +147,7 @@ def field_lines(
     tshark = find_tshark()
     with plugin_file(topology, for_rows=True) as plugin, tempfile.TemporaryFile() as errors:
         command = [tshark, "-n", "-r", str(capture), "-X", f"lua_script:{plugin}", "-o", "wnv.enabled:TRUE"]
+        command += ["-o", "wnv.decide_anew:TRUE"]
         if window is not None:
             command += ["-o", f"wnv.window_us:{round(window * 10**6)}"]
         if display_filter:

@@ -2,7 +2,7 @@
 --
 -- It makes no Wireshark call. Its bodies are the plugin inside Wireshark and tshark, and `batch` under lupa.
 
-local codes, hop, decider, note, record, facts, direction, limits, topology, describe, host_drops = ...
+local codes, hop, decider, note, annotation, record, facts, direction, limits, topology, describe, host_drops = ...
 
 local readers = record.readers
 local abs, ceil, next = math.abs, math.ceil, next
@@ -57,7 +57,7 @@ function M.new(window, epoch, warm_up)
   end
   -- What decides in this epoch; what will in the next one, while it warms up; the number of this epoch's last frame.
   local now, next_epoch, ends = new_decider(), nil, epoch
-  local facts_of, ruled = facts.new(), facts.ruled()
+  local facts_of, ruled, read_own = facts.new(), facts.ruled(), annotation.reader()
   local has_comments = false -- by other tools
   local all = { comment = true, id = true, flags = true, verdict = true }
   local seen = { comment = false, id = false, flags = false, verdict = false }
@@ -88,14 +88,16 @@ function M.new(window, epoch, warm_up)
     return number <= LEARN and all or seen
   end
 
-  -- Notes what else a tool wrote. A file that pywnv has annotated is decided anew, as if it had not been.
-  -- @return the first comment that a known tool wrote, as `note.read` gives it, or nil; whether the packet id is ours
+  -- Notes what else a tool wrote. A file that pywnv has annotated is decided anew, as if it had not been, but its hops
+  -- keep their names.
+  -- @return the first comment that a known tool wrote, as `note.read` gives it, or nil; whether the packet id is ours;
+  --   what our comment says that all of its kind say, or nil
   local function read_carried(number, carried)
-    local read, has_comment, owns_id = nil, false, false
+    local read, has_comment, owns_id, shared = nil, false, false, nil
     for at = 1, carried.count do
-      local is_own, is_own_id = note.is_own(carried[at])
-      if is_own then
-        seen.comment, owns_id = true, owns_id or is_own_id
+      local own = read_own(carried[at])
+      if own then
+        seen.comment, owns_id, shared = true, owns_id or own.owns_id, shared or own.shared
       elseif number <= LEARN or has_comments then
         has_comment = true
         read = read or note.read(carried[at])
@@ -106,7 +108,7 @@ function M.new(window, epoch, warm_up)
     seen.flags = seen.flags or carried.flags ~= nil
     -- A trace of pktmon has flags at each packet and comments at none, and drops may come late.
     seen.verdict = seen.verdict or carried.dropped or carried.flags ~= nil and not has_comment
-    return read, owns_id
+    return read, owns_id, shared
   end
 
   local function near(time)
@@ -132,9 +134,9 @@ function M.new(window, epoch, warm_up)
   -- @return a comment, as `note.read` gives it, or nil; the direction that was noted, or nil
   local function take_notes(frame)
     local number, place, tag, carried = frame.number, frame.hop, frame.tag, frame.carried
-    local read, noted, owns_id
+    local read, noted, owns_id, shared
     if carried then
-      read, owns_id = read_carried(number, carried)
+      read, owns_id, shared = read_carried(number, carried)
     end
     if tag and (owns_id or not place.id) then
       frame.tag = nil -- no tool gave it
@@ -142,12 +144,15 @@ function M.new(window, epoch, warm_up)
       seen.id = true
       frame.tag = place.observer and place.observer .. "\n" .. tag or tag
     end
+    if read then
+      place = places:noted(place, read)
+      frame.hop = place
+    end
+    if not place.is_annotated then
+      places:annotated(place, shared)
+      is_directed = is_directed or direction.side(place) ~= nil
+    end
     if carried then
-      if read then
-        place = places:noted(place, read)
-        frame.hop = place
-        is_directed = is_directed or direction.side(place) ~= nil
-      end
       noted = carried.flags and noted_direction(place, read, carried.flags, frame.tag)
     end
     pending.number, pending.time = number, frame.time
@@ -287,6 +292,7 @@ function M.new(window, epoch, warm_up)
   return engine
 end
 
+M.read_journal, M.journal_annotation, M.EVENT_PROTOCOL = record.journal, record.annotation_of, record.PROTOCOL
 M.verdict, M.describe, M.describe_event = describe.verdict, describe.packet, describe.event
 
 return M

@@ -7,7 +7,7 @@ local char, format, gsub = string.char, string.format, string.gsub
 local lower, match = string.lower, string.match
 local read, show = hop_name.read, hop_name.show
 
-local GUID = string.rep("%x", 8) .. string.rep("%-%x%x%x%x", 4) .. string.rep("%x", 8)
+local GUID = hop_name.GUID
 
 local M = {}
 
@@ -103,7 +103,9 @@ function Registry:entry(index, key, observer)
 end
 
 local function settle(self, place, entry, number_of)
+  place.number_of = number_of
   if entry then
+    place.is_known = true
     place.title, place.role = clean(entry.name), entry.role or place.role
     place.team, place.switch, place.nic = entry.team, entry.switch, entry.nic
   end
@@ -171,11 +173,32 @@ local function component(self, base, note)
   place.observer = observer
   local number_of = format("component %d", id)
   place.title = place.title ~= "" and place.title or number_of
+  local role = hop_name.role_of_port(place.title)
+  if role then
+    place.role, place.title = role, note.group or place.title
+  elseif note.group and note.group ~= place.title then -- the NIC whose stack it is part of
+    place.title = format("%s on %s", place.title, note.group)
+  end
   settle(self, place, entry, number_of)
   if note.edge then
     place.name = format("%s %s", place.name, note.edge)
   end
   return place
+end
+
+--- Gives a place the name that a frame's annotation has for it, unless the topology knows it. What the first frame
+-- there says counts.
+-- @param place as `place` or `noted` gave it; is_annotated: whether this was called for it
+-- @param shared of the frame's annotation, or nil
+function Registry:annotated(place, shared)
+  place.is_annotated = true
+  local hop = shared and shared.hop
+  if not hop or hop == place.name or place.is_known then
+    return
+  end
+  place.role = shared.hop_role
+  place.title = hop_name.without_role(hop, place.role)
+  settle(self, place, nil, place.number_of)
 end
 
 local MOST_NOTED = 4096 -- only a capture made to defeat us notes more components
@@ -219,7 +242,7 @@ function Registry:noted(place, note)
       for field, value in pairs(place) do
         known[field] = value
       end
-      known.port = note.port
+      known.port, known.is_annotated = note.port, nil
       settle(self, known, entry, number_of)
     end
   end

@@ -9,7 +9,8 @@ local clean, number = text.clean, text.number
 local find, format = string.find, string.format
 local lower, match, sub = string.lower, string.match, string.sub
 
-local M = {}
+-- GUID: a pattern of it.
+local M = { GUID = string.rep("%x", 8) .. string.rep("%-%x%x%x%x", 4) .. string.rep("%x", 8) }
 
 local word_of = {} -- of a role's number
 for word, role in pairs(codes.role) do
@@ -210,6 +211,20 @@ function M.show(place)
     title = word_of[place.role] .. " " .. title
   end
   place.name = title and place.observer and format("%s: %s", place.observer, title) or title
+end
+
+local VM_PORT = "^" .. M.GUID .. "%-%-" .. M.GUID .. "$"
+
+--- The role of the port that a vmSwitch calls so: a VM's, where it is the ids of the VM and of its network adapter.
+-- @return code of the role, or nil
+function M.role_of_port(name)
+  return find(name, VM_PORT) and codes.role.vmNIC
+end
+
+--- A name that is shown, without the role that it begins with.
+function M.without_role(name, role)
+  local word = word_of[role] .. " "
+  return role ~= UNKNOWN and sub(name, 1, #word) == word and sub(name, #word + 1) or name
 end
 
 --- What the name of an interface tells.

@@ -11,8 +11,7 @@ local gsub, match, sub = string.gsub, string.match, string.sub
 
 local LONGEST = 4096 -- bytes; the tools write some hundreds at most
 
--- How pywnv's own comment begins, and how it ends where the packet id beside it is the capture tool's.
-local M = { OWN = "wnv ", KEPT = " packet_id=kept" }
+local M = {}
 
 -- A 32-bit number that C printed as signed.
 local function unsigned(digits)
@@ -128,12 +127,6 @@ local function read_pspkt(comment, into)
     end
   end
   return true
-end
-
---- Whether pywnv's `annotate` wrote a comment; and whether it gave the frame its packet id, too.
-function M.is_own(comment)
-  local is_own = sub(comment, 1, #M.OWN) == M.OWN
-  return is_own, is_own and sub(comment, -#M.KEPT) ~= M.KEPT
 end
 
 -- pywnv's own, of `pywnv convert`: wnv: pid=4 tid=8 cpu=1 component=59 ...; in values %20 stands for a blank.

@@ -3,7 +3,7 @@
 -- Sources: systemd.io/JOURNAL_EXPORT_FORMATS as etl2pcapng writes it; Wireshark's extcap/etl.c and packet-etw.c (ETW
 -- records), packet-netmon.c (events in Netmon files); EVENT_HEADER in the Windows SDK.
 
-local codes, event, text, drop, vfp = ...
+local codes, event, text, drop, vfp, annotation = ...
 
 local byte, char, find, format = string.byte, string.char, string.find, string.format
 local gsub, match, sub = string.gsub, string.match, string.sub
@@ -14,8 +14,7 @@ local LONGEST_DATA = 16384 -- digits of an event's data
 local MOST_EXTENDED = 64 -- items of extended data before an event's own
 local MOST_KNOWN = 1000
 
--- As Message Analyzer shows it.
-local PROTOCOL, VFP_PROTOCOL = "Microsoft_Windows_Hyper_V_VmSwitch", "Microsoft_Windows_Hyper_V_VfpExt"
+local VFP_PROTOCOL = "Microsoft_Windows_Hyper_V_VfpExt"
 
 -- A provider's GUID as it lies in memory: three numbers, little-endian, and eight bytes.
 local function in_memory(guid)
@@ -30,7 +29,8 @@ local PROVIDER, VFP_PROVIDER = in_memory(event.GUID), in_memory(vfp.GUID)
 local PROVIDER_AT, ID_AT, ETW_SIZES_AT, NETMON_SIZES_AT = 24, 40, 84, 84
 local ETW_DATA_AT, NETMON_DATA_AT = 96, 89
 
-local M = {}
+-- As Message Analyzer shows it.
+local M = { PROTOCOL = "Microsoft_Windows_Hyper_V_VmSwitch" }
 
 local function little16(data, at)
   local low, high = byte(data, at, at + 1)
@@ -71,7 +71,7 @@ local function row(said, message)
     event_destination_nic = said.destination_nic,
     event_switch = said.switch,
     said = said,
-    protocol = said.rule and VFP_PROTOCOL or PROTOCOL,
+    protocol = said.rule and VFP_PROTOCOL or M.PROTOCOL,
     drop_rule = said.rule,
     info = text.clean(message or words(said), LONGEST_INFO),
   }
@@ -137,6 +137,12 @@ function M.journal(body)
     end
   end
   return fields.MESSAGE and of_message(fields.MESSAGE) or nil
+end
+
+--- What `pywnv annotate` wrote into a journal entry, or nil.
+function M.annotation_of(body)
+  local annotated = match(body, "\n" .. annotation.JOURNAL .. "=([^\n%z]*)")
+  return annotated and gsub(annotated, " +$", "") or nil
 end
 
 -- Whether an event is the vmSwitch's; whether it is VFP's.

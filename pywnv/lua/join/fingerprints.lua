@@ -4,11 +4,12 @@
 -- A fingerprint is the engine's key of a frame, behind its TTL. Which packets belong to the sample depends only on what
 -- a NAT leaves alone, too. Numbers stand in arrays, not in a table for each packet: that costs a tenth.
 
-local frame_of, note_of, read_options, bytes, new_buffer, most = ...
+local frame_of, annotation, read_options, bytes, new_buffer, most = ...
 
 local byte, char, floor, min = string.byte, string.char, math.floor, math.min
 local layout, ttl_of = frame_of.layout, frame_of.ttl
 local put32 = bytes.put_little32
+local read_own = annotation.reader()
 
 local HEADERS = 256 -- bytes of a frame that are looked at
 local SPAN = 16 -- bytes of content in a key; as the engine's limit of that name
@@ -205,7 +206,7 @@ local function is_annotated(cursor)
   end
   local _, carried = read_options(cursor.buf, at, cursor.stop - 4, cursor.is_big and -1 or 1, COMMENTS)
   for comment = 1, carried and carried.count or 0 do
-    if note_of.is_own(carried[comment]) then
+    if read_own(carried[comment]) then
       return true
     end
   end

@@ -2,7 +2,7 @@
 --
 -- Nothing is gathered before somebody asks. Then it is read from what the plugin has decided of each frame.
 
-local reports, records, names = ...
+local reports, records, names, in_words = ...
 
 local lay_out = reports.table()
 
@@ -20,13 +20,13 @@ local function over_all(report, take)
 end
 
 local function summary()
-  return over_all(reports.summary(names.verdict, lay_out), function(report, number, said, time)
+  return over_all(reports.summary(names.verdict, lay_out, in_words), function(report, number, said, time)
     report.row(number, time, 0, nil, said)
   end)
 end
 
 local function latency()
-  return over_all(reports.latency(lay_out), function(report, _, said, _, from)
+  return over_all(reports.latency(lay_out, in_words), function(report, _, said, _, from)
     if said and said.packet then
       report.row(said, from)
     end
@@ -34,7 +34,7 @@ local function latency()
 end
 
 local function drops()
-  return over_all(reports.drops(lay_out), function(report, _, said)
+  return over_all(reports.drops(lay_out, in_words), function(report, _, said)
     if said then
       report.row(said)
     end
@@ -66,7 +66,7 @@ local function path(frame)
   if not packet then
     return words
   end
-  local report = reports.path(names, lay_out)
+  local report = reports.path(names, lay_out, in_words)
   for number, said in records.sightings(packet) do
     if said.packet then
       report.row(number, said)

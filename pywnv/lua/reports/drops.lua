@@ -1,11 +1,12 @@
 --- What was dropped: counted by reason and place, the most frequent first, and below it what to look at.
 
-local lay_out = ...
+local lay_out, words = ...
 
 local format = string.format
 
 local M = {}
 
+local WIDTH, LONGEST = 80, 34 -- characters of a line; of a reason or a place
 local NOT_TOLD = "not told"
 local drops, list = {}, {} -- by reason and place; in the order in which they come
 
@@ -54,10 +55,11 @@ function M.total()
   table.sort(list, before)
   local rows, advice, given = { { "count", "reason", "where" } }, {}, {}
   for _, drop in ipairs(list) do
-    rows[#rows + 1] = { format("%d", drop.count), drop.reason, drop.place }
+    local reason, place = words.short(drop.reason, LONGEST), words.short(drop.place, LONGEST)
+    rows[#rows + 1] = { format("%d", drop.count), reason, place }
     if drop.advice and not given[drop.reason] then
       given[drop.reason] = true
-      advice[#advice + 1] = format("\n%s:\n%s\n", drop.reason, drop.advice:gsub("%. ", ".\n"))
+      advice[#advice + 1] = format("\n%s:\n%s", drop.reason, words.wrapped(drop.advice, WIDTH, ""))
     end
   end
   return lay_out(rows, "rll") .. table.concat(advice)

@@ -1,12 +1,14 @@
 --- How long the steps between hops take: gathered packet by packet, then a table by pair of hops and one by hop.
 
-local lay_out = ...
+local lay_out, words = ...
 
 local ceil, format = math.ceil, string.format
 
 local M = {}
 
 local NO_NAME = "(no name)"
+local SEPARATOR = " > "
+local LONGEST = 18 -- characters of a hop
 local SHARE = 0.99
 local pairs_of, pair_list, hops, hop_list = {}, {}, {}, {} -- by name; in the order in which they come
 
@@ -25,7 +27,7 @@ end
 function M.row(said, from)
   if said.hop_delta then
     local hop = said.hop or NO_NAME
-    add(pairs_of, pair_list, (from or NO_NAME) .. " > " .. hop, said.hop_delta)
+    add(pairs_of, pair_list, (from or NO_NAME) .. SEPARATOR .. hop, said.hop_delta)
     add(hops, hop_list, hop, said.hop_delta)
   end
 end
@@ -50,7 +52,8 @@ local function table_of(list, heading)
   for _, times in ipairs(list) do
     table.sort(times)
     local median, percentile = micros(M.median(times)), micros(M.percentile(times))
-    rows[#rows + 1] = { times.name, format("%d", #times), median, percentile, micros(times[#times]) }
+    local name = words.short(times.name, 2 * LONGEST + #SEPARATOR)
+    rows[#rows + 1] = { name, format("%d", #times), median, percentile, micros(times[#times]) }
   end
   return lay_out(rows, "lrrrr")
 end

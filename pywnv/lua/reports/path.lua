@@ -1,36 +1,49 @@
---- The way of one packet: a table of its sightings, and the events near them.
+--- The way of one packet: a table of its sightings, a ladder of its hops, and the events near them.
 
-local names, lay_out = ...
+local names, lay_out, words = ...
 
-local format = string.format
+local floor, format, rep = math.floor, string.format, string.rep
 
 local M = {}
 
-local HEADINGS = { "frame", "hop", "delta", "elapsed", "verdict", "rule", "rewritten" }
-local rows, drops, events, path = {}, {}, {}, nil
+local WIDTH = 80 -- characters of a line
+local LONGEST_HOP, LONGEST_RULE = 19, 14 -- characters
+local LEAST_LANE, MOST_LANE = 2, 12 -- characters of a hop in the ladder
+local HEADINGS = { "frame", "hop", "delta us", "elapsed us", "verdict", "rule" }
+local ALIGN = "rlrrll"
+local rows, sightings, drops, events, path = {}, {}, {}, {}, nil
 
 local function micros(seconds)
-  return seconds and format("%.3f µs", seconds * 1e6) or ""
+  return seconds and format("%.1f", seconds * 1e6) or ""
 end
 
 --- Takes a sighting of the packet.
 -- @param number of its frame
 -- @param said   what `engine.describe` says of it
 function M.row(number, said)
-  local row = { format("%d", number), said.hop or "", micros(said.hop_delta), micros(said.hop_elapsed) }
-  row[5], row[6], row[7] = names.verdict[said.verdict] or "", said.rule or "", said.rewritten or ""
+  local row = { format("%d", number), words.short(said.hop or "", LONGEST_HOP) }
+  row[3], row[4] = micros(said.hop_delta), micros(said.hop_elapsed)
+  row[5] = said.drop and "dropped" or names.verdict[said.verdict] or ""
+  row[6] = words.short(said.rule or "", LONGEST_RULE)
   if said.drop then
     local rule = said.drop_rule and "; " .. said.drop_rule or ""
     local reason = said.drop_reason_text or "reason not told"
     drops[#drops + 1] = format("dropped in frame %d: %s%s\n", number, reason, rule)
   end
+  sightings[#sightings + 1] = {
+    number = number,
+    hop = said.hop or "",
+    elapsed = said.hop_elapsed or 0,
+    is_dropped = said.drop,
+    rewritten = said.rewritten,
+  }
   rows[#rows + 1], path = row, said.path
 end
 
 --- Takes an event near a sighting.
 -- @param said what `engine.describe_event` says of it
 function M.event(number, said)
-  events[#events + 1] = format("%d  %s\n", number, said.info)
+  events[#events + 1] = words.wrapped(format("%d  %s", number, said.info), WIDTH, "    ")
 end
 
 -- The rows with their headings, without the columns in which nothing stands; how these are aligned.
@@ -42,7 +55,7 @@ local function filled()
       is_empty = is_empty and row[at] == ""
     end
     if not is_empty then
-      align = align .. ("rlrrlll"):sub(at, at)
+      align = align .. ALIGN:sub(at, at)
       table_rows[1][#align] = heading
       for number, row in ipairs(rows) do
         table_rows[number + 1] = table_rows[number + 1] or {}
@@ -53,15 +66,68 @@ local function filled()
   return table_rows, align
 end
 
+-- A line of the ladder: lanes of so many characters, with an arrow from one to another.
+local function rung(lanes, wide, from, to, mark)
+  local cells = {}
+  for lane = 1, lanes do
+    cells[lane] = "." .. rep(" ", wide - 1)
+  end
+  local first, last = math.min(from, to), math.max(from, to)
+  for lane = first, last - 1 do
+    cells[lane] = rep("-", wide)
+  end
+  if from < to then
+    cells[last - 1] = rep("-", wide - 1) .. ">"
+  elseif from > to then
+    cells[first] = mark .. "<" .. rep("-", wide - 2)
+  end
+  cells[from] = "+" .. (from < to and cells[from] or rep(" ", wide)):sub(2)
+  cells[to] = mark .. (from == to and rep(" ", wide) or cells[to]):sub(2)
+  return table.concat(cells)
+end
+
+-- The packet's hops across, time down. A hop has the number of its lane, and its name stands below.
+local function ladder()
+  local lane_of, lanes = {}, {}
+  for _, sighting in ipairs(sightings) do
+    if not lane_of[sighting.hop] then
+      lanes[#lanes + 1] = sighting.hop
+      lane_of[sighting.hop] = #lanes
+    end
+  end
+  local wide = math.min(MOST_LANE, floor((WIDTH - 36) / #lanes))
+  if #lanes < 2 or wide < LEAST_LANE then
+    return ""
+  end
+  local heads = {}
+  for lane = 1, #lanes do
+    local digits = format("%d", lane)
+    heads[lane] = digits .. rep(" ", wide - #digits)
+  end
+  local lines = { format("%10s  %s\n", "us", (table.concat(heads):gsub(" +$", ""))) }
+  local before
+  for _, sighting in ipairs(sightings) do
+    local lane = lane_of[sighting.hop]
+    local drawn = rung(#lanes, wide, before or lane, lane, sighting.is_dropped and "X" or "o")
+    local changed = sighting.rewritten and "  " .. words.short(sighting.rewritten, 10) or ""
+    lines[#lines + 1] = format("%10.1f  %s frame %d%s\n", sighting.elapsed * 1e6, drawn, sighting.number, changed)
+    before = lane
+  end
+  for lane, hop in ipairs(lanes) do
+    lines[#lines + 1] = format("%10d  %s\n", lane, words.short(hop == "" and "(no name)" or hop, WIDTH - 12))
+  end
+  return "\n" .. table.concat(lines)
+end
+
 --- The text.
 function M.total()
-  local text = lay_out(filled())
+  local text = lay_out(filled()) .. ladder()
   if path then
-    text = format("%spath: %s\n", text, path)
+    text = text .. "\n" .. words.wrapped("path: " .. path, WIDTH, "  ")
   end
   text = text .. table.concat(drops)
   if events[1] then
-    text = text .. "\nEvents within a millisecond behind it; nothing but the time tells that they are about it:\n"
+    text = text .. "\nEvents within a millisecond behind it; nothing but the time tells that they are\nabout it:\n"
     text = text .. table.concat(events)
   end
   return text

@@ -1,6 +1,6 @@
 --- A sink that counts, and at the end says how many frames, packets, hops and drops there were.
 
-local verdict_names, lay_out = ...
+local verdict_names, lay_out, words = ...
 
 local format = string.format
 
@@ -12,6 +12,7 @@ local verdicts = {}
 local hops, hop_list = {}, {} -- by name; in the order in which they come
 local drops, drop_list = {}, {}
 
+local LONGEST, LONGEST_DROP = 36, 70 -- characters
 local MOST_KINDS = 1000 -- of hops, and of drops, that are told apart
 
 local function counter(of, list, name)
@@ -88,18 +89,19 @@ function M.total()
     end
   end
   if hop_list[1] then
-    local rows = { { "hop", "frames", "first seen here", "mean step us", "longest us" } }
+    local rows = { { "hop", "frames", "first here", "mean us", "longest us" } }
     for _, hop in ipairs(hop_list) do
       local mean = hop.steps > 0 and micros(hop.sum / hop.steps) or ""
       local longest = hop.steps > 0 and micros(hop.longest) or ""
-      rows[#rows + 1] = { hop.name, format("%d", hop.frames), format("%d", hop.packets), mean, longest }
+      local name = words.short(hop.name, LONGEST)
+      rows[#rows + 1] = { name, format("%d", hop.frames), format("%d", hop.packets), mean, longest }
     end
     lines[#lines + 1] = "\n" .. lay_out(rows, "lrrrr")
   end
   if drop_list[1] then
     local rows = { { "dropped", "frames" } }
     for _, drop in ipairs(drop_list) do
-      rows[#rows + 1] = { drop.name, format("%d", drop.frames) }
+      rows[#rows + 1] = { words.short(drop.name, LONGEST_DROP), format("%d", drop.frames) }
     end
     lines[#lines + 1] = "\n" .. lay_out(rows, "lr")
   end

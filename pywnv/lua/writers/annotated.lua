@@ -2,15 +2,21 @@
 --
 -- A packet block's options become: the comment, the packet id, and what was there before. An end of options is put in
 -- where none was, or where nothing but one was, so that taking all this out again gives the block as it was.
--- Simple and obsolete packet blocks hold neither comment nor id, and stay as they are.
+-- A journal entry that tells of a vmSwitch event gets a field more, behind its own. Simple and obsolete packet blocks
+-- hold neither comment nor id, and stay as they are.
 
-local bytes, splice, note, comment = ...
+local bytes, splice, annotation, comment = ...
 
-local sub = string.sub
+local byte, find, sub = string.byte, string.find, string.sub
 
 local END = "\0\0" -- as opt_endofopt begins
 local OPT_END, OPT_COMMENT, OPT_PACKET_ID = 0, 1, 5
 
+local JOURNAL = 9
+local WORD = 4 -- bytes: with as many a body may be filled up, by etl2pcapng with any
+local FIELD = annotation.JOURNAL .. "="
+
+local read_own = annotation.reader()
 local unfit = 0 -- frames that could not be given a comment
 local M = { section = splice.section, finish = splice.finish, start = splice.start }
 
@@ -32,23 +38,22 @@ local function each(buf, at, stop, order, visit)
 end
 
 -- What a frame's options hold besides what pywnv put there; whether that was anything; whether a packet id is left.
--- @param owns_id whether a packet id is pywnv's in any case
-local function strip(buf, from, stop, order, owns_id)
-  local has_own, has_id = false, false
+local function strip(buf, from, stop, order)
+  local has_own, has_id, owns_id = false, false, false
+  local is_own = {} -- by where the option begins
   each(buf, from, stop, order, function(code, at, last)
-    if code == OPT_COMMENT then
-      local is_own, is_own_id = note.is_own(sub(buf, at + 4, last))
-      has_own, owns_id = has_own or is_own, owns_id or is_own_id
+    local own = code == OPT_COMMENT and read_own(sub(buf, at + 4, last))
+    if own then
+      has_own, owns_id, is_own[at] = true, owns_id or own.owns_id, true
     end
     has_id = has_id or code == OPT_PACKET_ID and last - at == 11
   end)
-  if not has_own and not (has_id and owns_id) then
+  if not has_own then
     return sub(buf, from, stop), false, has_id
   end
   local kept = {}
   local ends = each(buf, from, stop, order, function(code, at, last, following)
-    local is_own = code == OPT_COMMENT and note.is_own(sub(buf, at + 4, last))
-    if not is_own and not (owns_id and code == OPT_PACKET_ID and last - at == 11) then
+    if not is_own[at] and not (owns_id and code == OPT_PACKET_ID and last - at == 11) then
       kept[#kept + 1] = sub(buf, at, following - 1)
     end
   end)
@@ -60,26 +65,61 @@ local function strip(buf, from, stop, order, owns_id)
   return rest, true, has_id and not owns_id
 end
 
+-- The fields of a journal entry, without what pywnv put there; the zeros behind them.
+local function fields_of(body)
+  local zero = find(body, "\0", 1, true) or #body + 1
+  local fields, zeros = sub(body, 1, zero - 1), sub(body, zero)
+  local _, behind = find(fields, ".*\n" .. FIELD)
+  if behind then
+    local text = sub(fields, behind + 1):gsub(" *\n?$", "", 1)
+    if read_own(text) then
+      fields = sub(fields, 1, behind - #FIELD - (byte(fields, -1) == 10 and 0 or 1))
+    end
+  end
+  return fields, zeros
+end
+
+-- A journal entry that ends with a line break gets a line more, else a line break and a line without one; blanks fill
+-- it up to whole words, so that the zeros behind it stay as they are.
+local function annotate_journal(buf, at, order, said, number)
+  local from, stop = splice.body_at(buf, at, order)
+  local body = sub(buf, from, stop)
+  local fields, zeros = fields_of(body)
+  if said and (#zeros <= WORD or zeros == ("\0"):rep(#zeros)) then -- else there is a binary field
+    local is_ended = byte(fields, -1) == 10
+    local line = FIELD .. comment(said, number)
+    fields = fields .. (is_ended and "" or "\n") .. line .. (" "):rep(-(#line + 1) % 4) .. (is_ended and "\n" or "")
+  end
+  body = body ~= fields .. zeros and fields .. zeros
+  if body and not splice.with_body(buf, at, order, body) then
+    unfit = unfit + 1
+  end
+end
+
 --- Takes a frame; its text comes with that of the chunk.
-function M.row(_, _, _, _, said, buf, block)
+function M.row(number, _, _, _, said, buf, block)
   local at, order = block < 0 and -block or block, block < 0 and -1 or 1
-  local text = said and comment(said)
   local id = said and said.packet
   if splice.is_pcap() then
-    splice.of_record(buf, at, order, splice.options(order, text, id))
+    splice.of_record(buf, at, order, splice.options(order, said and comment(said, number), id))
     return
   end
   local from, stop = splice.options_at(buf, at, order)
   if not from then
-    unfit = unfit + (text and 1 or 0)
+    if splice.kind(buf, at, order) == JOURNAL then
+      annotate_journal(buf, at, order, said, number)
+    else
+      unfit = unfit + (said and 1 or 0)
+    end
     return
   end
   local old, was_own, has_id = "", false, false
   if from <= stop then
-    old, was_own, has_id = strip(buf, from, stop, order, said and not said.hop)
+    old, was_own, has_id = strip(buf, from, stop, order)
   end
+  local text = said and comment(said, number, has_id)
   if has_id then
-    text, id = text and text .. note.KEPT, nil
+    id = nil
   end
   local added = splice.options(order, text, id)
   local is_changed = added ~= "" or was_own

@@ -131,6 +131,32 @@ function M.options_at(buf, at, order)
   return at + 28 + captured + -captured % 4, at + read(buf, at + 4) - 5
 end
 
+--- The type of a block.
+function M.kind(buf, at, order)
+  return reader(order)(buf, at)
+end
+
+--- Where the body of a block begins and ends.
+function M.body_at(buf, at, order)
+  return at + 8, at + reader(order)(buf, at + 4) - 5
+end
+
+--- Puts what is there up to the end of a block that gets another body.
+-- @param body of whole words
+-- @return whether it fits
+function M.with_body(buf, at, order, body)
+  local length = #body + 12
+  if length > LARGEST_BLOCK then
+    return false
+  end
+  local size = writer(order)(length)
+  local _, stop = M.body_at(buf, at, order)
+  copy(buf, at + 3)
+  out:put(size, body, size)
+  copied = stop + 4
+  return true
+end
+
 --- Puts what is there up to the end of a packet block that gets other options.
 -- @param from, stop as `options_at` gave them
 -- @param added   what to put before them

@@ -1,0 +1,248 @@
+"""The plugin on annotated captures: it shows what their comments say, and believes no comment that lies."""
+
+from __future__ import annotations
+
+import csv
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+import pcapng_blocks as ng
+import pytest
+from conftest import CAPTURES, run_wireshark
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from modules import RUNTIMES, lua, module
+from test_deep_dive import capture as deep_dive
+from test_windows_rows import DEEP_DIVE
+
+from pywnv.annotate.rows import Format, rows
+from pywnv.host.loading import load
+from pywnv.lua import lua_text
+from pywnv.tables import fields
+from pywnv.wireshark.tshark import plain_text
+
+pytestmark = pytest.mark.wireshark
+
+FIELDS = [field.abbreviation for field in fields.FIELDS]
+MARKS = ["frame.number", *FIELDS]
+LAB = ("mix", "vlan-loss")
+TRACES = tuple(name for name in DEEP_DIVE if name.startswith(("vlan-drop", "lbfo", "acl-drop")))
+TICK = ng.SECONDS * 10**6
+ANEW = ("-o", "wnv.decide_anew:TRUE")
+
+Tshark = Callable[..., list[list[str]]]
+Unpack = Callable[[str], Path]
+
+
+def annotated(capture: Path, out: Path, host: Path | None = None) -> Path:
+    known = load(host) if host else None
+    out.write_bytes(b"".join(rows(capture, output_format=Format.PCAPNG, topology=known)))
+    return out
+
+
+def said(capture: Path, host: Path | None = None) -> list[dict[str, str]]:
+    """The CSV rows, with numbers and truth as tshark shows them."""
+    known = load(host) if host else None
+    return list(csv.DictReader(b"".join(rows(capture, topology=known)).decode().splitlines()))
+
+
+def as_row(shown: list[str]) -> dict[str, str]:
+    """What tshark shows of a frame, as the CSV has it."""
+    found = dict.fromkeys((field.column for field in fields.FIELDS), "")
+    for field, value in zip(fields.FIELDS, shown, strict=True):
+        if value and field.type is fields.Type.BOOL:
+            found[field.column] = "true" if value in ("1", "True") else "false"
+        elif value and field.names:
+            found[field.column] = field.names[int(value)]
+        else:
+            found[field.column] = plain_text(value)
+    if found["packet"]:
+        found["duplicate"] = found["duplicate"] or "false"  # what is not so is not shown
+    if found["drop"]:
+        found["drop_harmless"] = found["drop_harmless"] or "false"
+    return found
+
+
+@pytest.mark.parametrize("name", [*LAB, *TRACES])
+def test_what_was_annotated_with_a_host_is_shown_without_it(
+    tshark: Tshark, unpacked: Unpack, tmp_path: Path, name: str
+) -> None:
+    if name in LAB:
+        capture, host = unpacked(name), CAPTURES / "lab.toml"
+    else:
+        capture = deep_dive(name)
+        host = capture.with_name(("lbfo-psping" if "lbfo" in name else "contoso01") + ".toml")
+    shown = tshark(annotated(capture, tmp_path / "annotated.pcapng", host), FIELDS)
+    wanted = said(capture, host)
+    assert len(shown) == len(wanted)
+    for found, row in zip(shown, wanted, strict=True):
+        assert as_row(found) == {column: row[column] for column in as_row(found)}
+    if name == "mix":
+        assert {row["hop"] for row in wanted} != {row["hop"] for row in said(capture)}
+
+
+@pytest.mark.parametrize("options", [("-2",), ("-2", "-R", "wnv.packet")])
+def test_passes_agree(tshark: Tshark, unpacked: Unpack, tmp_path: Path, options: tuple[str, ...]) -> None:
+    path = annotated(unpacked("mix"), tmp_path / "annotated.pcapng")
+    once = tshark(path, MARKS)
+    assert tshark(path, MARKS, *options) == once
+    assert once == tshark(unpacked("mix"), MARKS)
+
+
+def test_decided_anew_the_hops_keep_their_names(tshark: Tshark, unpacked: Unpack, tmp_path: Path) -> None:
+    capture, host = unpacked("mix"), CAPTURES / "lab.toml"
+    path = annotated(capture, tmp_path / "annotated.pcapng", host)
+    names = ["hop", "hop_role", "path", "packet", "previous", "rule"]
+    wanted = [[row[name] for name in names] for row in said(capture, host)]
+    assert [[row[name] for name in names] for row in said(path)] == wanted
+    assert tshark(path, FIELDS, *ANEW) == tshark(path, FIELDS)
+
+
+def test_a_capture_that_was_cut_or_merged_is_decided_anew(tshark: Tshark, unpacked: Unpack, tmp_path: Path) -> None:
+    path = annotated(unpacked("mix"), tmp_path / "annotated.pcapng")
+    plain, cut, merged = (tmp_path / f"{name}.pcapng" for name in ("plain", "cut", "merged"))
+    subprocess.run(["editcap", "-r", unpacked("mix"), plain, "101-400"], check=True)
+    subprocess.run(["editcap", "-r", path, cut, "101-400"], check=True)
+    assert tshark(cut, MARKS) == tshark(plain, MARKS)
+    subprocess.run(["mergecap", "-a", "-w", merged, path, plain], check=True)
+    both = tshark(merged, MARKS)
+    assert both[:2422] == tshark(path, MARKS)
+    assert len(both) == 2722
+    first = [row[1] for row in both[2422:] if row[4] == ""]
+    assert min(map(int, first)) > 2422  # nothing is joined with what was decided before
+
+
+FRAMES = [(n % 2, TICK + n, ng.ethernet(ng.udp(b"%d" % (n // 2), n // 2))) for n in range(40)]
+
+
+def told(comment: Callable[[int], bytes]) -> bytes:
+    """A capture whose frames have comments, by their numbers."""
+    start = ng.section() + ng.interface("a") + ng.interface("b")
+    return start + b"".join(
+        ng.packet(hop, time, data, options=ng.option(1, comment(number)) + ng.option(0, b""))
+        for number, (hop, time, data) in enumerate(FRAMES, 1)
+    )
+
+
+def form(fields: str, words: str = "first seen") -> Callable[[int], bytes]:
+    return lambda number: f"{words} (wnv frame={fields})".replace("#", str(number)).encode()
+
+
+LIES = {
+    "all claim frame 1": form('1 hop="x"'),
+    "points forward": lambda number: b"duplicate of 99 (wnv frame=%d packet=%d)" % (number, number + 1),
+    "previous forward": lambda number: b"d (wnv frame=%d packet=1 previous=%d appearance=3)" % (number, number + 1),
+    "previous before the packet": form("# packet=9 previous=2 appearance=2"),
+    "is its own duplicate": form("# packet=#"),
+    "segment of a later one": form('# segment_of=99 hop="x"'),
+    "no number": form('x hop="x"'),
+    "twice": form('# hop="x" hop="y"'),
+    "other order": form('# hop="x" path="x"'),
+    "unknown": form('# colour="x"'),
+    "a verdict that is none": form('# verdict=wonderful hop="x"'),
+    "no quotes": form("# hop=x"),
+    "open quotes": form('# hop="x'),
+    "escape": form('# hop="x\\n"'),
+    "control character": form('# hop="x\x1b[31m"'),
+    "something behind": lambda number: b'first seen (wnv frame=%d hop="x") and more' % number,
+    "no words": lambda number: b'(wnv frame=%d hop="x")' % number,
+    "a number too large": form('# vlan=99999999999 hop="x"'),
+    "long": lambda number: b'first seen (wnv frame=%d hop="%s' % (number, b"x" * 60000),
+    "lua": form('# hop="]] os.execute("x") --"'),
+    "an older form": lambda number: b'wnv packet=%d appearance=1 verdict=original hop="x"' % number,
+}
+
+
+def test_comments_that_lie_change_nothing(tshark: Tshark, tmp_path: Path) -> None:
+    path = tmp_path / "told.pcapng"
+    path.write_bytes(told(lambda _: b"mine"))
+    wanted = tshark(path, MARKS)
+    lies = list(LIES.values())
+    path.write_bytes(told(lambda number: lies[number % len(lies)](number)))
+    assert tshark(path, MARKS) == wanted
+
+
+@pytest.mark.parametrize("runtime", RUNTIMES)
+def test_what_is_not_in_form_says_nothing(runtime: str) -> None:
+    read = module(runtime, "annotation")[b"reader"](True)
+    assert {name for name, lie in LIES.items() if read(lie(20))} == {"all claim frame 1"}
+    assert read(form('# hop="x"')(20))[b"frame"] == 20
+
+
+@given(st.binary(max_size=200), st.sampled_from(RUNTIMES))
+@settings(max_examples=200, deadline=None)
+def test_any_bytes(data: bytes, runtime: str) -> None:
+    read = module(runtime, "annotation")[b"reader"](True)
+    for comment in (data, b"x (wnv frame=" + data + b")", b'x (wnv frame=9 hop="' + data + b'")'):
+        if said := read(comment):
+            assert said[b"frame"] >= (said[b"packet"] or 0)
+
+
+@pytest.mark.parametrize("runtime", RUNTIMES)
+def test_megabytes_of_different_comments_are_not_kept(runtime: str) -> None:
+    read = module(runtime, "annotation")[b"reader"](True)
+    known = [bool(read(b'x (wnv frame=1 path="%d%s" hop="a")' % (number, b"x" * 60_000))) for number in range(700)]
+    assert known[0]
+    assert not known[-1]
+    assert sum(known) * 60_000 < 40 * 1024 * 1024
+
+
+def test_comments_in_form_are_believed(tshark: Tshark, tmp_path: Path) -> None:
+    path = tmp_path / "told.pcapng"
+    path.write_bytes(told(form('# hop="vmNIC ]] \\"x\\" --" drop_reason=34')))
+    shown = tshark(path, ["wnv.packet", "wnv.hop", "wnv.hop.role", "wnv.drop.reason.text", "wnv.duplicate"])
+    text = "Packet does not match destination NIC packet filter"
+    wanted = [[str(number), 'vmNIC ]] "x" --', "4", text, ""] for number in range(1, 41)]
+    assert [[plain_text(value) for value in row] for row in shown] == wanted
+
+
+@pytest.mark.parametrize("what", ["summary", "drops", "path,3"])
+def test_reports_of_annotated_captures(tmp_path: Path, config: Path, what: str) -> None:
+    capture = deep_dive("vlan-drop-etl2pcapng")
+    path = annotated(capture, tmp_path / "annotated.pcapng")
+    by_annotation, by_engine = (
+        run_wireshark(["tshark", "-n", "-q", "-r", each, "-z", f"wnv,{what}"], config) for each in (path, capture)
+    )
+    assert by_annotation == by_engine
+    assert by_engine.count("\n") > 3 or "No packet" in by_engine
+
+
+@pytest.mark.parametrize("runtime", RUNTIMES)
+def test_slow_is_what_is_far_above_the_median(runtime: str) -> None:
+    steps = lua(runtime).execute(lua_text("plugin/slow.lua").encode())(None)
+    judged = []
+    for micros in [*range(2, 42), 300, 3, 90, 30_000]:
+        judged.append((micros, steps[b"judge"](b"a", b"b", micros / 1e6)))
+        steps[b"keep"]()
+    assert [micros for micros, is_slow in judged if is_slow] == [30_000]  # 300 us are less than 16 medians
+    assert not steps[b"judge"](b"b", b"a", 1)  # a step that is not known
+    fixed = lua(runtime).execute(lua_text("plugin/slow.lua").encode())(0.001)
+    assert [fixed[b"judge"](b"a", b"b", seconds) for seconds in (0.0009, 0.0011)] == [False, True]
+
+
+def test_slow_steps_and_the_info_column(tshark: Tshark, tmp_path: Path) -> None:
+    path = tmp_path / "slow.pcapng"
+    start = ng.section() + ng.interface("a") + ng.interface("b")
+    late = {70: 9_000}
+    frames = [
+        ng.packet(hop, TICK + at * 100_000 + hop * late.get(at, 5), ng.ethernet(ng.udp(b"%d" % at, at)))
+        for at in range(80)
+        for hop in (0, 1)
+    ]
+    path.write_bytes(start + b"".join(frames))
+    slow = [[str(2 * 70 + 2)]]
+    assert tshark(path, ["frame.number"], "-Y", "wnv.hop.slow") == slow
+    assert tshark(path, ["frame.number"], "-2", "-R", "wnv", "-Y", "wnv.hop.slow") == slow
+    assert tshark(annotated(path, tmp_path / "annotated.pcapng"), ["frame.number"], "-Y", "wnv.hop.slow") == slow
+
+
+def test_the_info_column(config: Path, unpacked: Unpack) -> None:
+    command = ["tshark", "-n", "-r", unpacked("lbfo-tcp-loss"), "-Y", "frame.number in {8..10}"]
+    lines = run_wireshark(command, config).splitlines()
+    assert ["[duplicate of 8, +7.1 us] 36888" in line for line in lines] == [False, True, False]
+    assert "[TCP" not in "".join(lines)
+    lines = run_wireshark([*command, "-o", "wnv.info:FALSE"], config).splitlines()
+    assert ["[TCP Retransmission]" in line for line in lines] == [False, True, True]
+    drops = run_wireshark(["tshark", "-n", "-r", deep_dive("acl-drop-pspkt")], config).splitlines()
+    assert "[dropped: Failed security policy; duplicate of 1, +17.0 us] 52119" in drops[1]
