@@ -71,7 +71,7 @@ def _one_direction(nic: VirtualNic, rules: list[PortAcl]) -> Iterator[Finding]:
             like = acl.model_copy(update={"direction": other})
             what = f"{port_acl_words(acl)}, but no {port_acl_words(like)}"
             if acl.action == "allow" and other not in denied:
-                what += f"; none is needed while nothing is denied {other.capitalize()}"
+                what += f"; it changes nothing while nothing is denied {other.capitalize()}"
             yield finding("acl-one-direction", nic.label, what, _command("Add", nic, like))
 
 
