@@ -22,7 +22,9 @@ MENDED = "Set-VMNetworkAdapterVlan -ManagementOS -VMNetworkAdapterName 'wireless
 NEVER = "vmNIC Contoso-Gst: Deny Outbound TCP remote port 443 (weight 1) never decides"
 
 
-@pytest.mark.parametrize("command", [("why", "--nic", "wireless"), ("inspect",), ("report", "-o", "-", "--format", "md")])
+@pytest.mark.parametrize(
+    "command", [("why", "--nic", "wireless"), ("inspect",), ("report", "-o", "-", "--format", "md")]
+)
 def test_each_says_them(command: tuple[str, ...]) -> None:
     """Those that only the capture shows, and those of the inventory alone; without a host there are none."""
     name, *options = command

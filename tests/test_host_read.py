@@ -304,6 +304,8 @@ def test_cut_off_and_endless(tmp_path: Path) -> None:
     text = json.dumps(WHOLE)
     assert "line 1 column" in wrong(tmp_path, text[:-20].encode())
     assert wrong(tmp_path, b'{"wnv_host": 1, "x": ' + b"[" * 200_000) == "brackets are nested too deep"
+    endless = b'{"wnv_host": 1, "Get-NetAdapter": [{"Name": "x", "ifIndex": ' + b"9" * 5000 + b"}]}"
+    assert wrong(tmp_path, endless).startswith("Get-NetAdapter[1].ifIndex: inf must be a whole number")
     assert wrong(tmp_path, b"\x7fELF\x02\x01") == "is no JSON, or cut off: Expecting value: line 1 column 1 (char 0)"
     rules = [acl("Inbound", "Deny", f"10.{at >> 8 & 255}.{at & 255}.0/24") for at in range(30_000)]
     assert wrong(tmp_path, inventory(Get_VMNetworkAdapterAcl=rules)) == "has 30000 ACLs; 20000 are the limit"
