@@ -37,7 +37,7 @@ def join(
         ),
     ],
     output: Annotated[Path, typer.Option("-o", "--output", help="pcapng to write; - is stdout.")],
-    as_json: Annotated[bool, typer.Option("--json", help="Tell of the clocks on stdout, for programs.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON: what was found of the clocks.")] = False,
     hosts: Annotated[
         list[str] | None,
         typer.Option("--host", metavar="NAME=FILE", help="What you know of an observer's host: see --topology."),
