@@ -147,8 +147,8 @@ def naive(nic: VirtualNic, packet: Packet) -> tuple[bool, str, PortAcl | Extende
     own, back = extended_acls(nic, packet, packet.direction), extended_acls(nic, packet, other)
     if own and own[0].action == "deny" and back and back[0].stateful and back[0].action == "allow":
         pinned = back[0].local_port != ANY or back[0].remote_port != ANY
-        client = (packet.source_port or 0) >= 32768 and (packet.destination_port or 0) < 32768
-        request = client and packet.destination_port is not None
+        ports = packet.source_port, packet.destination_port
+        request = None not in ports and ports[0] > ports[1] and ports[1] < 32768
         if not packet.begins and (pinned or not request):
             return True, "extended-acl", back[0]
     if own:

@@ -70,6 +70,24 @@ def test_the_drops_of_the_article(name: str, rule: str, engine: Engine) -> None:
     assert told(annotated(path, topology=load(deep_dive.FOLDER / "contoso01.toml"))) == [None] * len(told(found))
 
 
+@pytest.mark.parametrize(("identity", "rule"), [(None, ACL_RULE), ("Microsoft:x\\y", ACL_RULE), (SPARE, None)])
+def test_a_port_with_guids_that_the_inventory_does_not_have(
+    tmp_path: Path, identity: str | None, rule: str | None
+) -> None:
+    """The MAC tells the NIC, unless it is known to be another one."""
+    made_of = json.loads(CONTOSO.read_text("utf-8"))
+    for row in made_of["Get-VMNetworkAdapter"]:
+        row["Id"] = identity if row["VMName"] == "Contoso-Gst" else row["Id"]
+        row.pop("DeviceId", None)
+    for cmdlet in ("Acl", "ExtendedAcl", "Vlan", "Isolation"):
+        for row in made_of.get(f"Get-VMNetworkAdapter{cmdlet}", ()):
+            row.pop("VMNetworkAdapterId", None)
+    path = tmp_path / "host.json"
+    path.write_text(json.dumps(made_of), "utf-8")
+    found = annotated(deep_dive.FOLDER / "acl-drop-pktmon.pcapng", topology=load(path))
+    assert told(found) == [rule] * 3
+
+
 def test_in_csv_and_in_a_comment(tmp_path: Path) -> None:
     capture = deep_dive.FOLDER / "acl-drop-pspkt.pcapng"
     done = run("annotate", capture, "--topology", CONTOSO)

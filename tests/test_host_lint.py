@@ -61,14 +61,21 @@ def test_not_found(tmp_path: Path, kind: str, rows: dict[str, Any]) -> None:
     assert kind not in ids(found(tmp_path, **rows))
 
 
-def test_an_allow_of_one_direction_is_grave_where_the_other_denies(tmp_path: Path) -> None:
-    """Without a Deny that it would go before, the like of an Allow changes nothing."""
+def test_an_allow_of_one_direction(tmp_path: Path) -> None:
+    """Without a Deny that it would go before, the like of an Allow changes nothing, and that is said."""
     allow, wall = acl("Inbound", "Allow", "10.0.0.0/8"), acl("Outbound", "Deny", "10.0.0.0/16")
     kind = "acl-one-direction"
     alone = only(found(tmp_path, Get_VMNetworkAdapterAcl=[allow]), kind)
-    assert (alone.severity, "while nothing is denied Outbound" in alone.what) == ("note", True)
+    assert (alone.severity, "while nothing is denied Outbound" in alone.what) == ("warning", True)
     grave = [one for one in found(tmp_path, Get_VMNetworkAdapterAcl=[allow, wall]) if one.id == kind]
     assert [(one.severity, "nothing is denied" in one.what) for one in grave] == [("warning", False)] * 2
+
+
+def test_a_native_vlan_that_the_list_does_not_hold(tmp_path: Path) -> None:
+    rows = found(
+        tmp_path, Get_VMNetworkAdapterVlan=[of(OperationMode="Trunk", NativeVlanId=10, AllowedVlanIdList=[20])]
+    )
+    assert only(rows, "trunk-without-list").severity == "error"
 
 
 def test_a_native_vlan_without_a_list(tmp_path: Path) -> None:

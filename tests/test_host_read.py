@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -166,6 +167,22 @@ def test_nothing_as_windows_powershell_writes_it(tmp_path: Path) -> None:
     assert {"Get-VMNetworkAdapterAcl", "Get-NetLbfoTeam"} <= set(host.told)
 
 
+@pytest.mark.parametrize(
+    "shape",
+    [
+        lambda made: [made],
+        lambda made: {**made, "wnv_host": "1"},
+        lambda made: {**made, "wnv_host": 1.0},
+        lambda made: {**made, "Get-VMSwitchExtension": "", "left_out": [], "windows": None},
+    ],
+    ids=["a list of one", "a text as number", "a float", "an empty text for nothing"],
+)
+def test_other_shapes_of_the_whole(tmp_path: Path, shape: Callable[[dict[str, Any]], object]) -> None:
+    made = inventory(Get_VMNetworkAdapterAcl=acl("Inbound", "Deny", "10.0.0.0/8"))
+    (tmp_path / "host.json").write_text(json.dumps(shape(made)))
+    assert len(load(tmp_path / "host.json").nics[0].acls) == 1
+
+
 def test_names_that_are_too_long(tmp_path: Path) -> None:
     """Longer than a topology allows, shorter than Windows does, wherever a name may stand."""
     long = "x" * 200
@@ -287,6 +304,8 @@ def test_cut_off_and_endless(tmp_path: Path) -> None:
     text = json.dumps(WHOLE)
     assert "line 1 column" in wrong(tmp_path, text[:-20].encode())
     assert wrong(tmp_path, b'{"wnv_host": 1, "x": ' + b"[" * 200_000) == "brackets are nested too deep"
+    endless = b'{"wnv_host": 1, "Get-NetAdapter": [{"Name": "x", "ifIndex": ' + b"9" * 5000 + b"}]}"
+    assert wrong(tmp_path, endless).startswith("Get-NetAdapter[1].ifIndex: inf must be a whole number")
     assert wrong(tmp_path, b"\x7fELF\x02\x01") == "is no JSON, or cut off: Expecting value: line 1 column 1 (char 0)"
     rules = [acl("Inbound", "Deny", f"10.{at >> 8 & 255}.{at & 255}.0/24") for at in range(30_000)]
     assert wrong(tmp_path, inventory(Get_VMNetworkAdapterAcl=rules)) == "has 30000 ACLs; 20000 are the limit"

@@ -156,11 +156,23 @@ def test_the_script_only_reads() -> None:
     text = run("host", "script").stdout.decode("ascii")
     code = re.sub(r"<#.*?#>|#[^\n]*", "", text, flags=re.S)
     verbs = {verb for verb, _ in re.findall(r"\b([A-Z][A-Za-z]+)-([A-Z]\w+)", code)}
-    assert verbs == {"Get", "Add", "ConvertTo", "Where", "Write", "New"}
+    assert verbs == {"Get", "Add", "ConvertTo", "Where", "Write", "New", "Set"}
     own = set(re.findall(r"function ([\w-]+)", code))
     assert set(re.findall(r"\bAdd-\w+", code)) <= own
     assert set(re.findall(r"\bNew-\w+ \w+[.\w]*", code)) == {"New-Object Text.UTF8Encoding"}
     assert set(re.findall(r"\bWrite-\w+", code)) == {"Write-Warning"}
+    assert set(re.findall(r"\bSet-\w+ [-\w]+", code)) == {"Set-StrictMode -Off"}
+
+
+def test_the_script_leaves_the_session_alone() -> None:
+    """No strict mode of the session hinders it, and it clears no errors and sets no variable of PowerShell itself."""
+    import re
+
+    text = run("host", "script").stdout.decode("ascii")
+    code = re.sub(r"<#.*?#>|#[^\n]*", "", text, flags=re.S)
+    assert code.index("Set-StrictMode -Off") < code.index("function")
+    own = "args|error|event|foreach|host|input|matches|switch|this|global:\\w+|env:\\w+|\\w+Preference"
+    assert not re.findall(rf"\$({own})\b", code, re.I)
 
 
 def test_the_script_asks_what_the_readers_read() -> None:

@@ -12,7 +12,7 @@ from host_rules import FOLDER
 
 from pywnv.cli.main import main
 from pywnv.host import evaluate, loading
-from pywnv.host.model import PortAcl, VirtualNic
+from pywnv.host.model import ExtendedAcl, Host, PortAcl, VirtualNic
 
 CONTOSO = FOLDER / "contoso01.json"
 DEEP_DIVE = CAPTURES / "deep-dive"
@@ -61,6 +61,54 @@ def test_by_what_identifies_a_nic(asked: Asked) -> None:
     names = (f"Microsoft:{nic.id.upper()}", nic.id.rpartition("\\")[2], "{" + nic.id[-36:] + "}", mac, dotted)
     for name in names:
         assert asked("--direction", "inbound", *STRANGER, "--vlan", 20, nic=name)["rule"] == RULE
+
+
+def test_by_the_vm_and_its_adapter() -> None:
+    """However the two are put together; a NIC of the host also by the name that Windows gives it."""
+    nics = [
+        VirtualNic(vm="VM A", name="LAN", title="VM A (LAN)"),
+        VirtualNic(vm="VM A", name="Back up", title="VM A (Back up)"),
+        VirtualNic(vm=None, name="Mgmt", title="Mgmt"),
+    ]
+    host = Host(nics=nics)
+    for name in ("VM A Back up", "VM A/Back up", "vm a\\back up", "VM A: Back up", "vmNIC VM A Back up"):
+        assert evaluate.find_nic(host, name) is nics[1]
+    assert evaluate.find_nic(host, "vEthernet (Mgmt)") is nics[2]
+
+
+@pytest.mark.parametrize(
+    ("allows", "way", "vlan", "rule"),
+    [
+        (True, "inbound", 20, None),
+        (True, "outbound", None, None),
+        (True, "inbound", 21, "VLAN of vmNIC Alpha: Isolation VLAN 20 drops packets of VLAN 21"),
+        (True, "inbound", None, "VLAN of vmNIC Alpha: Isolation VLAN 20 drops untagged packets"),
+        (False, "outbound", None, "VLAN of vmNIC Alpha: Isolation by VLAN drops untagged packets"),
+        (False, "outbound", 20, None),
+    ],
+)
+def test_isolation_by_vlan(allows: bool, way: str, vlan: int | None, rule: str | None) -> None:
+    """Its default id is the VLAN of what has no tag, where that is allowed."""
+    isolation = {"isolation": "vlan", "isolation_id": 20, "allows_untagged": allows}
+    nic = VirtualNic(vm="Alpha", name="Network Adapter", title="Alpha", **isolation)
+    assert evaluate.evaluate(nic, evaluate.packet_of(way, "10.0.0.7", "10.0.0.5", vlan=vlan)).rule == rule
+
+
+@pytest.mark.parametrize(
+    ("ports", "passes"),
+    [((443, 50000), True), ((443, 5000), True), ((53, 53), True), ((12345, 445), False), ((50000, 443), False)],
+)
+def test_what_may_be_an_answer(ports: tuple[int, int], passes: bool) -> None:
+    """To a rule that names no port: what goes from the higher port to a server's is a question."""
+    rules = [
+        ExtendedAcl(direction="outbound", action="allow", weight=10, stateful=True),
+        ExtendedAcl(direction="inbound", action="deny", weight=1),
+    ]
+    nic = VirtualNic(vm="Alpha", name="Network Adapter", extended_acls=rules)
+    packet = evaluate.packet_of(
+        "inbound", "10.0.0.7", "10.0.0.5", protocol="tcp", source_port=ports[0], destination_port=ports[1]
+    )
+    assert evaluate.evaluate(nic, packet).passes is passes
 
 
 def test_a_tag_of_the_nic_itself_in_access_mode(asked: Asked) -> None:

@@ -20,7 +20,7 @@ from typing import IO
 from pywnv.host import clixml, format_list, inventory, virtual_nics
 from pywnv.host.model import Host
 from pywnv.host.rows import Row, WrongValueError, table
-from pywnv.host.text import decoded
+from pywnv.host.text import decoded, parsed
 
 LARGEST_FILE = 64 * 1024 * 1024
 LARGEST_ALL = 64 * 1024 * 1024  # read of one bundle; some seconds
@@ -175,7 +175,7 @@ def _objects(kind: str, data: bytes) -> list[dict[str, object]]:
     text = decoded(data)
     if kind == ".json":
         try:
-            return [dict(row.values) for row in table("", json.loads(text))]
+            return [dict(row.values) for row in table("", parsed(text))]
         except RecursionError:
             raise WrongValueError("brackets are nested too deep") from None
         except json.JSONDecodeError as error:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+import re
 from dataclasses import dataclass, field
 from functools import cache
 from typing import TYPE_CHECKING, Any
@@ -91,7 +92,7 @@ def _end(address: bytes | None, mac: bytes | None, port: int | None) -> str:
 
 
 def find_nic(host: Host, name: str) -> VirtualNic:
-    """The NIC that a user means: by its label, title, VM, adapter's name, Id, GUID or MAC, where only one has it.
+    """The NIC that a user means, where only one has that label, title, VM, adapter's name, both, Id, GUID or MAC.
 
     Raises:
         UsageError: none has that name, or several do.
@@ -102,14 +103,26 @@ def find_nic(host: Host, name: str) -> VirtualNic:
         if found:
             break
     else:
-        guid, mac = guids(name)[-1:], plain_mac(name)
+        guid, mac, both = guids(name)[-1:], plain_mac(name), _spaced(name)
         found = [nic for nic in host.nics if (mac and nic.mac == mac) or (guid and guid[0] in _guids(nic))]
+        found = found or [nic for nic in host.nics if both in _with_owner(nic)]
     if len(found) == 1:
         return found[0]
     if found:
         raise UsageError(f"--nic {shown(name)}: {len(found)} NICs are called that; there are {_names(found)}")
     there = f"there are {_names(host.nics)}" if host.nics else "the inventory tells of no virtual NIC"
     raise UsageError(f"--nic {shown(name)}: there is no such NIC; {there}")
+
+
+def _with_owner(nic: VirtualNic) -> list[str]:
+    """An adapter's name after what people write before it."""
+    owners = ("vEthernet",) if nic.vm is None else (nic.vm, f"{nic.role} {nic.vm}")
+    return [_spaced(f"{owner} {nic.name}") for owner in owners]
+
+
+def _spaced(text: str) -> str:
+    """A name in lower case, with spaces for what people put between a VM and its adapter."""
+    return " ".join(re.split(r"[\s/\\:()]+", text.casefold())).strip()
 
 
 def _guids(nic: VirtualNic) -> tuple[str | None, ...]:

@@ -10,7 +10,7 @@ from pywnv.errors import TopologyError
 from pywnv.host import bundle, clixml, format_list, inventory
 from pywnv.host.model import Host
 from pywnv.host.rows import Row, WrongValueError, clean, shown, table
-from pywnv.host.text import decoded
+from pywnv.host.text import decoded, parsed
 
 NEWEST = 1  # wnv_host of the inventories that are read here
 ZIP = b"PK\x03\x04"
@@ -50,7 +50,9 @@ def _value(path: Path, data: bytes) -> object:
     text = decoded(data)
     start = text.lstrip()[:5]
     if start[:1] in ("{", "["):
-        value = json.loads(text)
+        value = parsed(text)
+        if isinstance(value, list) and len(value) == 1 and is_inventory(value[0]):
+            value = value[0]
         return _inventory(value) if is_inventory(value) else _answer(path, value) or value
     cmdlet = bundle.cmdlet_of(path.name)
     if cmdlet and start == "<Objs":
@@ -59,7 +61,7 @@ def _value(path: Path, data: bytes) -> object:
     if cmdlet and (listed := format_list.objects(text)):
         return inventory.host({cmdlet: table(cmdlet, listed)})
     if path.suffix.lower() == ".json":
-        return json.loads(text)
+        return parsed(text)
     raise WrongValueError(
         "is nothing known here: an inventory of `pywnv host script`, what Get-SDDCDiagnosticInfo, Get-NetView or WSL's "
         "scripts collected, what `pktmon list --json` printed, or a topology file, which ends in .toml, .yaml or .yml"
@@ -79,9 +81,9 @@ def is_inventory(value: object) -> bool:
 
 def _inventory(value: Mapping[str, object]) -> Host:
     top = Row("", value)
-    version = value.get("wnv_host", NEWEST)
-    if not isinstance(version, int) or version > NEWEST:
-        raise WrongValueError(f"wnv_host: {shown(version)} is newer than this pywnv, which reads {NEWEST}: update it")
+    version = top.number("wnv_host")
+    if version is not None and version > NEWEST:
+        raise WrongValueError(f"wnv_host: {version} is newer than this pywnv, which reads {NEWEST}: update it")
     tables = {
         BY_NAME[key.lower()]: table(BY_NAME[key.lower()], rows) for key, rows in value.items() if key.lower() in BY_NAME
     }

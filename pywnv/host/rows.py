@@ -255,7 +255,7 @@ def table(cmdlet: str, value: object) -> list[Row]:
     """
     rows = []
     for at, item in enumerate(listed(value)):
-        if item is None:  # a cmdlet that returned nothing
+        if item is None or item == "":  # a cmdlet that returned nothing
             continue
         if not isinstance(item, Mapping):
             raise WrongValueError(f"{cmdlet}[{at + 1}]: {shown(item)} must be an object with properties")

@@ -106,6 +106,16 @@ def vlan_words(vlan: Vlan) -> str:
     return f"{vlan.mode.capitalize()} (primary VLAN {vlan.primary}, secondary {range_words(joined(vlan.secondary))})"
 
 
+def _port_vlan(nic: VirtualNic) -> tuple[str, int, str]:
+    """How the port of a NIC treats VLANs: mode, VLAN of access mode, words. Isolation by VLAN does so, too."""
+    vlan = nic.vlan
+    if vlan.mode != "untagged" or nic.isolation != "vlan":
+        return vlan.mode, vlan.access, vlan_words(vlan)
+    if nic.allows_untagged:
+        return "access", nic.isolation_id, f"Isolation VLAN {nic.isolation_id}"
+    return "isolation", 0, "Isolation by VLAN"
+
+
 def _mac_words(text: str) -> str:
     """An address as the inventory has it; a MAC as Windows writes it."""
     mac = mac_bytes(text)
@@ -196,6 +206,7 @@ def nic_lua(nic: VirtualNic, switch: Switch | None = None) -> str:
         switch: that it is connected to; None where it is not known.
     """
     vlan = nic.vlan
+    mode, access, words = _port_vlan(nic)
     ports = {
         way: [_port_acl(acl) for acl in nic.acls if acl.direction == way and acl.action != "meter"]
         for way in ("inbound", "outbound")
@@ -217,13 +228,13 @@ def nic_lua(nic: VirtualNic, switch: Switch | None = None) -> str:
             "switch": nic.switch,
             "addresses": [packed for packed in map(_address, nic.addresses) if packed],
             "vlan": {
-                "mode": vlan.mode,
-                "access": vlan.access,
+                "mode": mode,
+                "access": access,
                 "native": vlan.native,
                 "allowed": joined(vlan.allowed),
                 "primary": vlan.primary,
                 "secondary": joined(vlan.secondary),
-                "words": vlan_words(vlan),
+                "words": words,
             },
             "has_acls": any((*ports.values(), *extended.values())),
             "isolation": shown(nic.isolation) if nic.isolation != "none" and not nic.allows_untagged else None,

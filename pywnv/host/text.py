@@ -1,6 +1,11 @@
-"""Text as Windows writes it: UTF-8 or UTF-16, with or without a byte order mark, or in a code page."""
+"""Text as Windows writes it: UTF-8 or UTF-16, with or without a byte order mark, or in a code page; and JSON."""
 
 from __future__ import annotations
+
+import json
+from typing import Any
+
+LONGEST_NUMBER = 20  # digits; Python refuses those of thousands with an error about itself
 
 
 def decoded(data: bytes) -> str:
@@ -13,3 +18,13 @@ def decoded(data: bytes) -> str:
         return data.decode("utf-8-sig")
     except UnicodeDecodeError:
         return data.decode("cp1252", "replace")
+
+
+def parsed(text: str) -> Any:
+    """The value of a JSON text; a whole number of very many digits comes as a float.
+
+    Raises:
+        json.JSONDecodeError: it is none.
+        RecursionError: its brackets are nested too deep.
+    """
+    return json.loads(text, parse_int=lambda digits: int(digits) if len(digits) <= LONGEST_NUMBER else float(digits))

@@ -7,13 +7,15 @@ from collections.abc import Callable, Iterable
 from contextlib import closing
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from pywnv.annotate import sinks
 from pywnv.annotate.rows import Engine, Format, rows
 from pywnv.annotate.walker import annotate
 from pywnv.capture.source import need_file, opened_each
 from pywnv.errors import UnknownFormatError
+from pywnv.host.lint import Tagged, with_capture
+from pywnv.host.lint.show import as_rows
 from pywnv.inspect import fingerprint
 from pywnv.inspect.fingerprint import Tool
 from pywnv.inspect.missing import Finding, findings
@@ -65,6 +67,8 @@ def inspect(
     """
     need_file(capture)
     tally = Tally()
+    host = topology.host if topology else None
+    tagged = Tagged(host)
     warnings: list[str] = []
 
     def warn(words: str) -> None:
@@ -76,7 +80,7 @@ def inspect(
             _add(tally, rows(capture, output_format=Format.JSONL, engine=engine, topology=topology, warn=warn))
             trouble = trouble_of(collect(capture, topology=topology))
         else:
-            trouble = trouble_of(_counted(capture, tally, topology, progress, warn))
+            trouble = trouble_of(_counted(capture, tally, topology, tagged, progress, warn))
     except UnknownFormatError:
         if engine is Engine.LUPA:
             raise
@@ -100,6 +104,7 @@ def inspect(
         events=dict(tally.events),
         findings=tuple(findings(tool, traits, tally, hops, drops, warnings)),
         trouble=trouble,
+        host_findings=with_capture(host, tagged, str(capture)),
     )
 
 
@@ -113,6 +118,7 @@ def _counted(
     capture: Path,
     tally: Tally,
     topology: Topology | None,
+    tagged: Tagged,
     progress: Callable[[int], None],
     warn: Callable[[str], None],
 ) -> Statistics:
@@ -125,6 +131,7 @@ def _counted(
             topology=topology,
             progress=progress,
             warn=warn,
+            watch=tagged.watch,
         )
         with closing(pieces):
             last = next(pieces)
@@ -139,11 +146,15 @@ def worst_first(reports: list[Report]) -> list[Report]:
     return sorted(reports, key=lambda report: report.trouble.order if report.trouble else (1,))
 
 
+def _as_row(report: Report) -> dict[str, Any]:
+    return {**asdict(report), "host_findings": as_rows(report.host_findings)}
+
+
 def as_json(report: Report) -> str:
     """The report for programs."""
-    return json.dumps(asdict(report), ensure_ascii=False, indent=2) + "\n"
+    return json.dumps(_as_row(report), ensure_ascii=False, indent=2) + "\n"
 
 
 def all_as_json(reports: list[Report]) -> str:
     """The reports of several captures for programs: a list, the worst first."""
-    return json.dumps([asdict(report) for report in worst_first(reports)], ensure_ascii=False, indent=2) + "\n"
+    return json.dumps([_as_row(report) for report in worst_first(reports)], ensure_ascii=False, indent=2) + "\n"

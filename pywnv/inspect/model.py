@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from pywnv.host.lint.finding import Finding as HostFinding
 from pywnv.inspect.fingerprint import Tool
 from pywnv.inspect.missing import Finding
 from pywnv.inspect.tally import Drop, Hop
@@ -28,6 +29,7 @@ class Report:
         events: of the vmSwitch, by kind.
         findings: what is missing.
         trouble: what is wrong; None of a capture that only tshark reads.
+        host_findings: what is wrong with the host itself, where its inventory is known; the gravest first.
     """
 
     capture: str
@@ -43,3 +45,4 @@ class Report:
     events: dict[str, int]
     findings: tuple[Finding, ...]
     trouble: Trouble | None = None
+    host_findings: tuple[HostFinding, ...] = ()

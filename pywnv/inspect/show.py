@@ -27,6 +27,8 @@ def render(report: Report, console: Console) -> None:
     from rich.padding import Padding
     from rich.text import Text
 
+    from pywnv.host.lint.show import draw_grave
+
     def line(title: str, words: str) -> None:
         console.print(Padding(Text.assemble((f"{title}: ", "bold"), words), (0, 0, 0, 2)))
 
@@ -49,6 +51,7 @@ def render(report: Report, console: Console) -> None:
         line("Missing", words)
         for command in finding.commands:
             console.print(Text(f"      {command}", "cyan"), soft_wrap=True)  # to be copied as it stands
+    draw_grave(report.host_findings, console)
 
 
 def overview(reports: list[Report]) -> str:

@@ -139,16 +139,18 @@ def captured(
         UsageError: it is stdin or a pipe.
     """
     from pywnv.capture.convert import as_pcapng
-    from pywnv.host.lint import lint
+    from pywnv.host.lint import Tagged, with_capture
     from pywnv.statistics.collect import collect
 
     need_file(path)
+    host = topology.host if topology else None
+    tagged = Tagged(host)
     with as_pcapng(path, warn=lambda _: None, progress=progress) as opened:
-        statistics = collect([opened], window=window, topology=topology, progress=progress)
+        statistics = collect([opened], window=window, topology=topology, progress=progress, watch=tagged.watch)
         traits = fingerprint.scan(opened)
     tool = fingerprint.tool(traits)
     lacks = findings(tool, traits, _tally(statistics), statistics.hops, statistics.drops, statistics.warnings)
-    of_host = tuple(lint(topology.host)) if topology and topology.host else ()
+    of_host = with_capture(host, tagged, str(path))
     return Captured(str(path), statistics, tool, tuple(lacks), topology, of_host)
 
 

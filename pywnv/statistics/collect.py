@@ -14,6 +14,7 @@ from pywnv.statistics.model import Selection, Statistics
 
 if TYPE_CHECKING:
     from pywnv.annotate.sinks import Lua
+    from pywnv.annotate.walker import Watch
     from pywnv.host.topology import Topology
 
 PARTS = ("timeline", "places", "traffic", "selection", "outcome", "strangers", "examples")
@@ -59,6 +60,7 @@ def collect(
     topology: Topology | None = None,
     progress: Callable[[int], None] = lambda _: None,
     warn: Callable[[str], None] = lambda _: None,
+    watch: Watch | None = None,
 ) -> Statistics:
     """Counts what captures show.
 
@@ -69,6 +71,7 @@ def collect(
         topology: what the user knows of the host.
         progress: is told how many bytes have been read.
         warn: is told what the user should know of the captures, in one line.
+        watch: as `pywnv.annotate.walker.annotate` takes it.
 
     Raises:
         CaptureError: a capture is missing, of a kind that pywnv does not read by itself, or broken.
@@ -99,6 +102,7 @@ def collect(
                 topology=topology,
                 progress=progress,
                 warn=note,
+                watch=watch,
             )
 
         found = counted(any_part=False)
@@ -123,6 +127,7 @@ def _counted(
     topology: Topology | None,
     progress: Callable[[int], None],
     warn: Callable[[str], None],
+    watch: Watch | None,
 ) -> dict[str, Any]:
     from pywnv.annotate.walker import annotate
     from pywnv.capture.source import opened_each
@@ -135,6 +140,7 @@ def _counted(
             topology=topology,
             progress=progress,
             warn=warn,
+            watch=watch,
         )
         with closing(pieces):
             text = b"".join(pieces)

@@ -10,12 +10,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pywnv.errors import UsageError
+from pywnv.host.lint.show import as_rows
 from pywnv.statistics.collect import collect
 from pywnv.statistics.model import Drop, Selection, Statistics, Step
 from pywnv.statistics.silence import Silence, silences
 from pywnv.why.words import about, next_steps, sentence
 
 if TYPE_CHECKING:
+    from pywnv.host.lint import Finding
+    from pywnv.host.model import Host
     from pywnv.host.topology import Topology
 
 _END = r"(\[[^\[\]]+\]|[^\[\]:]+):(\d{1,5})"
@@ -33,6 +36,7 @@ class Answer:
         statistics: all that was counted of these packets.
         slowest: the step that took the most once; None where no packet shows twice.
         next: what to type next: (words, command).
+        host_findings: what is wrong with the host itself, where its inventory is known: of what was asked for first.
     """
 
     sentence: str
@@ -40,6 +44,7 @@ class Answer:
     statistics: Statistics
     slowest: Step | None
     next: tuple[tuple[str, str], ...]
+    host_findings: tuple[Finding, ...] = ()
 
     @property
     def drops(self) -> tuple[Drop, ...]:
@@ -81,6 +86,7 @@ class Answer:
             "silent": [asdict(silence) for silence in self.silences],
             "addresses": found["addresses"],
             "next": [{"why": words, "command": command} for words, command in self.next],
+            "host_findings": as_rows(self.host_findings),
             "warnings": found["warnings"],
         }
 
@@ -146,8 +152,46 @@ def ask(
         UsageError: one of several captures is a pipe.
         MissingExtraError: it is a trace, and what reads traces is not installed.
     """
-    found = collect(captures, selection=selection, window=window, topology=topology, progress=progress, warn=warn)
-    slowest = max(found.steps, key=lambda step: step.most, default=None)
-    return Answer(
-        sentence(found), about(selection), found, slowest, next_steps(found, slowest, captures, topology_file)
+    from pywnv.host.lint import Tagged, with_capture
+
+    host = topology.host if topology else None
+    tagged = Tagged(host)
+    found = collect(
+        captures,
+        selection=selection,
+        window=window,
+        topology=topology,
+        progress=progress,
+        warn=warn,
+        watch=tagged.watch,
     )
+    slowest = max(found.steps, key=lambda step: step.most, default=None)
+    of_host = with_capture(host, tagged, ", ".join(map(str, captures)))
+    next_ = next_steps(found, slowest, captures, topology_file)
+    return Answer(sentence(found), about(selection), found, slowest, next_, _asked_first(of_host, host, found))
+
+
+def _asked_first(of_host: tuple[Finding, ...], host: Host | None, found: Statistics) -> tuple[Finding, ...]:
+    """The findings of the NICs that were asked for, then of those where their packets end, then the others."""
+    selection = found.selection
+    nic = (selection.nic or "").casefold() if selection else ""
+    asked: set[str] = set()
+    if host and selection and not nic:
+        addresses = {selection.ip, *(selection.flow or ())}
+        asked = {one.label for one in host.nics if addresses.intersection(map(_plain, one.addresses))}
+    ends = {end.hop for end in found.ends}
+
+    def rank(one: Finding) -> int:
+        places = set(one.where.split(", "))
+        is_asked = nic in one.where.casefold() if nic else places & asked
+        return 0 if is_asked else 1 if places & ends else 2
+
+    return tuple(sorted(of_host, key=rank))
+
+
+def _plain(text: str) -> str:
+    """An address of an inventory as rows have it; what is none stays as it is."""
+    try:
+        return _address(text)
+    except UsageError:
+        return text

@@ -25,6 +25,8 @@ def render(answer: Answer, console: Console) -> None:
     from rich.padding import Padding
     from rich.text import Text
 
+    from pywnv.host.lint.show import draw_grave
+
     found = answer.statistics
 
     def line(words: str, style: str = "") -> None:
@@ -32,6 +34,7 @@ def render(answer: Answer, console: Console) -> None:
 
     console.print(Text(answer.sentence, "bold"))
     if not found.packets:
+        draw_grave(answer.host_findings, console)
         return
     console.print(_ends(found))
     if found.drops:
@@ -42,6 +45,7 @@ def render(answer: Answer, console: Console) -> None:
         line(words)
     for silence in answer.silences:
         line(f"{silence.words}. {silence.cause}")
+    draw_grave(answer.host_findings, console)
     if answer.next:
         line("Next:", "bold")
         for words, command in answer.next:

@@ -19,6 +19,9 @@ param(
     [string] $OutFile
 )
 
+# A property that an older Windows does not have is empty, however strict the session is.
+Set-StrictMode -Off
+
 $answers = [ordered]@{}
 $leftOut = [ordered]@{}
 
@@ -47,31 +50,32 @@ function Get-Row($Object, [string[]] $Properties) {
     return $row
 }
 
-# Asks one cmdlet; what cannot be asked is noted and harms nothing else.
+# Asks one cmdlet; what cannot be asked is noted and harms nothing else. Errors come among the rows, to be told apart.
 function Add-Answer([string] $Cmdlet, [scriptblock] $Ask) {
     if (-not (Get-Command -Name $Cmdlet -ErrorAction SilentlyContinue)) {
         $leftOut[$Cmdlet] = 'not on this system'
         return
     }
-    $Error.Clear()
-    $rows = @()
     try {
-        $rows = @(& $Ask)
+        $said = @(& $Ask 2>&1)
     }
     catch {
         $leftOut[$Cmdlet] = $_.Exception.Message
+        return
     }
-    if ($Error.Count -gt 0) {
-        $leftOut[$Cmdlet] = $Error[0].Exception.Message
+    $wrong = @($said | Where-Object { $_ -is [Management.Automation.ErrorRecord] })
+    $rows = @($said | Where-Object { $_ -isnot [Management.Automation.ErrorRecord] })
+    if ($wrong.Count -gt 0) {
+        $leftOut[$Cmdlet] = $wrong[0].Exception.Message
     }
-    if ($rows.Count -gt 0 -or $Error.Count -eq 0) {
+    if ($rows.Count -gt 0 -or $wrong.Count -eq 0) {
         $answers[$Cmdlet] = $rows
     }
 }
 
 function Add-Objects([string] $Cmdlet, [string[]] $Properties) {
     Add-Answer $Cmdlet {
-        foreach ($object in & $Cmdlet -ErrorAction SilentlyContinue) {
+        foreach ($object in & $Cmdlet -ErrorAction Continue) {
             Get-Row $object $Properties
         }
     }
@@ -85,7 +89,7 @@ function Add-NicSettings([string] $Cmdlet, [string[]] $Properties) {
     }
     Add-Answer $Cmdlet {
         foreach ($nic in $nics) {
-            foreach ($object in & $Cmdlet -VMNetworkAdapter $nic -ErrorAction SilentlyContinue) {
+            foreach ($object in & $Cmdlet -VMNetworkAdapter $nic -ErrorAction Continue) {
                 $row = Get-Row $object $Properties
                 $row['VMName'] = ConvertTo-Plain $nic.VMName
                 $row['VMNetworkAdapterName'] = ConvertTo-Plain $nic.Name
@@ -113,8 +117,8 @@ Add-Objects 'Get-NetLbfoTeamNic' @('Name', 'Team', 'Primary', 'Default', 'VlanID
 Add-Objects 'Get-VMSwitch' @('Name', 'Id', 'SwitchType', 'NetAdapterInterfaceDescription',
     'NetAdapterInterfaceDescriptions', 'EmbeddedTeamingEnabled', 'AllowManagementOS')
 Add-Answer 'Get-VMSwitchExtension' {
-    foreach ($switch in Get-VMSwitch -ErrorAction SilentlyContinue) {
-        foreach ($extension in Get-VMSwitchExtension -VMSwitchName $switch.Name -ErrorAction SilentlyContinue) {
+    foreach ($vmSwitch in Get-VMSwitch -ErrorAction Continue) {
+        foreach ($extension in Get-VMSwitchExtension -VMSwitch $vmSwitch -ErrorAction Continue) {
             Get-Row $extension @('SwitchName', 'Name', 'Vendor', 'Version', 'ExtensionType', 'Enabled', 'Running')
         }
     }
@@ -122,7 +126,7 @@ Add-Answer 'Get-VMSwitchExtension' {
 
 $nics = @()
 Add-Answer 'Get-VMNetworkAdapter' {
-    $script:nics = @(Get-VMNetworkAdapter -All -ErrorAction SilentlyContinue |
+    $script:nics = @(Get-VMNetworkAdapter -All -ErrorAction Continue |
             Where-Object { -not $_.IsExternalAdapter })
     foreach ($nic in $script:nics) {
         Get-Row $nic @('VMName', 'Name', 'Id', 'DeviceId', 'IsManagementOs', 'SwitchName', 'MacAddress', 'IPAddresses',

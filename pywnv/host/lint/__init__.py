@@ -6,9 +6,10 @@ from collections.abc import Iterable
 
 from pywnv.host.lint import acls, others, teams, vlans
 from pywnv.host.lint.finding import KNOWN, Finding
+from pywnv.host.lint.traffic import Tagged
 from pywnv.host.model import Host
 
-__all__ = ["KNOWN", "Finding", "gravest_first", "lint"]
+__all__ = ["KNOWN", "Finding", "Tagged", "gravest_first", "lint", "with_capture"]
 
 GRAVE = ("error", "warning", "note")
 
@@ -16,6 +17,17 @@ GRAVE = ("error", "warning", "note")
 def lint(host: Host) -> list[Finding]:
     """What its inventory alone tells of a host, the gravest first."""
     return gravest_first(one for room in (teams, vlans, acls, others) for one in room.findings(host))
+
+
+def with_capture(host: Host | None, tagged: Tagged, capture: str) -> tuple[Finding, ...]:
+    """What a host's inventory and a capture tell of it, the gravest first; of no host there is nothing.
+
+    Args:
+        host: of the capture.
+        tagged: that watched the engine while it read the capture.
+        capture: its name.
+    """
+    return tuple(gravest_first([*tagged.findings(capture), *lint(host)])) if host else ()
 
 
 def gravest_first(found: Iterable[Finding]) -> list[Finding]:

@@ -70,10 +70,9 @@ def _one_direction(nic: VirtualNic, rules: list[PortAcl]) -> Iterator[Finding]:
         if any((other, acl.action, *ends) not in said for ends in _ends(acl)):
             like = acl.model_copy(update={"direction": other})
             what = f"{port_acl_words(acl)}, but no {port_acl_words(like)}"
-            is_idle = acl.action == "allow" and other not in denied
-            what += f"; none is needed while nothing is denied {other.capitalize()}" if is_idle else ""
-            fix = _command("Add", nic, like)
-            yield finding("acl-one-direction", nic.label, what, fix, severity="note" if is_idle else None)
+            if acl.action == "allow" and other not in denied:
+                what += f"; it changes nothing while nothing is denied {other.capitalize()}"
+            yield finding("acl-one-direction", nic.label, what, _command("Add", nic, like))
 
 
 def _ends(acl: PortAcl) -> list[tuple[str, str]]:

@@ -141,10 +141,10 @@ class Finding:
     capture: str | None = None
 
 
-def finding(kind: str, where: str, what: str, fix: str, *, severity: Severity | None = None) -> Finding:
-    """A finding of a kind; graver or milder than usual where `severity` says so."""
-    usual, why, source = KNOWN[kind]
-    return Finding(kind, severity or usual, where, what, why, fix, source)
+def finding(kind: str, where: str, what: str, fix: str) -> Finding:
+    """A finding of a kind."""
+    severity, why, source = KNOWN[kind]
+    return Finding(kind, severity, where, what, why, fix, source)
 
 
 def quoted(text: str) -> str:

@@ -15,20 +15,22 @@ class Tagged:
     """Counts the tagged packets that go to NICs which take untagged ones only.
 
     Args:
-        host: whose NICs they are; the walker must know it, too.
+        host: whose NICs they are; the walker must know it, too. None: there are no findings.
 
     Attributes:
         is_needed: whether the host has such NICs.
     """
 
-    def __init__(self, host: Host) -> None:
-        self._host = host
-        self._wanted = _untagged(host)
+    def __init__(self, host: Host | None) -> None:
+        self._nics = host.nics if host else []
+        self._wanted = _untagged(host) if host else []
         self._eye: Any = None
         self.is_needed = bool(self._wanted)
 
     def watch(self, lua: Any, modules: Any) -> Any:
         """The engine, watched: what `pywnv.annotate.walker.Walker` takes as `watch`."""
+        if not self.is_needed:
+            return modules[b"engine"]
         wanted = lua.table_from(dict.fromkeys(self._wanted, True))
         self._eye = lua.execute(lua_text("writers/tagged.lua").encode(), modules, wanted)
         return self._eye[b"engine"]
@@ -38,7 +40,7 @@ class Tagged:
         if self._eye is None:
             return []
         seen = ([int(value) for value in one.values()] for one in self._eye[b"found"]().values())
-        return [_tagged(self._host.nics[at - 1], vlan, packets, first, capture) for at, vlan, packets, first in seen]
+        return [_tagged(self._nics[at - 1], vlan, packets, first, capture) for at, vlan, packets, first in seen]
 
 
 def _untagged(host: Host) -> list[int]:

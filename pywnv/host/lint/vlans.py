@@ -28,7 +28,7 @@ def _trunk(nic: VirtualNic) -> Iterator[Finding]:
         what = f"trunk mode whose list, {words}, does not hold the native VLAN {vlan.native}"
         whole = range_words(joined([*vlan.allowed, vlan.native])).replace(" ", "")
         fix = f"{command} -AllowedVlanIdList '{whole}' -NativeVlanId {vlan.native}"
-        yield finding("trunk-without-list", nic.label, what, fix, severity="warning")
+        yield finding("trunk-without-list", nic.label, what, fix)
     if vlan.native:
         listed = words.replace(" ", "") if vlan.allowed else "(its VLANs, such as 10,20)"
         what = f"untagged packets belong to VLAN {vlan.native}"

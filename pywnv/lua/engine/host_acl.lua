@@ -152,10 +152,10 @@ local function first_match(rules, packet, here, there)
   return nil
 end
 
--- Whether the ports are those of a client that asks a server.
+-- Whether the ports are those of a client that asks a server: the server's is the lower one.
 local function asks(packet)
   local from, to = packet.source_port, packet.destination_port
-  return from and to and from >= FIRST_CLIENT_PORT and to < FIRST_CLIENT_PORT
+  return from and to and from > to and to < FIRST_CLIENT_PORT
 end
 
 -- The stateful rule of the other direction that lets the packet pass as an answer; nil where none does.

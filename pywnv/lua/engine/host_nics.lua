@@ -1,7 +1,7 @@
 --- Which virtual NIC of the host a capture means: by the strongest key that fits one only; where two fit, none.
 --
 -- Captures name a NIC by its GUIDs, by the topology's keys, by names ("Network Adapter" is that of every VM's first) or
--- by MAC.
+-- by MAC. A port whose GUIDs the inventory does not have is told by the MAC of its packet, of NICs that have none.
 
 local codes = ...
 
@@ -52,9 +52,14 @@ end
 -- @return table: of_mac, of_event, of_place
 function M.new(nics)
   local by_ids, by_last_id, by_mac, by_name = {}, {}, {}, {}
+  local without_id, has_guid = {}, {}
   for at = 1, #nics do
     local nic = nics[at]
     local ids = guids(nic.id)
+    has_guid[nic] = ids[1] ~= nil
+    if not ids[1] and not nic.device then
+      without_id[#without_id + 1] = nic
+    end
     add(by_ids, concat(ids, "--"), nic)
     add(by_last_id, ids[#ids], nic)
     add(by_last_id, nic.device, nic)
@@ -65,13 +70,13 @@ function M.new(nics)
   end
   local index = {}
 
-  -- The NIC that a text with GUIDs names; and whether it has any.
+  -- The NIC that a text with GUIDs names; and how many it has.
   local function of_id(text)
     local ids = guids(text)
     if not ids[1] then
-      return nil, false
+      return nil, 0
     end
-    return by_ids[concat(ids, "--")] or by_last_id[ids[#ids]] or nil, true
+    return by_ids[concat(ids, "--")] or by_last_id[ids[#ids]] or nil, #ids
   end
 
   -- The NICs of a name, on a switch where that is told.
@@ -79,7 +84,7 @@ function M.new(nics)
     local found = {}
     for _, nic in ipairs(by_name[name] or {}) do
       local elsewhere = switch and nic.switch and nic.switch ~= switch
-      local other = has_id and nic.id -- the capture's id is that of none we know
+      local other = has_id and has_guid[nic] -- the capture's id is that of none we know
       if not elsewhere and not other then
         found[#found + 1] = nic
       end
@@ -113,7 +118,8 @@ function M.new(nics)
   -- @param said   what it says, as `record` gives it
   -- @param packet that it may be about, or nil
   function index.of_event(said, packet)
-    local nic, has_id = of_id(said.said.nic_id)
+    local nic, ids = of_id(said.said.nic_id)
+    local has_id = ids > 0
     nic = nic or choose(named(said.event_nic, said.event_switch, has_id), packet)
     -- Since the inventory was made, it may have been connected to another switch.
     return nic or packet and at_either_end(named(said.event_nic, nil, has_id), packet)
@@ -126,13 +132,13 @@ function M.new(nics)
   function index.of_place(place, read, packet)
     local names = { read and read.component or false, place.description or false, place.port_name or false }
     names[4] = place.title or false
-    local has_id = false
+    local most_ids = 0
     for at = 1, 4 do
-      local nic, has = of_id(names[at] or nil)
+      local nic, ids = of_id(names[at] or nil)
       if nic then
         return nic
       end
-      has_id = has_id or has
+      most_ids = ids > most_ids and ids or most_ids
     end
     if place.nic then -- the topology knows it
       return nics[place.nic]
@@ -140,12 +146,13 @@ function M.new(nics)
       return nil
     end
     for at = 1, 4 do
-      local nic = names[at] and choose(named(names[at], place.switch, has_id), packet)
+      local nic = names[at] and choose(named(names[at], place.switch, most_ids > 0), packet)
       if nic then
         return nic
       end
     end
-    return nil
+    -- Two GUIDs: of a VM and of its NIC.
+    return most_ids > 1 and at_either_end(without_id, packet) or nil
   end
 
   return index

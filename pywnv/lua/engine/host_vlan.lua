@@ -2,9 +2,9 @@
 --
 -- A packet without a tag has the VLAN 0, or what the port gives it. At a port in access mode, and at one of a private
 -- VLAN, captures show the packets that the NIC sends with the VLAN that the port gave them: these pass. What a NIC in
--- access mode tags itself does not.
+-- access mode tags itself does not. Isolation by VLAN is access mode, where it lets untagged packets pass.
 -- Sources: WNV Deep Dive part 4 (untagged, native VLAN); Set-VMNetworkAdapterVlan; NDIS_SWITCH_PORT_VLAN_MODE and
--- NDIS_SWITCH_PORT_PVLAN_MODE in the Windows driver documentation.
+-- NDIS_SWITCH_PORT_PVLAN_MODE in the Windows driver documentation; Msvm_EthernetSwitchPortIsolationSettingData.
 
 local format = string.format
 
@@ -26,6 +26,11 @@ local passes = {}
 
 function passes.untagged(_, vlan)
   return vlan == 0
+end
+
+-- Which VLANs its tenants have, no inventory tells.
+function passes.isolation(_, vlan)
+  return vlan ~= 0
 end
 
 function passes.access(setting, vlan, is_inbound, tags_itself)
