@@ -110,4 +110,4 @@ def _bounds(one: Aligned) -> str:
         return f"at most {one.highest:.6f} (packets went one way only)"
     if one.lowest is not None:
         return f"at least {one.lowest:.6f} (packets went one way only)"
-    return "without bounds (packets went one way only, and nothing tells which)"
+    return "without bounds (nothing tells how long packets took)"
