@@ -256,7 +256,7 @@ def check_cut(path: Path, whole: list[bytes], where: str | None, engine: Engine 
 
 def test_a_capture_cut_at_every_byte(tmp_path: Path) -> None:
     path = tmp_path / "capture"
-    small = ng.first_frames(MIX, 6)
+    small = ng.first_frames(MIX, 4)
     ends = {block.start + len(block.data) for block in ng.blocks(small)}
     path.write_bytes(small)
     whole = b"".join(rows(path)).splitlines()

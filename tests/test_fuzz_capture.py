@@ -31,7 +31,7 @@ HEADS = [at for block in ng.blocks(SMALL) for at in range(block.start, block.sta
 TAILS = [block.start + len(block.data) - 4 + at for block in ng.blocks(SMALL) for at in range(4)]
 
 fuzz = settings(
-    max_examples=300, deadline=None, derandomize=True, database=None, suppress_health_check=[HealthCheck.too_slow]
+    max_examples=150, deadline=None, derandomize=True, database=None, suppress_health_check=[HealthCheck.too_slow]
 )
 
 PLACES = st.one_of(st.sampled_from(HEADS), st.sampled_from(TAILS), st.integers(0, len(SMALL) - 1))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -24,8 +25,9 @@ def test_help(arguments: list[str]) -> None:
         assert "Example: pywnv" in run.stdout
 
 
-def test_help_is_not_cut() -> None:
-    run = subprocess.run([PYWNV, "--help"], capture_output=True, text=True, check=True)
+@pytest.mark.parametrize("group", [[], ["host"]], ids=" ".join)
+def test_help_is_not_cut(group: list[str]) -> None:
+    run = subprocess.run([PYWNV, *group, "--help"], capture_output=True, text=True, check=True)
     assert not [line for line in run.stdout.splitlines()[1:] if line.endswith("...")]
     assert max(map(len, run.stdout.splitlines())) <= 80
 
@@ -49,3 +51,13 @@ def test_help_imports_nothing_heavy() -> None:
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     heavy = {"lupa", "jinja2", "rich.progress", "asyncio", "pyshark"}
     assert heavy.isdisjoint(run.stdout.split())
+
+
+@pytest.mark.parametrize(
+    ("typed", "wanted"), [("in", {"inspect", "install"}), ("host ", {"lint", "script", "show", "test"})]
+)
+def test_tab_completes_commands(typed: str, wanted: set[str]) -> None:
+    words = f"pywnv {typed}"
+    asked = {"_PYWNV_COMPLETE": "complete_bash", "COMP_WORDS": words, "COMP_CWORD": str(words.count(" "))}
+    run = subprocess.run([PYWNV], env=os.environ | asked, capture_output=True, text=True, check=False)
+    assert set(run.stdout.split()) == wanted

@@ -81,6 +81,38 @@ def test_a_clock_is_set(who: str, by: int, tmp_path: Path) -> None:
     assert (precision >= 0.998, recall >= 0.98) == (True, True), (precision, recall)
 
 
+@pytest.mark.parametrize("by", [-3 * SECOND, 3 * SECOND])
+@pytest.mark.parametrize("who", ["host", "guest"])
+@pytest.mark.parametrize("name", ["v6", "v6-loss"])
+def test_a_clock_is_set_before_all_but_packets_to_groups(name: str, who: str, by: int, tmp_path: Path) -> None:
+    """These come to each by a way of their own: they say when it was set and about by how much, and bound nothing."""
+
+    def set_meanwhile(time: int) -> float:
+        return 0.8e9 + time * 20e-6 + (by if time > 0.8 * SECOND else 0)
+
+    clocks: dict[str, Clock] = {"host": right, "guest": right}
+    observed = Observed(tmp_path, name, clocks | {who: set_meanwhile})
+    found = observed.joined(tmp_path / "joined.pcapng")
+    (step,) = found[who].steps
+    assert step.by == pytest.approx(by / SECOND, abs=200e-6)
+    assert found["guest"].offset == pytest.approx(observed.ahead["guest"], abs=200e-6)
+    assert (found["guest"].lowest, found["guest"].highest) == (None, None)
+
+
+def test_a_file_that_runs_back_before_all_packets_in_common_bounds_nothing(tmp_path: Path) -> None:
+    """There, its clock may have been set: nothing says how far it was ahead at its first packet."""
+    observed = Observed(tmp_path, "lbfo-tcp-loss", {"host": right, "guest": right})
+    path = tmp_path / "guest.pcapng"
+    data = path.read_bytes()
+    bodies = [body for kind, body in blocks(data) if kind == PACKET]
+    high, low = struct.unpack_from("<II", bodies[0], 4)
+    strange = packet(0, (high << 32 | low) + 3 * SECOND, ethernet(udp(b"nobody else has this", 9999)))
+    path.write_bytes(data.replace(block(PACKET, bodies[0]), strange + block(PACKET, bodies[0]), 1))
+    found = Join(observed.observers)
+    b"".join(found.pieces())
+    assert (found.aligned[1].lowest, found.aligned[1].highest) == (None, None)
+
+
 def test_three_in_a_chain(tmp_path: Path) -> None:
     def who(name: str) -> str:
         return {"pnic": "wire", "team": "host"}.get(name[:4], "guest")
@@ -258,8 +290,7 @@ def test_annotated_before(tmp_path: Path) -> None:
     here, there = conversation(1)
     (tmp_path / "plain.pcapng").write_bytes(capture(here))
     annotated = b"".join(rows(tmp_path / "plain.pcapng", output_format="pcapng", engine=Engine.LUPA))
-    with pytest.raises(CaptureError, match="pywnv has annotated it"):
-        join(tmp_path, a=annotated, b=capture(there))
+    assert join(tmp_path, a=annotated, b=capture(there))[0] == join(tmp_path, a=capture(here), b=capture(there))[0]
 
 
 @pytest.mark.parametrize(

@@ -61,7 +61,8 @@ def _pcapng(lua: Lua) -> Any:
     cells = lua.load("writers/cells.lua")
     comment = lua.runtime.execute(text.encode(), lua.buffer, cells, annotation, lua.modules[b"words"])
     splice = lua.load("writers/splice.lua", lua.bytes, lua.buffer)
-    return lua.load("writers/annotated.lua", lua.bytes, splice, annotation, comment)
+    strip = lua.load("writers/strip.lua", lua.bytes, annotation)
+    return lua.load("writers/annotated.lua", splice, annotation, strip, comment)
 
 
 def _summary(lua: Lua) -> Any:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from pywnv.cli.shared import expanded, opened_capture, show, show_drawn, warn
+from pywnv.cli.shared import Commands, expanded, opened_capture, show, show_drawn, warn
 from pywnv.errors import Exit, UsageError
 from pywnv.files.output import STDOUT, whole_file
 
@@ -16,7 +16,9 @@ if TYPE_CHECKING:
     from pywnv.host.evaluate import Decision, Packet
     from pywnv.host.topology import Topology
 
-app = typer.Typer(help="The Windows host: collect its inventory, draw it, find what is wrong.", no_args_is_help=True)
+app = typer.Typer(
+    cls=Commands, help="The Windows host: collect its inventory, draw it, find what is wrong.", no_args_is_help=True
+)
 
 Way = Literal["inbound", "outbound"]
 Picture = Literal["text", "svg", "toml", "json"]
@@ -79,7 +81,7 @@ def lint(
         list[Path] | None,
         typer.Argument(metavar="[CAPTURE...]", help="Captures of this host, for what only they show."),
     ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="A list of objects.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON: a list of findings.")] = False,
 ) -> None:
     """Say what is wrong with a host; exit 1 where there is a warning or an error.
 

@@ -37,7 +37,7 @@ def join(
         ),
     ],
     output: Annotated[Path, typer.Option("-o", "--output", help="pcapng to write; - is stdout.")],
-    as_json: Annotated[bool, typer.Option("--json", help="Tell of the clocks on stdout, for programs.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON: what was found of the clocks.")] = False,
     hosts: Annotated[
         list[str] | None,
         typer.Option("--host", metavar="NAME=FILE", help="What you know of an observer's host: see --topology."),
@@ -110,4 +110,4 @@ def _bounds(one: Aligned) -> str:
         return f"at most {one.highest:.6f} (packets went one way only)"
     if one.lowest is not None:
         return f"at least {one.lowest:.6f} (packets went one way only)"
-    return "without bounds (packets went one way only, and nothing tells which)"
+    return "without bounds (nothing tells how long packets took)"

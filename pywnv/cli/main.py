@@ -3,38 +3,31 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
-from typer.core import TyperGroup
 
 from pywnv.cli import batch, host, inspect, join, report, validate, view, why
-from pywnv.cli.shared import TopologyFile, load_topology, need_ending, opened_capture, progress_bar, show, warn
+from pywnv.cli.shared import (
+    Commands,
+    TopologyFile,
+    load_topology,
+    need_ending,
+    opened_capture,
+    progress_bar,
+    show,
+    warn,
+)
 from pywnv.errors import Exit, ReaderGoneError, UsageError, WnvError
 from pywnv.files.output import tidy_on_signals, whole_file
 from pywnv.generate.project import differing, generated, generated_for, stale, write
 from pywnv.version import __version__
 from pywnv.words import count
 
-
-class _Commands(TyperGroup):
-    """Lists the commands with their whole sentences: click cuts those that are longer than a line."""
-
-    def format_commands(self, context: Any, formatter: Any) -> None:
-        commands = [(name, self.get_command(context, name)) for name in self.list_commands(context)]
-        with formatter.section("Commands"):
-            formatter.write_dl([(name, _first_sentence(command)) for name, command in commands])
-
-
-def _first_sentence(command: Any) -> str:
-    return " ".join((command.help or "").partition("\n\n")[0].split())
-
-
 app = typer.Typer(
-    cls=_Commands,
+    cls=Commands,
     help="Show which frames of a Windows capture are the same packet, and its path through the host.",
     no_args_is_help=True,
-    add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"]},
@@ -239,7 +232,7 @@ def doctor(tshark: TsharkOption = None) -> None:
 
 app.add_typer(host.app, name="host")
 
-profile_app = typer.Typer(cls=_Commands, help="Wireshark profiles as files.", no_args_is_help=True)
+profile_app = typer.Typer(cls=Commands, help="Wireshark profiles as files.", no_args_is_help=True)
 app.add_typer(profile_app, name="profile")
 
 

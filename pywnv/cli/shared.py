@@ -7,9 +7,10 @@ import sys
 from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+from typer.core import TyperGroup
 
 from pywnv.errors import UsageError
 from pywnv.files.output import STDOUT, whole_file
@@ -21,6 +22,20 @@ if TYPE_CHECKING:
 
 FILE_WIDTH = 100  # columns of text that goes to no terminal
 LONGEST_WINDOW = 3600  # seconds
+
+
+class Commands(TyperGroup):
+    """Lists the commands with their whole sentences: click cuts those that are longer than a line."""
+
+    def format_commands(self, context: Any, formatter: Any) -> None:
+        """Writes the section Commands of a help text."""
+        commands = [(name, self.get_command(context, name)) for name in self.list_commands(context)]
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, _first_sentence(command)) for name, command in commands])
+
+
+def _first_sentence(command: Any) -> str:
+    return " ".join((command.help or "").partition("\n\n")[0].split())
 
 
 def warn(words: str) -> None:

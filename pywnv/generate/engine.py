@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import TYPE_CHECKING
 
 from pywnv.generate.render import render
@@ -130,6 +131,15 @@ def engine_lua(topology: Topology | None = None) -> str:
     Args:
         topology: what the user knows of the host, or None.
     """
+    return _of_topology(topology) if topology else _of_no_topology()
+
+
+@cache
+def _of_no_topology() -> str:
+    return _of_topology(None)
+
+
+def _of_topology(topology: Topology | None) -> str:
     from pywnv.tables import drops
 
     known, host_rules = "{}", NO_RULES

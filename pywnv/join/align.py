@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections import defaultdict
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import combinations
 
 from pywnv.errors import CaptureError
-from pywnv.join.clock import Delay, Line, fit
-from pywnv.join.match import Pair, Step, merged, pairs, runs, steps
+from pywnv.join.clock import Delay, Line, common_rate, fit
+from pywnv.join.match import MOST_TOLERANCE, Pair, Step, group_pairs, merged, pairs, runs, steps, with_groups
 from pywnv.join.scan import NANO, Scan
 
 UNKNOWN = 1e6  # seconds, as the doubt of a clock that packets bound on one side only
@@ -88,6 +88,7 @@ class _Alignment:
         set_of = defaultdict[int, list[Step]](list)
         for one, other in combinations(range(len(scans)), 2):
             agreeing = runs(pairs(scans[one].sample, scans[other].sample))
+            agreeing = with_groups(agreeing, group_pairs(scans[one].groups, scans[other].groups))
             found[one, other] = agreeing
             ones, others = steps(agreeing, scans[one].back, scans[other].back)
             set_of[one] += ones
@@ -102,6 +103,7 @@ class _Alignment:
                     self.edges[(one, here), (other, there)].append(pair)
         self.placed: dict[Node, Segment] = {(0, 0): Segment(scans[0].base, 0, (Line(0, 0, 0, 0, 0, 0),))}
         self.parents: dict[int, int] = {}
+        self.rates: dict[tuple[int, int], float | None] = {}
         self.shared: dict[int, int] = {}
 
     def _segment(self, observer: int, first: int, last: int) -> int | None:
@@ -134,30 +136,32 @@ class _Alignment:
         """A node by what it shares with one that is placed."""
         reverse = (child, parent) in self.edges
         found = self.edges[(child, parent) if reverse else (parent, child)]
-        known = self.placed[parent]
-        base = self.scans[child[0]].base
-        sightings = [
-            (pair.other, pair.one, -pair.way) if reverse else (pair.one, pair.other, pair.way) for pair in found
-        ]
-
-        def true(time: int) -> int:
-            return time - known.ahead_at(time)
-
-        ahead = sightings[0][1].first - true(sightings[0][0].first)
-        delays = [
-            Delay(
-                (there.first - base) / NANO,
-                (there.first - true(here.last) - ahead) / NANO,
-                (there.last - true(here.first) - ahead) / NANO,
-                way,
-                pair.source,
-                pair.target,
-            )
-            for pair, (here, there, way) in zip(found, sightings, strict=True)
-        ]
+        known, base = self.placed[parent], self.scans[child[0]].base
+        sure = [pair for pair in found if not pair.is_group]
+        ahead, delays = _delays(sure or found, known, base, reverse=reverse)
+        rate = self._rate(parent[0], child[0])
         start, stop = self._times(child)
-        lines = tuple(fit(delays, min(start, delays[0].time), max(stop, delays[-1].time)))
-        return Segment(base, ahead, lines, known.doubt + max(map(_doubt, lines)), known.doubt, len(found))
+        lines = fit(
+            delays,
+            min(start, delays[0].time),
+            max(stop, delays[-1].time),
+            None if rate is None else rate + known.drift,
+        )
+        if not sure:
+            lines = [replace(line, below=None, above=None) for line in lines]
+        return Segment(base, ahead, tuple(lines), known.doubt + max(map(_doubt, lines)), known.doubt, len(found))
+
+    def _rate(self, parent: int, child: int) -> float | None:
+        """At which rate the clock of one observer drifts from another's, where one of them was set; else None."""
+        if (parent, child) not in self.rates:
+            parts = []
+            for (one, other), found in self.edges.items():
+                sure = [pair for pair in found if not pair.is_group]
+                if {one[0], other[0]} == {parent, child} and sure:
+                    raw = Segment(self.scans[parent].base, 0, (Line(0, 0, 0, 0, 0, 0),))
+                    parts.append(_delays(sure, raw, self.scans[child].base, reverse=one[0] == child)[1])
+            self.rates[parent, child] = common_rate(parts) if len(parts) > 1 else None
+        return self.rates[parent, child]
 
     def _times(self, node: Node) -> tuple[float, float]:
         """When a node begins and ends, in seconds since its observer's first packet, as far as it is known."""
@@ -167,6 +171,19 @@ class _Alignment:
         stop = known[segment].time_before if segment < len(known) else scan.latest
         return (start - scan.base) / NANO, (stop - scan.base) / NANO
 
+    def _runs_back_before(self, observer: int) -> bool:
+        """Whether a clock may have been set back before the first packet that tells of it."""
+        first = min(
+            (
+                pair.one.first_number if one[0] == observer else pair.other.first_number
+                for (one, other), found in self.edges.items()
+                if observer in (one[0], other[0])
+                for pair in found
+            ),
+            default=0,
+        )
+        return any(number <= first and seconds > MOST_TOLERANCE for number, seconds in self.scans[observer].back)
+
     def clock(self, observer: int) -> Clock:
         """The clock of an observer; one without segments shares nothing with the first."""
         known = [self.placed.get((observer, at)) for at in range(len(self.steps[observer]) + 1)]
@@ -175,6 +192,9 @@ class _Alignment:
             return Clock(self.scans[observer].name)
         # Where too few packets tell of a segment, it is as the one nearest to it.
         segments = [known[min(there, key=lambda other, at=at: abs(other - at))] for at in range(len(known))]  # type: ignore[misc]
+        if segments[0] and self._runs_back_before(observer):
+            lines = tuple(replace(line, below=None, above=None) for line in segments[0].lines)
+            segments[0] = replace(segments[0], lines=lines)
         parent = self.parents.get(observer, 0)
         return Clock(
             self.scans[observer].name,
@@ -183,6 +203,37 @@ class _Alignment:
             self.shared.get(observer, 0),
             "" if observer == 0 else self.scans[parent].name,
         )
+
+
+def _delays(found: list[Pair], known: Segment, base: int, *, reverse: bool) -> tuple[int, list[Delay]]:
+    """What packets say of the clock of a child.
+
+    Args:
+        found: that it shares with its parent, one at least.
+        known: of the parent's clock.
+        base: whence the child's times count.
+        reverse: whether the child is the one of each pair, and the parent the other.
+
+    Returns:
+        Whole nanoseconds that it is ahead, and the rest by packets.
+    """
+    sightings = [(pair.other, pair.one, -pair.way) if reverse else (pair.one, pair.other, pair.way) for pair in found]
+
+    def true(time: int) -> int:
+        return time - known.ahead_at(time)
+
+    ahead = sightings[0][1].first - true(sightings[0][0].first)
+    return ahead, [
+        Delay(
+            (there.first - base) / NANO,
+            (there.first - true(here.last) - ahead) / NANO,
+            (there.last - true(here.first) - ahead) / NANO,
+            way,
+            pair.source,
+            pair.target,
+        )
+        for pair, (here, there, way) in zip(found, sightings, strict=True)
+    ]
 
 
 def _doubt(line: Line) -> float:

@@ -73,14 +73,46 @@ class Line:
         return self.ahead + self.rate * (time - self.start)
 
 
-def fit(delays: Sequence[Delay], start: float, stop: float) -> list[Line]:
+def fit(delays: Sequence[Delay], start: float, stop: float, rate: float | None = None) -> list[Line]:
     """The lines of a clock that nobody has set meanwhile; there are several where it did not run evenly.
 
     Args:
         delays: at least one.
         start: from when on the lines are wanted, in seconds by the clock.
         stop: until when.
+        rate: at which it drifts, as far as the delays allow it; None: they tell.
     """
+    upper, lower, unknown = _points(delays)
+    if upper and lower:
+        return _between(upper, lower, start, stop, DEEPEST, rate)
+    if upper:
+        return [_below(upper, start, stop)]
+    if lower:
+        return [_above(lower, start, stop)]
+    return [_along(unknown, start, stop)]
+
+
+def common_rate(parts: Sequence[Sequence[Delay]]) -> float | None:
+    """At which rate a clock drifts that was set meanwhile: that leaves most room to all of its parts together.
+
+    Args:
+        parts: delays from between it was set, two parts at least.
+
+    Returns:
+        Seconds a second; None where fewer than two parts have packets in both directions.
+    """
+    known = []
+    for delays in parts:
+        upper, lower, _ = _points(delays)
+        if upper and lower and (bounds := _agreed(upper, lower)).room(_best(bounds)) > 0:
+            known.append(bounds)
+    if len(known) < 2:
+        return None
+    return _highest(lambda rate: sum(one.room(rate) for one in known) - SLOW * abs(rate), -FASTEST, FASTEST)
+
+
+def _points(delays: Sequence[Delay]) -> tuple[list[Point], list[Point], list[Point]]:
+    """What bounds a clock from above, what from below, and what lies between, in the order of time."""
     ways = _sides(delays)
     ordered = sorted(delays)
     upper, lower, unknown = list[Point](), list[Point](), list[Point]()
@@ -92,13 +124,7 @@ def fit(delays: Sequence[Delay], start: float, stop: float) -> list[Line]:
             lower.append((delay.time, delay.least))
         else:
             unknown.append((delay.time, (delay.most + delay.least) / 2))
-    if upper and lower:
-        return _between(upper, lower, start, stop, DEEPEST)
-    if upper:
-        return [_below(upper, start, stop)]
-    if lower:
-        return [_above(lower, start, stop)]
-    return [_along(unknown, start, stop)]
+    return upper, lower, unknown
 
 
 def _sides(delays: Sequence[Delay]) -> dict[bytes, int]:
@@ -193,23 +219,35 @@ class _Bounds:
         return self.most(rate, 0.0) - self.least(rate, 0.0)
 
 
-def _between(upper: list[Point], lower: list[Point], start: float, stop: float, depth: int) -> list[Line]:
+def _best(bounds: _Bounds) -> float:
+    return _highest(bounds.room, -FASTEST, FASTEST)
+
+
+def _agreed(upper: list[Point], lower: list[Point]) -> _Bounds:
+    """The bounds by all points but the few that contradict the others."""
     left_out = int(WRONG_SHARE * (len(upper) + len(lower))) + WRONG
     up, low = upper, lower
     while True:
         bounds = _Bounds(up, low)
-        best = _highest(bounds.room, -FASTEST, FASTEST)
-        room = bounds.room(best)
-        if room >= -ROUNDING:
-            break
+        best = _best(bounds)
+        if bounds.room(best) >= -ROUNDING:
+            return bounds
         tops, bottoms = _contradicting(up, low, best, left_out)
         if not tops and not bottoms:
-            break
+            return bounds
         left_out -= len(tops) + len(bottoms)
         up, low = [point for point in up if point not in tops], [point for point in low if point not in bottoms]
+
+
+def _between(
+    upper: list[Point], lower: list[Point], start: float, stop: float, depth: int, rate: float | None
+) -> list[Line]:
+    bounds = _agreed(upper, lower)
+    best = _best(bounds)
+    room = bounds.room(best)
     if room < -ROUNDING and depth > 0 and (parts := _halves(upper, lower, start, stop, depth)):
         return parts
-    return [_middle(bounds, best, room, start, stop)]
+    return [_middle(bounds, best, room, start, stop, rate)]
 
 
 def _contradicting(upper: list[Point], lower: list[Point], rate: float, most: int) -> tuple[set[Point], set[Point]]:
@@ -241,16 +279,18 @@ def _halves(upper: list[Point], lower: list[Point], start: float, stop: float, d
         )
         if min(len(up), len(low)) < 2 or len(up) + len(low) < LEAST_OF_PART:
             return []
-        lines += _between(up, low, first, last, depth - 1)
+        lines += _between(up, low, first, last, depth - 1, None)
     return lines
 
 
-def _middle(bounds: _Bounds, best: float, room: float, start: float, stop: float) -> Line:
+def _middle(bounds: _Bounds, best: float, room: float, start: float, stop: float, rate: float | None) -> Line:
     if room <= 0:
         ahead = (bounds.most(best, start) + bounds.least(best, start)) / 2
         return Line(start, stop, ahead, best, abs(room) + ROUNDING, abs(room) + ROUNDING)
-    rate = _highest(lambda rate: bounds.room(rate) - SLOW * abs(rate), -FASTEST, FASTEST)
     slow, fast = _edge(bounds.room, best, -FASTEST, 0.0), _edge(bounds.room, best, FASTEST, 0.0)
+    if rate is None:
+        rate = _highest(lambda rate: bounds.room(rate) - SLOW * abs(rate), -FASTEST, FASTEST)
+    rate = min(max(rate, slow), fast)
     ahead = (bounds.most(rate, start) + bounds.least(rate, start)) / 2
     above, below = 0.0, 0.0
     for time in (start, stop):

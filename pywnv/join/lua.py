@@ -10,6 +10,7 @@ from pywnv.lua import lua_text
 from pywnv.lua.runtime import lua_runtime
 
 MOST_SAMPLED = 16384  # packets of an observer whose fingerprints are kept
+MOST_GROUPS = 1024  # the same of what goes to a group
 
 
 class JoinLua:
@@ -25,8 +26,12 @@ class JoinLua:
         self._bytes, self._buffer, times = (self._load(f"batch/{name}") for name in ("bytes", "buffer", "times"))
         self._cursors = self._load("join/cursor", self._bytes, times)
         options = self._load("batch/options", self._bytes)[b"read"]
-        known = self.modules[b"frame"], self.modules[b"annotation"], options
-        self._fingerprints = self._load("join/fingerprints", *known, self._bytes, self._buffer, MOST_SAMPLED)
+        annotation = self.modules[b"annotation"]
+        known = self.modules[b"frame"], annotation, options
+        self._strip = self._load("writers/strip", self._bytes, annotation)
+        self._fingerprints = self._load(
+            "join/fingerprints", *known, self._bytes, self._buffer, MOST_SAMPLED, MOST_GROUPS
+        )
         self.scan = self._fingerprints[b"scan"]
 
     def _load(self, name: str, *needs: object) -> Any:
@@ -43,7 +48,8 @@ class JoinLua:
     def merger(self, base: int, *, is_big: bool) -> Any:
         """A merger of lua/join/merge.lua, for times near `base` seconds since 1970."""
         put = self._load("join/put", self._bytes, is_big)
-        return self._load("join/merge", self._bytes, self._buffer, self._cursors, put, is_big)[b"new"](base)
+        needs = self._bytes, self._buffer, self._cursors, put, self._strip, is_big
+        return self._load("join/merge", *needs)[b"new"](base)
 
     def table(self, value: object) -> Any:
         """Lists and dicts as Lua's tables."""

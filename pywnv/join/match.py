@@ -22,6 +22,7 @@ LEAST_TOLERANCE, MOST_TOLERANCE = 0.05, 0.5  # seconds between the delays of pac
 SPREADS = 20  # of the usual difference between one packet and the next
 FASTEST = 1e-3  # by how much two clocks may drift, in seconds a second
 LEVEL = 9  # packets that tell where the clocks are
+GROUPS_AGREE = 0.005  # seconds between the delays of two packets to groups that came over the same network
 STALL = 5.0  # seconds, in which what was held up catches up: a clock that is set does not go back to where it was
 
 
@@ -32,6 +33,7 @@ class Pair(NamedTuple):
         one, other: their sightings.
         way: 1 from the one to the other, -1 back, 0 unknown: by the TTL.
         source, target: addresses, as the one saw them.
+        is_group: it went to a group, and may have come to each by a way of its own: it bounds no clock.
     """
 
     one: Sighting
@@ -39,6 +41,7 @@ class Pair(NamedTuple):
     way: int
     source: bytes
     target: bytes
+    is_group: bool = False
 
     @property
     def difference(self) -> int:
@@ -81,6 +84,20 @@ def pairs(ones: Sample, others: Sample) -> list[Pair]:
     if len(clean) >= ENOUGH_CLEAN:
         found = clean
     return sorted(found, key=lambda pair: (pair.other.first_number, pair.one.first_number))
+
+
+def group_pairs(ones: Sample, others: Sample) -> list[Pair]:
+    """The packets to groups that both observers saw, each by its first sighting; in the order of `pairs`."""
+    found = [
+        pair._replace(one=_first(pair.one), other=_first(pair.other), is_group=True)
+        for key in ones.keys() & others.keys()
+        for pair in _pairs_of(key, ones[key], others[key])
+    ]
+    return sorted(found, key=lambda pair: (pair.other.first_number, pair.one.first_number))
+
+
+def _first(sighting: Sighting) -> Sighting:
+    return sighting._replace(last=sighting.first, last_number=sighting.first_number)
 
 
 def _unique(sample: Sample, left_out: set[bytes]) -> dict[bytes, bytes | None]:
@@ -130,6 +147,43 @@ def runs(found: list[Pair]) -> list[list[Pair]]:
     if sum(map(len, done)) < max(LEAST, LEAST_SHARE * len(found)):
         return []
     return _without_stalls([[found[at] for at in run] for run in done], tolerance)
+
+
+def with_groups(agreeing: list[list[Pair]], groups: list[Pair]) -> list[list[Pair]]:
+    """Adds packets to groups from before the first and behind the last of the others, where a clock was set between.
+
+    Args:
+        agreeing: as `runs` gives them.
+        groups: as `group_pairs` gives them. Two at least must agree to say that a clock was set.
+    """
+    if not agreeing:
+        return []
+    first, last, found = agreeing[0][0], agreeing[-1][-1], list(agreeing)
+    before = [pair for pair in groups if _is_before(pair, first)]
+    for run in reversed(_alike(before)):
+        if abs(_level(run) - _level(found[0][:LEVEL])) / NANO > MOST_TOLERANCE:
+            found.insert(0, run)
+    for run in _alike([pair for pair in groups if _is_before(last, pair)]):
+        if abs(_level(run) - _level(found[-1][-LEVEL:])) / NANO > MOST_TOLERANCE:
+            found.append(run)
+    return found
+
+
+def _is_before(pair: Pair, other: Pair) -> bool:
+    return pair.one.last_number < other.one.first_number and pair.other.last_number < other.other.first_number
+
+
+def _alike(found: list[Pair]) -> list[list[Pair]]:
+    """Packets in a row that agree closely on how far the clocks are apart, two or more."""
+    done: list[list[Pair]] = []
+    for pair in found:
+        if done:
+            passed = abs(pair.other.first - done[-1][-1].other.first) / NANO
+            if abs(pair.difference - done[-1][-1].difference) / NANO <= GROUPS_AGREE + FASTEST * passed:
+                done[-1].append(pair)
+                continue
+        done.append([pair])
+    return [run for run in done if len(run) > 1]
 
 
 def _without_stalls(done: list[list[Pair]], tolerance: float) -> list[list[Pair]]:

@@ -67,9 +67,11 @@ class Scan:
         orders: byte orders of its pcapng files, "<" and ">".
         packets: how many it captured.
         sample: by the engine's key of a packet, its sightings.
+        groups: the same of what goes to a group.
         base: nanoseconds since 1970 of its first packet that has a time; 0 where there is none.
         latest: the same of its latest packet in the sample.
         back: the packets that are earlier than the one before, and by how many seconds.
+        is_annotated: whether pywnv has annotated it.
     """
 
     name: str
@@ -78,9 +80,11 @@ class Scan:
     orders: set[str] = field(default_factory=set)
     packets: int = 0
     sample: dict[bytes, list[Sighting]] = field(default_factory=dict)
+    groups: dict[bytes, list[Sighting]] = field(default_factory=dict)
     base: int = 0
     latest: int = 0
     back: list[tuple[int, float]] = field(default_factory=list)
+    is_annotated: bool = False
 
 
 class Interfaces:
@@ -214,7 +218,8 @@ def scan(
         if problem:
             raise CaptureError(f"{path}: {problem.decode()} (after packet {number} of {name})")
     scanned = Scan(name, reader.interfaces.places, reader.sections, reader.orders, number)
-    scanned.sample = dict(_read_sample(sample[b"text"]()))
+    scanned.sample, scanned.groups = (_read_sample(sample[kind][b"text"]()) for kind in (b"packets", b"groups"))
+    scanned.is_annotated = bool(sample[b"is_annotated"])
     scanned.base = int(sample[b"seconds"] or 0) * NANO + int(sample[b"nanos"] or 0)
     scanned.back = [(int(one[1]), float(one[2])) for one in sample[b"back"]().values()]
     scanned.latest = max((one.last for seen in scanned.sample.values() for one in seen), default=scanned.base)

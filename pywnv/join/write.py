@@ -169,7 +169,8 @@ def pieces(
 
         sources.append((reader, pieces_of(reader, observer.files, count, lambda _: None)))
         base = clock.segments[0].base
-        merger[b"add"](reader.cursor, base // NANO, base % NANO, lua.table(_segments(clock)), _on_journal(base))
+        segments, on_journal = lua.table(_segments(clock)), _on_journal(base)
+        merger[b"add"](reader.cursor, base // NANO, base % NANO, segments, on_journal, scan.is_annotated)
     paths = [observer.files[0] for observer in observers]
     is_done = False
     while not is_done:

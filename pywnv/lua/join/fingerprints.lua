@@ -4,7 +4,7 @@
 -- A fingerprint is the engine's key of a frame, behind its TTL. Which packets belong to the sample depends only on what
 -- a NAT leaves alone, too. Numbers stand in arrays, not in a table for each packet: that costs a tenth.
 
-local frame_of, annotation, read_options, bytes, new_buffer, most = ...
+local frame_of, annotation, read_options, bytes, new_buffer, most, most_of_groups = ...
 
 local byte, char, floor, min = string.byte, string.char, math.floor, math.min
 local layout, ttl_of = frame_of.layout, frame_of.ttl
@@ -33,17 +33,33 @@ local MOST_BACK = 1024 -- such places that are kept
 local PACKET = 6 -- a kind of block
 local LEARN = 1000 -- packets that are looked at for what pywnv wrote
 local COMMENTS = { comment = true }
-local ANNOTATED = "pywnv has annotated it, and its frame numbers would be wrong: join the capture that it was made from"
 
 local M = {}
 
---- An empty sample.
--- @param least how many packets there are, at least
--- @return table: take, text; seconds and nanos of the first packet that has a time
-function M.new(least)
-  local sample = {}
+-- A number that all hops of a packet have in common, and that differs between packets; nil: too little is there.
+local function lot(frame)
+  local key = frame.key
+  local at = layout(key).rest
+  local a, b, c, d = byte(key, at, at + 3)
+  if not d then
+    return nil
+  end
+  local sum = frame.ident * 1183186591 + a * 1471958641 + b * 1750372769 + c * 2011990157 + d * 1390208809
+  a, b, c, d = byte(key, at + 4, at + 7)
+  if d then
+    sum = sum + a * 1622650073 + b * 1914734411 + c * 1043618065 + d * 2099150837
+  end
+  return sum % PRIME
+end
+
+-- Packets of which some are kept.
+-- @param room how many are kept at most
+-- @param least how many there are, at least
+-- @return table: take, text
+local function new_store(room, least)
+  local store = {}
   local index_of, count, level = {}, 0, 1 -- of the packets, the level-th part belongs to the sample
-  while level * 2 * most <= least do
+  while level * 2 * room <= least do
     level = level * 2
   end
   local kept = {}
@@ -53,24 +69,6 @@ function M.new(least)
   local lots, places, flaws = kept[LOT], kept[PLACES], kept[FLAWS]
   local seconds_of, nanos_of, number_of = kept[SECONDS], kept[NANOS], kept[NUMBER]
   local last_seconds_of, last_nanos_of, last_number_of = kept[LAST_SECONDS], kept[LAST_NANOS], kept[LAST_NUMBER]
-  local frame = {}
-  local back, latest = {}, nil -- where the file runs back; the time before, in seconds since the first
-
-  -- A number that all hops of a packet have in common, and that differs between packets; nil: too little is there.
-  local function lot()
-    local key = frame.key
-    local at = layout(key).rest
-    local a, b, c, d = byte(key, at, at + 3)
-    if not d then
-      return nil
-    end
-    local sum = frame.ident * 1183186591 + a * 1471958641 + b * 1750372769 + c * 2011990157 + d * 1390208809
-    a, b, c, d = byte(key, at + 4, at + 7)
-    if d then
-      sum = sum + a * 1622650073 + b * 1914734411 + c * 1043618065 + d * 2099150837
-    end
-    return sum % PRIME
-  end
 
   -- Leaves half of the packets out.
   local function shrink()
@@ -107,7 +105,7 @@ function M.new(least)
     lots[count], places[count], flaws[count] = drawn, bit, 0
     seconds_of[count], nanos_of[count], number_of[count] = seconds, nanos, number
     last_seconds_of[count], last_nanos_of[count], last_number_of[count] = seconds, nanos, number
-    while count > most and level < PRIME do
+    while count > room and level < PRIME do
       shrink()
     end
   end
@@ -131,6 +129,54 @@ function M.new(least)
     end
   end
 
+  --- Takes a packet.
+  -- @param frame as frame.lua has read it
+  function store.take(frame, seconds, nanos, number, place)
+    local drawn = lot(frame)
+    if not drawn or drawn % level > 0 or #frame.key >= LONGEST then
+      return
+    end
+    local key, bit = char(ttl_of(frame)) .. frame.key, BIT[place % MOST_BITS]
+    local index = index_of[key]
+    if index then
+      note(index, seconds, nanos, number, bit)
+    else
+      add(key, drawn, seconds, nanos, number, bit)
+    end
+  end
+
+  local function put40(value)
+    return put32(value % 4294967296) .. char(floor(value / 4294967296) % 256)
+  end
+
+  --- All of it, as text: of each packet the seconds and nanoseconds of its first and last sighting (4 * 4 bytes), the
+  -- numbers of these (2 * 5), whether an interface showed it several times (1), and the fingerprint behind its length
+  -- (1): the TTL, and the key.
+  function store.text()
+    local out = new_buffer()
+    for key, index in pairs(index_of) do
+      if flaws[index] < SENT_AGAIN then
+        out:put(
+          put32(seconds_of[index]), put32(nanos_of[index]), put32(last_seconds_of[index]), put32(last_nanos_of[index]),
+          put40(number_of[index]), put40(last_number_of[index]), char(flaws[index], #key), key
+        )
+      end
+    end
+    return out:get()
+  end
+
+  return store
+end
+
+--- An empty sample.
+-- @param least how many packets there are, at least
+-- @return table: take; packets and groups: stores, the latter of what goes to a group, which comes to two observers by
+--   different ways; seconds and nanos of the first packet that has a time
+function M.new(least)
+  local sample = { packets = new_store(most, least), groups = new_store(most_of_groups, 0) }
+  local frame = {}
+  local back, latest = {}, nil -- where the file runs back; the time before, in seconds since the first
+
   --- Takes the packet where a cursor stands.
   -- @param number of it
   function sample.take(cursor, number)
@@ -148,24 +194,12 @@ function M.new(least)
     frame.kind, frame.buf, frame.at = interface.kind, cursor.buf, cursor.data
     frame.stop, frame.length = cursor.data + min(cursor.captured, HEADERS) - 1, cursor.length
     frame_of.read(frame, SPAN)
-    if not frame.has_transport then
+    if not frame.has_transport or frame.link == RAW and ttl_of(frame) <= 1 then
       return
     end
-    local drawn = lot()
-    if not drawn or drawn % level > 0 or #frame.key >= LONGEST then
-      return
-    elseif frame.l2 and byte(frame.buf, frame.l2) % 2 == 1 then
-      return -- what goes to a group comes to two observers by different ways
-    elseif frame.link == RAW and ttl_of(frame) <= 1 then
-      return
-    end
-    local key, bit = char(ttl_of(frame)) .. frame.key, BIT[interface.number % MOST_BITS]
-    local index = index_of[key]
-    if index then
-      note(index, seconds, cursor.nanos, number, bit)
-    else
-      add(key, drawn, seconds, cursor.nanos, number, bit)
-    end
+    local is_group = frame.l2 and byte(frame.buf, frame.l2) % 2 == 1
+    local store = is_group and sample.groups or sample.packets
+    store.take(frame, seconds, cursor.nanos, number, interface.number)
   end
 
   --- Where the file runs back in time: tables of the number of a packet, and by how many seconds it is earlier than the
@@ -174,31 +208,10 @@ function M.new(least)
     return back
   end
 
-  local function put40(value)
-    return put32(value % 4294967296) .. char(floor(value / 4294967296) % 256)
-  end
-
-  --- All of it, as text: of each packet the seconds and nanoseconds of its first and last sighting (4 * 4 bytes), the
-  -- numbers of these (2 * 5), whether an interface showed it several times (1), and the fingerprint behind its length
-  -- (1): the TTL, and the key.
-  function sample.text()
-    local out = new_buffer()
-    for key, index in pairs(index_of) do
-      if flaws[index] < SENT_AGAIN then
-        out:put(
-          put32(seconds_of[index]), put32(nanos_of[index]), put32(last_seconds_of[index]), put32(last_nanos_of[index]),
-          put40(number_of[index]), put40(last_number_of[index]), char(flaws[index], #key), key
-        )
-      end
-    end
-    return out:get()
-  end
-
   return sample
 end
 
--- Whether a packet has a comment by which pywnv says what it found: of another file, in which frames are numbered
--- otherwise.
+-- Whether a packet has a comment by which pywnv says what it found.
 local function is_annotated(cursor)
   local at = cursor.data + cursor.captured + -cursor.captured % 4
   if cursor.kind ~= PACKET or at + 7 >= cursor.stop then
@@ -223,9 +236,7 @@ function M.scan(cursor, sample, number)
       return number, problem
     elseif cursor:is_packet() then
       number = number + 1
-      if number <= LEARN and is_annotated(cursor) then
-        return number, ANNOTATED
-      end
+      sample.is_annotated = sample.is_annotated or number <= LEARN and is_annotated(cursor)
       sample.take(cursor, number)
     end
   end

@@ -4,7 +4,7 @@
 -- behind what its observer wrote before it. Sections and interfaces are written beforehand.
 -- Source: draft-ietf-opsawg-pcapng.
 
-local bytes, new_buffer, cursors, put_with, is_big = ...
+local bytes, new_buffer, cursors, put_with, strip, is_big = ...
 
 local char, floor, huge, sub = string.char, math.floor, math.huge, string.sub
 local read32 = is_big and bytes.big32 or bytes.little32
@@ -91,11 +91,12 @@ function M.new(base_seconds)
   --   part and rate: the clock is ahead by whole + part + rate * (time since the base) seconds
   -- @param on_journal function: of the body of a journal entry, and the whole, part and rate of the line that holds:
   --   the body with its time set right, and seconds and nanoseconds of that, or nil
-  function merger.add(cursor, input_seconds, input_nanos, segments, on_journal)
+  -- @param is_annotated whether what pywnv put there is left out: the frames get other numbers
+  function merger.add(cursor, input_seconds, input_nanos, segments, on_journal, is_annotated)
     inputs[#inputs + 1] = {
       cursor = cursor, base_seconds = input_seconds, base_nanos = input_nanos, segments = segments,
       on_journal = on_journal, segment = 1, line = 1, latest = -huge, number = 0, key = -huge, has_head = false,
-      is_over = false, high = 0, low = 0, text = nil,
+      is_annotated = is_annotated, is_over = false, high = 0, low = 0, text = nil,
     }
     return #inputs
   end
@@ -165,9 +166,12 @@ function M.new(base_seconds)
   local function journal(input, cursor)
     local buf = cursor.buf
     local line = input.segments[input.segment].lines[input.line]
-    local body, seconds, nanos = input.on_journal(
-      sub(buf, cursor.from + 8, cursor.stop - 4), line.whole, line.part, line.rate
-    )
+    local entry = sub(buf, cursor.from + 8, cursor.stop - 4)
+    if input.is_annotated then
+      local fields, zeros = strip.fields(entry)
+      entry = fields .. zeros
+    end
+    local body, seconds, nanos = input.on_journal(entry, line.whole, line.part, line.rate)
     if seconds then
       set_key(input, seconds, nanos, 0, 0)
     end
@@ -213,6 +217,23 @@ function M.new(base_seconds)
     out:put(sub(buf, cursor.data, cursor.data + captured - 1), PADDING[padding], length)
   end
 
+  -- A packet block without what pywnv put into its options.
+  local function put_stripped(input, cursor)
+    local buf, from, stop = cursor.buf, cursor.from, cursor.stop - 4
+    local at = cursor.data + cursor.captured + -cursor.captured % 4
+    local rest, was_own = "", false
+    if at <= stop then
+      rest, was_own = strip.options(buf, at, stop, is_big and -1 or 1)
+    end
+    if not was_own then
+      put_with(out, buf, from, cursor.stop, cursor.interface.number, input.high, input.low)
+      return
+    end
+    local length = put32(at - from + #rest + 4)
+    out:put(put32(PACKET), length, put32(cursor.interface.number), put32(input.high), put32(input.low))
+    out:put(sub(buf, from + 20, at - 1), rest, length)
+  end
+
   local function put(input)
     local cursor, text = input.cursor, input.text
     written = written + 32
@@ -222,7 +243,9 @@ function M.new(base_seconds)
     end
     local kind, buf, from = cursor.kind, cursor.buf, cursor.from
     written = written + cursor.captured
-    if kind == PACKET then
+    if kind == PACKET and input.is_annotated then
+      put_stripped(input, cursor)
+    elseif kind == PACKET then
       put_with(out, buf, from, cursor.stop, cursor.interface.number, input.high, input.low)
     elseif kind == OLD_PACKET then
       local number = cursor.interface.number
