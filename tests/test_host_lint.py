@@ -96,6 +96,14 @@ def test_many_rules_are_few_findings(tmp_path: Path) -> None:
     assert made[-1].what.endswith("(and 9980 more rules of this NIC)")
 
 
+def test_what_was_left_out_is_said(tmp_path: Path) -> None:
+    twins = inventory(
+        Get_VMNetworkAdapter=[nic(), nic()], Get_VMNetworkAdapterAcl=[acl("Inbound", "Deny", "10.0.0.0/8")]
+    )
+    said = run("host", "lint", written(tmp_path, twins)).stdout.decode()
+    assert "not looked at: Get-VMNetworkAdapterAcl[1]: left out: VM Alpha has 2 NICs 'Network Adapter'" in said
+
+
 def test_names_cannot_leave_their_quotes(tmp_path: Path) -> None:
     name = "x'; Remove-Item C:\\ \u2019 #"
     one = only(found(tmp_path, Get_VMNetworkAdapter=[nic(name, SwitchName=None)]), "nic-not-connected")

@@ -183,6 +183,23 @@ def test_other_shapes_of_the_whole(tmp_path: Path, shape: Callable[[dict[str, An
     assert len(load(tmp_path / "host.json").nics[0].acls) == 1
 
 
+@pytest.mark.parametrize(
+    ("value", "when"),
+    [
+        ("/Date(1764331200000)/", "2025-11-28T12:00:00Z"),
+        (
+            {"value": "/Date(1764331200000)/", "DisplayHint": 2, "DateTime": "Freitag, 28. November"},
+            "2025-11-28T12:00:00Z",
+        ),
+        ("/Date(99999999999999999999)/", "/Date(99999999999999999999)/"),
+        ("/Date(-62135596800001)/", "/Date(-62135596800001)/"),
+        ("2026-11-28T12:00:00Z", "2026-11-28T12:00:00Z"),
+    ],
+)
+def test_times_as_windows_powershell_writes_them(tmp_path: Path, value: object, when: str) -> None:
+    assert read(tmp_path, collected=value).collected == when
+
+
 def test_names_that_are_too_long(tmp_path: Path) -> None:
     """Longer than a topology allows, shorter than Windows does, wherever a name may stand."""
     long = "x" * 200

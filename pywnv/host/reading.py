@@ -9,7 +9,7 @@ from pathlib import Path
 from pywnv.errors import TopologyError
 from pywnv.host import bundle, clixml, format_list, inventory
 from pywnv.host.model import Host
-from pywnv.host.rows import Row, WrongValueError, clean, shown, table
+from pywnv.host.rows import Row, WrongValueError, clean, shown, table, when
 from pywnv.host.text import decoded, parsed
 
 NEWEST = 1  # wnv_host of the inventories that are read here
@@ -103,6 +103,6 @@ def _inventory(value: Mapping[str, object]) -> Host:
     return inventory.host(
         tables,
         computer=top.text("computer"),
-        collected=top.text("collected"),
+        collected=when(top.text("collected")),
         left_out={clean(str(key)): clean(str(reason)) for key, reason in reasons.items()},
     )

@@ -9,6 +9,7 @@ from __future__ import annotations
 import ipaddress
 import re
 from collections.abc import Iterable, Iterator, Mapping
+from datetime import datetime, timedelta
 
 LONGEST_SHOWN = 60  # of a wrong value, as an error shows it
 LONGEST_TEXT = 256  # of a name; Windows allows no longer ones
@@ -28,6 +29,7 @@ TEAMING = {0: "Static", 1: "SwitchIndependent", 2: "Lacp"}
 BALANCING = {0: "TransportPorts", 2: "IPAddresses", 3: "MacAddresses", 4: "HyperVPort", 5: "Dynamic"}
 STATUS = {2: "Ok", 3: "Degraded", 6: "Error", 10: "Stopped", 12: "NoContact", 13: "LostCommunication"}
 
+WRAPPING = {"value", "Value", "Count", "DisplayHint", "DateTime"}
 GUID = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 MAC = re.compile(r"([0-9a-fA-F]{2}[-:. ]?){5}[0-9a-fA-F]{2}|([0-9a-fA-F]{4}[.:-]){2}[0-9a-fA-F]{4}")
 PORTS = re.compile(r"\d{1,5}(-\d{1,5})?(,\d{1,5}(-\d{1,5})?)*")
@@ -49,11 +51,11 @@ def clean(text: str) -> str:
 
 
 def unwrapped(value: object) -> object:
-    """A value without what ConvertTo-Json of Windows PowerShell 5.1 wraps some in: value and Count, value and Value.
+    """A value without what ConvertTo-Json of Windows PowerShell 5.1 wraps some in: value and Count, Value or DateTime.
 
     It writes nothing at all as an empty object.
     """
-    if isinstance(value, Mapping) and "value" in value and value.keys() <= {"value", "Value", "Count"}:
+    if isinstance(value, Mapping) and "value" in value and value.keys() <= WRAPPING:
         value = value["value"]
     return None if value == {} else value
 
@@ -70,6 +72,17 @@ def mac(text: str) -> str | None:
     """Twelve lower hex digits; None where the text is no MAC, or that of no adapter."""
     digits = re.sub(r"[-:. ]", "", text).lower().removeprefix("0x")
     return digits if re.fullmatch(r"[0-9a-f]{12}", digits) and digits.strip("0") else None
+
+
+def when(text: str) -> str:
+    """A time as told; the milliseconds since 1970 of Windows PowerShell 5.1 as others write them."""
+    told = re.fullmatch(r"/Date\((-?[0-9]{1,15})\)/", text)
+    if not told:
+        return text
+    try:
+        return (datetime(1970, 1, 1) + timedelta(milliseconds=int(told[1]))).isoformat(timespec="seconds") + "Z"
+    except OverflowError:
+        return text
 
 
 def guids(text: str) -> list[str]:

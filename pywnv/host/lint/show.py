@@ -59,6 +59,8 @@ def draw(found: list[Finding], host: Host, console: Console) -> None:
         console.print(Text.assemble("      fix: ", (one.fix, "cyan")), soft_wrap=True)  # to be copied as it stands
     numbers = [count(sum(one.severity == each for one in found), each) for each in STYLES]
     console.print(Text(", ".join(numbers) if found else "nothing found", style="bold"))
+    for words in host.notes:
+        console.print(Text(f"not looked at: {words}", style="dim"), soft_wrap=True)
     for cmdlet, reason in host.left_out.items():
         console.print(
             Text(f"not looked at, for the inventory left it out: {cmdlet}: {reason}", style="dim"), soft_wrap=True
