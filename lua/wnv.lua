@@ -2661,6 +2661,7 @@ local abs, format, gmatch = math.abs, string.format, string.gmatch
 local concat, floor = table.concat, math.floor
 
 local ELLIPSIS = "\226\128\166" -- in UTF-8
+local TO = " > "
 local MILLISECOND, SECOND = 0.001, 1
 local NOT_TOLD = "reason not told"
 
@@ -2691,6 +2692,18 @@ function M.short(name, most)
   end
   local ends = floor((most - 1) / 2)
   return concat(characters, "", 1, most - 1 - ends) .. ELLIPSIS .. concat(characters, "", #characters - ends + 1)
+end
+
+--- Where a frame was seen, in at most so many characters: its hop; of an event, the NICs that it names.
+-- @return string or nil
+function M.place(said, most)
+  local from, to = said.event_nic, said.event_destination_nic
+  if said.hop or not (from and to) then
+    local name = said.hop or from or to
+    return name and M.short(name, most)
+  end
+  local half = floor((most - #TO) / 2)
+  return M.short(from, half) .. TO .. M.short(to, half)
 end
 
 --- A text in lines of at most so many bytes, broken at blanks where that can be.
@@ -8292,7 +8305,7 @@ local fields = {
   drop_advice = ProtoField.string("wnv.drop.advice", "Drop advice", base.NONE, "What to look at for this drop"),
   drop_rule = ProtoField.string("wnv.drop.rule", "Drop rule", base.NONE, "The VLAN setting or ACL of the host that explains the drop; for VFP's own drops, VFP's rule"),
 }
-fields.list_hop = ProtoField.string("wnv.list.hop", "Hop, short", base.NONE, "The hop, short enough for a column")
+fields.list_hop = ProtoField.string("wnv.list.hop", "Hop, short", base.NONE, "The hop, or the NICs of an event, short enough for a column")
 fields.list_verdict = ProtoField.string("wnv.list.verdict", "Verdict, with drops", base.NONE, "What the frame is; dropped, where it was")
 -- A number, so that the column sorts; Wireshark 4.0 leaves out the unit.
 fields.hop_slow = ProtoField.bool("wnv.hop.slow", "Slow", base.NONE, nil, 0, "This step took far longer than it mostly does")
@@ -8821,12 +8834,13 @@ local function asked_for(tree)
   return found
 end
 
-local SHORT = 28 -- characters of a hop
+local SHORT = 26 -- characters of a hop
 
 -- Columns of the packet list; in the tree, they would say everything twice.
 local function show_in_list(tree, item, of)
-  if of.hop and referenced(tree, fields.list_hop) then
-    add(item, fields.list_hop, words.short(of.hop, SHORT)):set_hidden()
+  local where = referenced(tree, fields.list_hop) and words.place(of, SHORT)
+  if where then
+    add(item, fields.list_hop, where):set_hidden()
   end
   if referenced(tree, fields.list_verdict) then
     add(item, fields.list_verdict, of.drop and "dropped" or names.verdict[of.verdict]):set_hidden()

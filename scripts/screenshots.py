@@ -65,6 +65,14 @@ SHOTS = (
         much=(palette.DROP.background, palette.EVENT.background),
     ),
     Shot(
+        "rule",
+        CAPTURES / "deep-dive/acl-drop-pspkt.pcapng",
+        2,
+        DROPS_PROFILE,
+        CAPTURES / "host/contoso01.json",
+        much=(palette.DROP.background,),
+    ),
+    Shot(
         "path",
         CAPTURES / "deep-dive/acl-drop-pspkt.pcapng",
         2,

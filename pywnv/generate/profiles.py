@@ -193,7 +193,7 @@ GRAPHS = (
 
 NUMBER = Column("No.", "%m", 84)
 TIME = Column("Time", "%t", 104)
-HOP = Column.of("Hop", fields.LIST_HOP.abbreviation, 190)
+HOP = Column.of("Hop", fields.LIST_HOP.abbreviation, 226)
 APPEARANCE = Column.of("Appearance", "wnv.appearance", 88)
 DELTA = Column.of("Delta us", fields.LIST_DELTA.abbreviation, 80)
 VERDICT = Column.of("Verdict", fields.LIST_VERDICT.abbreviation, 100)
@@ -237,16 +237,15 @@ DROPS_PROFILE = Profile(
     name="WNV Drops",
     purpose="what was dropped, where and why",
     columns=(
+        *(NUMBER, TIME, HOP, SOURCE, DESTINATION, Column.of("Event", "wnv.event", 76)),
+        *(Column.of("Drop reason", "wnv.drop.reason.text", 190), Column.of("Rule of the host", "wnv.drop.rule", 460)),
         *(
-            NUMBER,
-            TIME,
-            HOP,
-            Column.of("Event", "wnv.event", 76),
-            Column.of("Drop reason", "wnv.drop.reason.text", 180),
-            Column.of("Rule of the host", "wnv.drop.rule", 460),
+            PROTOCOL,
+            INFO,
+            Column.of("NIC", "wnv.event.nic", 160),
+            Column.of("To NIC", "wnv.event.destination_nic", 130),
         ),
-        *(Column.of("NIC", "wnv.event.nic", 160), Column.of("To NIC", "wnv.event.destination_nic", 130)),
-        *(SOURCE, DESTINATION, PROTOCOL, INFO, Column.of("Advice", "wnv.drop.advice", 320, hidden=True)),
+        Column.of("Advice", "wnv.drop.advice", 320, hidden=True),
     ),
     rules=RULES,
     buttons=(DROPS, EVENTS, THIS_PACKET, THIS_HOP, ONE_PER_PACKET, ALL),

@@ -7,6 +7,7 @@ local abs, format, gmatch = math.abs, string.format, string.gmatch
 local concat, floor = table.concat, math.floor
 
 local ELLIPSIS = "\226\128\166" -- in UTF-8
+local TO = " > "
 local MILLISECOND, SECOND = 0.001, 1
 local NOT_TOLD = "reason not told"
 
@@ -37,6 +38,18 @@ function M.short(name, most)
   end
   local ends = floor((most - 1) / 2)
   return concat(characters, "", 1, most - 1 - ends) .. ELLIPSIS .. concat(characters, "", #characters - ends + 1)
+end
+
+--- Where a frame was seen, in at most so many characters: its hop; of an event, the NICs that it names.
+-- @return string or nil
+function M.place(said, most)
+  local from, to = said.event_nic, said.event_destination_nic
+  if said.hop or not (from and to) then
+    local name = said.hop or from or to
+    return name and M.short(name, most)
+  end
+  local half = floor((most - #TO) / 2)
+  return M.short(from, half) .. TO .. M.short(to, half)
 end
 
 --- A text in lines of at most so many bytes, broken at blanks where that can be.
