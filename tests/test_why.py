@@ -133,7 +133,7 @@ def test_a_trace_of_server_2022() -> None:
 
 
 def test_for_programs() -> None:
-    done = run("why", DEEP_DIVE / "acl-drop-pspkt.pcapng", "--ip", "192.168.7.52", "--json", "--topology", HOST)
+    done = run("why", DEEP_DIVE / "acl-drop-pspkt.pcapng", "--ip", "192.168.7.52", "--json", "--host", HOST)
     assert (done.returncode, done.stderr) == (0, b"")
     found = json.loads(done.stdout)
     assert (found["packets"], found["frames"], found["retransmissions"]) == (3, 6, 2)
@@ -152,11 +152,11 @@ def test_for_programs() -> None:
     (question,) = found["unanswered"]
     assert (question["kind"], question["port"], question["unanswered"]) == ("handshake", 3389, 3)
     assert found["slowest"]["to"] == "vmNIC Contoso-Gst Egress"
-    assert found["next"][0]["command"].endswith(f"acl-drop-pspkt.pcapng --topology {HOST} 2")
+    assert found["next"][0]["command"].endswith(f"acl-drop-pspkt.pcapng --host {HOST} 2")
 
 
 def test_for_people() -> None:
-    done = run("why", DEEP_DIVE / "acl-drop-pspkt.pcapng", "--ip", "192.168.7.52", "--topology", HOST)
+    done = run("why", DEEP_DIVE / "acl-drop-pspkt.pcapng", "--ip", "192.168.7.52", "--host", HOST)
     text = " ".join(done.stdout.decode().split())
     for words in (
         "3 of 3 packets to 192.168.7.52 end at vmNIC Contoso-Gst Egress: dropped there, Failed security policy.",

@@ -241,7 +241,7 @@ def next_steps(
         return ()
     name = shlex.quote(str(captures[0]))
     if topology_file:
-        name += f" --topology {shlex.quote(str(topology_file))}"
+        name += f" --host {shlex.quote(str(topology_file))}"
     steps = []
     drop = worst_drop(found)
     if drop:
