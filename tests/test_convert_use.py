@@ -224,3 +224,15 @@ def test_events_are_read_by_their_data_where_their_text_is_in_another_language(t
     path.write_bytes(w.etl([described, event]))
     (row,) = (json.loads(line) for line in run("annotate", path, "--format", "jsonl").stdout.splitlines())
     assert (row["event"], row["event_nic"], row["drop_reason"]) == ("dropped", "Contoso-Gst", 9)
+
+
+@pytest.mark.parametrize(
+    ("records", "recorded_by"),
+    [([w.packet(1, 1, FRAME)], "pktmon"), ([w.fragment(1, FRAME)], "netsh trace or NetEventPacketCapture")],
+    ids=["pktmon", "ndiscap"],
+)
+def test_a_trace_is_written_by_what_recorded_it(records: list[w.Record], recorded_by: str, tmp_path: Path) -> None:
+    trace = tmp_path / "host.etl"
+    trace.write_bytes(w.etl(records, build=26100))
+    words = run("inspect", trace).stdout.decode()
+    assert f"Written by: {recorded_by}, on Windows, build 26100" in words

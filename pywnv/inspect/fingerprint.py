@@ -32,7 +32,7 @@ LOOKED_AT = 20_000  # packets whose options are read
 MOST_NAMES = 1000  # of interfaces
 
 ETL2PCAPNG, ETWDUMP, PKTMON, PSPKT = "etl2pcapng", "Wireshark's etwdump", "pktmon", "pspkt"
-PYWNV, ETL2TXT = "pywnv", "pktmon etl2txt"
+PYWNV, ETL2TXT, NDISCAP = "pywnv", "pktmon etl2txt", "netsh trace or NetEventPacketCapture"
 PSPKT_COMMENT = "pspkt capture via Windows Packet Monitor"
 PKTMON_PROGRAM = "Packet Monitor"
 NETMON_MAGIC = b"GMBU"
@@ -54,6 +54,7 @@ class Tool:
         saved_by: the program that saved the file again, where there is one.
         system: that it ran on, where the file tells.
         known_by: what in the file shows this, for people.
+        recorded_by: of a Windows trace that pywnv has converted, what recorded it.
     """
 
     name: str | None = None
@@ -61,6 +62,12 @@ class Tool:
     saved_by: str | None = None
     system: str | None = None
     known_by: tuple[str, ...] = ()
+    recorded_by: str | None = None
+
+    @property
+    def shown(self) -> str | None:
+        """What people know as the tool: of a trace, what recorded it."""
+        return self.recorded_by or self.name
 
 
 @dataclass
@@ -307,7 +314,9 @@ def tool(traits: Traits) -> Tool:
         saved_by = None if traits.program and traits.program.startswith(f"{PYWNV} ") else traits.program
         if traits.comment and traits.comment.startswith(LOG_COMMENT):
             return Tool(ETL2TXT, saved_by=saved_by, system=traits.system, known_by=("a text log",))
-        return Tool(PYWNV, saved_by=saved_by, system=traits.system, known_by=("comments that begin with wnv:",))
+        recorded_by = PKTMON if traits.is_pktmon_trace else NDISCAP
+        known_by = (f"the {'components' if recorded_by == PKTMON else 'interfaces'} of the trace",)
+        return Tool(PYWNV, saved_by=saved_by, system=traits.system, known_by=known_by, recorded_by=recorded_by)
     if traits.program == PKTMON_PROGRAM:
         return Tool(PKTMON, system=traits.system, known_by=("the section's program",))
     found = _by_blocks(traits)

@@ -79,13 +79,13 @@ def overview(reports: list[Report]) -> str:
             numbers += [trouble.harmful, trouble.unanswered, trouble.retransmissions, trouble.slow, silent]
         else:
             numbers += ["?"] * 5  # tshark alone reads it
-        tool = " ".join(filter(None, (report.tool.name, report.tool.version))) or "the file does not tell"
+        tool = " ".join(filter(None, (report.tool.shown, report.tool.version))) or "the file does not tell"
         lines.append([report.capture, *map(str, numbers), tool])
     return Table(len(lines[0])).text(lines)
 
 
 def _tool_words(tool: Tool) -> str:
-    words = tool.name or "the file does not tell"
+    words = tool.shown or "the file does not tell"
     words += f" {tool.version}" if tool.version else ""
     words += f", saved again by {tool.saved_by}" if tool.saved_by else ""
     words += f", on {tool.system}" if tool.system else ""

@@ -49,9 +49,9 @@ class Captured:
     @property
     def tool_words(self) -> str | None:
         """The tool, its version, and who saved the file again."""
-        if not self.tool.name:
+        if not self.tool.shown:
             return None
-        words = " ".join(filter(None, (self.tool.name, self.tool.version)))
+        words = " ".join(filter(None, (self.tool.shown, self.tool.version)))
         return f"{words}, saved again by {self.tool.saved_by}" if self.tool.saved_by else words
 
     @property
