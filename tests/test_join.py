@@ -99,6 +99,16 @@ def test_a_clock_is_set_before_all_but_packets_to_groups(name: str, who: str, by
     assert (found["guest"].lowest, found["guest"].highest) == (None, None)
 
 
+def test_one_packet_to_a_group_that_contradicts_all_others_leaves_no_bounds(tmp_path: Path) -> None:
+    """Set so early that a single packet tells: too few to say by how much."""
+
+    def set_meanwhile(time: int) -> float:
+        return 0.8e9 + (3 * SECOND if time > 0.3 * SECOND else 0)
+
+    found = Observed(tmp_path, "v6", {"host": right, "guest": set_meanwhile}).joined(tmp_path / "joined.pcapng")
+    assert (found["guest"].lowest, found["guest"].highest) == (None, None)
+
+
 def test_a_file_that_runs_back_before_all_packets_in_common_bounds_nothing(tmp_path: Path) -> None:
     """There, its clock may have been set: nothing says how far it was ahead at its first packet."""
     observed = Observed(tmp_path, "lbfo-tcp-loss", {"host": right, "guest": right})

@@ -9,7 +9,18 @@ from itertools import combinations
 
 from pywnv.errors import CaptureError
 from pywnv.join.clock import Delay, Line, common_rate, fit
-from pywnv.join.match import MOST_TOLERANCE, Pair, Step, group_pairs, merged, pairs, runs, steps, with_groups
+from pywnv.join.match import (
+    MOST_TOLERANCE,
+    Pair,
+    Step,
+    contradicted,
+    group_pairs,
+    merged,
+    pairs,
+    runs,
+    steps,
+    with_groups,
+)
 from pywnv.join.scan import NANO, Scan
 
 UNKNOWN = 1e6  # seconds, as the doubt of a clock that packets bound on one side only
@@ -86,9 +97,13 @@ class _Alignment:
         self.scans = scans
         found = {}
         set_of = defaultdict[int, list[Step]](list)
+        self.doubtful = set[int]()  # observers whose first packets may lie before a clock was set
         for one, other in combinations(range(len(scans)), 2):
             agreeing = runs(pairs(scans[one].sample, scans[other].sample))
-            agreeing = with_groups(agreeing, group_pairs(scans[one].groups, scans[other].groups))
+            groups = group_pairs(scans[one].groups, scans[other].groups)
+            agreeing = with_groups(agreeing, groups)
+            if contradicted(agreeing, groups):
+                self.doubtful |= {one, other}
             found[one, other] = agreeing
             ones, others = steps(agreeing, scans[one].back, scans[other].back)
             set_of[one] += ones
@@ -192,7 +207,7 @@ class _Alignment:
             return Clock(self.scans[observer].name)
         # Where too few packets tell of a segment, it is as the one nearest to it.
         segments = [known[min(there, key=lambda other, at=at: abs(other - at))] for at in range(len(known))]  # type: ignore[misc]
-        if segments[0] and self._runs_back_before(observer):
+        if segments[0] and observer and (observer in self.doubtful or self._runs_back_before(observer)):
             lines = tuple(replace(line, below=None, above=None) for line in segments[0].lines)
             segments[0] = replace(segments[0], lines=lines)
         parent = self.parents.get(observer, 0)

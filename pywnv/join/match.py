@@ -169,6 +169,15 @@ def with_groups(agreeing: list[list[Pair]], groups: list[Pair]) -> list[list[Pai
     return found
 
 
+def contradicted(agreeing: list[list[Pair]], groups: list[Pair]) -> bool:
+    """Whether a packet to a group, from before all others, says that a clock may have been set after it."""
+    if not agreeing:
+        return False
+    first = agreeing[0][0]
+    before = (pair for pair in groups if _is_before(pair, first))
+    return any(abs(pair.difference - _level(agreeing[0][:LEVEL])) / NANO > MOST_TOLERANCE for pair in before)
+
+
 def _is_before(pair: Pair, other: Pair) -> bool:
     return pair.one.last_number < other.one.first_number and pair.other.last_number < other.other.first_number
 
