@@ -203,16 +203,21 @@ class Window:
     def keys(self, *names: str) -> None:
         self.ask("xdotool", "key", "--delay", "60", *names)
 
-    def _takes_focus(self) -> bool:
-        """When a window ends, the window manager may give the focus to none."""
+    def _activate(self) -> None:
+        """A menu or a dialog that a lost key left open keeps the focus: Escape closes it."""
+        if self.ask("xdotool", "getactivewindow").decode().strip() != self.id:
+            self.keys("Escape", "Escape")
         self.ask("xdotool", "windowactivate", self.id)
+
+    def _has_focus(self) -> bool:
+        """When a window ends, the window manager may give the focus to none."""
         return self.ask("xdotool", "getactivewindow").decode().strip() == self.id
 
     def choose(self, title: str, look: Callable[[], object]) -> None:
         """Chooses from Tools > WNV, which stands last, until something shows."""
 
         def press() -> None:
-            wait_for("focus of the window", self._takes_focus)
+            act_until("focus of the window", self._activate, self._has_focus)
             self.keys("Escape", "Escape", "alt+t", "Up", "Right", *["Down"] * MENU.index(title), "Return")
 
         act_until(f"effect of the menu {title}", press, look)
