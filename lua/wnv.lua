@@ -309,7 +309,7 @@ end
 return M
   end,
   path = function(...)
---- The way of one packet: a table of its sightings, a ladder of its hops, and the events near them.
+--- The path of one packet: a table of its sightings, a ladder of its hops, and the events that follow them closely.
 
 local names, lay_out, words = ...
 
@@ -338,8 +338,7 @@ function M.row(number, said)
   row[6] = words.short(said.rule or "", LONGEST_RULE)
   if said.drop then
     local rule = said.drop_rule and "; " .. said.drop_rule or ""
-    local reason = said.drop_reason_text or "reason not told"
-    drops[#drops + 1] = format("dropped in frame %d: %s%s\n", number, reason, rule)
+    drops[#drops + 1] = format("dropped in frame %d: %s%s\n", number, words.reason(said), rule)
   end
   sightings[#sightings + 1] = {
     number = number,
@@ -634,16 +633,16 @@ in_menu("Capture summary", opens("WNV: capture summary", summary))
 end
 
 local new_steps = (function()
---- Which steps between two hops take far longer than that step mostly does.
+--- Which steps between two hops took far longer than the same step usually does.
 --
--- Of each step, how many took how long is kept by powers of two: so the middle one is known at any time.
+-- For each step, its times are counted by powers of two, so that the median is known at any time.
 
 local floor, log = math.floor, math.log
 
 local LOG_2 = log(2)
 local FAR = 16 -- times the step's median, at least
-local LEAST = 100e-6 -- seconds: less is nothing that anybody would look for
-local KNOWN = 32 -- times that a step must have been taken before its median counts
+local LEAST = 100e-6 -- seconds: nobody looks for shorter steps
+local KNOWN = 32 -- packets that must have taken a step before its median counts
 local MOST = 4096 -- steps; only a capture made to defeat us has more
 
 local function power(seconds)
@@ -668,7 +667,7 @@ local function insert(step, size)
 end
 
 --- For one capture.
--- @param limit seconds that are slow for any step; nil: what is far above the step's median
+-- @param limit seconds above which every step is slow; nil: far above the median of the same step is slow
 -- @return table: judge, keep, forget
 return function(limit)
   local steps, count = {}, 0
@@ -702,7 +701,7 @@ return function(limit)
     return step.total >= KNOWN and seconds >= LEAST and seconds > FAR * 2 ^ (step.middle + 1) / 1e9
   end
 
-  --- Counts the step that was judged last.
+  --- Counts the step that `judge` was asked about last.
   function M.keep()
     if last_step then
       insert(last_step, last_size)
@@ -710,7 +709,7 @@ return function(limit)
     end
   end
 
-  --- Does not count it: a read filter dissects a frame before it counts.
+  --- Forgets that step: with a read filter, Wireshark dissects a frame once before the frame counts.
   function M.forget()
     last_step = nil
   end
@@ -745,7 +744,7 @@ return {}
 end)()
 -- In a function of its own: one can hold so many constants only.
 modules.comment = (function()
-return { { ["name"] = "packet", ["key"] = "packet", ["kind"] = "count", ["varies"] = true, ["is_frame"] = false }, { ["name"] = "previous", ["key"] = "previous", ["kind"] = "count", ["varies"] = true, ["is_frame"] = true }, { ["name"] = "appearance", ["key"] = "appearance", ["kind"] = "count", ["varies"] = true, ["is_frame"] = false }, { ["name"] = "hop_delta", ["key"] = "delta_ns", ["kind"] = "nanos", ["varies"] = true, ["is_frame"] = false }, { ["name"] = "hop_elapsed", ["key"] = "elapsed_ns", ["kind"] = "nanos", ["varies"] = true, ["is_frame"] = false }, { ["name"] = "segment_of", ["key"] = "segment_of", ["kind"] = "count", ["varies"] = true, ["is_frame"] = true }, { ["name"] = "repeat_of", ["key"] = "repeat_of", ["kind"] = "count", ["varies"] = true, ["is_frame"] = true }, { ["name"] = "event_near", ["key"] = "event_near", ["kind"] = "count", ["varies"] = true, ["is_frame"] = true }, { ["name"] = "event_packet", ["key"] = "event_packet", ["kind"] = "count", ["varies"] = true, ["is_frame"] = true }, { ["name"] = "verdict", ["key"] = "verdict", ["kind"] = "name", ["varies"] = false, ["is_frame"] = false, ["names"] = { ["original"] = 0, ["duplicate"] = 1, ["segment"] = 2, ["coalesced"] = 3, ["repeat"] = 4, ["retransmission"] = 5, ["event"] = 6 } }, { ["name"] = "path", ["key"] = "path", ["kind"] = "text", ["varies"] = false, ["is_frame"] = false }, { ["name"] = "hop", ["key"] = "hop", ["kind"] = "text", ["varies"] = false, ["is_frame"] = false }, { ["name"] = "hop_role", ["key"] = "role", ["kind"] = "name", ["varies"] = false, ["is_frame"] = false, ["names"] = { ["unknown"] = 0, ["pNIC"] = 1, ["tNIC"] = 2, ["vSwitch"] = 3, ["vmNIC"] = 4, ["host vNIC"] = 5, ["filter"] = 6, ["protocol"] = 7 } }, { ["name"] = "evidence", ["key"] = "evidence", ["kind"] = "name", ["varies"] = false, ["is_frame"] = false, ["names"] = { ["none"] = 0, ["packet-id"] = 1, ["bytes"] = 2, ["rewritten"] = 3, ["segment"] = 4, ["learned"] = 5 } }, { ["name"] = "rule", ["key"] = "rule", ["kind"] = "text", ["varies"] = false, ["is_frame"] = false }, { ["name"] = "rewritten", ["key"] = "rewritten", ["kind"] = "text", ["varies"] = false, ["is_frame"] = false }, { ["name"] = "direction", ["key"] = "direction", ["kind"] = "name", ["varies"] = false, ["is_frame"] = false, ["names"] = { ["unknown"] = 0, ["outbound"] = 1, ["inbound"] = 2, ["internal"] = 3 } }, { ["name"] = "vlan", ["key"] = "vlan", ["kind"] = "count", ["varies"] = false, ["is_frame"] = false }, { ["name"] = "port", ["key"] = "port", ["kind"] = "count", ["varies"] = false, ["is_frame"] = false }, { ["name"] = "nic", ["key"] = "nic", ["kind"] = "text", ["varies"] = false, ["is_frame"] = false }, { ["name"] = "nic_type", ["key"] = "nic_type", ["kind"] = "text", ["varies"] = false, ["is_frame"] = false }, { ["name"] = "pid", ["key"] = "pid", ["kind"] = "count", ["varies"] = false, ["is_frame"] = false }, { ["name"] = "event", ["key"] = "event", ["kind"] = "name", ["varies"] = false, ["is_frame"] = false, ["names"] = { ["none"] = 0, ["received"] = 1, ["routed"] = 2, ["delivered"] = 3, ["dropped"] = 4 } }, { ["name"] = "event_nic", ["key"] = "event_nic", ["kind"] = "text", ["varies"] = false, ["is_frame"] = false }, { ["name"] = "event_destination_nic", ["key"] = "event_destination_nic", ["kind"] = "text", ["varies"] = false, ["is_frame"] = false }, { ["name"] = "event_switch", ["key"] = "event_switch", ["kind"] = "text", ["varies"] = false, ["is_frame"] = false }, { ["name"] = "drop", ["key"] = "drop", ["kind"] = "bool", ["varies"] = false, ["is_frame"] = false }, { ["name"] = "drop_reason", ["key"] = "drop_reason", ["kind"] = "count", ["varies"] = false, ["is_frame"] = false }, { ["name"] = "drop_reason_text", ["key"] = "drop_reason_text", ["kind"] = "text", ["varies"] = false, ["is_frame"] = false }, { ["name"] = "drop_location", ["key"] = "drop_location", ["kind"] = "count", ["varies"] = false, ["is_frame"] = false }, { ["name"] = "drop_harmless", ["key"] = "drop_harmless", ["kind"] = "bool", ["varies"] = false, ["is_frame"] = false }, { ["name"] = "drop_advice", ["key"] = "drop_advice", ["kind"] = "text", ["varies"] = false, ["is_frame"] = false }, { ["name"] = "drop_rule", ["key"] = "drop_rule", ["kind"] = "text", ["varies"] = false, ["is_frame"] = false } }
+return { { ["name"] = "packet", ["key"] = "packet", ["kind"] = "count", ["varies"] = true }, { ["name"] = "previous", ["key"] = "previous", ["kind"] = "count", ["varies"] = true }, { ["name"] = "appearance", ["key"] = "appearance", ["kind"] = "count", ["varies"] = true }, { ["name"] = "hop_delta", ["key"] = "delta_ns", ["kind"] = "nanos", ["varies"] = true }, { ["name"] = "hop_elapsed", ["key"] = "elapsed_ns", ["kind"] = "nanos", ["varies"] = true }, { ["name"] = "segment_of", ["key"] = "segment_of", ["kind"] = "count", ["varies"] = true }, { ["name"] = "repeat_of", ["key"] = "repeat_of", ["kind"] = "count", ["varies"] = true }, { ["name"] = "event_near", ["key"] = "event_near", ["kind"] = "count", ["varies"] = true }, { ["name"] = "event_packet", ["key"] = "event_packet", ["kind"] = "count", ["varies"] = true }, { ["name"] = "verdict", ["key"] = "verdict", ["kind"] = "name", ["varies"] = false, ["names"] = { ["original"] = 0, ["duplicate"] = 1, ["segment"] = 2, ["coalesced"] = 3, ["repeat"] = 4, ["retransmission"] = 5, ["event"] = 6 } }, { ["name"] = "path", ["key"] = "path", ["kind"] = "text", ["varies"] = false }, { ["name"] = "hop", ["key"] = "hop", ["kind"] = "text", ["varies"] = false }, { ["name"] = "hop_role", ["key"] = "role", ["kind"] = "name", ["varies"] = false, ["names"] = { ["unknown"] = 0, ["pNIC"] = 1, ["tNIC"] = 2, ["vSwitch"] = 3, ["vmNIC"] = 4, ["host vNIC"] = 5, ["filter"] = 6, ["protocol"] = 7 } }, { ["name"] = "evidence", ["key"] = "evidence", ["kind"] = "name", ["varies"] = false, ["names"] = { ["none"] = 0, ["packet-id"] = 1, ["bytes"] = 2, ["rewritten"] = 3, ["segment"] = 4, ["learned"] = 5 } }, { ["name"] = "rule", ["key"] = "rule", ["kind"] = "text", ["varies"] = false }, { ["name"] = "rewritten", ["key"] = "rewritten", ["kind"] = "text", ["varies"] = false }, { ["name"] = "direction", ["key"] = "direction", ["kind"] = "name", ["varies"] = false, ["names"] = { ["unknown"] = 0, ["outbound"] = 1, ["inbound"] = 2, ["internal"] = 3 } }, { ["name"] = "vlan", ["key"] = "vlan", ["kind"] = "count", ["varies"] = false }, { ["name"] = "port", ["key"] = "port", ["kind"] = "count", ["varies"] = false }, { ["name"] = "nic", ["key"] = "nic", ["kind"] = "text", ["varies"] = false }, { ["name"] = "nic_type", ["key"] = "nic_type", ["kind"] = "text", ["varies"] = false }, { ["name"] = "pid", ["key"] = "pid", ["kind"] = "count", ["varies"] = false }, { ["name"] = "event", ["key"] = "event", ["kind"] = "name", ["varies"] = false, ["names"] = { ["none"] = 0, ["received"] = 1, ["routed"] = 2, ["delivered"] = 3, ["dropped"] = 4 } }, { ["name"] = "event_nic", ["key"] = "event_nic", ["kind"] = "text", ["varies"] = false }, { ["name"] = "event_destination_nic", ["key"] = "event_destination_nic", ["kind"] = "text", ["varies"] = false }, { ["name"] = "event_switch", ["key"] = "event_switch", ["kind"] = "text", ["varies"] = false }, { ["name"] = "drop", ["key"] = "drop", ["kind"] = "bool", ["varies"] = false }, { ["name"] = "drop_reason", ["key"] = "drop_reason", ["kind"] = "count", ["varies"] = false }, { ["name"] = "drop_reason_text", ["key"] = "drop_reason_text", ["kind"] = "text", ["varies"] = false }, { ["name"] = "drop_location", ["key"] = "drop_location", ["kind"] = "count", ["varies"] = false }, { ["name"] = "drop_harmless", ["key"] = "drop_harmless", ["kind"] = "bool", ["varies"] = false }, { ["name"] = "drop_advice", ["key"] = "drop_advice", ["kind"] = "text", ["varies"] = false }, { ["name"] = "drop_rule", ["key"] = "drop_rule", ["kind"] = "text", ["varies"] = false } }
 end)()
 
 modules.limits = (function()
@@ -1865,6 +1864,17 @@ local ROLE_OF_NIC_TYPE = {
 
 local FILTER, PROTOCOL = codes.role.filter, codes.role.protocol
 
+--- Splits a name as it is shown into its role and its title.
+-- @return code of the role, unknown where the name begins with none; the rest of the name
+function M.split_role(name)
+  for role, word in pairs(word_of) do
+    if role ~= UNKNOWN and sub(name, 1, #word + 1) == word .. " " then
+      return role, sub(name, #word + 2)
+    end
+  end
+  return UNKNOWN, name
+end
+
 -- What Windows' own drivers are. vmswitch.sys is many things: only a description tells which.
 local ROLE_OF_DRIVER = {
   ["http.sys"] = PROTOCOL,
@@ -2028,14 +2038,13 @@ end
 -- A place that `pywnv join` has named by what the user knows of an observer's host, with its role. What the capture
 -- called it became its description.
 local function read_known(name, description, place)
-  for word, role in pairs(codes.role) do
-    if role ~= UNKNOWN and sub(name, 1, #word + 1) == word .. " " then
-      read_title(description, "", place)
-      place.role = role
-      return clean(sub(name, #word + 2))
-    end
+  local role, title = M.split_role(name)
+  if role == UNKNOWN then
+    return nil
   end
-  return nil
+  read_title(description, "", place)
+  place.role = role
+  return clean(title)
 end
 
 --- Sets the name that is shown, from a place's observer, role and title.
@@ -2056,12 +2065,6 @@ local VM_PORT = "^" .. M.GUID .. "%-%-" .. M.GUID .. "$"
 -- @return code of the role, or nil
 function M.role_of_port(name)
   return find(name, VM_PORT) and codes.role.vmNIC
-end
-
---- A name that is shown, without the role that it begins with.
-function M.without_role(name, role)
-  local word = word_of[role] .. " "
-  return role ~= UNKNOWN and sub(name, 1, #word) == word and sub(name, #word + 1) or name
 end
 
 --- What the name of an interface tells.
@@ -2277,9 +2280,8 @@ local function component(self, base, note)
   return place
 end
 
---- Gives a place the name that a frame's annotation has for it, unless the topology knows it. What the first frame
--- there says counts.
--- @param place as `place` or `noted` gave it; is_annotated: whether this was called for it
+--- Names a place as the annotation of its first frame does, unless the topology knows the place.
+-- @param place as `place` or `noted` gave it; its is_annotated says that this has been done
 -- @param shared of the frame's annotation, or nil
 function Registry:annotated(place, shared)
   place.is_annotated = true
@@ -2287,8 +2289,9 @@ function Registry:annotated(place, shared)
   if not hop or hop == place.name or place.is_known then
     return
   end
+  local role, title = hop_name.split_role(hop)
   place.role = shared.hop_role
-  place.title = hop_name.without_role(hop, place.role)
+  place.title = role == place.role and title or hop
   settle(self, place, nil, place.number_of)
 end
 
@@ -2652,7 +2655,7 @@ return M
 end)(modules.drops, modules.text)
 
 modules.words = (function(...)
---- What is said of a frame, in words.
+--- What the engine says of a frame, as words for people.
 
 local codes = ...
 
@@ -2663,7 +2666,6 @@ local concat, floor = table.concat, math.floor
 local ELLIPSIS = "\226\128\166" -- in UTF-8
 local TO = " > "
 local MILLISECOND, SECOND = 0.001, 1
-local NOT_TOLD = "reason not told"
 
 local M = {}
 
@@ -2678,7 +2680,7 @@ function M.duration(seconds)
   return format("%.1f s", seconds)
 end
 
---- A name, with an ellipsis in its middle where it has more than so many characters: what differs often ends it.
+--- Shortens a name to so many characters, by an ellipsis in its middle: names often differ at their end.
 function M.short(name, most)
   if #name <= most then
     return name
@@ -2706,7 +2708,8 @@ function M.place(said, most)
   return M.short(from, half) .. TO .. M.short(to, half)
 end
 
---- A text in lines of at most so many bytes, broken at blanks where that can be.
+--- Breaks a text at spaces into lines.
+-- @param most   bytes of a line, which only a longer word exceeds
 -- @param indent what the lines after the first begin with
 -- @return the lines, each with its end
 function M.wrapped(text, most, indent)
@@ -2720,6 +2723,11 @@ function M.wrapped(text, most, indent)
   end
   lines[#lines + 1] = line
   return concat(lines, "\n") .. "\n"
+end
+
+--- Why a frame was dropped.
+function M.reason(said)
+  return said.drop_reason_text or "reason not told"
 end
 
 local function of_number(word, number)
@@ -2754,7 +2762,7 @@ end
 
 --- What a frame is, for the packet list: "duplicate of 8, +2.8 us"; nil for a first sighting.
 function M.mark(said)
-  local dropped = said.drop and "dropped: " .. (said.drop_reason_text or NOT_TOLD)
+  local dropped = said.drop and "dropped: " .. M.reason(said)
   if said.verdict == codes.verdict.original then
     return dropped or nil
   end
@@ -2772,7 +2780,7 @@ local function event(said)
   local nic = said.event_nic and " NIC " .. said.event_nic or ""
   local switch = said.event_switch and " in switch " .. said.event_switch or ""
   if said.drop then
-    return format("dropped at%s%s: %s", nic ~= "" and nic or " the vmSwitch", switch, said.drop_reason_text or NOT_TOLD)
+    return format("dropped at%s%s: %s", nic ~= "" and nic or " the vmSwitch", switch, M.reason(said))
   end
   local to = said.event_destination_nic and " to NIC " .. said.event_destination_nic or ""
   return (EVENT[said.event] or "event of") .. nic .. to .. switch
@@ -2785,7 +2793,7 @@ function M.sentence(said)
   end
   local at_hop = said.hop and " at " .. said.hop or ""
   if said.drop then
-    local dropped = format("dropped%s: %s", at_hop, said.drop_reason_text or NOT_TOLD)
+    local dropped = format("dropped%s: %s", at_hop, M.reason(said))
     local kind = said.verdict ~= codes.verdict.original and kinds[said.verdict](said)
     return kind and format("%s; %s%s", dropped, kind, late(said)) or dropped
   end
@@ -2800,10 +2808,10 @@ modules.annotation = (function(...)
 --
 --   duplicate of 8 at pNIC Ethernet 2, +2.8 us (wnv frame=10 packet=8 delta_ns=2800 path="vmNIC A > pNIC Ethernet 2")
 --
--- Words for people; then, in brackets, what the table of fields has, in its order. What is as usual is left out:
--- `usual` says what that is. A comment comes from a stranger: what is not exactly in this form says nothing.
+-- First a sentence for people; then, in brackets, keys and values, in the order of the table of fields. A value that
+-- `usual` can tell is omitted. Comments may come from strangers: one that is not exactly in this form is ignored.
 
-local columns, codes, drop, text = ...
+local columns, codes, drop, text, hop_name = ...
 
 local byte, find, gsub, match, sub = string.byte, string.find, string.gsub, string.match, string.sub
 local clean, tonumber = text.clean, tonumber
@@ -2816,8 +2824,8 @@ local MOST_SHARED, MOST_BYTES = 65536, 32 * 1024 * 1024 -- only a capture made t
 local NANO = 1e9
 local CLOSE = byte(")")
 
--- How the part for machines begins: words never hold this. In a journal entry it stands behind this field's name.
--- KEPT: how that part ends where the packet id beside it is the capture tool's.
+-- BEGIN: how the part in brackets begins; the sentence never contains it. JOURNAL: the field of a journal entry that
+-- holds the comment. KEPT: how the part ends if the frame's packet id was written by the capture tool, not by pywnv.
 local M = { BEGIN = "(wnv frame=", JOURNAL = "PYWNV", KEPT = " packet_id=kept" }
 
 local DUPLICATE, ORIGINAL, EVENT = codes.verdict.duplicate, codes.verdict.original, codes.verdict.event
@@ -2825,23 +2833,7 @@ local BYTES = codes.evidence.bytes
 
 -- The hop that a path ends with.
 local function last_hop(path)
-  local at, stop = 1, 0
-  while at do
-    stop = at
-    local _, after = find(path, " > ", at, true)
-    at = after and after + 1
-  end
-  return sub(path, stop)
-end
-
--- The role that a hop's name begins with.
-local function role_of(hop)
-  for name, code in pairs(codes.role) do
-    if code > 0 and sub(hop, 1, #name + 1) == name .. " " then
-      return code
-    end
-  end
-  return codes.role.unknown
+  return match(path, "^.* > (.*)$") or path
 end
 
 local function is_duplicate(said)
@@ -2873,7 +2865,7 @@ M.usual = {
     return is_duplicate(said) and said.path and last_hop(said.path) or nil
   end,
   hop_role = function(said)
-    return said.hop and role_of(said.hop)
+    return said.hop and (hop_name.split_role(said.hop))
   end,
   evidence = function(said)
     return is_duplicate(said) and BYTES or nil
@@ -3083,7 +3075,7 @@ function M.reader(is_kept)
 end
 
 return M
-end)(modules.comment, modules.codes, modules.drop, modules.text)
+end)(modules.comment, modules.codes, modules.drop, modules.text, modules.hop_name)
 
 modules.event_text = (function(...)
 --- What the texts of the vmSwitch's events say, in any language.
@@ -8306,10 +8298,10 @@ local fields = {
   drop_rule = ProtoField.string("wnv.drop.rule", "Drop rule", base.NONE, "The VLAN setting or ACL of the host that explains the drop; for VFP's own drops, VFP's rule"),
 }
 fields.list_hop = ProtoField.string("wnv.list.hop", "Hop, short", base.NONE, "The hop, or the NICs of an event, short enough for a column")
-fields.list_verdict = ProtoField.string("wnv.list.verdict", "Verdict, with drops", base.NONE, "What the frame is; dropped, where it was")
--- A number, so that the column sorts; Wireshark 4.0 leaves out the unit.
-fields.hop_slow = ProtoField.bool("wnv.hop.slow", "Slow", base.NONE, nil, 0, "This step took far longer than it mostly does")
-fields.list_delta = ProtoField.double("wnv.list.delta", "Delta", { " us" }, base.UNIT_STRING, "Since the previous appearance, as a number of microseconds")
+fields.list_verdict = ProtoField.string("wnv.list.verdict", "Verdict, with drops", base.NONE, "What the frame is, or dropped")
+fields.hop_slow = ProtoField.bool("wnv.hop.slow", "Slow", base.NONE, nil, 0, "This step took far longer than it usually does")
+-- A number, so that the column sorts; Wireshark 4.0 omits the unit.
+fields.list_delta = ProtoField.double("wnv.list.delta", "Delta", { " us" }, base.UNIT_STRING, "Microseconds since the previous sighting")
 wnv.fields = fields
 
 local experts = {
@@ -8346,18 +8338,18 @@ wnv.prefs.expert = Pref.bool("Expert information", true, "For drops, repeats and
 wnv.prefs.slow_us = Pref.uint(
   "Slow hop (µs)",
   0,
-  "A step that takes longer is slow; 0: one that takes far longer than the same step mostly does"
+  "A step that takes longer is slow; 0: a step that takes far longer than it usually does"
 )
 
 wnv.prefs.info = Pref.bool(
   "Marks in the Info column",
   true,
-  "Let it begin with what a frame is, such as [duplicate of 8, +2.8 us], where it is no first sighting or was dropped"
+  "Begin the Info of duplicates and dropped frames with a mark, such as [duplicate of 8, +2.8 us]"
 )
 wnv.prefs.decide_anew = Pref.bool(
   "Decide anew",
   false,
-  "Decide also the frames for which the capture says what pywnv annotate found"
+  "Ignore what pywnv annotate wrote into the capture, and decide its frames again"
 )
 
 -- What is remembered of a million frames makes an incremental collector start over and over again.
@@ -8392,7 +8384,6 @@ local looked_at -- the frame that the user has before his eyes
 -- tree visible, where words that nobody reads would cost as much as all the rest.
 local is_4_0 = string.find(get_version(), "^4%.0") ~= nil
 local tells = gui_enabled() or not is_4_0
-
 
 -- By the frame's place in it; notable: has expert information.
 local function new_page()

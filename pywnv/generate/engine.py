@@ -27,7 +27,7 @@ ENGINE = (
     ("note", ("text",)),
     ("drop", ("drops", "text")),
     ("words", ("codes",)),
-    ("annotation", ("comment", "codes", "drop", "text")),
+    ("annotation", ("comment", "codes", "drop", "text", "hop_name")),
     ("event_text", ("codes", "text", "drop")),
     ("event", ("codes", "text", "drop", "event_text")),
     ("vfp", ("codes", "text")),
@@ -118,7 +118,6 @@ def comment_columns() -> list[dict[str, object]]:
             "key": said.key,
             "kind": "name" if (field := fields.BY_COLUMN[column]).names else COMMENT_KINDS[field.type],
             "varies": said.varies,
-            "is_frame": field.type is Type.FRAME,
             "names": {name: code for code, name in enumerate(field.names)} or None,
         }
         for column, said in fields.COMMENT.items()

@@ -48,5 +48,4 @@ def trouble_of(found: Statistics) -> Trouble:
 
 
 def _slow(step: Step) -> int:
-
     return sum(number for least, _, number in step.histogram if least >= SLOW_SECONDS)

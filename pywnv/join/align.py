@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections import defaultdict
+from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from itertools import combinations
 
@@ -116,7 +117,7 @@ class _Alignment:
                 there = self._segment(other, pair.other.first_number, pair.other.last_number)
                 if here is not None and there is not None:
                     self.edges[(one, here), (other, there)].append(pair)
-        self.placed: dict[Node, Segment] = {(0, 0): Segment(scans[0].base, 0, (Line(0, 0, 0, 0, 0, 0),))}
+        self.placed: dict[Node, Segment] = {(0, 0): _right(scans[0].base)}
         self.parents: dict[int, int] = {}
         self.rates: dict[tuple[int, int], float | None] = {}
         self.shared: dict[int, int] = {}
@@ -152,7 +153,7 @@ class _Alignment:
         reverse = (child, parent) in self.edges
         found = self.edges[(child, parent) if reverse else (parent, child)]
         known, base = self.placed[parent], self.scans[child[0]].base
-        sure = [pair for pair in found if not pair.is_group]
+        sure = _sure(found)
         ahead, delays = _delays(sure or found, known, base, reverse=reverse)
         rate = self._rate(parent[0], child[0])
         start, stop = self._times(child)
@@ -163,7 +164,7 @@ class _Alignment:
             None if rate is None else rate + known.drift,
         )
         if not sure:
-            lines = [replace(line, below=None, above=None) for line in lines]
+            lines = _unbounded(lines)
         return Segment(base, ahead, tuple(lines), known.doubt + max(map(_doubt, lines)), known.doubt, len(found))
 
     def _rate(self, parent: int, child: int) -> float | None:
@@ -171,9 +172,9 @@ class _Alignment:
         if (parent, child) not in self.rates:
             parts = []
             for (one, other), found in self.edges.items():
-                sure = [pair for pair in found if not pair.is_group]
+                sure = _sure(found)
                 if {one[0], other[0]} == {parent, child} and sure:
-                    raw = Segment(self.scans[parent].base, 0, (Line(0, 0, 0, 0, 0, 0),))
+                    raw = _right(self.scans[parent].base)
                     parts.append(_delays(sure, raw, self.scans[child].base, reverse=one[0] == child)[1])
             self.rates[parent, child] = common_rate(parts) if len(parts) > 1 else None
         return self.rates[parent, child]
@@ -208,8 +209,7 @@ class _Alignment:
         # Where too few packets tell of a segment, it is as the one nearest to it.
         segments = [known[min(there, key=lambda other, at=at: abs(other - at))] for at in range(len(known))]  # type: ignore[misc]
         if segments[0] and observer and (observer in self.doubtful or self._runs_back_before(observer)):
-            lines = tuple(replace(line, below=None, above=None) for line in segments[0].lines)
-            segments[0] = replace(segments[0], lines=lines)
+            segments[0] = replace(segments[0], lines=tuple(_unbounded(segments[0].lines)))
         parent = self.parents.get(observer, 0)
         return Clock(
             self.scans[observer].name,
@@ -218,6 +218,20 @@ class _Alignment:
             self.shared.get(observer, 0),
             "" if observer == 0 else self.scans[parent].name,
         )
+
+
+def _right(base: int) -> Segment:
+    """A clock that is the measure."""
+    return Segment(base, 0, (Line(0, 0, 0, 0, 0, 0),))
+
+
+def _sure(found: list[Pair]) -> list[Pair]:
+    """The packets that bound a clock."""
+    return [pair for pair in found if not pair.is_group]
+
+
+def _unbounded(lines: Iterable[Line]) -> list[Line]:
+    return [replace(line, below=None, above=None) for line in lines]
 
 
 def _delays(found: list[Pair], known: Segment, base: int, *, reverse: bool) -> tuple[int, list[Delay]]:

@@ -25,13 +25,9 @@ class JoinLua:
         self.modules = self._lua.execute((engine_lua() + "return modules").encode())
         self._bytes, self._buffer, times = (self._load(f"batch/{name}") for name in ("bytes", "buffer", "times"))
         self._cursors = self._load("join/cursor", self._bytes, times)
-        options = self._load("batch/options", self._bytes)[b"read"]
-        annotation = self.modules[b"annotation"]
-        known = self.modules[b"frame"], annotation, options
-        self._strip = self._load("writers/strip", self._bytes, annotation)
-        self._fingerprints = self._load(
-            "join/fingerprints", *known, self._bytes, self._buffer, MOST_SAMPLED, MOST_GROUPS
-        )
+        self._strip = self._load("writers/strip", self._bytes, self.modules[b"annotation"])
+        needs = self.modules[b"frame"], self._strip, self._bytes, self._buffer
+        self._fingerprints = self._load("join/fingerprints", *needs, MOST_SAMPLED, MOST_GROUPS)
         self.scan = self._fingerprints[b"scan"]
 
     def _load(self, name: str, *needs: object) -> Any:

@@ -126,9 +126,9 @@ FIELDS = (
 
 # What the packet list shows instead of a field, in columns: made by the plugin, in no file.
 LIST_HOP = Field("list.hop", Type.STRING, "Hop, short", "The hop, or the NICs of an event, short enough for a column")
-LIST_VERDICT = Field("list.verdict", Type.STRING, "Verdict, with drops", "What the frame is; dropped, where it was")
-LIST_DELTA = Field("list.delta", Type.STRING, "Delta", "Since the previous appearance, as a number of microseconds")
-HOP_SLOW = Field("hop.slow", Type.BOOL, "Slow", "This step took far longer than it mostly does")
+LIST_VERDICT = Field("list.verdict", Type.STRING, "Verdict, with drops", "What the frame is, or dropped")
+LIST_DELTA = Field("list.delta", Type.STRING, "Delta", "Microseconds since the previous sighting")
+HOP_SLOW = Field("hop.slow", Type.BOOL, "Slow", "This step took far longer than it usually does")
 LIST = (LIST_HOP, LIST_VERDICT, LIST_DELTA, HOP_SLOW)
 
 BY_COLUMN = {field.column: field for field in FIELDS}

@@ -2,10 +2,10 @@
 --
 --   duplicate of 8 at pNIC Ethernet 2, +2.8 us (wnv frame=10 packet=8 delta_ns=2800 path="vmNIC A > pNIC Ethernet 2")
 --
--- Words for people; then, in brackets, what the table of fields has, in its order. What is as usual is left out:
--- `usual` says what that is. A comment comes from a stranger: what is not exactly in this form says nothing.
+-- First a sentence for people; then, in brackets, keys and values, in the order of the table of fields. A value that
+-- `usual` can tell is omitted. Comments may come from strangers: one that is not exactly in this form is ignored.
 
-local columns, codes, drop, text = ...
+local columns, codes, drop, text, hop_name = ...
 
 local byte, find, gsub, match, sub = string.byte, string.find, string.gsub, string.match, string.sub
 local clean, tonumber = text.clean, tonumber
@@ -18,8 +18,8 @@ local MOST_SHARED, MOST_BYTES = 65536, 32 * 1024 * 1024 -- only a capture made t
 local NANO = 1e9
 local CLOSE = byte(")")
 
--- How the part for machines begins: words never hold this. In a journal entry it stands behind this field's name.
--- KEPT: how that part ends where the packet id beside it is the capture tool's.
+-- BEGIN: how the part in brackets begins; the sentence never contains it. JOURNAL: the field of a journal entry that
+-- holds the comment. KEPT: how the part ends if the frame's packet id was written by the capture tool, not by pywnv.
 local M = { BEGIN = "(wnv frame=", JOURNAL = "PYWNV", KEPT = " packet_id=kept" }
 
 local DUPLICATE, ORIGINAL, EVENT = codes.verdict.duplicate, codes.verdict.original, codes.verdict.event
@@ -27,23 +27,7 @@ local BYTES = codes.evidence.bytes
 
 -- The hop that a path ends with.
 local function last_hop(path)
-  local at, stop = 1, 0
-  while at do
-    stop = at
-    local _, after = find(path, " > ", at, true)
-    at = after and after + 1
-  end
-  return sub(path, stop)
-end
-
--- The role that a hop's name begins with.
-local function role_of(hop)
-  for name, code in pairs(codes.role) do
-    if code > 0 and sub(hop, 1, #name + 1) == name .. " " then
-      return code
-    end
-  end
-  return codes.role.unknown
+  return match(path, "^.* > (.*)$") or path
 end
 
 local function is_duplicate(said)
@@ -75,7 +59,7 @@ M.usual = {
     return is_duplicate(said) and said.path and last_hop(said.path) or nil
   end,
   hop_role = function(said)
-    return said.hop and role_of(said.hop)
+    return said.hop and (hop_name.split_role(said.hop))
   end,
   evidence = function(said)
     return is_duplicate(said) and BYTES or nil

@@ -186,9 +186,8 @@ local function component(self, base, note)
   return place
 end
 
---- Gives a place the name that a frame's annotation has for it, unless the topology knows it. What the first frame
--- there says counts.
--- @param place as `place` or `noted` gave it; is_annotated: whether this was called for it
+--- Names a place as the annotation of its first frame does, unless the topology knows the place.
+-- @param place as `place` or `noted` gave it; its is_annotated says that this has been done
 -- @param shared of the frame's annotation, or nil
 function Registry:annotated(place, shared)
   place.is_annotated = true
@@ -196,8 +195,9 @@ function Registry:annotated(place, shared)
   if not hop or hop == place.name or place.is_known then
     return
   end
+  local role, title = hop_name.split_role(hop)
   place.role = shared.hop_role
-  place.title = hop_name.without_role(hop, place.role)
+  place.title = role == place.role and title or hop
   settle(self, place, nil, place.number_of)
 end
 

@@ -28,6 +28,17 @@ local ROLE_OF_NIC_TYPE = {
 
 local FILTER, PROTOCOL = codes.role.filter, codes.role.protocol
 
+--- Splits a name as it is shown into its role and its title.
+-- @return code of the role, unknown where the name begins with none; the rest of the name
+function M.split_role(name)
+  for role, word in pairs(word_of) do
+    if role ~= UNKNOWN and sub(name, 1, #word + 1) == word .. " " then
+      return role, sub(name, #word + 2)
+    end
+  end
+  return UNKNOWN, name
+end
+
 -- What Windows' own drivers are. vmswitch.sys is many things: only a description tells which.
 local ROLE_OF_DRIVER = {
   ["http.sys"] = PROTOCOL,
@@ -191,14 +202,13 @@ end
 -- A place that `pywnv join` has named by what the user knows of an observer's host, with its role. What the capture
 -- called it became its description.
 local function read_known(name, description, place)
-  for word, role in pairs(codes.role) do
-    if role ~= UNKNOWN and sub(name, 1, #word + 1) == word .. " " then
-      read_title(description, "", place)
-      place.role = role
-      return clean(sub(name, #word + 2))
-    end
+  local role, title = M.split_role(name)
+  if role == UNKNOWN then
+    return nil
   end
-  return nil
+  read_title(description, "", place)
+  place.role = role
+  return clean(title)
 end
 
 --- Sets the name that is shown, from a place's observer, role and title.
@@ -219,12 +229,6 @@ local VM_PORT = "^" .. M.GUID .. "%-%-" .. M.GUID .. "$"
 -- @return code of the role, or nil
 function M.role_of_port(name)
   return find(name, VM_PORT) and codes.role.vmNIC
-end
-
---- A name that is shown, without the role that it begins with.
-function M.without_role(name, role)
-  local word = word_of[role] .. " "
-  return role ~= UNKNOWN and sub(name, 1, #word) == word and sub(name, #word + 1) or name
 end
 
 --- What the name of an interface tells.

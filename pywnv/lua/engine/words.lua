@@ -1,4 +1,4 @@
---- What is said of a frame, in words.
+--- What the engine says of a frame, as words for people.
 
 local codes = ...
 
@@ -9,7 +9,6 @@ local concat, floor = table.concat, math.floor
 local ELLIPSIS = "\226\128\166" -- in UTF-8
 local TO = " > "
 local MILLISECOND, SECOND = 0.001, 1
-local NOT_TOLD = "reason not told"
 
 local M = {}
 
@@ -24,7 +23,7 @@ function M.duration(seconds)
   return format("%.1f s", seconds)
 end
 
---- A name, with an ellipsis in its middle where it has more than so many characters: what differs often ends it.
+--- Shortens a name to so many characters, by an ellipsis in its middle: names often differ at their end.
 function M.short(name, most)
   if #name <= most then
     return name
@@ -52,7 +51,8 @@ function M.place(said, most)
   return M.short(from, half) .. TO .. M.short(to, half)
 end
 
---- A text in lines of at most so many bytes, broken at blanks where that can be.
+--- Breaks a text at spaces into lines.
+-- @param most   bytes of a line, which only a longer word exceeds
 -- @param indent what the lines after the first begin with
 -- @return the lines, each with its end
 function M.wrapped(text, most, indent)
@@ -66,6 +66,11 @@ function M.wrapped(text, most, indent)
   end
   lines[#lines + 1] = line
   return concat(lines, "\n") .. "\n"
+end
+
+--- Why a frame was dropped.
+function M.reason(said)
+  return said.drop_reason_text or "reason not told"
 end
 
 local function of_number(word, number)
@@ -100,7 +105,7 @@ end
 
 --- What a frame is, for the packet list: "duplicate of 8, +2.8 us"; nil for a first sighting.
 function M.mark(said)
-  local dropped = said.drop and "dropped: " .. (said.drop_reason_text or NOT_TOLD)
+  local dropped = said.drop and "dropped: " .. M.reason(said)
   if said.verdict == codes.verdict.original then
     return dropped or nil
   end
@@ -118,7 +123,7 @@ local function event(said)
   local nic = said.event_nic and " NIC " .. said.event_nic or ""
   local switch = said.event_switch and " in switch " .. said.event_switch or ""
   if said.drop then
-    return format("dropped at%s%s: %s", nic ~= "" and nic or " the vmSwitch", switch, said.drop_reason_text or NOT_TOLD)
+    return format("dropped at%s%s: %s", nic ~= "" and nic or " the vmSwitch", switch, M.reason(said))
   end
   local to = said.event_destination_nic and " to NIC " .. said.event_destination_nic or ""
   return (EVENT[said.event] or "event of") .. nic .. to .. switch
@@ -131,7 +136,7 @@ function M.sentence(said)
   end
   local at_hop = said.hop and " at " .. said.hop or ""
   if said.drop then
-    local dropped = format("dropped%s: %s", at_hop, said.drop_reason_text or NOT_TOLD)
+    local dropped = format("dropped%s: %s", at_hop, M.reason(said))
     local kind = said.verdict ~= codes.verdict.original and kinds[said.verdict](said)
     return kind and format("%s; %s%s", dropped, kind, late(said)) or dropped
   end

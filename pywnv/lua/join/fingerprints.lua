@@ -4,12 +4,11 @@
 -- A fingerprint is the engine's key of a frame, behind its TTL. Which packets belong to the sample depends only on what
 -- a NAT leaves alone, too. Numbers stand in arrays, not in a table for each packet: that costs a tenth.
 
-local frame_of, annotation, read_options, bytes, new_buffer, most, most_of_groups = ...
+local frame_of, strip, bytes, new_buffer, most, most_of_groups = ...
 
 local byte, char, floor, min = string.byte, string.char, math.floor, math.min
 local layout, ttl_of = frame_of.layout, frame_of.ttl
 local put32 = bytes.put_little32
-local read_own = annotation.reader()
 
 local HEADERS = 256 -- bytes of a frame that are looked at
 local SPAN = 16 -- bytes of content in a key; as the engine's limit of that name
@@ -32,7 +31,6 @@ local MOST_BACK = 1024 -- such places that are kept
 
 local PACKET = 6 -- a kind of block
 local LEARN = 1000 -- packets that are looked at for what pywnv wrote
-local COMMENTS = { comment = true }
 
 local M = {}
 
@@ -217,13 +215,8 @@ local function is_annotated(cursor)
   if cursor.kind ~= PACKET or at + 7 >= cursor.stop then
     return false
   end
-  local _, carried = read_options(cursor.buf, at, cursor.stop - 4, cursor.is_big and -1 or 1, COMMENTS)
-  for comment = 1, carried and carried.count or 0 do
-    if read_own(carried[comment]) then
-      return true
-    end
-  end
-  return false
+  local _, is_own = strip.options(cursor.buf, at, cursor.stop - 4, cursor.is_big and -1 or 1)
+  return is_own
 end
 
 --- Takes all whole blocks of what a cursor was fed.

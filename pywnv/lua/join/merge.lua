@@ -217,7 +217,8 @@ function M.new(base_seconds)
     out:put(sub(buf, cursor.data, cursor.data + captured - 1), PADDING[padding], length)
   end
 
-  -- A packet block without what pywnv put into its options.
+  -- Puts a packet block without what pywnv put into its options.
+  -- @return whether there was anything
   local function put_stripped(input, cursor)
     local buf, from, stop = cursor.buf, cursor.from, cursor.stop - 4
     local at = cursor.data + cursor.captured + -cursor.captured % 4
@@ -226,12 +227,12 @@ function M.new(base_seconds)
       rest, was_own = strip.options(buf, at, stop, is_big and -1 or 1)
     end
     if not was_own then
-      put_with(out, buf, from, cursor.stop, cursor.interface.number, input.high, input.low)
-      return
+      return false
     end
     local length = put32(at - from + #rest + 4)
     out:put(put32(PACKET), length, put32(cursor.interface.number), put32(input.high), put32(input.low))
     out:put(sub(buf, from + 20, at - 1), rest, length)
+    return true
   end
 
   local function put(input)
@@ -243,10 +244,10 @@ function M.new(base_seconds)
     end
     local kind, buf, from = cursor.kind, cursor.buf, cursor.from
     written = written + cursor.captured
-    if kind == PACKET and input.is_annotated then
-      put_stripped(input, cursor)
-    elseif kind == PACKET then
-      put_with(out, buf, from, cursor.stop, cursor.interface.number, input.high, input.low)
+    if kind == PACKET then
+      if not (input.is_annotated and put_stripped(input, cursor)) then
+        put_with(out, buf, from, cursor.stop, cursor.interface.number, input.high, input.low)
+      end
     elseif kind == OLD_PACKET then
       local number = cursor.interface.number
       local upper, lower = floor(number / 256) % 256, number % 256

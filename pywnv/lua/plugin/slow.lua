@@ -1,13 +1,13 @@
---- Which steps between two hops take far longer than that step mostly does.
+--- Which steps between two hops took far longer than the same step usually does.
 --
--- Of each step, how many took how long is kept by powers of two: so the middle one is known at any time.
+-- For each step, its times are counted by powers of two, so that the median is known at any time.
 
 local floor, log = math.floor, math.log
 
 local LOG_2 = log(2)
 local FAR = 16 -- times the step's median, at least
-local LEAST = 100e-6 -- seconds: less is nothing that anybody would look for
-local KNOWN = 32 -- times that a step must have been taken before its median counts
+local LEAST = 100e-6 -- seconds: nobody looks for shorter steps
+local KNOWN = 32 -- packets that must have taken a step before its median counts
 local MOST = 4096 -- steps; only a capture made to defeat us has more
 
 local function power(seconds)
@@ -32,7 +32,7 @@ local function insert(step, size)
 end
 
 --- For one capture.
--- @param limit seconds that are slow for any step; nil: what is far above the step's median
+-- @param limit seconds above which every step is slow; nil: far above the median of the same step is slow
 -- @return table: judge, keep, forget
 return function(limit)
   local steps, count = {}, 0
@@ -66,7 +66,7 @@ return function(limit)
     return step.total >= KNOWN and seconds >= LEAST and seconds > FAR * 2 ^ (step.middle + 1) / 1e9
   end
 
-  --- Counts the step that was judged last.
+  --- Counts the step that `judge` was asked about last.
   function M.keep()
     if last_step then
       insert(last_step, last_size)
@@ -74,7 +74,7 @@ return function(limit)
     end
   end
 
-  --- Does not count it: a read filter dissects a frame before it counts.
+  --- Forgets that step: with a read filter, Wireshark dissects a frame once before the frame counts.
   function M.forget()
     last_step = nil
   end

@@ -1,4 +1,4 @@
---- The way of one packet: a table of its sightings, a ladder of its hops, and the events near them.
+--- The path of one packet: a table of its sightings, a ladder of its hops, and the events that follow them closely.
 
 local names, lay_out, words = ...
 
@@ -27,8 +27,7 @@ function M.row(number, said)
   row[6] = words.short(said.rule or "", LONGEST_RULE)
   if said.drop then
     local rule = said.drop_rule and "; " .. said.drop_rule or ""
-    local reason = said.drop_reason_text or "reason not told"
-    drops[#drops + 1] = format("dropped in frame %d: %s%s\n", number, reason, rule)
+    drops[#drops + 1] = format("dropped in frame %d: %s%s\n", number, words.reason(said), rule)
   end
   sightings[#sightings + 1] = {
     number = number,
