@@ -256,6 +256,18 @@ def wait_for(condition: Callable[[], object], process: subprocess.Popen[bytes]) 
         time.sleep(0.01)
 
 
+def is_waiting(process: subprocess.Popen[bytes]) -> bool:
+    """Whether it sleeps, and not for a moment only: a signal just before a read that waits is lost to Python."""
+
+    def state() -> tuple[str, ...]:
+        fields = Path(f"/proc/{process.pid}/stat").read_text().rpartition(")")[2].split()
+        return fields[0], *fields[11:13]  # what it does, and its CPU time
+
+    before = state()
+    time.sleep(0.2)
+    return before[0] == "S" and state() == before
+
+
 @pytest.mark.parametrize("engine", ["lupa", pytest.param("tshark", marks=pytest.mark.wireshark)])
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_killed_half_way(tmp_path: Path, number: signal.Signals, engine: str) -> None:
@@ -275,6 +287,7 @@ def test_killed_half_way(tmp_path: Path, number: signal.Signals, engine: str) ->
             wait_for(lambda: len(list(results.iterdir())) == 2, process)
             if engine == "tshark":
                 wait_for(lambda: list(scratch.glob("*/wnv.lua")), process)
+            wait_for(lambda: is_waiting(process), process)
             process.send_signal(number)
             _, words = process.communicate(timeout=TIMEOUT)
     finally:
