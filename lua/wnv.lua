@@ -809,7 +809,7 @@ limit("shortest_gap", 0.6, "times", 0, "vlan_one_interface",
   "Earliest time of a sighting, in multiples of the shortest known step")
 
 -- Order.
-limit("begin", 4, "packets", 1e9, "rules/busy-q8-drop",
+limit("begin", 4, "packets", 1e9, "equal_held",
   "Packets that must be seen first at a place before it counts as their sender's first place")
 limit("begin_share", 50, "to 1", 0, "rules/lso-n",
   "Packets first seen there, to those first seen elsewhere")
@@ -821,6 +821,8 @@ limit("weak_step", 10 * MILLISECOND, "s", 1e9, "lab2/tenants",
   "Longest step between two hops for packets without an identity, while no step is known")
 limit("least_weak_step", 2 * MILLISECOND, "s", 0, "lab2/tcp-same",
   "The same, at least, once a step is known")
+limit("usual_gap", 1.25, "times", 1e9, "equal_one_lost",
+  "How long it usually takes between two hops, in multiples of the longest known step")
 limit("once_share", 50, "to 1", 0, "rules/neg-flood-udp-const",
   "Packets that a hop has shown once, to others, before one more is surely a new packet")
 limit("hop_once", 16, "packets", 1e9, "lab2/busy",
@@ -4830,6 +4832,17 @@ local function gather(packet, at, hop)
   return length
 end
 
+-- Learns for all packets past a hop, those to a group or the others: where they all are seen at one place, it does not
+-- matter at which.
+local function learn_of_all(at_hop, node, length)
+  local kind, first = node.is_group and "to_group" or "to_one", places[1]
+  for at = 1, length do
+    places[at] = places[at] == first and at_hop or places[at]
+  end
+  at_hop[kind] = at_hop[kind] or M.new()
+  learn(at_hop[kind], length)
+end
+
 --- What one packet that is seen no more teaches: its class, and the places where it came to each hop.
 function M.teach(packet)
   local class, node = packet.flow.class, packet.node
@@ -4864,6 +4877,7 @@ function M.teach(packet)
         at_hop.more = at_hop.more + 1
       end
       at_hop.most = max(at_hop.most, length)
+      learn_of_all(at_hop, node, length)
     end
   end
 end
@@ -4880,6 +4894,17 @@ function M.usual(class, hop, place)
     return route
   end
   return nil
+end
+
+--- The usual route past the hop of a place, where nothing is known of a class nor of the place, but all others go it.
+function M.of_others(class, place, node)
+  if class.routes[place.hop] or place.route.hits + place.route.misses > 0 then
+    return nil
+  end
+  local at_hop = place.at_hop
+  local route = node.is_group and at_hop.to_group or at_hop.to_one
+  local is_sure = route and route.hits >= limits.hop_once and route.hits >= limits.once_share * route.misses
+  return is_sure and route.counts[at_hop] == route.length and route or nil
 end
 
 --- The shortest and the longest that the step to the n-th sighting of a route took lately.
@@ -5094,11 +5119,15 @@ function M.is_overtaken(known, place, time, other_place, other_time)
   return way ~= nil and left < way.left and came > way.came
 end
 
---- The longest time that a packet which cannot be told by identity may take between two places.
+--- How long a packet that cannot be told by identity may take between two places.
+-- @return seconds; the longest that a proved one took lately, or nil
 function M.longest(all, place, time, other_place, other_time)
   local way = all.ways and all.ways[way_between(place, time, other_place, other_time)]
   local longest = way and max(way.longest, way.older_longest) or 0
-  return longest > 0 and max(limits.longest_gap * longest, limits.least_weak_step) or limits.weak_step
+  if longest == 0 then
+    return limits.weak_step, nil
+  end
+  return max(limits.longest_gap * longest, limits.least_weak_step), longest
 end
 
 --- Whether packets of different flows never overtook each other on a way, where they could.
@@ -5290,7 +5319,7 @@ modules.candidates = (function(...)
 
 local frame_of, identity, link, order, path, routes, limits = ...
 
-local byte, max, min = string.byte, math.max, math.min
+local abs, byte, max, min = math.abs, string.byte, math.max, math.min
 local ttl_of = frame_of.ttl
 
 local M = {}
@@ -5394,19 +5423,66 @@ function M.new(store, differs, all)
       )
   end
 
-  -- The first packet of a queue that this hop has not shown.
-  local function elsewhere(queue, frame)
+  -- How long a packet took from where it was seen last, and how long others took at most: see `order.longest`.
+  local function time_of(packet, frame)
+    local last, time = packet.places[packet.node.depth], packet.last_time
+    return abs(frame.time - time), order.longest(all, last, time, frame.place, frame.time)
+  end
+
+  -- Of the packets of a queue from one on, the only one that comes to a hop as soon as others did; else the only one
+  -- that may come that late.
+  local function only_in_time(queue, index, frame)
     local hop = frame.hop
-    local index = max(queue.first, (queue.taken[hop] or 0) + 1)
+    local usual, usual_index, is_one, found, found_index, is_only = nil, nil, true, nil, nil, true
     for try = index, min(queue.last, index + limits.tries) do
       local packet = store.get(queue[try])
-      if packet and not packet.node.counts[hop] and not differs(packet, frame) then
-        if identity.of_pair(packet, frame) > identity.WEAK or not is_lost(packet, frame) then
-          return packet, try
+      if packet and not packet.node.counts[hop] and not differs(packet, frame) and not is_lost(packet, frame) then
+        local took, longest, known = time_of(packet, frame)
+        if took <= longest then
+          is_only = not found
+          found, found_index = packet, try
+        end
+        if known and took <= limits.usual_gap * known then
+          is_one = not usual
+          usual, usual_index = packet, try
         end
       end
     end
-    return nil
+    if usual and is_one then
+      return usual, usual_index
+    elseif found and is_only then
+      return found, found_index
+    end
+    look.is_ambiguous = found ~= nil
+    return found, found_index
+  end
+
+  -- The first packet of a queue that this hop has not shown. One that should have come long ago stands back: else, a
+  -- packet that was lost on the way would shift all that follow.
+  local function elsewhere(queue, frame)
+    local hop = frame.hop
+    local index = max(queue.first, (queue.taken[hop] or 0) + 1)
+    local first, first_index = nil, nil
+    for try = index, min(queue.last, index + limits.tries) do
+      local packet = store.get(queue[try])
+      if packet and not packet.node.counts[hop] and not differs(packet, frame) then
+        if identity.of_pair(packet, frame) > identity.WEAK then
+          return packet, try
+        elseif packet.maybe_from ~= hop and not is_lost(packet, frame) then
+          local took, longest, known = time_of(packet, frame)
+          if queue.slipped and queue.slipped[hop] then
+            return only_in_time(queue, try, frame)
+          elseif took <= longest then
+            look.has_slipped = first ~= nil
+            return packet, try
+          elseif not known then
+            return first or packet, first_index or try
+          end
+          first, first_index = first or packet, first_index or try
+        end
+      end
+    end
+    return first, first_index
   end
 
   local function here(queue, frame)
@@ -5427,7 +5503,7 @@ function M.new(store, differs, all)
   --   tell)
   function candidates.find(entry, frame)
     look.entry, look.elsewhere, look.here, look.index = entry, nil, nil, nil
-    look.is_ambiguous, look.refused, look.probe = false, nil, nil
+    look.is_ambiguous, look.has_slipped, look.refused, look.probe = false, false, nil, nil
     if not entry then
       return look
     elseif type(entry) == "number" then
@@ -5435,7 +5511,10 @@ function M.new(store, differs, all)
       if packet and not differs(packet, frame) then
         if packet.node.counts[frame.hop] then
           look.here = packet
-        elseif identity.of_pair(packet, frame) > identity.WEAK or not is_lost(packet, frame, true) then
+        elseif
+          identity.of_pair(packet, frame) > identity.WEAK
+          or not is_lost(packet, frame, true)
+        then
           look.elsewhere = packet
         end
       end
@@ -6815,15 +6894,18 @@ return {
   new = function(state)
     -- Whether the next sighting of a packet at this hop comes at the place and the time of a frame.
     local function fits(packet, frame, route)
-      local stage = packet.node.counts[frame.hop]
+      local stage, place = packet.node.counts[frame.hop], frame.place
+      local is_of_others = route.counts[place.at_hop] ~= nil
       if stage >= route.length or packet.node.hop ~= frame.hop then
         return false
-      elseif candidates.seen(packet, frame.place) >= (route.counts[frame.place] or 0) then
+      elseif is_of_others and candidates.seen(packet, place) < stage then
+        return false
+      elseif not is_of_others and candidates.seen(packet, place) >= (route.counts[place] or 0) then
         return false
       end
       local shortest, longest = routes.step(route, stage + 1)
       local gap = abs(frame.time - packet.last_time)
-      local latest = max(limits.longest_gap * longest, limits.least_longest_gap)
+      local latest = max(limits.longest_gap * longest, is_of_others and 0 or limits.least_longest_gap)
       return gap >= limits.shortest_gap * shortest and gap <= latest
     end
 
@@ -6832,7 +6914,8 @@ return {
       if not packet then
         return nil
       end
-      local route = routes.usual(packet.flow.class, hop, candidates.first_place(packet, hop))
+      local place, class = candidates.first_place(packet, hop), packet.flow.class
+      local route = routes.usual(class, hop, place) or routes.of_others(class, place, packet.node)
       if not route or route.length < 2 then
         return nil
       end
@@ -7521,6 +7604,10 @@ function M.new()
     packet.written_ends = step.rule == decide.TRANSLATED and look.binding.ends or frame.written_ends
     if step.index then
       look.entry.taken[frame.hop] = step.index
+      if look.has_slipped then
+        look.entry.slipped = look.entry.slipped or {}
+        look.entry.slipped[frame.hop] = true
+      end
     end
   end
 
@@ -7532,7 +7619,7 @@ function M.new()
     packet.strength = identity.strength(packet, packet.flow)
     packet.tag, packet.whole, packet.is_crowded = nil, nil, false
     packet.network, packet.written_ends, packet.first_ends = frame.vni, frame.written_ends, frame.written_ends
-    packet.is_proved, packet.has_fallen = false, false
+    packet.is_proved, packet.has_fallen, packet.maybe_from = false, false, nil
     if packet_number then
       packet.first_frame, packet.first_time = packet_number, first_time
     end
@@ -7566,13 +7653,17 @@ function M.new()
     local packet = add(frame, nil, nil)
     local flow = packet.flow
     -- Of one that looks drawn by lot and is ambiguous nobody knows whether it is another packet.
-    if step.rule ~= decide.AMBIGUOUS or not identity.is_large_random(packet) then
+    local may_be_known = look.elsewhere and packet.strength > identity.WEAK or identity.is_large_random(packet)
+    if step.rule ~= decide.AMBIGUOUS or not may_be_known then
       flow.number = flow.number + 1
       if look.here or is_like_last(flow, packet) then
         flow.repeats = flow.repeats + 1
       end
     end
     flow.last_id = packet.id
+    if look.is_ambiguous and look.elsewhere and type(look.entry) == "table" and look.entry.slipped then
+      packet.maybe_from = look.elsewhere.places[1].hop -- it may be that packet, which was seen there
+    end
     if look.here and not flow.sender.is_changing then
       look.here.is_proved = false -- nobody knows how often that was seen
     end

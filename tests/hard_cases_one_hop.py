@@ -161,6 +161,17 @@ def mirrored_with_loss() -> Case:
 
 
 @case
+def equal_among_others() -> Case:
+    """Two edges show all packets twice; one host sends nothing but equal datagrams with IP ID 0."""
+    world, _, peers = office(15)
+    world.mixed(peers, rounds=6)
+    for number in range(200):
+        line = datagram(b"<13>the same line", 40_000, 514)
+        world.send(200_000 + number * 8_000, Host(60, "zero"), peers[0], UDP, line, ident=0)
+    return Case(record(world, lambda _: [Stop(), Stop(gap=(40, 60))]))
+
+
+@case
 def quic_twice() -> Case:
     """QUIC over IPv6 and nothing else, each datagram twice: there is no IP ID, but each payload looks drawn by lot."""
     world, me, peers = office(11)

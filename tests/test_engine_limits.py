@@ -55,7 +55,8 @@ def test_memory_stays_flat() -> None:
         megabytes = [float(text) / 1024 for text in used.split()]
         assert joined == 300_000
         assert max(megabytes) < MOST
-        assert megabytes[-1] < megabytes[1] * 1.1 + 1  # not more after 300,000 packets than after 100,000
+        earlier, later = megabytes[:3], megabytes[3:]  # it swings as generations come and go
+        assert max(later) < max(earlier) * 1.1 + 1
 
 
 ONE_KEY = """

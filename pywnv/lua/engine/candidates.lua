@@ -2,7 +2,7 @@
 
 local frame_of, identity, link, order, path, routes, limits = ...
 
-local byte, max, min = string.byte, math.max, math.min
+local abs, byte, max, min = math.abs, string.byte, math.max, math.min
 local ttl_of = frame_of.ttl
 
 local M = {}
@@ -106,19 +106,66 @@ function M.new(store, differs, all)
       )
   end
 
-  -- The first packet of a queue that this hop has not shown.
-  local function elsewhere(queue, frame)
+  -- How long a packet took from where it was seen last, and how long others took at most: see `order.longest`.
+  local function time_of(packet, frame)
+    local last, time = packet.places[packet.node.depth], packet.last_time
+    return abs(frame.time - time), order.longest(all, last, time, frame.place, frame.time)
+  end
+
+  -- Of the packets of a queue from one on, the only one that comes to a hop as soon as others did; else the only one
+  -- that may come that late.
+  local function only_in_time(queue, index, frame)
     local hop = frame.hop
-    local index = max(queue.first, (queue.taken[hop] or 0) + 1)
+    local usual, usual_index, is_one, found, found_index, is_only = nil, nil, true, nil, nil, true
     for try = index, min(queue.last, index + limits.tries) do
       local packet = store.get(queue[try])
-      if packet and not packet.node.counts[hop] and not differs(packet, frame) then
-        if identity.of_pair(packet, frame) > identity.WEAK or not is_lost(packet, frame) then
-          return packet, try
+      if packet and not packet.node.counts[hop] and not differs(packet, frame) and not is_lost(packet, frame) then
+        local took, longest, known = time_of(packet, frame)
+        if took <= longest then
+          is_only = not found
+          found, found_index = packet, try
+        end
+        if known and took <= limits.usual_gap * known then
+          is_one = not usual
+          usual, usual_index = packet, try
         end
       end
     end
-    return nil
+    if usual and is_one then
+      return usual, usual_index
+    elseif found and is_only then
+      return found, found_index
+    end
+    look.is_ambiguous = found ~= nil
+    return found, found_index
+  end
+
+  -- The first packet of a queue that this hop has not shown. One that should have come long ago stands back: else, a
+  -- packet that was lost on the way would shift all that follow.
+  local function elsewhere(queue, frame)
+    local hop = frame.hop
+    local index = max(queue.first, (queue.taken[hop] or 0) + 1)
+    local first, first_index = nil, nil
+    for try = index, min(queue.last, index + limits.tries) do
+      local packet = store.get(queue[try])
+      if packet and not packet.node.counts[hop] and not differs(packet, frame) then
+        if identity.of_pair(packet, frame) > identity.WEAK then
+          return packet, try
+        elseif packet.maybe_from ~= hop and not is_lost(packet, frame) then
+          local took, longest, known = time_of(packet, frame)
+          if queue.slipped and queue.slipped[hop] then
+            return only_in_time(queue, try, frame)
+          elseif took <= longest then
+            look.has_slipped = first ~= nil
+            return packet, try
+          elseif not known then
+            return first or packet, first_index or try
+          end
+          first, first_index = first or packet, first_index or try
+        end
+      end
+    end
+    return first, first_index
   end
 
   local function here(queue, frame)
@@ -139,7 +186,7 @@ function M.new(store, differs, all)
   --   tell)
   function candidates.find(entry, frame)
     look.entry, look.elsewhere, look.here, look.index = entry, nil, nil, nil
-    look.is_ambiguous, look.refused, look.probe = false, nil, nil
+    look.is_ambiguous, look.has_slipped, look.refused, look.probe = false, false, nil, nil
     if not entry then
       return look
     elseif type(entry) == "number" then
@@ -147,7 +194,10 @@ function M.new(store, differs, all)
       if packet and not differs(packet, frame) then
         if packet.node.counts[frame.hop] then
           look.here = packet
-        elseif identity.of_pair(packet, frame) > identity.WEAK or not is_lost(packet, frame, true) then
+        elseif
+          identity.of_pair(packet, frame) > identity.WEAK
+          or not is_lost(packet, frame, true)
+        then
           look.elsewhere = packet
         end
       end

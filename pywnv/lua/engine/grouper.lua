@@ -177,6 +177,10 @@ function M.new()
     packet.written_ends = step.rule == decide.TRANSLATED and look.binding.ends or frame.written_ends
     if step.index then
       look.entry.taken[frame.hop] = step.index
+      if look.has_slipped then
+        look.entry.slipped = look.entry.slipped or {}
+        look.entry.slipped[frame.hop] = true
+      end
     end
   end
 
@@ -188,7 +192,7 @@ function M.new()
     packet.strength = identity.strength(packet, packet.flow)
     packet.tag, packet.whole, packet.is_crowded = nil, nil, false
     packet.network, packet.written_ends, packet.first_ends = frame.vni, frame.written_ends, frame.written_ends
-    packet.is_proved, packet.has_fallen = false, false
+    packet.is_proved, packet.has_fallen, packet.maybe_from = false, false, nil
     if packet_number then
       packet.first_frame, packet.first_time = packet_number, first_time
     end
@@ -222,13 +226,17 @@ function M.new()
     local packet = add(frame, nil, nil)
     local flow = packet.flow
     -- Of one that looks drawn by lot and is ambiguous nobody knows whether it is another packet.
-    if step.rule ~= decide.AMBIGUOUS or not identity.is_large_random(packet) then
+    local may_be_known = look.elsewhere and packet.strength > identity.WEAK or identity.is_large_random(packet)
+    if step.rule ~= decide.AMBIGUOUS or not may_be_known then
       flow.number = flow.number + 1
       if look.here or is_like_last(flow, packet) then
         flow.repeats = flow.repeats + 1
       end
     end
     flow.last_id = packet.id
+    if look.is_ambiguous and look.elsewhere and type(look.entry) == "table" and look.entry.slipped then
+      packet.maybe_from = look.elsewhere.places[1].hop -- it may be that packet, which was seen there
+    end
     if look.here and not flow.sender.is_changing then
       look.here.is_proved = false -- nobody knows how often that was seen
     end

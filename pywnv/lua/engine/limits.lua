@@ -59,7 +59,7 @@ limit("shortest_gap", 0.6, "times", 0, "vlan_one_interface",
   "Earliest time of a sighting, in multiples of the shortest known step")
 
 -- Order.
-limit("begin", 4, "packets", 1e9, "rules/busy-q8-drop",
+limit("begin", 4, "packets", 1e9, "equal_held",
   "Packets that must be seen first at a place before it counts as their sender's first place")
 limit("begin_share", 50, "to 1", 0, "rules/lso-n",
   "Packets first seen there, to those first seen elsewhere")
@@ -71,6 +71,8 @@ limit("weak_step", 10 * MILLISECOND, "s", 1e9, "lab2/tenants",
   "Longest step between two hops for packets without an identity, while no step is known")
 limit("least_weak_step", 2 * MILLISECOND, "s", 0, "lab2/tcp-same",
   "The same, at least, once a step is known")
+limit("usual_gap", 1.25, "times", 1e9, "equal_one_lost",
+  "How long it usually takes between two hops, in multiples of the longest known step")
 limit("once_share", 50, "to 1", 0, "rules/neg-flood-udp-const",
   "Packets that a hop has shown once, to others, before one more is surely a new packet")
 limit("hop_once", 16, "packets", 1e9, "lab2/busy",

@@ -93,11 +93,15 @@ function M.is_overtaken(known, place, time, other_place, other_time)
   return way ~= nil and left < way.left and came > way.came
 end
 
---- The longest time that a packet which cannot be told by identity may take between two places.
+--- How long a packet that cannot be told by identity may take between two places.
+-- @return seconds; the longest that a proved one took lately, or nil
 function M.longest(all, place, time, other_place, other_time)
   local way = all.ways and all.ways[way_between(place, time, other_place, other_time)]
   local longest = way and max(way.longest, way.older_longest) or 0
-  return longest > 0 and max(limits.longest_gap * longest, limits.least_weak_step) or limits.weak_step
+  if longest == 0 then
+    return limits.weak_step, nil
+  end
+  return max(limits.longest_gap * longest, limits.least_weak_step), longest
 end
 
 --- Whether packets of different flows never overtook each other on a way, where they could.

@@ -88,6 +88,17 @@ local function gather(packet, at, hop)
   return length
 end
 
+-- Learns for all packets past a hop, those to a group or the others: where they all are seen at one place, it does not
+-- matter at which.
+local function learn_of_all(at_hop, node, length)
+  local kind, first = node.is_group and "to_group" or "to_one", places[1]
+  for at = 1, length do
+    places[at] = places[at] == first and at_hop or places[at]
+  end
+  at_hop[kind] = at_hop[kind] or M.new()
+  learn(at_hop[kind], length)
+end
+
 --- What one packet that is seen no more teaches: its class, and the places where it came to each hop.
 function M.teach(packet)
   local class, node = packet.flow.class, packet.node
@@ -122,6 +133,7 @@ function M.teach(packet)
         at_hop.more = at_hop.more + 1
       end
       at_hop.most = max(at_hop.most, length)
+      learn_of_all(at_hop, node, length)
     end
   end
 end
@@ -138,6 +150,17 @@ function M.usual(class, hop, place)
     return route
   end
   return nil
+end
+
+--- The usual route past the hop of a place, where nothing is known of a class nor of the place, but all others go it.
+function M.of_others(class, place, node)
+  if class.routes[place.hop] or place.route.hits + place.route.misses > 0 then
+    return nil
+  end
+  local at_hop = place.at_hop
+  local route = node.is_group and at_hop.to_group or at_hop.to_one
+  local is_sure = route and route.hits >= limits.hop_once and route.hits >= limits.once_share * route.misses
+  return is_sure and route.counts[at_hop] == route.length and route or nil
 end
 
 --- The shortest and the longest that the step to the n-th sighting of a route took lately.

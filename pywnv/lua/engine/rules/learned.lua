@@ -15,15 +15,18 @@ return {
   new = function(state)
     -- Whether the next sighting of a packet at this hop comes at the place and the time of a frame.
     local function fits(packet, frame, route)
-      local stage = packet.node.counts[frame.hop]
+      local stage, place = packet.node.counts[frame.hop], frame.place
+      local is_of_others = route.counts[place.at_hop] ~= nil
       if stage >= route.length or packet.node.hop ~= frame.hop then
         return false
-      elseif candidates.seen(packet, frame.place) >= (route.counts[frame.place] or 0) then
+      elseif is_of_others and candidates.seen(packet, place) < stage then
+        return false
+      elseif not is_of_others and candidates.seen(packet, place) >= (route.counts[place] or 0) then
         return false
       end
       local shortest, longest = routes.step(route, stage + 1)
       local gap = abs(frame.time - packet.last_time)
-      local latest = max(limits.longest_gap * longest, limits.least_longest_gap)
+      local latest = max(limits.longest_gap * longest, is_of_others and 0 or limits.least_longest_gap)
       return gap >= limits.shortest_gap * shortest and gap <= latest
     end
 
@@ -32,7 +35,8 @@ return {
       if not packet then
         return nil
       end
-      local route = routes.usual(packet.flow.class, hop, candidates.first_place(packet, hop))
+      local place, class = candidates.first_place(packet, hop), packet.flow.class
+      local route = routes.usual(class, hop, place) or routes.of_others(class, place, packet.node)
       if not route or route.length < 2 then
         return nil
       end
