@@ -801,6 +801,8 @@ limit("agreement", 0.8, "", 0, "rules/busy-q8-drop-one-interface",
   "Share of a sender's packets that must have been seen equally often")
 limit("taught", 64, "packets", 1e9, "lab2/tcp-same",
   "Packets after which older ones count half")
+limit("doubted", 8, "packets", 1e9, "twice_from_a_moment",
+  "Packets whose majority must go the usual way, or pywnv learns another")
 limit("longest_gap", 4, "times", 1e9, "lab2/tcp-same",
   "How long to wait for a packet, in multiples of the longest known step")
 limit("least_longest_gap", 5 * MILLISECOND, "s", 0, "rules/lso-n",
@@ -4769,9 +4771,11 @@ local function time_step(step, took)
   step.shortest, step.longest, step.number = min(step.shortest, took), max(step.longest, took), step.number + 1
 end
 
+local MOSTLY = 0.5
+
 --- Nothing is known yet.
 function M.new()
-  return { counts = {}, steps = {}, length = 0, hits = 0, misses = 0 }
+  return { counts = {}, steps = {}, length = 0, hits = 0, misses = 0, doubt = 0 }
 end
 
 -- The sightings of a packet at the hop that shows it being taught.
@@ -4799,15 +4803,23 @@ local function is_usual(route, length)
   return length > 1 or route.counts[places[1]] == 1
 end
 
+-- Of the last packets, the share that went another way: what was learned must not outlive its truth.
+local function doubt(route, what)
+  route.doubt = route.doubt + (what - route.doubt) / limits.doubted
+end
+
 local function learn(route, length)
   if is_usual(route, length) then
     route.hits = route.hits + 1
+    doubt(route, 0)
   else
     route.misses = route.misses + 1
-    if route.misses <= route.hits then
+    doubt(route, 1)
+    if route.misses <= route.hits and route.doubt < MOSTLY then
       return
     end
     route.length, route.hits, route.misses, route.counts, route.steps = length, 1, 0, count_places(length), {}
+    route.doubt = 0
     for at = 2, length do
       route.steps[at] = new_step()
     end
@@ -4843,6 +4855,27 @@ local function learn_of_all(at_hop, node, length)
   learn(at_hop[kind], length)
 end
 
+local function count(at_hop, what)
+  at_hop[what] = at_hop[what] + 1
+  doubt(at_hop, what == "more" and 1 or 0)
+  if at_hop.once + at_hop.more >= 2 * limits.taught then
+    at_hop.once, at_hop.more = at_hop.once / 2, at_hop.more / 2
+  end
+end
+
+--- Whether packets have lately gone another way than a route: any of the last ones; or most of them, or of all others at
+-- the hop.
+function M.is_doubted(route, at_hop)
+  return route.doubt >= 1 / limits.doubted, route.doubt >= MOSTLY or at_hop.doubt >= MOSTLY
+end
+
+--- Notes that a packet may have been seen again at a hop that shows each once.
+function M.note_doubt(class, place)
+  doubt(class.routes[place.hop] or place.route, 1)
+  doubt(place.route, 1)
+  count(place.at_hop, "more")
+end
+
 --- What one packet that is seen no more teaches: its class, and the places where it came to each hop.
 function M.teach(packet)
   local class, node = packet.flow.class, packet.node
@@ -4871,11 +4904,7 @@ function M.teach(packet)
       learn(route, length)
       learn(place.route, length)
       local at_hop = place.at_hop
-      if length == 1 then
-        at_hop.once = at_hop.once + 1
-      else
-        at_hop.more = at_hop.more + 1
-      end
+      count(at_hop, length == 1 and "once" or "more")
       at_hop.most = max(at_hop.most, length)
       learn_of_all(at_hop, node, length)
     end
@@ -4890,8 +4919,8 @@ function M.usual(class, hop, place)
   if not route and place then
     route = place.route
   end
-  if route and route.hits > 0 and route.hits >= limits.agreement * (route.hits + route.misses) then
-    return route
+  if route and route.hits > 0 and route.doubt < MOSTLY then
+    return route.hits >= limits.agreement * (route.hits + route.misses) and route or nil
   end
   return nil
 end
@@ -4987,7 +5016,7 @@ function M.new()
     local known = of_hop[hop]
     if not known then
       last_hop = (last_hop + 1) % 65536
-      known = { exact = {}, shapes = {}, hop_index = last_hop, seen = { once = 0, more = 0, most = 0 } }
+      known = { exact = {}, shapes = {}, hop_index = last_hop, seen = { once = 0, more = 0, most = 0, doubt = 0 } }
       of_hop[hop] = known
     end
     local is_exact = link == "ethernet" and #header <= LONGEST_HEADER
@@ -5348,11 +5377,16 @@ end
 
 --- Whether a hop is known to show packets of a packet's class once: mostly, and for sure.
 function M.is_known_once(packet, hop)
-  local route = routes.usual(packet.flow.class, hop, M.first_place(packet, hop))
+  local place = M.first_place(packet, hop)
+  local route = routes.usual(packet.flow.class, hop, place)
   if not route or route.length > 1 or route.hits < limits.once then
     return false, false
   end
-  return true, route.hits >= limits.hop_once and route.hits >= limits.once_share * route.misses
+  local is_doubted, is_over = routes.is_doubted(route, place.at_hop)
+  if is_over then
+    return false, false
+  end
+  return true, not is_doubted and route.hits >= limits.hop_once and route.hits >= limits.once_share * route.misses
 end
 
 --- Whether a hop is known to show packets of a packet's class several times.
@@ -5503,7 +5537,7 @@ function M.new(store, differs, all)
   --   tell)
   function candidates.find(entry, frame)
     look.entry, look.elsewhere, look.here, look.index = entry, nil, nil, nil
-    look.is_ambiguous, look.has_slipped, look.refused, look.probe = false, false, nil, nil
+    look.is_ambiguous, look.has_slipped, look.is_doubted, look.refused, look.probe = false, false, false, nil, nil
     if not entry then
       return look
     elseif type(entry) == "number" then
@@ -5634,9 +5668,9 @@ function M.is_sent_before(segment, sent, time)
   return true
 end
 
--- Whether an ACK tells of data behind a hole: selective acknowledgement (RFC 2018), but of data that came twice (RFC
--- 2883).
-local function has_hole(what, ack)
+-- Where the data ends that an ACK reports behind a hole: selective acknowledgement (RFC 2018), but of data that came
+-- twice (RFC 2883); nil where there is no hole.
+local function end_of_holes(what, ack)
   local content, at = what.content, OPTIONS
   local stop = min(identity.tcp_options_size(what), #content)
   while at < stop do
@@ -5644,24 +5678,26 @@ local function has_hole(what, ack)
     if kind == NO_OPERATION then
       at = at + 1
     elseif not size or kind == 0 or size < 2 then
-      return false
+      return nil
     elseif kind == SACK then
+      local last = nil
       for edge = at + 2, at + size - 8, 8 do
-        if edge + 3 <= #content and minus(number(content, edge), ack) > 0 then
-          return true
+        if edge + 7 <= #content and minus(number(content, edge), ack) > 0 then
+          local right = number(content, edge + 4)
+          last = last and minus(last, right) > 0 and last or right
         end
       end
-      return false
+      return last
     else
       at = at + size
     end
   end
-  return false
+  return nil
 end
 
 --- Notes what a packet acknowledges.
 -- @param acks what is kept of its flow so far, or nil
--- @return what is kept now: ack, time, dups (pure ACKs that repeat it), hole (whether data behind it has come)
+-- @return what is kept now: ack, time, dups (pure ACKs that repeat it), holes (where the data ends that came behind it)
 function M.note_ack(what, segment, acks, time)
   if segment.flags % 32 < ACK or segment.flags % 8 >= SYN then
     return acks
@@ -5671,17 +5707,21 @@ function M.note_ack(what, segment, acks, time)
   local is_pure = segment.size == 0 and segment.flags % 2 ~= FIN
   acks.dups = segment.ack == acks.ack and (is_pure and acks.dups + 1 or acks.dups) or 0
   acks.ack, acks.time = segment.ack, time
-  acks.hole = is_pure and has_hole(what, segment.ack)
+  acks.holes = is_pure and end_of_holes(what, segment.ack) or nil
   return acks
 end
 
 --- Whether the other end has asked for what a segment holds, since some time: by duplicate or selective ACKs.
 -- @param acks what `note_ack` keeps of the flow the other way, or nil
 function M.is_asked_for(segment, acks, since)
-  return acks ~= nil
-    and acks.time > since
-    and (acks.dups >= limits.duplicate_acks or acks.hole)
-    and minus(segment.seq, acks.ack) >= 0
+  if not acks or acks.time <= since then
+    return false
+  end
+  local ahead = minus(segment.seq, acks.ack)
+  if ahead == 0 and acks.dups >= limits.duplicate_acks then
+    return true
+  end
+  return acks.holes ~= nil and ahead >= 0 and minus(segment.seq, acks.holes) < 0
 end
 
 -- Takes a range out of the holes.
@@ -6837,10 +6877,11 @@ return {
       local segment = state.segment_of(frame)
       if segment and tcp.is_asked_for(segment, state.back_of(frame).acks, packet.last_time) then
         return nil
-      elseif candidates.is_known_once(packet, frame.hop) or candidates.seems_once(frame.place) then
-        return nil
       elseif ttl_of(frame) ~= ttl_of(packet) then
         return nil -- a ladder of probes
+      elseif candidates.is_known_once(packet, frame.hop) or candidates.seems_once(frame.place) then
+        look.is_doubted = true
+        return nil
       end
       return packet
     end
@@ -7434,7 +7475,7 @@ modules.grouper = (function(...)
 local codes, path, mutable_fields, decide, parts = ...
 
 local candidates_of, context, identity, limits = parts.candidates, parts.context, parts.identity, parts.limits
-local order, places_of, tcp, teaching = parts.order, parts.places, parts.tcp, parts.teaching
+local order, places_of, routes, tcp, teaching = parts.order, parts.places, parts.routes, parts.tcp, parts.teaching
 
 local byte = string.byte
 
@@ -7666,6 +7707,9 @@ function M.new()
     end
     if look.here and not flow.sender.is_changing then
       look.here.is_proved = false -- nobody knows how often that was seen
+    end
+    if look.is_doubted then
+      routes.note_doubt(flow.class, frame.place)
     end
     if look.probe then
       look.probe.strength = identity.WEAK -- its sender has given its identity to this one too

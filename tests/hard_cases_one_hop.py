@@ -172,6 +172,20 @@ def equal_among_others() -> Case:
 
 
 @case
+def twice_from_a_moment() -> Case:
+    """Without IP IDs nor timestamps, packets show once for two seconds, then twice: what was learned does not last."""
+    world, _, peers = office(16, "zero")
+    for peer in peers:
+        peer.ident = "zero"
+    for part in range(4):
+        later = len(world.packets)
+        world.mixed(peers, rounds=1)
+        world.packets[later:] = [p._replace(time=p.time + part * 1_500_000_000) for p in world.packets[later:]]
+    once, twice = [Stop(change=padded)], [Stop(change=padded), Stop(gap=(10, 300), change=padded)]
+    return Case(record(world, lambda p: twice if p.time > 2_000_000_000 else once), least_recall=0.77)
+
+
+@case
 def quic_twice() -> Case:
     """QUIC over IPv6 and nothing else, each datagram twice: there is no IP ID, but each payload looks drawn by lot."""
     world, me, peers = office(11)

@@ -31,11 +31,16 @@ end
 
 --- Whether a hop is known to show packets of a packet's class once: mostly, and for sure.
 function M.is_known_once(packet, hop)
-  local route = routes.usual(packet.flow.class, hop, M.first_place(packet, hop))
+  local place = M.first_place(packet, hop)
+  local route = routes.usual(packet.flow.class, hop, place)
   if not route or route.length > 1 or route.hits < limits.once then
     return false, false
   end
-  return true, route.hits >= limits.hop_once and route.hits >= limits.once_share * route.misses
+  local is_doubted, is_over = routes.is_doubted(route, place.at_hop)
+  if is_over then
+    return false, false
+  end
+  return true, not is_doubted and route.hits >= limits.hop_once and route.hits >= limits.once_share * route.misses
 end
 
 --- Whether a hop is known to show packets of a packet's class several times.
@@ -149,7 +154,7 @@ function M.new(store, differs, all)
     for try = index, min(queue.last, index + limits.tries) do
       local packet = store.get(queue[try])
       if packet and not packet.node.counts[hop] and not differs(packet, frame) then
-        if identity.of_pair(packet, frame) > identity.WEAK then
+        if identity.of_pair(packet, frame) == identity.PROOF then
           return packet, try
         elseif packet.maybe_from ~= hop and not is_lost(packet, frame) then
           local took, longest, known = time_of(packet, frame)
@@ -186,7 +191,7 @@ function M.new(store, differs, all)
   --   tell)
   function candidates.find(entry, frame)
     look.entry, look.elsewhere, look.here, look.index = entry, nil, nil, nil
-    look.is_ambiguous, look.has_slipped, look.refused, look.probe = false, false, nil, nil
+    look.is_ambiguous, look.has_slipped, look.is_doubted, look.refused, look.probe = false, false, false, nil, nil
     if not entry then
       return look
     elseif type(entry) == "number" then

@@ -7,7 +7,7 @@
 local codes, path, mutable_fields, decide, parts = ...
 
 local candidates_of, context, identity, limits = parts.candidates, parts.context, parts.identity, parts.limits
-local order, places_of, tcp, teaching = parts.order, parts.places, parts.tcp, parts.teaching
+local order, places_of, routes, tcp, teaching = parts.order, parts.places, parts.routes, parts.tcp, parts.teaching
 
 local byte = string.byte
 
@@ -239,6 +239,9 @@ function M.new()
     end
     if look.here and not flow.sender.is_changing then
       look.here.is_proved = false -- nobody knows how often that was seen
+    end
+    if look.is_doubted then
+      routes.note_doubt(flow.class, frame.place)
     end
     if look.probe then
       look.probe.strength = identity.WEAK -- its sender has given its identity to this one too

@@ -51,6 +51,8 @@ limit("agreement", 0.8, "", 0, "rules/busy-q8-drop-one-interface",
   "Share of a sender's packets that must have been seen equally often")
 limit("taught", 64, "packets", 1e9, "lab2/tcp-same",
   "Packets after which older ones count half")
+limit("doubted", 8, "packets", 1e9, "twice_from_a_moment",
+  "Packets whose majority must go the usual way, or pywnv learns another")
 limit("longest_gap", 4, "times", 1e9, "lab2/tcp-same",
   "How long to wait for a packet, in multiples of the longest known step")
 limit("least_longest_gap", 5 * MILLISECOND, "s", 0, "rules/lso-n",

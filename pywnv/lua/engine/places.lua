@@ -68,7 +68,7 @@ function M.new()
     local known = of_hop[hop]
     if not known then
       last_hop = (last_hop + 1) % 65536
-      known = { exact = {}, shapes = {}, hop_index = last_hop, seen = { once = 0, more = 0, most = 0 } }
+      known = { exact = {}, shapes = {}, hop_index = last_hop, seen = { once = 0, more = 0, most = 0, doubt = 0 } }
       of_hop[hop] = known
     end
     local is_exact = link == "ethernet" and #header <= LONGEST_HEADER

@@ -25,9 +25,11 @@ local function time_step(step, took)
   step.shortest, step.longest, step.number = min(step.shortest, took), max(step.longest, took), step.number + 1
 end
 
+local MOSTLY = 0.5
+
 --- Nothing is known yet.
 function M.new()
-  return { counts = {}, steps = {}, length = 0, hits = 0, misses = 0 }
+  return { counts = {}, steps = {}, length = 0, hits = 0, misses = 0, doubt = 0 }
 end
 
 -- The sightings of a packet at the hop that shows it being taught.
@@ -55,15 +57,23 @@ local function is_usual(route, length)
   return length > 1 or route.counts[places[1]] == 1
 end
 
+-- Of the last packets, the share that went another way: what was learned must not outlive its truth.
+local function doubt(route, what)
+  route.doubt = route.doubt + (what - route.doubt) / limits.doubted
+end
+
 local function learn(route, length)
   if is_usual(route, length) then
     route.hits = route.hits + 1
+    doubt(route, 0)
   else
     route.misses = route.misses + 1
-    if route.misses <= route.hits then
+    doubt(route, 1)
+    if route.misses <= route.hits and route.doubt < MOSTLY then
       return
     end
     route.length, route.hits, route.misses, route.counts, route.steps = length, 1, 0, count_places(length), {}
+    route.doubt = 0
     for at = 2, length do
       route.steps[at] = new_step()
     end
@@ -99,6 +109,27 @@ local function learn_of_all(at_hop, node, length)
   learn(at_hop[kind], length)
 end
 
+local function count(at_hop, what)
+  at_hop[what] = at_hop[what] + 1
+  doubt(at_hop, what == "more" and 1 or 0)
+  if at_hop.once + at_hop.more >= 2 * limits.taught then
+    at_hop.once, at_hop.more = at_hop.once / 2, at_hop.more / 2
+  end
+end
+
+--- Whether packets have lately gone another way than a route: any of the last ones; or most of them, or of all others at
+-- the hop.
+function M.is_doubted(route, at_hop)
+  return route.doubt >= 1 / limits.doubted, route.doubt >= MOSTLY or at_hop.doubt >= MOSTLY
+end
+
+--- Notes that a packet may have been seen again at a hop that shows each once.
+function M.note_doubt(class, place)
+  doubt(class.routes[place.hop] or place.route, 1)
+  doubt(place.route, 1)
+  count(place.at_hop, "more")
+end
+
 --- What one packet that is seen no more teaches: its class, and the places where it came to each hop.
 function M.teach(packet)
   local class, node = packet.flow.class, packet.node
@@ -127,11 +158,7 @@ function M.teach(packet)
       learn(route, length)
       learn(place.route, length)
       local at_hop = place.at_hop
-      if length == 1 then
-        at_hop.once = at_hop.once + 1
-      else
-        at_hop.more = at_hop.more + 1
-      end
+      count(at_hop, length == 1 and "once" or "more")
       at_hop.most = max(at_hop.most, length)
       learn_of_all(at_hop, node, length)
     end
@@ -146,8 +173,8 @@ function M.usual(class, hop, place)
   if not route and place then
     route = place.route
   end
-  if route and route.hits > 0 and route.hits >= limits.agreement * (route.hits + route.misses) then
-    return route
+  if route and route.hits > 0 and route.doubt < MOSTLY then
+    return route.hits >= limits.agreement * (route.hits + route.misses) and route or nil
   end
   return nil
 end

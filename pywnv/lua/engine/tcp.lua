@@ -83,9 +83,9 @@ function M.is_sent_before(segment, sent, time)
   return true
 end
 
--- Whether an ACK tells of data behind a hole: selective acknowledgement (RFC 2018), but of data that came twice (RFC
--- 2883).
-local function has_hole(what, ack)
+-- Where the data ends that an ACK reports behind a hole: selective acknowledgement (RFC 2018), but of data that came
+-- twice (RFC 2883); nil where there is no hole.
+local function end_of_holes(what, ack)
   local content, at = what.content, OPTIONS
   local stop = min(identity.tcp_options_size(what), #content)
   while at < stop do
@@ -93,24 +93,26 @@ local function has_hole(what, ack)
     if kind == NO_OPERATION then
       at = at + 1
     elseif not size or kind == 0 or size < 2 then
-      return false
+      return nil
     elseif kind == SACK then
+      local last = nil
       for edge = at + 2, at + size - 8, 8 do
-        if edge + 3 <= #content and minus(number(content, edge), ack) > 0 then
-          return true
+        if edge + 7 <= #content and minus(number(content, edge), ack) > 0 then
+          local right = number(content, edge + 4)
+          last = last and minus(last, right) > 0 and last or right
         end
       end
-      return false
+      return last
     else
       at = at + size
     end
   end
-  return false
+  return nil
 end
 
 --- Notes what a packet acknowledges.
 -- @param acks what is kept of its flow so far, or nil
--- @return what is kept now: ack, time, dups (pure ACKs that repeat it), hole (whether data behind it has come)
+-- @return what is kept now: ack, time, dups (pure ACKs that repeat it), holes (where the data ends that came behind it)
 function M.note_ack(what, segment, acks, time)
   if segment.flags % 32 < ACK or segment.flags % 8 >= SYN then
     return acks
@@ -120,17 +122,21 @@ function M.note_ack(what, segment, acks, time)
   local is_pure = segment.size == 0 and segment.flags % 2 ~= FIN
   acks.dups = segment.ack == acks.ack and (is_pure and acks.dups + 1 or acks.dups) or 0
   acks.ack, acks.time = segment.ack, time
-  acks.hole = is_pure and has_hole(what, segment.ack)
+  acks.holes = is_pure and end_of_holes(what, segment.ack) or nil
   return acks
 end
 
 --- Whether the other end has asked for what a segment holds, since some time: by duplicate or selective ACKs.
 -- @param acks what `note_ack` keeps of the flow the other way, or nil
 function M.is_asked_for(segment, acks, since)
-  return acks ~= nil
-    and acks.time > since
-    and (acks.dups >= limits.duplicate_acks or acks.hole)
-    and minus(segment.seq, acks.ack) >= 0
+  if not acks or acks.time <= since then
+    return false
+  end
+  local ahead = minus(segment.seq, acks.ack)
+  if ahead == 0 and acks.dups >= limits.duplicate_acks then
+    return true
+  end
+  return acks.holes ~= nil and ahead >= 0 and minus(segment.seq, acks.holes) < 0
 end
 
 -- Takes a range out of the holes.

@@ -35,10 +35,11 @@ return {
       local segment = state.segment_of(frame)
       if segment and tcp.is_asked_for(segment, state.back_of(frame).acks, packet.last_time) then
         return nil
-      elseif candidates.is_known_once(packet, frame.hop) or candidates.seems_once(frame.place) then
-        return nil
       elseif ttl_of(frame) ~= ttl_of(packet) then
         return nil -- a ladder of probes
+      elseif candidates.is_known_once(packet, frame.hop) or candidates.seems_once(frame.place) then
+        look.is_doubted = true
+        return nil
       end
       return packet
     end
