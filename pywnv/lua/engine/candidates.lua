@@ -154,17 +154,20 @@ function M.new(store, differs, all)
     for try = index, min(queue.last, index + limits.tries) do
       local packet = store.get(queue[try])
       if packet and not packet.node.counts[hop] and not differs(packet, frame) then
-        if identity.of_pair(packet, frame) == identity.PROOF then
+        local strength = identity.of_pair(packet, frame)
+        if strength == identity.PROOF then
           return packet, try
         elseif packet.maybe_from ~= hop and not is_lost(packet, frame) then
           local took, longest, known = time_of(packet, frame)
           if queue.slipped and queue.slipped[hop] then
             return only_in_time(queue, try, frame)
-          elseif took <= longest then
-            look.has_slipped = first ~= nil
-            return packet, try
-          elseif not known then
-            return first or packet, first_index or try
+          elseif known or strength == identity.WEAK or path.may_go_on(packet.flow.class, packet.node, hop) then
+            if took <= longest then
+              look.has_slipped = first ~= nil
+              return packet, try
+            elseif not known then
+              return first or packet, first_index or try
+            end
           end
           first, first_index = first or packet, first_index or try
         end

@@ -185,4 +185,9 @@ function M.ends_before(ways, node, hop)
     and (not following or (ways.passed[following] or 0) * limits.path_share < ended)
 end
 
+--- Whether packets of a class that came to `node` went on to a hop, or too few came to know.
+function M.may_go_on(ways, node, hop)
+  return (ways.passed[node] or 0) < limits.path_ends or ways.passed[node.next[hop] or 0] ~= nil
+end
+
 return M
