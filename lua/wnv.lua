@@ -799,13 +799,15 @@ limit("settled", 10 * MILLISECOND, "s", 0, "lab2/busy",
   "Time without a sighting after which pywnv learns how often a packet was seen")
 limit("agreement", 0.8, "", 0, "rules/busy-q8-drop-one-interface",
   "Share of a sender's packets that must have been seen equally often")
+limit("begins", 8, "to 1", 1e9, "seen_behind_first",
+  "Packets that go a route, to those that begin it at one of its places")
 limit("taught", 64, "packets", 1e9, "lab2/tcp-same",
   "Packets after which older ones count half")
 limit("doubted", 8, "packets", 1e9, "twice_from_a_moment",
   "Packets whose majority must go the usual way, or pywnv learns another")
 limit("longest_gap", 4, "times", 1e9, "lab2/tcp-same",
   "How long to wait for a packet, in multiples of the longest known step")
-limit("least_longest_gap", 5 * MILLISECOND, "s", 0, "rules/lso-n",
+limit("least_longest_gap", 2 * MILLISECOND, "s", 0, "rules/lso-n",
   "How long to wait for it at least")
 limit("shortest_gap", 0.6, "times", 0, "vlan_one_interface",
   "Earliest time of a sighting, in multiples of the shortest known step")
@@ -4201,6 +4203,11 @@ function M.ends_before(ways, node, hop)
     and (not following or (ways.passed[following] or 0) * limits.path_share < ended)
 end
 
+--- Whether packets of a class that came to `node` went on to a hop, or too few came to know.
+function M.may_go_on(ways, node, hop)
+  return (ways.passed[node] or 0) < limits.path_ends or ways.passed[node.next[hop] or 0] ~= nil
+end
+
 return M
 end)(modules.codes, modules.limits)
 
@@ -4775,7 +4782,7 @@ local MOSTLY = 0.5
 
 --- Nothing is known yet.
 function M.new()
-  return { counts = {}, steps = {}, length = 0, hits = 0, misses = 0, doubt = 0 }
+  return { counts = {}, begins = {}, steps = {}, length = 0, hits = 0, misses = 0, doubt = 0 }
 end
 
 -- The sightings of a packet at the hop that shows it being taught.
@@ -4819,13 +4826,18 @@ local function learn(route, length)
       return
     end
     route.length, route.hits, route.misses, route.counts, route.steps = length, 1, 0, count_places(length), {}
-    route.doubt = 0
+    route.begins, route.doubt = {}, 0
     for at = 2, length do
       route.steps[at] = new_step()
     end
   end
+  local begins = route.begins
+  begins[places[1]] = (begins[places[1]] or 0) + 1
   if route.hits + route.misses >= 2 * limits.taught then
     route.hits, route.misses = route.hits / 2, route.misses / 2
+    for place, count in pairs(begins) do
+      begins[place] = count / 2
+    end
   end
   for at = 2, length do
     time_step(route.steps[at], abs(times[at] - times[at - 1]))
@@ -4934,6 +4946,11 @@ function M.of_others(class, place, node)
   local route = node.is_group and at_hop.to_group or at_hop.to_one
   local is_sure = route and route.hits >= limits.hop_once and route.hits >= limits.once_share * route.misses
   return is_sure and route.counts[at_hop] == route.length and route or nil
+end
+
+--- Whether a packet may begin a route at a place, as far as others did.
+function M.begins_at(route, place)
+  return ((route.begins[place] or 0) + 1) * limits.begins >= route.hits
 end
 
 --- The shortest and the longest that the step to the n-th sighting of a route took lately.
@@ -5500,17 +5517,20 @@ function M.new(store, differs, all)
     for try = index, min(queue.last, index + limits.tries) do
       local packet = store.get(queue[try])
       if packet and not packet.node.counts[hop] and not differs(packet, frame) then
-        if identity.of_pair(packet, frame) > identity.WEAK then
+        local strength = identity.of_pair(packet, frame)
+        if strength == identity.PROOF then
           return packet, try
         elseif packet.maybe_from ~= hop and not is_lost(packet, frame) then
           local took, longest, known = time_of(packet, frame)
           if queue.slipped and queue.slipped[hop] then
             return only_in_time(queue, try, frame)
-          elseif took <= longest then
-            look.has_slipped = first ~= nil
-            return packet, try
-          elseif not known then
-            return first or packet, first_index or try
+          elseif known or strength == identity.WEAK or path.may_go_on(packet.flow.class, packet.node, hop) then
+            if took <= longest then
+              look.has_slipped = first ~= nil
+              return packet, try
+            elseif not known then
+              return first or packet, first_index or try
+            end
           end
           first, first_index = first or packet, first_index or try
         end
@@ -6943,11 +6963,23 @@ return {
         return false
       elseif not is_of_others and candidates.seen(packet, place) >= (route.counts[place] or 0) then
         return false
+      elseif not is_of_others and not routes.begins_at(route, candidates.first_place(packet, frame.hop)) then
+        return false
       end
       local shortest, longest = routes.step(route, stage + 1)
       local gap = abs(frame.time - packet.last_time)
       local latest = max(limits.longest_gap * longest, is_of_others and 0 or limits.least_longest_gap)
       return gap >= limits.shortest_gap * shortest and gap <= latest
+    end
+
+    -- Whether two packets wait at one place to be seen at another, so that the first comes first.
+    local function are_in_order(packet, other, frame, route)
+      local place = packet.places[packet.node.depth]
+      return packet.node == other.node
+        and place == other.places[other.node.depth]
+        and place ~= frame.place
+        and route.counts[frame.place] == 1
+        and packet.written_ends == frame.written_ends
     end
 
     return function(frame, look)
@@ -6964,11 +6996,11 @@ return {
       for at = 1, state.all_here(frame) do
         local candidate = look.list[at]
         if fits(candidate, frame, route) then
-          if found then
+          if found and not are_in_order(found, candidate, frame, route) then
             look.is_ambiguous = true
             return nil
           end
-          found = candidate
+          found = found or candidate
         end
       end
       return found

@@ -48,6 +48,26 @@ def routed_one_interface() -> Case:
 
 
 @case
+def seen_behind_first() -> Case:
+    """A router on a stick; of equal datagrams, the mirror drops some in front of it: what is behind cannot come first."""
+    world, me, peers = office(31, "zero", peers_sack=False)
+    world.mixed(peers, rounds=3)
+    gateway = Host(254).mac
+    for number in range(300):
+        line = datagram(b"<13>the same line", 40_000, 514)
+        for gap in (0, 3) if number % 3 else (0, 150):
+            world.send(100_000 + number * 5_000 + gap, me, peers[0], UDP, line)
+
+    def behind(p: Packet) -> bytes:
+        return padded(routed(p, gateway, bytes([2, 0, 0, 0, 0, p.dst[5]])))
+
+    path = [Stop(change=padded, seen=0.9), Stop(gap=(60, 120), change=behind)]
+    found = record(world, lambda p: path if is_ip(p) else [Stop()])
+    # Where the mirror drops the second of two, nobody can tell.
+    return Case(found, least_precision=0.985)
+
+
+@case
 def vlan_between_hops() -> Case:
     """Untagged at the vmNIC, tagged in the switch, with a priority, and double tagged on the wire."""
     world, me, peers = office(11, peers_sack=False)

@@ -49,13 +49,15 @@ limit("settled", 10 * MILLISECOND, "s", 0, "lab2/busy",
   "Time without a sighting after which pywnv learns how often a packet was seen")
 limit("agreement", 0.8, "", 0, "rules/busy-q8-drop-one-interface",
   "Share of a sender's packets that must have been seen equally often")
+limit("begins", 8, "to 1", 1e9, "seen_behind_first",
+  "Packets that go a route, to those that begin it at one of its places")
 limit("taught", 64, "packets", 1e9, "lab2/tcp-same",
   "Packets after which older ones count half")
 limit("doubted", 8, "packets", 1e9, "twice_from_a_moment",
   "Packets whose majority must go the usual way, or pywnv learns another")
 limit("longest_gap", 4, "times", 1e9, "lab2/tcp-same",
   "How long to wait for a packet, in multiples of the longest known step")
-limit("least_longest_gap", 5 * MILLISECOND, "s", 0, "rules/lso-n",
+limit("least_longest_gap", 2 * MILLISECOND, "s", 0, "rules/lso-n",
   "How long to wait for it at least")
 limit("shortest_gap", 0.6, "times", 0, "vlan_one_interface",
   "Earliest time of a sighting, in multiples of the shortest known step")

@@ -29,7 +29,7 @@ local MOSTLY = 0.5
 
 --- Nothing is known yet.
 function M.new()
-  return { counts = {}, steps = {}, length = 0, hits = 0, misses = 0, doubt = 0 }
+  return { counts = {}, begins = {}, steps = {}, length = 0, hits = 0, misses = 0, doubt = 0 }
 end
 
 -- The sightings of a packet at the hop that shows it being taught.
@@ -73,13 +73,18 @@ local function learn(route, length)
       return
     end
     route.length, route.hits, route.misses, route.counts, route.steps = length, 1, 0, count_places(length), {}
-    route.doubt = 0
+    route.begins, route.doubt = {}, 0
     for at = 2, length do
       route.steps[at] = new_step()
     end
   end
+  local begins = route.begins
+  begins[places[1]] = (begins[places[1]] or 0) + 1
   if route.hits + route.misses >= 2 * limits.taught then
     route.hits, route.misses = route.hits / 2, route.misses / 2
+    for place, count in pairs(begins) do
+      begins[place] = count / 2
+    end
   end
   for at = 2, length do
     time_step(route.steps[at], abs(times[at] - times[at - 1]))
@@ -188,6 +193,11 @@ function M.of_others(class, place, node)
   local route = node.is_group and at_hop.to_group or at_hop.to_one
   local is_sure = route and route.hits >= limits.hop_once and route.hits >= limits.once_share * route.misses
   return is_sure and route.counts[at_hop] == route.length and route or nil
+end
+
+--- Whether a packet may begin a route at a place, as far as others did.
+function M.begins_at(route, place)
+  return ((route.begins[place] or 0) + 1) * limits.begins >= route.hits
 end
 
 --- The shortest and the longest that the step to the n-th sighting of a route took lately.

@@ -23,11 +23,23 @@ return {
         return false
       elseif not is_of_others and candidates.seen(packet, place) >= (route.counts[place] or 0) then
         return false
+      elseif not is_of_others and not routes.begins_at(route, candidates.first_place(packet, frame.hop)) then
+        return false
       end
       local shortest, longest = routes.step(route, stage + 1)
       local gap = abs(frame.time - packet.last_time)
       local latest = max(limits.longest_gap * longest, is_of_others and 0 or limits.least_longest_gap)
       return gap >= limits.shortest_gap * shortest and gap <= latest
+    end
+
+    -- Whether two packets wait at one place to be seen at another, so that the first comes first.
+    local function are_in_order(packet, other, frame, route)
+      local place = packet.places[packet.node.depth]
+      return packet.node == other.node
+        and place == other.places[other.node.depth]
+        and place ~= frame.place
+        and route.counts[frame.place] == 1
+        and packet.written_ends == frame.written_ends
     end
 
     return function(frame, look)
@@ -44,11 +56,11 @@ return {
       for at = 1, state.all_here(frame) do
         local candidate = look.list[at]
         if fits(candidate, frame, route) then
-          if found then
+          if found and not are_in_order(found, candidate, frame, route) then
             look.is_ambiguous = true
             return nil
           end
-          found = candidate
+          found = found or candidate
         end
       end
       return found
