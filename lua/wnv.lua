@@ -5894,7 +5894,9 @@ function M.new(store)
   -- Without IP IDs: in order, with the timestamp of the large frame or, where it has none, soon.
   local function comes_next(entry, packet, frame, offset)
     local cut, sent = entry.cut[frame.hop], identity.tcp_timestamp(packet)
-    if frame.ident > 0 or cut and offset < cut or sent ~= identity.tcp_timestamp(frame) then
+    if packet.node.counts[frame.hop] and (packet.node.hop ~= frame.hop or next(entry.cut) and not cut) then
+      return false -- this hop shows it whole
+    elseif cut and offset < cut or sent ~= identity.tcp_timestamp(frame) then
       return false
     end
     local is_soon = abs(frame.time - packet.last_time) <= limits.same_hop_soon
@@ -5919,7 +5921,7 @@ function M.new(store)
         and abs(frame.time - packet.last_time) <= limits.window
       then
         local fits
-        if entry.ident > 0 then
+        if entry.ident > 0 or frame.ident > 0 then
           fits = counts_on(entry, frame, offset, segment.size)
         else
           fits = comes_next(entry, packet, frame, offset)

@@ -26,7 +26,7 @@ from hard_capture import (
     tagged,
     wire,
 )
-from hard_traffic import MSS, SYN, Host, Packet, World, datagram, segment
+from hard_traffic import ACK, MSS, SYN, Host, Packet, World, datagram, segment
 from pcapng_blocks import ETHERNET
 
 Q, S = 0x8100, 0x88A8  # TPIDs
@@ -49,7 +49,7 @@ def routed_one_interface() -> Case:
 
 @case
 def seen_behind_first() -> Case:
-    """A router on a stick; of equal datagrams, the mirror drops some in front of it: what is behind cannot come first."""
+    """A router on a stick; the mirror drops some equal datagrams in front: those behind cannot come first."""
     world, me, peers = office(31, "zero", peers_sack=False)
     world.mixed(peers, rounds=3)
     gateway = Host(254).mac
@@ -198,6 +198,22 @@ def lso_ipv4() -> Case:
 def lso_ipv6() -> Case:
     """Segments without an IP ID: only the TCP sequence tells where they belong."""
     return lso(21, six=True)
+
+
+@case
+def lso_zero() -> Case:
+    """A sender that leaves IP ID 0: the segments count from 0 on; what it sends again is small at every hop."""
+    world, me, peers = office(21, "zero", peers_sack=False)
+    for number in range(40):
+        at, seq = 3_000 + number * 40_000, 1 + number * 8 * MSS
+        data = world.rng.randbytes(8 * MSS)
+        world.send(at, me, peers[0], TCP, segment(50_000, 445, seq, 1, ACK, data))
+        world.send(at + 400, peers[0], me, TCP, segment(445, 50_000, 1, seq + 2 * MSS, ACK))
+        world.send(at + 500, me, peers[0], TCP, segment(50_000, 445, seq + 2 * MSS, 1, ACK, data[2 * MSS : 3 * MSS]))
+    names = [("vmNIC", ETHERNET), ("tNIC", ETHERNET), ("pNIC", ETHERNET)]
+    down = [Stop(n, (2, 15), lambda p: large(p, MSS)) for n in (0, 1)]
+    back = [Stop(n, (2, 15) if n < 2 else (0, 0), padded) for n in (2, 1, 0)]
+    return Case(record(world, both([*down, Stop(2, (2, 25), lambda p: cut(p, MSS))], back, me)), names)
 
 
 @case
