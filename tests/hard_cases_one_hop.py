@@ -186,6 +186,15 @@ def twice_from_a_moment() -> Case:
 
 
 @case
+def fragments_twice() -> Case:
+    """Fragments of IPv4, each shown twice: all of one datagram have one IP ID."""
+    world, me, peers = office(17)
+    for number in range(60):
+        world.fragments(*((me, peers[0]) if number % 3 else (peers[0], me)), 3_000 + number * 5_000)
+    return Case(record(world, lambda _: [Stop(change=padded), Stop(gap=(20, 40), change=padded)]))
+
+
+@case
 def quic_twice() -> Case:
     """QUIC over IPv6 and nothing else, each datagram twice: there is no IP ID, but each payload looks drawn by lot."""
     world, me, peers = office(11)

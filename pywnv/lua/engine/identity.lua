@@ -1,6 +1,6 @@
 --- Identity: what the sender of a packet counts, or draws anew, for each one it sends.
 --
--- Sources: RFC 6864 (IP ID), RFC 8200 4.5 (fragments), RFC 7323 (TCP timestamps), RFC 792, RFC 4443 (echo), RFC 4303
+-- Sources: RFC 6864 (IP ID, also of fragments), RFC 8200 4.5 (fragments), RFC 7323 (TCP timestamps), RFC 792, RFC 4443 (echo), RFC 4303
 -- (ESP), RFC 1035 4.1.1 (DNS), RFC 3550 5.1 (RTP); of timers: RFC 826, RFC 4861, RFC 6762, RFC 4795, RFC 2131.
 
 local frame_of, limits = ...
@@ -62,8 +62,17 @@ local function ident_tells(what, sender)
   return true
 end
 
+-- Whether a packet is a fragment of IPv4 behind the first: all of one packet have its IP ID, and no other one's have.
+local function is_later_fragment(what)
+  local version, _, _, _, _, high, low = byte(what.key, 1, 7)
+  return version == 4 and not what.has_transport and (high % 32 > 0 or low > 0)
+end
+
 --- Notes the IP ID of a new packet.
 function M.note_ident(packet, flow)
+  if is_later_fragment(packet) then
+    return
+  end
   local sender = flow.sender
   local at = sender.next
   local last = flow.last_ident
@@ -217,7 +226,7 @@ end
 -- @param flow its flow
 -- @return WEAK, STRONG or PROOF
 function M.strength(what, flow)
-  if what.ident > 0 and ident_tells(what, flow.sender) then
+  if what.ident > 0 and (is_later_fragment(what) or ident_tells(what, flow.sender)) then
     return PROOF
   elseif what.ident > 0 and what.protocol == TCP and M.tcp_size(what) == 0 then
     return WEAK -- scanners give all their probes one IP ID, and send some twice
