@@ -815,8 +815,6 @@ limit("shortest_gap", 0.6, "times", 0, "vlan_one_interface",
 -- Order.
 limit("begin", 4, "packets", 1e9, "equal_held",
   "Packets that must be seen first at a place before it counts as their sender's first place")
-limit("begin_share", 50, "to 1", 0, "rules/lso-n",
-  "Packets first seen there, to those first seen elsewhere")
 limit("in_order", 8, "packets", 1e9, "lab2/busy-drop-fifo",
   "Packets that must keep their order between two places before the order counts")
 limit("order_share", 50, "to 1", 0, "lab2/busy",
@@ -4290,8 +4288,9 @@ end)(modules.codes, modules.link)
 modules.identity = (function(...)
 --- Identity: what the sender of a packet counts, or draws anew, for each one it sends.
 --
--- Sources: RFC 6864 (IP ID, also of fragments), RFC 8200 4.5 (fragments), RFC 7323 (TCP timestamps), RFC 792, RFC 4443 (echo), RFC 4303
--- (ESP), RFC 1035 4.1.1 (DNS), RFC 3550 5.1 (RTP); of timers: RFC 826, RFC 4861, RFC 6762, RFC 4795, RFC 2131.
+-- Sources: RFC 6864 (IP ID, also of fragments), RFC 8200 4.5 (fragments), RFC 7323 (TCP timestamps), RFC 792,
+-- RFC 4443 (echo), RFC 4303 (ESP), RFC 1035 4.1.1 (DNS), RFC 3550 5.1 (RTP); of timers: RFC 826, RFC 4861, RFC 6762,
+-- RFC 4795, RFC 2131.
 
 local frame_of, limits = ...
 
@@ -4884,8 +4883,8 @@ local function count(at_hop, what)
   end
 end
 
---- Whether packets have lately gone another way than a route: any of the last ones; or most of them, or of all others at
--- the hop.
+--- Whether packets have lately gone another way than a route.
+-- @return whether any of the last ones did; whether most of them did, or most of all packets at the hop
 function M.is_doubted(route, at_hop)
   return route.doubt >= 1 / limits.doubted, route.doubt >= MOSTLY or at_hop.doubt >= MOSTLY
 end
@@ -5091,6 +5090,14 @@ local max = math.max
 
 local M = {}
 
+-- Notes that a proved packet came to a hop from elsewhere: another hop may have begun to show packets.
+local function note_came(sender, hop)
+  local begin = sender.begins[hop]
+  if begin then
+    begin.doubt = 1
+  end
+end
+
 --- Notes where a proved packet was seen first, and where further on; the file may be in another order.
 -- @param sender of the packet: a table in which `begins` is kept
 function M.note_begin(sender, packet)
@@ -5100,29 +5107,27 @@ function M.note_begin(sender, packet)
       first = at
     end
   end
-  for at = 1, packet.node.depth do
-    local hop = places[at].hop
-    local begin = sender.begins[hop]
-    if not begin then
-      if sender.begin_count >= limits.hops then
-        sender.begins, sender.begin_count = {}, 0
-      end
-      sender.begin_count = sender.begin_count + 1
-      begin = { here = 0, elsewhere = 0 }
-      sender.begins[hop] = begin
+  local hop = places[first].hop
+  local begin = sender.begins[hop]
+  if not begin then
+    if sender.begin_count >= limits.hops then
+      sender.begins, sender.begin_count = {}, 0
     end
-    if at == first then
-      begin.here = begin.here + 1
-    elseif hop ~= places[first].hop then
-      begin.elsewhere = begin.elsewhere + 1
+    begin = { here = 0, doubt = 0 }
+    sender.begins[hop], sender.begin_count = begin, sender.begin_count + 1
+  end
+  begin.here, begin.doubt = begin.here + 1, begin.doubt * (1 - 1 / limits.doubted)
+  for at = 1, packet.node.depth do
+    if places[at].hop ~= hop then
+      note_came(sender, places[at].hop)
     end
   end
 end
 
---- Whether the packets of a sender begin at a hop.
+--- Whether the packets of a sender begin at a hop, as far as is known; none of the last ones came from elsewhere.
 function M.begins_at(sender, hop)
   local begin = sender.begins[hop]
-  return begin ~= nil and begin.here >= limits.begin and begin.here >= limits.begin_share * begin.elsewhere
+  return begin ~= nil and begin.here >= limits.begin and begin.doubt < 1 / limits.doubted
 end
 
 -- The number of the way from one hop to another, in order of time; when a packet set out on it, and came there.
@@ -5142,10 +5147,10 @@ local function new_way(known, which)
   return way
 end
 
---- Notes when a proved packet was seen at two places, of different hops.
+-- Notes when a proved packet was seen at two places, of different hops.
 -- @param known of its flow, or of all: a table in which `ways` are kept, at most so many (most_ways)
 -- @param flow  of the packet
-function M.note_way(known, flow, place, time, other_place, other_time)
+local function note_way(known, flow, place, time, other_place, other_time)
   local which, left, came = way_between(place, time, other_place, other_time)
   local way = known.ways and known.ways[which] or new_way(known, which)
   if way.number >= limits.taught then
@@ -5164,6 +5169,22 @@ function M.note_way(known, flow, place, time, other_place, other_time)
     end
   end
   way.left, way.came, way.flow = left, came, flow
+end
+
+--- Notes that a proved packet shows at one more place.
+-- @param all what is known of all packets
+function M.note_sighting(packet, frame, all)
+  local places, times, depth, flow = packet.places, packet.times, packet.node.depth, packet.flow
+  -- From the two sightings before: a packet may be lost between the first hop and the last.
+  for at = depth, max(depth - 1, 1), -1 do
+    if places[at].hop ~= frame.hop then
+      note_way(flow, flow, places[at], times[at], frame.place, frame.time)
+      note_way(all, flow, places[at], times[at], frame.place, frame.time)
+    end
+  end
+  if frame.time > packet.first_time and places[1].hop ~= frame.hop then
+    note_came(flow.sender, frame.hop)
+  end
 end
 
 --- Whether a packet that was seen at one place cannot come to another any more, as a later one has passed both.
@@ -7635,24 +7656,6 @@ function M.new()
     return decide_new(frame, rule)
   end
 
-  -- Learns in what order packets pass from a sighting to this one.
-  local function learn_way(packet, at, frame)
-    local place = packet.places[at]
-    if place.hop ~= frame.hop then
-      order.note_way(packet.flow, packet.flow, place, packet.times[at], frame.place, frame.time)
-      order.note_way(all_order, packet.flow, place, packet.times[at], frame.place, frame.time)
-    end
-  end
-
-  -- The same from the two sightings before: a packet may be lost between the first hop and the last.
-  local function learn_order(packet, frame)
-    local depth = packet.node.depth
-    learn_way(packet, depth, frame)
-    if depth > 1 then
-      learn_way(packet, depth - 1, frame)
-    end
-  end
-
   -- Learns from the only packet with some bytes, where one of its sightings was bare and the other was not.
   local function note_network(packet, frame)
     if frame.vni == packet.vni or type(look.entry) ~= "number" then
@@ -7668,7 +7671,7 @@ function M.new()
     local depth = packet.node.depth
     local is_proof = decide.proves[step.rule] and identity.of_pair(packet, frame) > identity.WEAK
     if is_proof and packet.is_proved then
-      learn_order(packet, frame)
+      order.note_sighting(packet, frame, all_order)
     else
       packet.is_proved = false
     end

@@ -124,24 +124,6 @@ function M.new()
     return decide_new(frame, rule)
   end
 
-  -- Learns in what order packets pass from a sighting to this one.
-  local function learn_way(packet, at, frame)
-    local place = packet.places[at]
-    if place.hop ~= frame.hop then
-      order.note_way(packet.flow, packet.flow, place, packet.times[at], frame.place, frame.time)
-      order.note_way(all_order, packet.flow, place, packet.times[at], frame.place, frame.time)
-    end
-  end
-
-  -- The same from the two sightings before: a packet may be lost between the first hop and the last.
-  local function learn_order(packet, frame)
-    local depth = packet.node.depth
-    learn_way(packet, depth, frame)
-    if depth > 1 then
-      learn_way(packet, depth - 1, frame)
-    end
-  end
-
   -- Learns from the only packet with some bytes, where one of its sightings was bare and the other was not.
   local function note_network(packet, frame)
     if frame.vni == packet.vni or type(look.entry) ~= "number" then
@@ -157,7 +139,7 @@ function M.new()
     local depth = packet.node.depth
     local is_proof = decide.proves[step.rule] and identity.of_pair(packet, frame) > identity.WEAK
     if is_proof and packet.is_proved then
-      learn_order(packet, frame)
+      order.note_sighting(packet, frame, all_order)
     else
       packet.is_proved = false
     end

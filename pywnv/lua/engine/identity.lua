@@ -1,7 +1,8 @@
 --- Identity: what the sender of a packet counts, or draws anew, for each one it sends.
 --
--- Sources: RFC 6864 (IP ID, also of fragments), RFC 8200 4.5 (fragments), RFC 7323 (TCP timestamps), RFC 792, RFC 4443 (echo), RFC 4303
--- (ESP), RFC 1035 4.1.1 (DNS), RFC 3550 5.1 (RTP); of timers: RFC 826, RFC 4861, RFC 6762, RFC 4795, RFC 2131.
+-- Sources: RFC 6864 (IP ID, also of fragments), RFC 8200 4.5 (fragments), RFC 7323 (TCP timestamps), RFC 792,
+-- RFC 4443 (echo), RFC 4303 (ESP), RFC 1035 4.1.1 (DNS), RFC 3550 5.1 (RTP); of timers: RFC 826, RFC 4861, RFC 6762,
+-- RFC 4795, RFC 2131.
 
 local frame_of, limits = ...
 

@@ -65,8 +65,6 @@ limit("shortest_gap", 0.6, "times", 0, "vlan_one_interface",
 -- Order.
 limit("begin", 4, "packets", 1e9, "equal_held",
   "Packets that must be seen first at a place before it counts as their sender's first place")
-limit("begin_share", 50, "to 1", 0, "rules/lso-n",
-  "Packets first seen there, to those first seen elsewhere")
 limit("in_order", 8, "packets", 1e9, "lab2/busy-drop-fifo",
   "Packets that must keep their order between two places before the order counts")
 limit("order_share", 50, "to 1", 0, "lab2/busy",

@@ -10,6 +10,14 @@ local max = math.max
 
 local M = {}
 
+-- Notes that a proved packet came to a hop from elsewhere: another hop may have begun to show packets.
+local function note_came(sender, hop)
+  local begin = sender.begins[hop]
+  if begin then
+    begin.doubt = 1
+  end
+end
+
 --- Notes where a proved packet was seen first, and where further on; the file may be in another order.
 -- @param sender of the packet: a table in which `begins` is kept
 function M.note_begin(sender, packet)
@@ -19,29 +27,27 @@ function M.note_begin(sender, packet)
       first = at
     end
   end
-  for at = 1, packet.node.depth do
-    local hop = places[at].hop
-    local begin = sender.begins[hop]
-    if not begin then
-      if sender.begin_count >= limits.hops then
-        sender.begins, sender.begin_count = {}, 0
-      end
-      sender.begin_count = sender.begin_count + 1
-      begin = { here = 0, elsewhere = 0 }
-      sender.begins[hop] = begin
+  local hop = places[first].hop
+  local begin = sender.begins[hop]
+  if not begin then
+    if sender.begin_count >= limits.hops then
+      sender.begins, sender.begin_count = {}, 0
     end
-    if at == first then
-      begin.here = begin.here + 1
-    elseif hop ~= places[first].hop then
-      begin.elsewhere = begin.elsewhere + 1
+    begin = { here = 0, doubt = 0 }
+    sender.begins[hop], sender.begin_count = begin, sender.begin_count + 1
+  end
+  begin.here, begin.doubt = begin.here + 1, begin.doubt * (1 - 1 / limits.doubted)
+  for at = 1, packet.node.depth do
+    if places[at].hop ~= hop then
+      note_came(sender, places[at].hop)
     end
   end
 end
 
---- Whether the packets of a sender begin at a hop.
+--- Whether the packets of a sender begin at a hop, as far as is known; none of the last ones came from elsewhere.
 function M.begins_at(sender, hop)
   local begin = sender.begins[hop]
-  return begin ~= nil and begin.here >= limits.begin and begin.here >= limits.begin_share * begin.elsewhere
+  return begin ~= nil and begin.here >= limits.begin and begin.doubt < 1 / limits.doubted
 end
 
 -- The number of the way from one hop to another, in order of time; when a packet set out on it, and came there.
@@ -61,10 +67,10 @@ local function new_way(known, which)
   return way
 end
 
---- Notes when a proved packet was seen at two places, of different hops.
+-- Notes when a proved packet was seen at two places, of different hops.
 -- @param known of its flow, or of all: a table in which `ways` are kept, at most so many (most_ways)
 -- @param flow  of the packet
-function M.note_way(known, flow, place, time, other_place, other_time)
+local function note_way(known, flow, place, time, other_place, other_time)
   local which, left, came = way_between(place, time, other_place, other_time)
   local way = known.ways and known.ways[which] or new_way(known, which)
   if way.number >= limits.taught then
@@ -83,6 +89,22 @@ function M.note_way(known, flow, place, time, other_place, other_time)
     end
   end
   way.left, way.came, way.flow = left, came, flow
+end
+
+--- Notes that a proved packet shows at one more place.
+-- @param all what is known of all packets
+function M.note_sighting(packet, frame, all)
+  local places, times, depth, flow = packet.places, packet.times, packet.node.depth, packet.flow
+  -- From the two sightings before: a packet may be lost between the first hop and the last.
+  for at = depth, max(depth - 1, 1), -1 do
+    if places[at].hop ~= frame.hop then
+      note_way(flow, flow, places[at], times[at], frame.place, frame.time)
+      note_way(all, flow, places[at], times[at], frame.place, frame.time)
+    end
+  end
+  if frame.time > packet.first_time and places[1].hop ~= frame.hop then
+    note_came(flow.sender, frame.hop)
+  end
 end
 
 --- Whether a packet that was seen at one place cannot come to another any more, as a later one has passed both.

@@ -122,8 +122,8 @@ local function count(at_hop, what)
   end
 end
 
---- Whether packets have lately gone another way than a route: any of the last ones; or most of them, or of all others at
--- the hop.
+--- Whether packets have lately gone another way than a route.
+-- @return whether any of the last ones did; whether most of them did, or most of all packets at the hop
 function M.is_doubted(route, at_hop)
   return route.doubt >= 1 / limits.doubted, route.doubt >= MOSTLY or at_hop.doubt >= MOSTLY
 end
