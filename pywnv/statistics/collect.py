@@ -45,6 +45,7 @@ def sink(lua: Lua, *, selection: Selection | None = None, any_part: bool = False
     ends = lua.load("writers/ends.lua")
     parts = {name.encode(): lua.load(f"statistics/{name}.lua") for name in PARTS}
     is_to_group = lua.modules[b"drop"][b"is_to_group"]
+    parts[b"losses"] = lua.load("statistics/losses.lua", lua.modules[b"tcp"], lua.modules[b"codes"])
     parts[b"questions"] = lua.load("statistics/questions.lua", ends, is_to_group)
     write = lua.load("statistics/json.lua", lua.load("writers/cells.lua"))
     wanted = _wanted(lua, selection, any_part=any_part)

@@ -20,6 +20,8 @@ OTHERS = "(others)"
 # Which way packets went. Of a selection by address or flow, as seen from it; else by the host.
 TO, FROM = "to", "from"
 
+LEAST_NEEDED, LEAST_AGAIN = 3, 0.5  # packets that TCP must send again; so many of them, or they have arrived after all
+
 
 @dataclass(frozen=True)
 class Selection:
@@ -237,6 +239,42 @@ class Unanswered:
 
 
 @dataclass(frozen=True)
+class Loss:
+    """Packets that one observer of a joined capture saw and the next one, to which they must have come, did not.
+
+    Attributes:
+        way: TO or FROM of a selection; None where all packets count.
+        from_observer, to_observer: names.
+        hop: where they were seen last.
+        left: whether others left the first observer by this hop; else they were lost before that.
+        packets: that are missing.
+        at_least: whether there may be more: the next observer saw some that the first one did not, which may be these.
+        came: packets of the flows from the one to the other that came.
+        needed: of those that are missing, how many TCP sends until they arrive.
+        again: of these, how many it has sent again.
+        first_frame, last_frame: of the first and of the last of these packets, their first frames.
+    """
+
+    way: str | None
+    from_observer: str
+    to_observer: str
+    hop: str | None
+    left: bool
+    packets: int
+    at_least: bool
+    came: int
+    needed: int
+    again: int
+    first_frame: int
+    last_frame: int
+
+    @property
+    def is_missed(self) -> bool:
+        """Whether the next observer has only missed them: TCP sends again what does not arrive."""
+        return self.needed >= LEAST_NEEDED and self.again < LEAST_AGAIN * self.needed
+
+
+@dataclass(frozen=True)
 class Flow:
     """Both ways of a flow, or the packets between two addresses that have no ports; those with trouble first.
 
@@ -295,6 +333,7 @@ class Statistics:
         drops: harmful before harmless, the most packets first.
         steps: the most frequent first.
         unanswered: the most first.
+        losses: between observers, the most packets first.
         flows: those with trouble first, then the most packets.
         timeline: of all `over_time`.
         packets_over_time, duplicates_over_time, drops_over_time, harmless_over_time, retransmissions_over_time,
@@ -332,6 +371,7 @@ class Statistics:
     drops: tuple[Drop, ...]
     steps: tuple[Step, ...]
     unanswered: tuple[Unanswered, ...]
+    losses: tuple[Loss, ...]
     flows: tuple[Flow, ...]
     timeline: Timeline
     packets_over_time: tuple[int, ...]

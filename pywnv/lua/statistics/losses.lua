@@ -1,0 +1,267 @@
+--- Packets that one observer of a joined capture saw, and the next one did not.
+--
+-- Only what must have come is told: of a flow of which both saw packets, one before it (of this flow, or of another
+-- one of this protocol between these addresses) and one after it. So both captured then, that way was in use, and no
+-- clock has a say in it. What goes to a group takes ways of its own, and what was cut or put together is another
+-- packet there: of these nothing is told. Where the next observer shows packets of the flow that the one before does
+-- not, these may be the ones that are missing.
+
+local tcp, codes = ...
+
+local concat, max, min = table.concat, math.max, math.min
+
+local MOST_FLOWS = 8192 -- that are followed at a time
+local MOST_GROUPS = 200 -- that are told
+local LARGE = 1600 -- bytes: what is larger may be cut on the way
+local MOST_SHARE = 0.5 -- lost of those that came: where more are missing, others may go another way
+local LEAST_EXITS = 0.1 -- of the packets that came on must leave by a hop, for it to be a way out
+local SYN, FIN = 2, 1 -- flags that take a sequence number, as TCP's data does
+local IS_CUT = { [codes.verdict.segment] = true, [codes.verdict.coalesced] = true }
+
+local M = {}
+
+local segment = {}
+
+-- Whether TCP sends a packet again if it does not arrive.
+local function is_sent_until_it_arrives(frame)
+  if not tcp.read(frame, segment) then
+    return false
+  end
+  local flags = segment.flags
+  return segment.size > 0 or flags % (2 * SYN) >= SYN or flags % (2 * FIN) >= FIN
+end
+
+--- The losses of one capture.
+-- @param is_all whether no packets were selected
+-- @return table: see, note, learn, settle, finish
+function M.new(is_all)
+  local flows, flow_count = {}, 0 -- by protocol, addresses and ports, and by protocol and addresses
+  local pairs_of, groups = {}, { is_list = true }
+  local losses = { is_empty = true } -- no observer is named: most captures have one
+
+  local function flow_named(name)
+    local flow = flows[name]
+    if not flow then
+      flow = { following = {}, missing = {}, ways = {}, strange = {}, strangers = {} }
+      flows[name], flow_count = flow, flow_count + 1
+    end
+    return flow
+  end
+
+  local function pair_named(way, from, to)
+    local name = concat({ way, from, to }, "\n")
+    local pair = pairs_of[name]
+    if not pair then
+      pair = { way = way, from = from, to = to, came = 0, groups = {} }
+      pairs_of[name] = pair
+    end
+    return pair
+  end
+
+  local function add(pair, hop, is_out, lost, packets)
+    local name = hop.index .. (is_out and " out" or "")
+    local group = pair.groups[name]
+    if not group then
+      if #groups >= MOST_GROUPS then
+        return
+      end
+      group = {
+        way = pair.way, from = pair.from, to = pair.to, hop = hop.index, is_out = is_out, packets = 0, at_least = false,
+        needed = 0, again = 0, first_frame = lost.first_frame, last_frame = lost.last_frame,
+      }
+      pair.groups[name], groups[#groups + 1] = group, group
+    end
+    group.packets, group.at_least = group.packets + packets, group.at_least or packets < lost.packets
+    group.needed, group.again = group.needed + lost.needed, group.again + lost.again
+    group.first_frame = min(group.first_frame, lost.first_frame)
+    group.last_frame = max(group.last_frame, lost.last_frame)
+  end
+
+  -- How many packets of another flow, as which a flow may show there, nobody saw before that observer.
+  local function strangers(flow, name, observer)
+    local other = name and flows[name]
+    return other and other ~= flow and other.strangers[observer] or 0
+  end
+
+  -- Counts what is missing on one way of a flow.
+  local function count(flow, way)
+    local pair = pair_named(way.way, way.from, way.to)
+    pair.came = pair.came + way.came
+    local strange = way.strange + strangers(flow, flow.whole, way.to) + strangers(flow, flow.translated, way.to)
+    if flow.is_cut or way.lost <= strange or way.lost > MOST_SHARE * way.came then
+      return
+    end
+    for hop, lost in pairs(way.missing) do
+      local known = min(strange, lost.packets)
+      strange = strange - known
+      if known < lost.packets then
+        add(pair, hop, (way.exits[hop] or 0) >= LEAST_EXITS * way.came, lost, lost.packets - known)
+      end
+    end
+  end
+
+  local function count_all()
+    for _, flow in pairs(flows) do
+      for at = 1, #flow.ways do
+        count(flow, flow.ways[at])
+      end
+    end
+    flows, flow_count = {}, 0
+  end
+
+  --- Notes a sighting of a packet.
+  -- @param record of the packet, which keeps by whom it was seen: views, each with observer, hop (the last one),
+  --   first and last (times)
+  -- @param hop  with the observer that it is of
+  function losses.see(record, hop, time)
+    losses.is_empty = false
+    local views = record.views
+    if not views then
+      views = {}
+      record.views = views
+    end
+    for at = 1, #views do
+      local view = views[at]
+      if view.observer == hop.observer then
+        view.first = time and view.first and min(view.first, time) or view.first
+        if not time or not view.last or time >= view.last then
+          view.last, view.hop = time, hop
+        end
+        return
+      end
+    end
+    local at = #views + 1
+    while at > 1 and time and views[at - 1].first and views[at - 1].first > time do
+      at = at - 1
+    end
+    table.insert(views, at, { observer = hop.observer, hop = hop, first = time, last = time })
+  end
+
+  -- A packet came from one observer to the next: what has left the first one since the packet before is lost.
+  local function arrive(flow, record, from, to)
+    local way
+    for at = 1, #flow.ways do
+      local known = flow.ways[at]
+      way = known.from == from.observer and known.to == to.observer and known or way
+    end
+    if not way then
+      way = { way = is_all and "" or record.way, from = from.observer, to = to.observer, missing = {}, exits = {} }
+      way.came, way.lost, way.strange = 0, 0, 0
+      flow.ways[#flow.ways + 1] = way
+    end
+    local pending = flow.missing[from.observer]
+    local is_known = pending and pending.to == to.observer
+    if is_known then
+      for hop, lost in pairs(pending.hops) do
+        local known = way.missing[hop]
+        if known then
+          known.packets, known.last_frame = known.packets + lost.packets, lost.last_frame
+          known.needed, known.again = known.needed + lost.needed, known.again + lost.again
+        else
+          way.missing[hop] = lost
+        end
+        way.lost = way.lost + lost.packets
+      end
+    end
+    if is_known or way.came > 0 then
+      way.strange = way.strange + (flow.strange[to.observer] or 0)
+    end
+    flow.missing[from.observer], flow.strange[to.observer] = nil, nil
+    way.came = way.came + 1
+    way.exits[from.hop] = (way.exits[from.hop] or 0) + 1
+  end
+
+  -- A packet was seen no more behind an observer.
+  local function miss(flow, whole, record, view)
+    local to = flow.following[view.observer] or whole.following[view.observer]
+    if not to or record.length > LARGE and record.length > (flow.largest or 0) then
+      return
+    end
+    for at = 1, #record.views do
+      if record.views[at].observer == to then
+        return -- by clocks that are not sure, it came there before it left here
+      end
+    end
+    local pending = flow.missing[view.observer]
+    if not pending or pending.to ~= to then
+      pending = { to = to, hops = {} }
+      flow.missing[view.observer] = pending
+    end
+    local lost = pending.hops[view.hop]
+    if not lost then
+      lost = { packets = 0, needed = 0, again = 0, first_frame = record.packet }
+      pending.hops[view.hop] = lost
+    end
+    lost.packets, lost.last_frame = lost.packets + 1, record.packet
+    lost.needed = lost.needed + (record.is_needed and 1 or 0)
+    lost.again = lost.again + (record.is_needed and record.was_again and 1 or 0)
+  end
+
+  --- Notes what the first sighting of a packet tells.
+  -- @param ends of it, with name; nil: it is not understood
+  function losses.note(record, frame, ends)
+    record.flow_name, record.whole_name, record.translated, record.views = nil, nil, nil, nil
+    record.is_needed, record.was_again, record.is_cut, record.length = false, false, false, frame.length
+    if losses.is_empty or not ends or not ends.source or ends.protocol == "ARP" then
+      return
+    end
+    record.flow_name = ends.name
+    record.whole_name = concat({ ends.protocol, ends.source, ends.destination }, ">")
+    record.is_needed = ends.protocol == "TCP" and is_sent_until_it_arrives(frame)
+  end
+
+  --- Notes what was said of a sighting.
+  -- @param translated the name of the ends that a NAT gave the packet here, or nil
+  -- @param before     the record in whose place that of the packet was which carried this before, or nil
+  function losses.learn(record, said, translated, before)
+    record.translated = translated or record.translated
+    record.is_cut = record.is_cut or IS_CUT[said.verdict] or false
+    if before and before.packet == said.repeat_of then
+      before.was_again = true
+    end
+  end
+
+  --- Takes a packet of which no more sightings are expected, in the order of their numbers.
+  -- @param record of it, as `count` keeps it
+  function losses.settle(record)
+    local views = record.views
+    if not views or not record.flow_name or record.is_to_group then
+      return
+    end
+    if flow_count >= MOST_FLOWS then
+      count_all()
+    end
+    local flow, whole = flow_named(record.flow_name), flow_named(record.whole_name)
+    flow.whole, flow.translated = record.whole_name, record.translated or flow.translated
+    flow.is_cut = flow.is_cut or record.is_cut
+    for at = 2, #views do
+      local from, to = views[at - 1], views[at]
+      arrive(flow, record, from, to)
+      flow.following[from.observer], whole.following[from.observer] = to.observer, to.observer
+      flow.largest = max(flow.largest or 0, record.length)
+    end
+    local first = views[1].observer
+    flow.strange[first] = (flow.strange[first] or 0) + 1
+    flow.strangers[first] = (flow.strangers[first] or 0) + 1
+    if not record.drops and not record.near then
+      miss(flow, whole, record, views[#views])
+    end
+  end
+
+  --- All of them: of each observer, next observer and hop where they were seen last, how many packets are missing.
+  -- @return list of groups: is_out: others left that observer there; needed: those that TCP sends until they arrive,
+  --   again: those that it has sent again; at_least: more may be; came: packets of these flows that came
+  function losses.finish()
+    count_all()
+    for _, pair in pairs(pairs_of) do
+      for _, group in pairs(pair.groups) do
+        group.came = pair.came
+      end
+    end
+    return groups
+  end
+
+  return losses
+end
+
+return M
