@@ -214,7 +214,6 @@ def _loss(loss: Found, names: list[str | None]) -> Loss:
         from_observer=loss["from"],
         to_observer=loss["to"],
         hop=names[loss["hop"] - 1],
-        left=loss["is_out"],
         packets=loss["packets"],
         at_least=loss["at_least"],
         came=loss["came"],

@@ -245,8 +245,7 @@ class Loss:
     Attributes:
         way: TO or FROM of a selection; None where all packets count.
         from_observer, to_observer: names.
-        hop: where they were seen last.
-        left: whether others left the first observer by this hop; else they were lost before that.
+        hop: where they were seen last, and where others left the first observer.
         packets: that are missing.
         at_least: whether there may be more: the next observer saw some that the first one did not, which may be these.
         came: packets of the flows from the one to the other that came.
@@ -259,7 +258,6 @@ class Loss:
     from_observer: str
     to_observer: str
     hop: str | None
-    left: bool
     packets: int
     at_least: bool
     came: int
@@ -272,6 +270,10 @@ class Loss:
     def is_missed(self) -> bool:
         """Whether the next observer has only missed them: TCP sends again what does not arrive."""
         return self.needed >= LEAST_NEEDED and self.again < LEAST_AGAIN * self.needed
+
+    def as_dict(self) -> dict[str, Any]:
+        """As JSON takes it."""
+        return {**asdict(self), "is_missed": self.is_missed}
 
 
 @dataclass(frozen=True)

@@ -95,7 +95,7 @@ local function open(slot, said, way, ends, frame)
   record.drops, record.near, record.end_time, record.end_hop = false, false, false, false
   record.flow, record.question, record.first_hop = false, false, false
   record.is_to_group, record.ends = is_to_group(frame), ends or false
-  losses.note(record, frame, ends)
+  losses.note(record, frame, ends, said)
   total.packets, total.octets = total.packets + 1, total.octets + length
   total.first_frame = min(total.first_frame or packet, packet)
   local time = time_ring[packet % SLOTS]

@@ -6,16 +6,19 @@
 -- packet there: of these nothing is told. Where the next observer shows packets of the flow that the one before does
 -- not, these may be the ones that are missing.
 
-local tcp, codes = ...
+local tcp, codes, layout = ...
 
 local concat, max, min = table.concat, math.max, math.min
+local byte, sub = string.byte, string.sub
 
 local MOST_FLOWS = 8192 -- that are followed at a time
 local MOST_GROUPS = 200 -- that are told
 local LARGE = 1600 -- bytes: what is larger may be cut on the way
 local MOST_SHARE = 0.5 -- lost of those that came: where more are missing, others may go another way
-local LEAST_EXITS = 0.1 -- of the packets that came on must leave by a hop, for it to be a way out
+local LEAST_EXITS = 0.1 -- of the packets that came left by a hop that is a way out: others were lost before that
+local REPEAT = codes.verdict["repeat"]
 local SYN, FIN = 2, 1 -- flags that take a sequence number, as TCP's data does
+local ECHO = { ICMP = { [8] = true, [0] = true }, ICMPv6 = { [128] = true, [129] = true } } -- kinds
 local IS_CUT = { [codes.verdict.segment] = true, [codes.verdict.coalesced] = true }
 
 local M = {}
@@ -58,20 +61,19 @@ function M.new(is_all)
     return pair
   end
 
-  local function add(pair, hop, is_out, lost, packets)
-    local name = hop.index .. (is_out and " out" or "")
-    local group = pair.groups[name]
+  local function add(pair, hop, lost, packets, at_least)
+    local group = pair.groups[hop]
     if not group then
       if #groups >= MOST_GROUPS then
         return
       end
       group = {
-        way = pair.way, from = pair.from, to = pair.to, hop = hop.index, is_out = is_out, packets = 0, at_least = false,
-        needed = 0, again = 0, first_frame = lost.first_frame, last_frame = lost.last_frame,
+        way = pair.way, from = pair.from, to = pair.to, hop = hop.index, packets = 0, at_least = false, needed = 0,
+        again = 0, first_frame = lost.first_frame, last_frame = lost.last_frame,
       }
-      pair.groups[name], groups[#groups + 1] = group, group
+      pair.groups[hop], groups[#groups + 1] = group, group
     end
-    group.packets, group.at_least = group.packets + packets, group.at_least or packets < lost.packets
+    group.packets, group.at_least = group.packets + packets, group.at_least or at_least
     group.needed, group.again = group.needed + lost.needed, group.again + lost.again
     group.first_frame = min(group.first_frame, lost.first_frame)
     group.last_frame = max(group.last_frame, lost.last_frame)
@@ -94,8 +96,8 @@ function M.new(is_all)
     for hop, lost in pairs(way.missing) do
       local known = min(strange, lost.packets)
       strange = strange - known
-      if known < lost.packets then
-        add(pair, hop, (way.exits[hop] or 0) >= LEAST_EXITS * way.came, lost, lost.packets - known)
+      if known < lost.packets and (way.exits[hop] or 0) >= LEAST_EXITS * way.came then
+        add(pair, hop, lost, lost.packets - known, known > 0 or flow.has_doubtful or false)
       end
     end
   end
@@ -182,6 +184,10 @@ function M.new(is_all)
         return -- by clocks that are not sure, it came there before it left here
       end
     end
+    if record.is_doubtful then
+      flow.has_doubtful = true
+      return
+    end
     local pending = flow.missing[view.observer]
     if not pending or pending.to ~= to then
       pending = { to = to, hops = {} }
@@ -199,15 +205,25 @@ function M.new(is_all)
 
   --- Notes what the first sighting of a packet tells.
   -- @param ends of it, with name; nil: it is not understood
-  function losses.note(record, frame, ends)
+  -- @param said of it
+  function losses.note(record, frame, ends, said)
     record.flow_name, record.whole_name, record.translated, record.views = nil, nil, nil, nil
     record.is_needed, record.was_again, record.is_cut, record.length = false, false, false, frame.length
-    if losses.is_empty or not ends or not ends.source or ends.protocol == "ARP" then
+    record.is_doubtful = said.verdict == REPEAT or said.rule == "ambiguous"
+    local kind = byte(frame.key, 1)
+    if losses.is_empty or not ends or kind ~= 4 and kind ~= 6 then
       return
     end
     record.flow_name = ends.name
     record.whole_name = concat({ ends.protocol, ends.source, ends.destination }, ">")
-    record.is_needed = ends.protocol == "TCP" and is_sent_until_it_arrives(frame)
+    if ends.protocol == "TCP" then
+      record.is_needed = is_sent_until_it_arrives(frame)
+    elseif ECHO[ends.protocol] then
+      local ports = layout(frame.key).ports
+      record.flow_name = ends.name .. sub(frame.key, ports, ports + 3)
+      -- Errors are about other packets: a NAT may keep what passes for others.
+      record.is_doubtful = record.is_doubtful or not ECHO[ends.protocol][byte(frame.key, ports + 4)]
+    end
   end
 
   --- Notes what was said of a sighting.
@@ -249,7 +265,7 @@ function M.new(is_all)
   end
 
   --- All of them: of each observer, next observer and hop where they were seen last, how many packets are missing.
-  -- @return list of groups: is_out: others left that observer there; needed: those that TCP sends until they arrive,
+  -- @return list of groups: needed: those that TCP sends until they arrive,
   --   again: those that it has sent again; at_least: more may be; came: packets of these flows that came
   function losses.finish()
     count_all()
