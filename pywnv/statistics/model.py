@@ -247,7 +247,8 @@ class Loss:
         from_observer, to_observer: names.
         hop: where they were seen last, and where others left the first observer.
         packets: that are missing.
-        at_least: whether there may be more: the next observer saw some that the first one did not, which may be these.
+        at_least: whether there may be more, of which that is not sure: equal packets, or flows that show other packets at
+            the next observer, or fewer than half there.
         came: packets of the flows from the one to the other that came.
         needed: of those that are missing, how many TCP sends until they arrive.
         again: of these, how many it has sent again.

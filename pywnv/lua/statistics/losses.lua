@@ -1,10 +1,10 @@
 --- Packets that one observer of a joined capture saw, and the next one did not.
 --
 -- Only what must have come is told: of a flow of which both saw packets, one before it (of this flow, or of another
--- one of this protocol between these addresses) and one after it. So both captured then, that way was in use, and no
--- clock has a say in it. What goes to a group takes ways of its own, and what was cut or put together is another
--- packet there: of these nothing is told. Where the next observer shows packets of the flow that the one before does
--- not, these may be the ones that are missing.
+-- one of this protocol between these addresses) and one after it. So both captured then, that way was in use, and the
+-- clocks say no more than who is first; that they know where packets went both ways. What goes to a group takes ways of
+-- its own, and what was cut or put together is another packet there: of these nothing is told. Where the next observer
+-- shows packets of the flow that the one before does not, these may be the ones that are missing.
 
 local tcp, codes, layout = ...
 
@@ -39,8 +39,8 @@ end
 -- @return table: see, note, learn, settle, finish
 function M.new(is_all)
   local flows, flow_count = {}, 0 -- by protocol, addresses and ports, and by protocol and addresses
-  local pairs_of, groups = {}, { is_list = true }
-  local losses = { is_empty = true } -- no observer is named: most captures have one
+  local pairs_of = {}
+  local losses = {}
 
   local function flow_named(name)
     local flow = flows[name]
@@ -61,19 +61,16 @@ function M.new(is_all)
     return pair
   end
 
-  local function add(pair, hop, lost, packets, at_least)
+  local function add(pair, hop, lost, packets)
     local group = pair.groups[hop]
     if not group then
-      if #groups >= MOST_GROUPS then
-        return
-      end
       group = {
-        way = pair.way, from = pair.from, to = pair.to, hop = hop.index, packets = 0, at_least = false, needed = 0,
+        way = pair.way, from = pair.from, to = pair.to, hop = hop.index, packets = 0, needed = 0,
         again = 0, first_frame = lost.first_frame, last_frame = lost.last_frame,
       }
-      pair.groups[hop], groups[#groups + 1] = group, group
+      pair.groups[hop] = group
     end
-    group.packets, group.at_least = group.packets + packets, group.at_least or at_least
+    group.packets = group.packets + packets
     group.needed, group.again = group.needed + lost.needed, group.again + lost.again
     group.first_frame = min(group.first_frame, lost.first_frame)
     group.last_frame = max(group.last_frame, lost.last_frame)
@@ -85,19 +82,35 @@ function M.new(is_all)
     return other and other ~= flow and other.strangers[observer] or 0
   end
 
+  -- Whether more packets of a flow came the other way: by clocks that are not sure, some seem to.
+  local function is_minority(flow, way)
+    for at = 1, #flow.ways do
+      local other = flow.ways[at]
+      if other.from == way.to and other.to == way.from and other.came >= way.came then
+        return true
+      end
+    end
+    return false
+  end
+
   -- Counts what is missing on one way of a flow.
   local function count(flow, way)
+    if is_minority(flow, way) then
+      return
+    end
     local pair = pair_named(way.way, way.from, way.to)
     pair.came = pair.came + way.came
     local strange = way.strange + strangers(flow, flow.whole, way.to) + strangers(flow, flow.translated, way.to)
-    if flow.is_cut or way.lost <= strange or way.lost > MOST_SHARE * way.came then
+    local is_told = not flow.is_cut and way.lost > strange and way.lost <= MOST_SHARE * way.came
+    pair.at_least = pair.at_least or flow.has_doubtful or way.lost > 0 and (not is_told or strange > 0)
+    if not is_told then
       return
     end
     for hop, lost in pairs(way.missing) do
       local known = min(strange, lost.packets)
       strange = strange - known
       if known < lost.packets and (way.exits[hop] or 0) >= LEAST_EXITS * way.came then
-        add(pair, hop, lost, lost.packets - known, known > 0 or flow.has_doubtful or false)
+        add(pair, hop, lost, lost.packets - known)
       end
     end
   end
@@ -116,7 +129,6 @@ function M.new(is_all)
   --   first and last (times)
   -- @param hop  with the observer that it is of
   function losses.see(record, hop, time)
-    losses.is_empty = false
     local views = record.views
     if not views then
       views = {}
@@ -211,7 +223,7 @@ function M.new(is_all)
     record.is_needed, record.was_again, record.is_cut, record.length = false, false, false, frame.length
     record.is_doubtful = said.verdict == REPEAT or said.rule == "ambiguous"
     local kind = byte(frame.key, 1)
-    if losses.is_empty or not ends or kind ~= 4 and kind ~= 6 then
+    if not frame.hop.observer or not ends or kind ~= 4 and kind ~= 6 then
       return
     end
     record.flow_name = ends.name
@@ -269,12 +281,20 @@ function M.new(is_all)
   --   again: those that it has sent again; at_least: more may be; came: packets of these flows that came
   function losses.finish()
     count_all()
+    local found, ways = { is_list = true }, {}
+    for _, pair in pairs(pairs_of) do
+      ways[pair.from .. "\n" .. pair.to] = pair.came > 0 or nil
+    end
     for _, pair in pairs(pairs_of) do
       for _, group in pairs(pair.groups) do
-        group.came = pair.came
+        -- From packets that all go one way, no clock can tell which.
+        if ways[pair.to .. "\n" .. pair.from] and #found < MOST_GROUPS then
+          group.came, group.at_least = pair.came, pair.at_least or false
+          found[#found + 1] = group
+        end
       end
     end
-    return groups
+    return found
   end
 
   return losses
