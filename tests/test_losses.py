@@ -17,8 +17,8 @@ from pcapng_blocks import interface, option, packet, section
 from pywnv.annotate.rows import Engine, rows
 from pywnv.join import Join, Observer
 from pywnv.statistics.collect import collect
-from pywnv.statistics.loss import loss_words
-from pywnv.statistics.model import Loss, Selection, Statistics
+from pywnv.statistics.loss import Loss, loss_words
+from pywnv.statistics.model import Selection, Statistics
 from pywnv.why.answer import ask
 
 SECOND = 10**9
@@ -279,7 +279,7 @@ def test_three_in_a_chain(tmp_path: Path) -> None:
 def test_more_flows_than_are_followed(tmp_path: Path) -> None:
     """Their losses are kept when they are forgotten."""
     ones: Frames = []
-    for flow in range(9000):
+    for flow in range(12_500):
         ones += [(START + (3 * flow + at) * 100_000, datagram(3 * flow + at, port=20000 + flow)) for at in range(3)]
     others = [(time + 50_000, frame) for at, (time, frame) in enumerate(ones) if at not in {1, 26_998}]
     exchange(ones, others)

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
     from pywnv.host.topology import Topology
     from pywnv.join import Aligned
-    from pywnv.statistics.model import Loss
+    from pywnv.statistics.loss import Loss
 
 MOST_COUNTED = 200_000  # frames of which losses are told at once, in less than a second
 

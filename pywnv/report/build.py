@@ -128,12 +128,8 @@ def _shown(row: Row, at: int, chapters: int) -> dict[str, str]:
 
 def _words_of_several(rows: Sequence[Row], unread: Sequence[str]) -> dict[str, str]:
     bad = sum(row.rank[0] for row in rows)
-    if bad:
-        headline = (
-            f"{bad} of {count(len(rows), 'capture', ',')} {'tells' if bad == 1 else 'tell'} of loss, or of no answer."
-        )
-    else:
-        headline = f"None of {count(len(rows), 'capture', ',')} tells of loss, or of no answer."
+    who = f"{bad if bad else 'None'} of {count(len(rows), 'capture', ',')} {'tell' if bad > 1 else 'tells'}"
+    headline = f"{who} of drops, of losses or of no answer."
     lead = f"The worst is {clean(rows[0].name)}: {rows[0].headline}" if bad else ""
     if unread:
         lead = f"{lead} {count(len(unread), 'capture', ',')} could not be read.".strip()
@@ -151,7 +147,7 @@ def _row(one: Captured) -> Row:
         sum(story.lost(drop) for drop in story.harmful(statistics)),
         statistics.retransmissions,
         story.unanswered(statistics),
-        sum(loss.packets for loss in lost(statistics)),
+        sum(loss.packets for loss in lost(statistics.losses)),
         slowest,
     )
 

@@ -13,7 +13,8 @@ from pywnv.words import count
 
 if TYPE_CHECKING:
     from pywnv.statistics.example import Example, Sighting
-    from pywnv.statistics.model import Drop, Flow, Loss, Statistics, Step
+    from pywnv.statistics.loss import Loss
+    from pywnv.statistics.model import Drop, Flow, Statistics, Step
 
 MOST_PATHS, MOST_STEPS, MOST_MORE_STEPS, MOST_SLOWEST = 12, 6, 20, 8
 MOST_DROPS, MOST_LOSSES, MOST_FLOWS, MOST_UNANSWERED, MOST_HOPS = 20, 12, 12, 12, 40

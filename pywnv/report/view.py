@@ -169,7 +169,7 @@ def _facts(statistics: Statistics, drops: Sequence[Drop]) -> list[Fact]:
     facts.append(Fact("dropped", number(dropped), bool(dropped)))
     if harmless:
         facts.append(Fact("dropped without harm", number(harmless)))
-    missing = sum(loss.packets for loss in lost(statistics))
+    missing = sum(loss.packets for loss in lost(statistics.losses))
     if missing:
         facts.append(Fact("lost between observers", number(missing), True))
     facts.append(Fact("sent again by TCP", number(statistics.retransmissions)))

@@ -8,6 +8,7 @@ from typing import Any
 
 from pywnv.statistics.example import example_of
 from pywnv.statistics.gaps import Clock, Found, clock_of, gaps
+from pywnv.statistics.loss import Loss
 from pywnv.statistics.model import (
     OTHERS,
     Drop,
@@ -15,7 +16,6 @@ from pywnv.statistics.model import (
     Flow,
     Gap,
     Hop,
-    Loss,
     Path,
     Selection,
     Statistics,

@@ -14,13 +14,12 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from pywnv.statistics.example import Example
+from pywnv.statistics.loss import Loss
 
 OTHERS = "(others)"
 
 # Which way packets went. Of a selection by address or flow, as seen from it; else by the host.
 TO, FROM = "to", "from"
-
-LEAST_NEEDED, LEAST_AGAIN = 3, 0.5  # packets that TCP must send again; so many of them, or they have arrived after all
 
 
 @dataclass(frozen=True)
@@ -236,45 +235,6 @@ class Unanswered:
     end_hop: str | None
     dropped: int
     first_frame: int
-
-
-@dataclass(frozen=True)
-class Loss:
-    """Packets that one observer of a joined capture saw and the next one, to which they must have come, did not.
-
-    Attributes:
-        way: TO or FROM of a selection; None where all packets count.
-        from_observer, to_observer: names.
-        hop: where they were seen last, and where others left the first observer.
-        packets: that are missing.
-        at_least: whether there may be more, of which that is not sure: equal packets, or flows that show other packets at
-            the next observer, or fewer than half there.
-        came: packets of the flows from the one to the other that came.
-        needed: of those that are missing, how many TCP sends until they arrive.
-        again: of these, how many it has sent again.
-        first_frame, last_frame: of the first and of the last of these packets, their first frames.
-    """
-
-    way: str | None
-    from_observer: str
-    to_observer: str
-    hop: str | None
-    packets: int
-    at_least: bool
-    came: int
-    needed: int
-    again: int
-    first_frame: int
-    last_frame: int
-
-    @property
-    def is_missed(self) -> bool:
-        """Whether the next observer has only missed them: TCP sends again what does not arrive."""
-        return self.needed >= LEAST_NEEDED and self.again < LEAST_AGAIN * self.needed
-
-    def as_dict(self) -> dict[str, Any]:
-        """As JSON takes it."""
-        return {**asdict(self), "is_missed": self.is_missed}
 
 
 @dataclass(frozen=True)

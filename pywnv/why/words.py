@@ -223,7 +223,7 @@ def sentence(found: Statistics) -> str:
     question = next((one for one in found.unanswered if one.unanswered and one.kind != "arp"), None)
     question = question or next((one for one in found.unanswered if one.unanswered), None)
     dropped = sum(one.packets + one.near for one in _harmful(found) if drop and one.way == drop.way)
-    losses = lost(found)
+    losses = lost(found.losses)
     missing = sum(loss.packets for loss in losses)
     if drop and dropped >= missing and (question is None or dropped >= question.unanswered - question.dropped):
         return _drop_sentence(found, drop)
@@ -267,7 +267,7 @@ def next_steps(
     drop = worst_drop(found)
     if drop:
         steps.append(("the path of a dropped packet", f"pywnv explain {name} {_explained(found, drop)}"))
-    elif losses := lost(found):
+    elif losses := lost(found.losses):
         steps.append(("the path of a lost packet", f"pywnv explain {name} {losses[0].first_frame}"))
     elif found.unanswered and found.unanswered[0].first_frame:
         steps.append(("the path of one without an answer", f"pywnv explain {name} {found.unanswered[0].first_frame}"))
