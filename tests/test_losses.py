@@ -158,7 +158,7 @@ Frames = list[tuple[int, bytes]]
 
 
 def datagram(at: int, *, port: int = 50000, group: bool = False) -> bytes:
-    data = ipv4(udp(b"%032d" % at, sport=port), ident=at + 1)
+    data = ipv4(udp(b"%032d" % at, sport=port), ident=at % 65535 + 1)
     return ethernet(data, **({"dst": b"\x01\0\x5e\0\0\1"} if group else {}))
 
 

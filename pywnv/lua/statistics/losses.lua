@@ -94,7 +94,7 @@ function M.new(is_all)
   end
 
   -- Counts what is missing on one way of a flow.
-  local function count(flow, way)
+  local function count_way(flow, way)
     if is_minority(flow, way) then
       return
     end
@@ -118,23 +118,19 @@ function M.new(is_all)
   local function count_all()
     for _, flow in pairs(flows) do
       for at = 1, #flow.ways do
-        count(flow, flow.ways[at])
+        count_way(flow, flow.ways[at])
       end
     end
     flows, flow_count = {}, 0
   end
 
   --- Notes a sighting of a packet.
-  -- @param record of the packet, which keeps by whom it was seen: views, each with observer, hop (the last one),
-  --   first and last (times)
+  -- @param record of the packet, which keeps by how many observers it was seen (seen_by), and how, in the order of
+  --   time: views, each with observer, hop (the last one), first and last (times); those behind are of older packets
   -- @param hop  with the observer that it is of
   function losses.see(record, hop, time)
-    local views = record.views
-    if not views then
-      views = {}
-      record.views = views
-    end
-    for at = 1, #views do
+    local views, count = record.views, record.seen_by
+    for at = 1, count do
       local view = views[at]
       if view.observer == hop.observer then
         view.first = time and view.first and min(view.first, time) or view.first
@@ -144,11 +140,19 @@ function M.new(is_all)
         return
       end
     end
-    local at = #views + 1
-    while at > 1 and time and views[at - 1].first and views[at - 1].first > time do
-      at = at - 1
+    if not views then
+      views = {}
+      record.views = views
     end
-    table.insert(views, at, { observer = hop.observer, hop = hop, first = time, last = time })
+    count = count + 1
+    local view = views[count] or {}
+    view.observer, view.hop, view.first, view.last = hop.observer, hop, time or false, time or false
+    record.seen_by = count
+    while count > 1 and time and views[count - 1].first and views[count - 1].first > time do
+      views[count] = views[count - 1]
+      count = count - 1
+    end
+    views[count] = view
   end
 
   -- A packet came from one observer to the next: what has left the first one since the packet before is lost.
@@ -191,7 +195,7 @@ function M.new(is_all)
     if not to or record.length > LARGE and record.length > (flow.largest or 0) then
       return
     end
-    for at = 1, #record.views do
+    for at = 1, record.seen_by do
       if record.views[at].observer == to then
         return -- by clocks that are not sure, it came there before it left here
       end
@@ -219,7 +223,7 @@ function M.new(is_all)
   -- @param ends of it, with name; nil: it is not understood
   -- @param said of it
   function losses.note(record, frame, ends, said)
-    record.flow_name, record.whole_name, record.translated, record.views = nil, nil, nil, nil
+    record.flow_name, record.whole_name, record.translated, record.seen_by = nil, nil, nil, 0
     record.is_needed, record.was_again, record.is_cut, record.length = false, false, false, frame.length
     record.is_doubtful = said.verdict == REPEAT or said.rule == "ambiguous"
     local kind = byte(frame.key, 1)
@@ -252,8 +256,8 @@ function M.new(is_all)
   --- Takes a packet of which no more sightings are expected, in the order of their numbers.
   -- @param record of it, as `count` keeps it
   function losses.settle(record)
-    local views = record.views
-    if not views or not record.flow_name or record.is_to_group then
+    local views, count = record.views, record.seen_by
+    if count == 0 or not record.flow_name or record.is_to_group then
       return
     end
     if flow_count >= MOST_FLOWS then
@@ -262,7 +266,7 @@ function M.new(is_all)
     local flow, whole = flow_named(record.flow_name), flow_named(record.whole_name)
     flow.whole, flow.translated = record.whole_name, record.translated or flow.translated
     flow.is_cut = flow.is_cut or record.is_cut
-    for at = 2, #views do
+    for at = 2, count do
       local from, to = views[at - 1], views[at]
       arrive(flow, record, from, to)
       flow.following[from.observer], whole.following[from.observer] = to.observer, to.observer
@@ -272,7 +276,7 @@ function M.new(is_all)
     flow.strange[first] = (flow.strange[first] or 0) + 1
     flow.strangers[first] = (flow.strangers[first] or 0) + 1
     if not record.drops and not record.near then
-      miss(flow, whole, record, views[#views])
+      miss(flow, whole, record, views[count])
     end
   end
 
