@@ -29,7 +29,9 @@ LARGEST_DUMP = 65_535  # bytes
 OTHER = bytes(16)  # stands for a provider of which a log tells only the name
 HALF_A_DAY = 12 * 3600 * SECOND
 
-QUOTED = " \t\r\f\v>|`*\ufeff\xa0"  # what forums put before a line
+QUOTED = ' \t\r\f\v>|`*"\ufeff\xa0'  # what forums put before a line
+# What findstr /n, Select-String and grep -n put there: 17:, PktMon.txt:17:, and 18- where a line only follows.
+NUMBERED = re.compile(r"[\s>]*+(?:(?:[A-Za-z]:)?[^:>\[\]\t]{1,200}[:-])?\d{1,7}(?::|-(?=\s))")
 START = re.compile(
     r"(\[\s*(\d{1,3})\]\s*([0-9A-Fa-f]{1,8})\.([0-9A-Fa-f]{1,8})::)?(?:<[^>]{1,30}>\s*)?"
     r"(?:(\d{4})[-/.](\d\d)[-/.](\d\d)(?:[ T-]\s*|$))?"
@@ -126,6 +128,7 @@ class Log:
             raise UnknownFormatError(f"{path}: not a Windows trace (.etl), nor a log of `pktmon etl2txt`")
         self._encoding = encoding
         self._day = self._last = 0
+        self._is_numbered = False
         file.seek(0)
 
     def _lines(self, progress: Callable[[int], None]) -> Iterator[str]:
@@ -158,7 +161,7 @@ class Log:
 
     def _records(self, progress: Callable[[int], None]) -> Iterator[_Record]:
         record: _Record | None = None
-        for line in self._lines(progress):
+        for line in map(self._without_number, self._lines(progress)):
             started = self._start(line)
             if started:
                 if record and record.lines:
@@ -170,6 +173,16 @@ class Log:
                 record.add(line, len(line))
         if record:
             yield record
+
+    def _without_number(self, line: str) -> str:
+        """A line without its number, where lines that begin an event have one."""
+        found = NUMBERED.match(line)
+        if found is None:
+            return line
+        rest = line[found.end() :]
+        if not self._is_numbered:
+            self._is_numbered = rest.startswith("[") and START.match(rest) is not None
+        return rest if self._is_numbered else line
 
     def _start(self, line: str) -> _Record | None:
         """A record that begins with a line; None where the line goes on with one."""
