@@ -101,7 +101,7 @@ function M.new(is_all)
     local pair = pair_named(way.way, way.from, way.to)
     pair.came = pair.came + way.came
     local strange = way.strange + strangers(flow, flow.whole, way.to) + strangers(flow, flow.translated, way.to)
-    local is_told = not flow.is_cut and way.lost > strange and way.lost <= MOST_SHARE * way.came
+    local is_told = not flow.is_cut and way.lost <= MOST_SHARE * way.came
     pair.at_least = pair.at_least or flow.has_doubtful or way.lost > 0 and (not is_told or strange > 0)
     if not is_told then
       return
@@ -194,11 +194,6 @@ function M.new(is_all)
     local to = flow.following[view.observer] or whole.following[view.observer]
     if not to or record.length > LARGE and record.length > (flow.largest or 0) then
       return
-    end
-    for at = 1, record.seen_by do
-      if record.views[at].observer == to then
-        return -- by clocks that are not sure, it came there before it left here
-      end
     end
     if record.is_doubtful then
       flow.has_doubtful = true
