@@ -195,6 +195,11 @@ function M.new(is_all)
     if not to or record.length > LARGE and record.length > (flow.largest or 0) then
       return
     end
+    for at = 1, record.seen_by do
+      if record.views[at].observer == to then
+        return -- by clocks that are not sure, it came there before it left here
+      end
+    end
     if record.is_doubtful then
       flow.has_doubtful = true
       return
