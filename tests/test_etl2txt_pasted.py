@@ -123,6 +123,13 @@ def test_pasted(log: Path, paste: object, hexadecimal: bool) -> None:
     assert made(log, paste(text)).bytes == made(log, text).bytes
 
 
+def test_pasted_into_a_paragraph(log: Path) -> None:
+    text = way()
+    assert made(log, " ".join(text.split())).bytes == made(log, text).bytes
+    many = " ".join((text * 200).split())  # more than what is looked at of a line
+    assert len(made(log, many).packets) == 200 * len(made(log, text).packets)
+
+
 def test_lines_that_were_cut_short_are_named(log: Path) -> None:
     log.write_text("\n".join(each[:110] for each in way().splitlines() if each.startswith("[")))
     done = run("annotate", log)

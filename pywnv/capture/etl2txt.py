@@ -37,6 +37,8 @@ START = re.compile(
     r"(?:(\d{4})[-/.](\d\d)[-/.](\d\d)(?:[ T-]\s*|$))?"
     r"(?:(\d\d):(\d\d):(\d\d)(?:[.,](\d{1,9}))?(?![\d:.])\s*)?(?:\[([^\]\s]{1,80})\]\s*)?"
 )
+# What begins an event in the middle of a line: who pastes into a paragraph loses the ends of lines.
+IN_LINE = re.compile(r"(?<=[^\s>|`*\":])[ \t]+(?=\[\s?\d{1,3}\][0-9A-Fa-f]{1,8}\.[0-9A-Fa-f]{1,8}::)")
 PKTMON = re.compile(r"pktmon$", re.IGNORECASE)
 HEADER = "MSNT_SystemTrace"  # who tells of the trace itself
 DUMP = re.compile(r"0x([0-9A-Fa-f]{4,6}):\s+(\S.*)")
@@ -139,15 +141,18 @@ class Log:
             *lines, rest = (rest + decoder.decode(chunk)).split("\n")
             for line in lines:
                 if not cut:
-                    yield self._line(line)
+                    yield from map(self._line, IN_LINE.split(line))
                 cut = False
+            if not cut:
+                *lines, rest = IN_LINE.split(rest)
+                yield from map(self._line, lines)
             if len(rest) > LONGEST_LINE:
                 if not cut:
                     yield self._line(rest)
                 rest, cut = "", True
             progress(self._file.tell())
         if not cut:
-            yield self._line(rest)
+            yield from map(self._line, IN_LINE.split(rest))
 
     def _line(self, line: str) -> str:
         line = line[:LONGEST_LINE].rstrip("\r")
