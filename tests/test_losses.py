@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import random
+import struct
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
@@ -12,7 +13,7 @@ import pytest
 from command import CAPTURES, run
 from engine import A4, B4, TCP, echo, ethernet, ipv4, tcp, udp
 from observed import Clock, Observed, host_and_guest, numbers_of, truth
-from pcapng_blocks import interface, option, packet, section
+from pcapng_blocks import STATISTICS, block, interface, option, packet, section
 
 from pywnv.annotate.rows import Engine, rows
 from pywnv.join import Join, Observer
@@ -95,7 +96,7 @@ def test_a_host_that_drops_between_the_observers(tmp_path: Path) -> None:
     assert (out.from_observer, out.to_observer, out.packets, out.at_least) == ("host", "wire", 26, True)
     assert (back.from_observer, back.to_observer, back.packets, back.at_least) == ("wire", "host", 18, True)
     assert (out.needed, out.again, back.needed, back.again) == (8, 7, 9, 9)
-    assert not out.is_missed
+    assert out.is_told
 
 
 def lost_by_the_guest(folder: Path) -> Path:
@@ -117,7 +118,7 @@ def lost_by_the_guest(folder: Path) -> Path:
 def test_what_tcp_sends_again_was_lost(tmp_path: Path) -> None:
     path = lost_by_the_guest(tmp_path)
     (loss,) = collect(path).losses
-    assert (loss.packets, loss.needed, loss.again, loss.is_missed) == (5, 5, 5, False)
+    assert (loss.packets, loss.needed, loss.again, loss.is_told) == (5, 5, 5, True)
     words = "left guest at vport1 and never came to host, while 483 others did (first: frame 1,904)"
     assert loss_words(loss) == f"5 packets {words}; TCP has sent 5 of them again"
     answer = ask([path], Selection(ip="10.0.0.1"))
@@ -136,7 +137,7 @@ def test_what_tcp_never_sends_again_was_only_missed(tmp_path: Path) -> None:
     observed = Observed(tmp_path, "lbfo-tcp", CLOCKS, gone=behind(packets, host_and_guest))
     path = joined(observed.observers, tmp_path)
     (loss,) = collect(path).losses
-    assert (loss.packets, loss.again, loss.is_missed) == (len(packets), 0, True)
+    assert (loss.packets, loss.again, loss.has_come, loss.is_told) == (len(packets), 0, True, False)
     assert loss_words(loss).endswith("What captured at host has missed them")
     assert ask([path], Selection(ip="10.0.0.1")).sentence.startswith("Nothing tells of a loss")
 
@@ -154,6 +155,7 @@ def test_join_tells(tmp_path: Path) -> None:
 # What follows is made by hand: a conversation of which HV01 has seen all, and HV02 not.
 
 START = 1_577_836_800 * SECOND
+HOP, PKTMON = "pNIC Ethernet 2", "Ethernet 2 [pNIC, mlx5.sys, component 9, edge 1]"
 Frames = list[tuple[int, bytes]]
 
 
@@ -188,7 +190,7 @@ def captures(tmp_path: Path, *, comments: dict[int, bytes] | None = None, **seen
     made = []
     for name, frames in seen.items():
         path = tmp_path / f"{name}.pcapng"
-        blocks = [section() + interface("pNIC Ethernet 2", resolution=9)]
+        blocks = [section() + interface(HOP, resolution=9)]
         for at, (time, frame) in enumerate(frames):
             comment = (comments or {}).get(at) if name == "HV01" else None
             blocks.append(packet(0, time, frame, options=option(COMMENT, comment) if comment else b""))
@@ -200,7 +202,7 @@ def captures(tmp_path: Path, *, comments: dict[int, bytes] | None = None, **seen
 def test_a_few_are_lost(tmp_path: Path) -> None:
     (loss,) = observed_by_hand(tmp_path, 200, lambda at: at not in {50, 51, 120}).losses
     hop = "HV01: pNIC Ethernet 2"
-    assert loss == Loss(None, "HV01", "HV02", hop, 3, False, 197, 0, 0, loss.first_frame, loss.last_frame)
+    assert loss == Loss(None, "HV01", "HV02", hop, 3, False, 197, 0, 0, 0, loss.first_frame, loss.last_frame)
     assert loss.first_frame < loss.last_frame
 
 
@@ -215,6 +217,23 @@ def test_a_few_are_lost(tmp_path: Path) -> None:
 )
 def test_what_cannot_be_told(what: str, there: Callable[[int], bool], tmp_path: Path) -> None:
     assert observed_by_hand(tmp_path, 200, there).losses == (), what
+
+
+@pytest.mark.parametrize(("own", "name", "is_told"), [(7, "eth0", False), (0, "eth0", True), (7, PKTMON, True)])
+def test_a_capture_that_says_that_it_missed_packets(own: int, name: str, is_told: bool, tmp_path: Path) -> None:
+    """What pktmon counts there are packets that Windows dropped: these it has captured."""
+    ones: Frames = [(START + at * SECOND // 100, datagram(at)) for at in range(200)]
+    others: Frames = [(time + late(at), frame) for at, (time, frame) in enumerate(ones) if at not in {50, 120}]
+    exchange(ones, others)
+    observers = captures(tmp_path, HV01=ones, HV02=others)
+    path = observers[1].files[0]
+    statistics = block(STATISTICS, struct.pack("<III", 0, 0, 0) + option(5, struct.pack("<Q", own)))
+    path.write_bytes(
+        path.read_bytes().replace(interface(HOP, resolution=9), interface(name, resolution=9)) + statistics
+    )
+    (loss,) = collect(joined(observers, tmp_path)).losses
+    assert (loss.packets, loss.missed, loss.is_told) == (2, own if name == "eth0" else 0, is_told)
+    assert ("says that it missed 7: they may have come" in loss_words(loss)) is not is_told
 
 
 def test_a_filter_at_the_next_observer(tmp_path: Path) -> None:

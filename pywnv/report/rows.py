@@ -213,7 +213,7 @@ def loss_row(loss: Loss) -> LossRow:
     return LossRow(
         (clean(loss.from_observer), clean(loss.to_observer)),
         name(loss.hop),
-        f"{packets}, missed by the capture" if loss.is_missed else packets,
+        packets if loss.is_told else f"{packets}, perhaps only not captured",
         number(loss.came),
         f"{number(loss.again)} of {number(loss.needed)}" if loss.needed else "",
         number(loss.first_frame),

@@ -42,9 +42,7 @@ class Trouble:
 def troubles(statistics: Statistics) -> list[Trouble]:
     """All that is wrong, the worst first."""
     found = list(_drop_troubles(statistics))
-    found += [
-        Trouble(f"{clean(loss_words(loss), 500)}.", not loss.is_missed) for loss in statistics.losses[:MOST_LOSSES]
-    ]
+    found += [Trouble(f"{clean(loss_words(loss), 500)}.", loss.is_told) for loss in statistics.losses[:MOST_LOSSES]]
     found += [Trouble(f"{clean(silence.words, 500)}.", True) for silence in silences(statistics)]
     judged = [one for one in statistics.unanswered if one.kind in JUDGED]
     others = [one for one in statistics.unanswered if one.kind not in JUDGED]

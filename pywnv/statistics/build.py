@@ -219,6 +219,7 @@ def _loss(loss: Found, names: list[str | None]) -> Loss:
         came=loss["came"],
         needed=loss["needed"],
         again=loss["again"],
+        missed=loss["missed"],
         first_frame=loss["first_frame"],
         last_frame=loss["last_frame"],
     )

@@ -25,6 +25,7 @@ class Loss:
         came: packets of the flows from the one to the other that came.
         needed: of those that are missing, how many TCP sends until they arrive.
         again: of these, how many it has sent again.
+        missed: packets that what captured at the next observer says that it has missed, of all.
         first_frame, last_frame: of the first and of the last of these packets, their first frames.
     """
 
@@ -37,22 +38,30 @@ class Loss:
     came: int
     needed: int
     again: int
+    missed: int
     first_frame: int
     last_frame: int
 
     @property
-    def is_missed(self) -> bool:
-        """Whether the next observer has only missed them: TCP sends again what does not arrive."""
+    def has_come(self) -> bool:
+        """Whether the packets came, and were not captured: TCP sends again what does not arrive."""
         return self.needed >= LEAST_NEEDED and self.again < LEAST_AGAIN * self.needed
+
+    @property
+    def is_told(self) -> bool:
+        """Whether they are known to be lost: what captured at the next observer may have missed them."""
+        if self.needed >= LEAST_NEEDED:
+            return not self.has_come
+        return not self.missed
 
     def as_dict(self) -> dict[str, Any]:
         """As JSON takes it."""
-        return {**asdict(self), "is_missed": self.is_missed}
+        return {**asdict(self), "is_told": self.is_told, "has_come": self.has_come}
 
 
 def lost(losses: Iterable[Loss]) -> tuple[Loss, ...]:
-    """Without what the next observer has only missed."""
-    return tuple(loss for loss in losses if not loss.is_missed)
+    """Those that are known to be lost."""
+    return tuple(loss for loss in losses if loss.is_told)
 
 
 def loss_words(loss: Loss, which: str = "") -> str:
@@ -66,12 +75,15 @@ def loss_words(loss: Loss, which: str = "") -> str:
     packets = " ".join(filter(None, (count(loss.packets, "packet", ","), which)))
     packets = f"At least {packets}" if loss.at_least else packets
     first = f"first: frame {loss.first_frame:,}"
-    if loss.is_missed:
-        return (
+    if not loss.is_told:
+        words = (
             f"{packets} that left {loss.from_observer} at {place} {'is' if loss.packets == 1 else 'are'} missing at "
-            f"{loss.to_observer} ({first}), but came: TCP has sent {loss.again:,} of {loss.needed:,} again. "
-            f"What captured at {loss.to_observer} has missed them"
         )
+        words += f"{loss.to_observer} ({first}), "
+        if loss.has_come:
+            words += f"but came: TCP has sent {loss.again:,} of {loss.needed:,} again. "
+            return f"{words}What captured at {loss.to_observer} has missed them"
+        return f"{words}but what captured there says that it missed {loss.missed:,}: they may have come"
     words = f"{packets} left {loss.from_observer} at {place} and never came to {loss.to_observer}"
     words += f", while {count(loss.came, 'other', ',')} did ({first})"
     return words + (f"; TCP has sent {loss.again:,} of them again" if loss.again else "")

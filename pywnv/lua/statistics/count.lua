@@ -31,7 +31,7 @@ local outcome = parts.outcome.new(over_time, over_frames, questions, not way_of)
 local examples = parts.examples.new(SLOTS)
 local losses = parts.losses.new(not way_of)
 
-local M = {}
+local M = { missed = losses.note_missed }
 
 local total = {
   all_frames = 0, frames = 0, packets = 0, duplicates = 0, octets = 0, events = 0, retransmissions = 0, repeats = 0,

@@ -40,6 +40,7 @@ end
 function M.new(is_all)
   local flows, flow_count = {}, 0 -- by protocol, addresses and ports, and by protocol and addresses
   local pairs_of = {}
+  local missed = {} -- by the name of an interface, how many packets its capture says that it missed, all in all
   local losses = {}
 
   local function flow_named(name)
@@ -280,9 +281,23 @@ function M.new(is_all)
     end
   end
 
+  --- Notes how many packets an interface's capture has missed so far, as it says itself.
+  function losses.note_missed(name, count)
+    missed[name] = max(missed[name] or 0, count)
+  end
+
+  local function missed_by(observer)
+    local sum, start = 0, observer .. ": "
+    for name, count in pairs(missed) do
+      sum = sum + (sub(name, 1, #start) == start and count or 0)
+    end
+    return sum
+  end
+
   --- All of them: of each observer, next observer and hop where they were seen last, how many packets are missing.
   -- @return list of groups: needed: those that TCP sends until they arrive,
-  --   again: those that it has sent again; at_least: more may be; came: packets of these flows that came
+  --   again: those that it has sent again; at_least: more may be; came: packets of these flows that came;
+  --   missed: packets that the next observer's capture says that it missed
   function losses.finish()
     count_all()
     local found, ways = { is_list = true }, {}
@@ -294,6 +309,7 @@ function M.new(is_all)
         -- From packets that all go one way, no clock can tell which.
         if ways[pair.to .. "\n" .. pair.from] and #found < MOST_GROUPS then
           group.came, group.at_least = pair.came, pair.at_least or false
+          group.missed = missed_by(pair.to)
           found[#found + 1] = group
         end
       end
