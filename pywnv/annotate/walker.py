@@ -118,7 +118,7 @@ class Walker:
         return (False,)
 
     def _statistics(self, body: bytes) -> None:
-        """Tells the sink how many packets the capture says that it missed; what pktmon counts there, Windows dropped."""
+        """Tells the sink how many packets the capture says that it missed. What pktmon counts, Windows dropped."""
         tell = self.sink[b"missed"]
         if not tell or len(body) < STATISTICS_HEAD:
             return
