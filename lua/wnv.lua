@@ -4267,7 +4267,10 @@ end
 --- What differs between a frame and the packet's sighting before.
 function M.between(frame, packet)
   local what = 0
-  if frame.mutable ~= packet.mutable then
+  if frame.header == "" and frame.link ~= "raw" or packet.header == "" and packet.link ~= "raw" then
+    return what -- a log tells no bytes of it
+  end
+  if frame.mutable ~= packet.mutable and frame.mutable > 0 and packet.mutable > 0 then
     what = in_packet(frame.mutable, packet.mutable)
   end
   if frame.header ~= packet.header or frame.link ~= packet.link then

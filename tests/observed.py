@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import gzip
 import struct
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from pathlib import Path
 
 from pcapng_blocks import INTERFACE, PACKET, block, option, section
@@ -43,7 +43,7 @@ def host_and_guest(name: str) -> str:
 
 
 class Observed:
-    """A capture of the lab, split; each frame bears its number in an option.
+    """A capture of the lab, split; each frame bears its number in an option. What is in `gone` nobody has captured.
 
     Attributes:
         observers: as `Join` takes them.
@@ -51,7 +51,12 @@ class Observed:
     """
 
     def __init__(
-        self, folder: Path, name: str, clocks: dict[str, Clock], who: Callable[[str], str] = host_and_guest
+        self,
+        folder: Path,
+        name: str,
+        clocks: dict[str, Clock],
+        who: Callable[[str], str] = host_and_guest,
+        gone: Collection[int] = (),
     ) -> None:
         self.name, self.ahead = name, dict[str, float]()
         parts = {observer: [section()] for observer in clocks}
@@ -66,6 +71,8 @@ class Observed:
                 parts[observer].append(block(INTERFACE, body))
             elif kind == PACKET:
                 number += 1
+                if number in gone:
+                    continue
                 at, high, low, captured, length = struct.unpack_from("<IIIII", body)
                 observer, own, tick = interfaces[at]
                 time = (high << 32 | low) * tick
@@ -91,12 +98,7 @@ class Observed:
 
     def score(self, path: Path) -> tuple[float, float]:
         """Precision and recall over the pairs of frames of a joined capture."""
-        shown = [options(body[20 + -(-size // 4) * 4 :]) for body, size in _packets(path)]
-        numbers = [NUMBER.unpack(known[MARK])[1] for known in shown]
-        truth = CAPTURES / f"{self.name}.truth.csv"
-        packed = truth.with_name(truth.name + ".gz")
-        text = gzip.decompress(packed.read_bytes()).decode() if packed.exists() else truth.read_text()
-        real = list(csv.DictReader(text.splitlines()))
+        numbers, real = numbers_of(path), truth(self.name)
         table = list(csv.DictReader(b"".join(rows(path, engine=Engine.LUPA)).decode().splitlines()))
         assert sorted(numbers) == list(range(1, len(real) + 1))  # each frame is there, once
         said = [row["packet"] or row["frame"] for row in table]
@@ -104,6 +106,20 @@ class Observed:
             if row["segment_of"]:
                 said[at] = said[int(row["segment_of"]) - 1]
         return score([real[number - 1]["packet"] for number in numbers], said)
+
+
+def truth(name: str) -> list[dict[str, str]]:
+    """Of each frame of a capture of the lab, its hop, and the number of its packet."""
+    path = CAPTURES / f"{name}.truth.csv"
+    packed = path.with_name(path.name + ".gz")
+    text = gzip.decompress(packed.read_bytes()).decode() if packed.exists() else path.read_text()
+    return list(csv.DictReader(text.splitlines()))
+
+
+def numbers_of(path: Path) -> list[int]:
+    """Which frames of the lab's capture those of a joined one are."""
+    shown = [options(body[20 + -(-size // 4) * 4 :]) for body, size in _packets(path)]
+    return [NUMBER.unpack(known[MARK])[1] for known in shown]
 
 
 def _packets(path: Path) -> Iterator[tuple[bytes, int]]:

@@ -153,7 +153,8 @@ TEXTS = {
     "cut in a character": (b"x" * 4099 + "é".encode(), "is a text file, not a capture"),
     "log": (
         b"[00]0000.0000::2021-03-01 10:00:00.0 [Microsoft-Windows-PktMon] PktGroupId 1, PktNumber 1\n",
-        "holds no packets and no events",
+        "holds no packets and no events; take whole lines of the log, from [CPU] to LoggedSize, and the lines below "
+        "each",
     ),
 }
 

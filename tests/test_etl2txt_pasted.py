@@ -97,12 +97,60 @@ def _without_tabs(text: str) -> str:
     return "Hello, this is what I see:\n\n" + text.replace("\t", "")
 
 
-@pytest.mark.parametrize("paste", [_quoted, _wrapped, _escaped, _console, _without_tabs])
+def _numbered(text: str) -> str:
+    """As Select-String shows it."""
+    return "".join(f"PktMon.txt:{at}:{each}\n" for at, each in enumerate(text.splitlines(), 17))
+
+
+def _found(text: str) -> str:
+    """As `grep -n -A 9` shows it: with another sign before lines that only follow."""
+    lines = enumerate(text.splitlines(), 17)
+    return "".join(f"{at}{':' if each.startswith('[') else '-'}{each}\n" for at, each in lines)
+
+
+def _in_quotes(text: str) -> str:
+    return "".join(f'"{each}"\n' for each in text.splitlines())
+
+
+PASTES = [_quoted, _wrapped, _escaped, _console, _without_tabs, _numbered, _found, _in_quotes]
+
+
+@pytest.mark.parametrize("paste", PASTES)
 @pytest.mark.parametrize("hexadecimal", [False, True])
 def test_pasted(log: Path, paste: object, hexadecimal: bool) -> None:
     assert callable(paste)
     text = way(hexadecimal=hexadecimal)
     assert made(log, paste(text)).bytes == made(log, text).bytes
+
+
+def test_pasted_into_a_paragraph(log: Path) -> None:
+    text = way()
+    assert made(log, " ".join(text.split())).bytes == made(log, text).bytes
+    many = " ".join((text * 200).split())  # more than what is looked at of a line
+    assert len(made(log, many).packets) == 200 * len(made(log, text).packets)
+
+
+def test_lines_that_were_cut_short_are_named(log: Path) -> None:
+    log.write_text("\n".join(each[:110] for each in way().splitlines() if each.startswith("[")))
+    done = run("annotate", log)
+    assert done.returncode == 2
+    assert b"take whole lines of the log, from [CPU] to LoggedSize" in done.stderr
+
+
+def test_a_line_without_a_time_is_not_taken_for_a_build_without_ids(log: Path) -> None:
+    log.write_text("".join(line(SYN, prefix="") for _ in range(3)))
+    told = run("inspect", log).stdout.decode()
+    assert "Paste whole lines, with the times" in " ".join(told.split())
+    assert "gives every frame its own" not in told
+
+
+def test_what_a_log_tells_no_bytes_of_was_not_rewritten(log: Path) -> None:
+    """As pktmon prints what it calls Wi-Fi: the packet with the same id is whole."""
+    first, second = line(SYN).replace("Type Ethernet", "Type WiFi"), line(SYN)
+    head = first.partition("\n")[0]
+    log.write_text(f"{head}\n\tunknown 802.11 frame type (3)\n{second}")
+    one, other = pywnv.annotate(log)
+    assert (one.packet, other.packet, other.rewritten) == (1, 1, None)
 
 
 def test_values_that_were_cut_out(log: Path) -> None:
@@ -159,9 +207,12 @@ def test_inspect_says_what_a_log_without_bytes_lacks(log: Path) -> None:
     assert b"pktmon etl2txt pktmon.etl --hex -o pktmon.txt" in shown
 
 
+NO_LINES = (
+    "holds no packets and no events; take whole lines of the log, from [CPU] to LoggedSize, and the lines below each"
+)
 NO_LOGS = {
-    "no packet": ("[Microsoft-Windows-PktMon] hello\n", "holds no packets and no events"),
-    "only components": (COMPONENTS, "holds no packets and no events"),
+    "no packet": ("[Microsoft-Windows-PktMon] hello\n", NO_LINES),
+    "only components": (COMPONENTS, NO_LINES),
     "another text": ("hello\n", "not a Windows trace (.etl), nor a log of `pktmon etl2txt`"),
 }
 

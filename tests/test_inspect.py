@@ -182,11 +182,12 @@ def test_no_events(tmp_path: Path) -> None:
 
 
 def test_packet_ids_that_never_repeat(tmp_path: Path) -> None:
-    head = ng.section() + ng.interface("tcpip.sys", snap=SNAP)
+    head = ng.section() + ng.interface("tcpip.sys", snap=SNAP) + ng.interface("pacer.sys", snap=SNAP)
     assert looked(tmp_path, head + b"".join(frames())) == ["packet ids"]
-    own = (ng.option(5, struct.pack("<Q", 77 + number)) for number in range(3))
-    made = [ng.packet(0, TICK + n, ng.ethernet(ng.udp(b"x", n)), options=o) for n, o in enumerate(own)]
-    assert looked(tmp_path, head + b"".join(made)) == ["packet ids that repeat"]
+    own = [ng.option(5, struct.pack("<Q", 77 + number)) for number in range(4)]
+    made = [ng.packet(n % 2, TICK + n, ng.ethernet(ng.udp(b"x", n // 2 + 1)), options=o) for n, o in enumerate(own)]
+    assert "packet ids that repeat" in looked(tmp_path, head + b"".join(made))
+    assert "packet ids that repeat" not in looked(tmp_path, head + b"".join(made[::2]))  # no packet shows twice
     assert "packet ids" not in whats(inspect(DEEP_DIVE / "lbfo-psping-pktmon.pcapng"))
 
 

@@ -8,7 +8,9 @@ from pathlib import Path
 
 import pytest
 from command import CAPTURES, run
-from engine import RUNTIMES
+from engine import RUNTIMES, TCP, UDP, ipv4, ipv6, tcp
+from engine import ethernet as ether
+from engine import udp as udp_of
 from observed import Clock, Observed, blocks, options
 from pcapng_blocks import (
     INTERFACE,
@@ -341,6 +343,35 @@ def test_hostile(damage, tmp_path: Path) -> None:
         assert "\n" not in words
         return
     assert sum(kind == PACKET for kind, _ in blocks(made)) >= 2 * len(here) - 1
+
+
+@pytest.mark.parametrize("runtime", RUNTIMES)
+@pytest.mark.parametrize("name", ["tcp", "tcp6", "udp", "short"])
+def test_all_observers_draw_the_same_packets(
+    name: str, runtime: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Bare, with a VLAN tag and in a tunnel: one is drawn straight from the bytes, another once it has been read."""
+
+    def inner(at: int) -> bytes:
+        data = b"%012d" % (at * 7919)
+        if name == "tcp6":
+            return ipv6(tcp(data, seq=at * 7919), TCP)
+        payload = tcp(data, seq=at * 7919) if name == "tcp" else udp_of(data[:7] if name == "short" else data)
+        return ipv4(payload, TCP if name == "tcp" else UDP, ident=at * 31 % 65536)
+
+    def in_tunnel(frame: bytes) -> bytes:
+        return ether(ipv4(udp_of(b"\x08\0\0\0\0\0\x07\0" + frame, dport=4789)))
+
+    monkeypatch.setattr("pywnv.join.lua.MOST_SAMPLED", 64)
+    lua, drawn = JoinLua(runtime), []
+    for kind in ("bare", "tagged", "tunnel"):
+        frames = [ether(inner(at), tags=((0x8100, 7),) if kind == "tagged" else ()) for at in range(1, 900)]
+        seen = [(1_577_836_800 * SECOND + at * 1_000_000, frame) for at, frame in enumerate(frames)]
+        path = tmp_path / f"{kind}.pcapng"
+        path.write_bytes(capture([(time, in_tunnel(frame)) for time, frame in seen] if kind == "tunnel" else seen))
+        drawn.append(set(scan(kind, (path,), lua).sample))
+    assert drawn[0] == drawn[1] == drawn[2]
+    assert 10 < len(drawn[0]) <= 64
 
 
 @pytest.mark.parametrize("order", ["<", ">"])

@@ -286,7 +286,7 @@ def test_a_folder(tmp_path: Path) -> None:
     assert b"broken.pcapng" in ran.stderr
     assert b"Traceback" not in ran.stderr
     words = out.read_text("utf-8")
-    assert words.startswith("# 1 of 2 captures tells of drops, or of no answer.")
+    assert words.startswith("# 1 of 2 captures tells of drops, of losses or of no answer.")
     assert words.index("vlan-drop-pktmon.pcapng") < words.index("bing-etl2pcapng.pcapng")
     assert "Not read:" in words
     made = checked(made_of([tmp_path / name for name in names]).html())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Callable, Generator, Iterable, Iterator
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 Watch = Callable[[Any, Any], Any]
 
 MOST_LINKTYPE = 65535  # that fits an interface description block
+STATISTICS_HEAD = 12  # bytes: the interface, and a time
 MOST_INTERFACES = 65536  # in a section; only a capture made to defeat us has more
 
 
@@ -68,7 +70,7 @@ class Walker:
         self.batch = self._lua.execute(batch, engine, bytes_lua, times, options, self.sink, self._block)
         self.batch[b"start"](window, *self.epoch)
         self._order = "<"
-        self._interfaces = 0  # in this section
+        self._interfaces: list[bytes | None] = []  # names, in this section
 
     def add_interface(self, interface: pcapng.Interface, *, numbered: bool) -> None:
         """Adds an interface to the section.
@@ -93,16 +95,20 @@ class Walker:
     def _block(self, kind: int, body: bytes) -> tuple[object, ...]:
         """Takes a block that is no packet: (is it a frame in Wireshark?, its seconds, its nanoseconds)."""
         if kind == pcapng.SECTION_HEADER:
-            self._interfaces = 0
+            self._interfaces.clear()
             self._order = ">" if body.startswith(pcapng.BIG_ENDIAN_MAGIC) else "<"
         elif kind == pcapng.INTERFACE:
-            if self._interfaces >= MOST_INTERFACES:
+            if len(self._interfaces) >= MOST_INTERFACES:
                 return None, b"more than %d interfaces in one section" % MOST_INTERFACES
             try:
-                self.add_interface(pcapng.read_interface(body, self._order), numbered=True)
+                interface = pcapng.read_interface(body, self._order)
             except CaptureError as error:
                 return None, str(error).encode()
-            self._interfaces += 1
+            self.add_interface(interface, numbered=True)
+            is_component = b" component " in (interface.name or b"") + (interface.description or b"")
+            self._interfaces.append(None if is_component else interface.name)
+        elif kind == pcapng.STATISTICS:
+            self._statistics(body)
         elif kind == pcapng.JOURNAL:
             return True, *(pcapng.journal_time(body) or ())
         elif kind in pcapng.CUSTOM:
@@ -111,9 +117,20 @@ class Walker:
             return None, b"a block that only Wireshark understands: try --engine tshark"
         return (False,)
 
+    def _statistics(self, body: bytes) -> None:
+        """Tells the sink how many packets the capture says that it missed. What pktmon counts, Windows dropped."""
+        tell = self.sink[b"missed"]
+        if not tell or len(body) < STATISTICS_HEAD:
+            return
+        (number,) = struct.unpack_from(self._order + "I", body)
+        name = self._interfaces[number] if number < len(self._interfaces) else None
+        for code, value in pcapng.options(body[STATISTICS_HEAD:], self._order):
+            if name and code == pcapng.ISB_IFDROP and len(value) == 8:
+                tell(name, int.from_bytes(value, "little" if self._order == "<" else "big"))
+
     def instead_of_packets(self) -> str:
         """What a capture without packets holds."""
-        return f"holds no packets; describes {count(self._interfaces, 'interface')}"
+        return f"holds no packets; describes {count(len(self._interfaces), 'interface')}"
 
     def warning(self, elsewhere: int = 0) -> str | None:
         """What the user should know of what was written.

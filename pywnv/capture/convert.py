@@ -172,6 +172,8 @@ def convert(
         warnings = opened.warnings
         if not len(spool):
             problem = f"; {warnings[0].removeprefix(f'{trace}: ')}" if warnings else ""
+            if log:
+                problem = "; take whole lines of the log, from [CPU] to LoggedSize, and the lines below each"
             raise CaptureError(f"{trace}: holds no packets and no events{problem}")
         conversion.write(out)
         done = conversion.done

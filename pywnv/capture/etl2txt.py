@@ -29,12 +29,16 @@ LARGEST_DUMP = 65_535  # bytes
 OTHER = bytes(16)  # stands for a provider of which a log tells only the name
 HALF_A_DAY = 12 * 3600 * SECOND
 
-QUOTED = " \t\r\f\v>|`*\ufeff\xa0"  # what forums put before a line
+QUOTED = ' \t\r\f\v>|`*"\ufeff\xa0'  # what forums put before a line
+# What findstr /n, Select-String and grep -n put there: 17:, PktMon.txt:17:, and 18- where a line only follows.
+NUMBERED = re.compile(r"[\s>]*+(?:(?:[A-Za-z]:)?[^:>\[\]\t]{1,200}[:-])?\d{1,7}(?::|-(?=\s))")
 START = re.compile(
     r"(\[\s*(\d{1,3})\]\s*([0-9A-Fa-f]{1,8})\.([0-9A-Fa-f]{1,8})::)?(?:<[^>]{1,30}>\s*)?"
     r"(?:(\d{4})[-/.](\d\d)[-/.](\d\d)(?:[ T-]\s*|$))?"
     r"(?:(\d\d):(\d\d):(\d\d)(?:[.,](\d{1,9}))?(?![\d:.])\s*)?(?:\[([^\]\s]{1,80})\]\s*)?"
 )
+# What begins an event in the middle of a line: who pastes into a paragraph loses the ends of lines.
+IN_LINE = re.compile(r"(?<=[^\s>|`*\":])[ \t]+(?=\[\s?\d{1,3}\][0-9A-Fa-f]{1,8}\.[0-9A-Fa-f]{1,8}::)")
 PKTMON = re.compile(r"pktmon$", re.IGNORECASE)
 HEADER = "MSNT_SystemTrace"  # who tells of the trace itself
 DUMP = re.compile(r"0x([0-9A-Fa-f]{4,6}):\s+(\S.*)")
@@ -126,6 +130,7 @@ class Log:
             raise UnknownFormatError(f"{path}: not a Windows trace (.etl), nor a log of `pktmon etl2txt`")
         self._encoding = encoding
         self._day = self._last = 0
+        self._is_numbered = False
         file.seek(0)
 
     def _lines(self, progress: Callable[[int], None]) -> Iterator[str]:
@@ -136,15 +141,18 @@ class Log:
             *lines, rest = (rest + decoder.decode(chunk)).split("\n")
             for line in lines:
                 if not cut:
-                    yield self._line(line)
+                    yield from map(self._line, IN_LINE.split(line))
                 cut = False
+            if not cut:
+                *lines, rest = IN_LINE.split(rest)
+                yield from map(self._line, lines)
             if len(rest) > LONGEST_LINE:
                 if not cut:
                     yield self._line(rest)
                 rest, cut = "", True
             progress(self._file.tell())
         if not cut:
-            yield self._line(rest)
+            yield from map(self._line, IN_LINE.split(rest))
 
     def _line(self, line: str) -> str:
         line = line[:LONGEST_LINE].rstrip("\r")
@@ -158,7 +166,7 @@ class Log:
 
     def _records(self, progress: Callable[[int], None]) -> Iterator[_Record]:
         record: _Record | None = None
-        for line in self._lines(progress):
+        for line in map(self._without_number, self._lines(progress)):
             started = self._start(line)
             if started:
                 if record and record.lines:
@@ -170,6 +178,16 @@ class Log:
                 record.add(line, len(line))
         if record:
             yield record
+
+    def _without_number(self, line: str) -> str:
+        """A line without its number, where lines that begin an event have one."""
+        found = NUMBERED.match(line)
+        if found is None:
+            return line
+        rest = line[found.end() :]
+        if not self._is_numbered:
+            self._is_numbered = rest.startswith("[") and START.match(rest) is not None
+        return rest if self._is_numbered else line
 
     def _start(self, line: str) -> _Record | None:
         """A record that begins with a line; None where the line goes on with one."""

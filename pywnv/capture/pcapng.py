@@ -14,6 +14,7 @@ from pywnv.errors import CaptureError
 
 SECTION_HEADER = 0x0A0D0D0A
 INTERFACE = 0x00000001
+STATISTICS = 0x00000005
 JOURNAL = 0x00000009
 CUSTOM = (0x00000BAD, 0x40000BAD)
 # Blocks of other tools that Wireshark shows as frames and that only Wireshark understands.
@@ -28,6 +29,7 @@ IF_DESCRIPTION = 3
 IF_TSRESOL = 9
 IF_FCSLEN = 13
 IF_TSOFFSET = 14
+ISB_IFDROP = 5
 
 # What the interface of a classic pcap is called in a pcapng made from it; lua/engine/engine.lua knows it.
 NO_INTERFACE = b"no interface (from a pcap file)"

@@ -6,7 +6,7 @@ import json
 from contextlib import ExitStack
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -24,8 +24,13 @@ from pywnv.files.output import STDOUT
 from pywnv.words import count
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from pywnv.host.topology import Topology
     from pywnv.join import Aligned
+    from pywnv.statistics.loss import Loss
+
+MOST_COUNTED = 200_000  # frames of which losses are told at once, in less than a second
 
 
 def join(
@@ -37,7 +42,7 @@ def join(
         ),
     ],
     output: Annotated[Path, typer.Option("-o", "--output", help="pcapng to write; - is stdout.")],
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON: what was found of the clocks.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON: how the clocks go, and what was lost.")] = False,
     hosts: Annotated[
         list[str] | None,
         typer.Option("--host", metavar="NAME=FILE", help="What you know of an observer's host: see --topology."),
@@ -50,6 +55,7 @@ def join(
     """
     from pywnv.capture.source import need_file
     from pywnv.join import Join, Observer, observers_of
+    from pywnv.statistics.loss import loss_words
 
     if as_json and output == STDOUT:
         raise UsageError("--json: stdout is taken by the capture; name a file with -o")
@@ -72,8 +78,28 @@ def join(
         write_whole(joined.pieces(progress), output, force=force, sources=files)
     for one in joined.aligned:
         typer.echo(f"pywnv: {_words(one)}", err=True)
+    losses = _losses(output, joined.aligned)
+    if losses is None and not is_quiet(output):
+        typer.echo(f"pywnv: what was lost between them: pywnv report {output} -o REPORT.html", err=True)
+    for loss in losses or ():
+        typer.echo(f"pywnv: {loss_words(loss)}", err=True)
     if as_json:
-        show(json.dumps([asdict(one) for one in joined.aligned], ensure_ascii=False, indent=2), for_programs=True)
+        rows = [asdict(one) | {"losses": _of(one, losses)} for one in joined.aligned]
+        show(json.dumps(rows, ensure_ascii=False, indent=2), for_programs=True)
+
+
+def _losses(output: Path, aligned: Sequence[Aligned]) -> tuple[Loss, ...] | None:
+    """What was lost between observers; None: stdout has the capture, or to count takes much longer than to join."""
+    from pywnv.statistics.collect import collect
+
+    if output == STDOUT or not output.is_file() or sum(one.frames for one in aligned) > MOST_COUNTED:
+        return None
+    return collect(output).losses
+
+
+def _of(one: Aligned, losses: Sequence[Loss] | None) -> list[dict[str, Any]] | None:
+    """What left an observer and never came, for programs."""
+    return None if losses is None else [loss.as_dict() for loss in losses if loss.from_observer == one.name]
 
 
 def _host(argument: str) -> tuple[str, Topology]:

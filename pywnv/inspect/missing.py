@@ -88,7 +88,7 @@ def findings(
     yield from _ids(traits, tally)
     yield from _cut(tool, traits)
     yield from _drops(tool, drops)
-    yield from _times(tally)
+    yield from _times(tool, tally)
     yield from _names(tool, traits, hops)
 
 
@@ -148,6 +148,8 @@ def _ids(traits: Traits, tally: Tally) -> Iterator[Finding]:
     if not traits.is_pktmon_trace or tally.by_id:
         return
     if traits.marks["packet id"]:
+        if tally.frames == tally.packets:
+            return  # no packet shows twice, so no id can repeat
         yield Finding(
             "packet ids that repeat: this build of Windows gives every frame its own (11 24H2 and newer do), so "
             "duplicates are told by their bytes."
@@ -186,11 +188,13 @@ def _drops(tool: Tool, drops: Sequence[Reasoned]) -> Iterator[Finding]:
         )
 
 
-def _times(tally: Tally) -> Iterator[Finding]:
+def _times(tool: Tool, tally: Tally) -> Iterator[Finding]:
     if tally.without_time:
         yield Finding(
             f"times: {tally.without_time:,} of {tally.frames:,} frames have none, and cannot be grouped.",
-            "Save the capture as pcapng with the tool that took it.",
+            "Paste whole lines, with the times that they begin with."
+            if tool.name == ETL2TXT
+            else "Save the capture as pcapng with the tool that took it.",
         )
     if tally.steps_back:
         yield Finding(

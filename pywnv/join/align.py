@@ -170,13 +170,17 @@ class _Alignment:
     def _rate(self, parent: int, child: int) -> float | None:
         """At which rate the clock of one observer drifts from another's, where one of them was set; else None."""
         if (parent, child) not in self.rates:
-            parts = []
-            for (one, other), found in self.edges.items():
-                sure = _sure(found)
-                if {one[0], other[0]} == {parent, child} and sure:
-                    raw = _right(self.scans[parent].base)
-                    parts.append(_delays(sure, raw, self.scans[child].base, reverse=one[0] == child)[1])
-            self.rates[parent, child] = common_rate(parts) if len(parts) > 1 else None
+            parts = [
+                (sure, one[0] == child)
+                for (one, other), found in self.edges.items()
+                if {one[0], other[0]} == {parent, child} and (sure := _sure(found))
+            ]
+            self.rates[parent, child] = None
+            if len(parts) > 1:
+                raw, base = _right(self.scans[parent].base), self.scans[child].base
+                self.rates[parent, child] = common_rate(
+                    [_delays(sure, raw, base, reverse=reverse)[1] for sure, reverse in parts]
+                )
         return self.rates[parent, child]
 
     def _times(self, node: Node) -> tuple[float, float]:

@@ -26,7 +26,7 @@ class JoinLua:
         self._bytes, self._buffer, times = (self._load(f"batch/{name}") for name in ("bytes", "buffer", "times"))
         self._cursors = self._load("join/cursor", self._bytes, times)
         self._strip = self._load("writers/strip", self._bytes, self.modules[b"annotation"])
-        needs = self.modules[b"frame"], self._strip, self._bytes, self._buffer
+        needs = self.modules[b"frame"], self.modules[b"tunnel"], self._strip, self._bytes, self._buffer
         self._fingerprints = self._load("join/fingerprints", *needs, MOST_SAMPLED, MOST_GROUPS)
         self.scan = self._fingerprints[b"scan"]
 

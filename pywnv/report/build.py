@@ -12,6 +12,7 @@ from pywnv.report import story
 from pywnv.report.capture import Captured, captured
 from pywnv.report.text import clean, duration, number
 from pywnv.report.view import view
+from pywnv.statistics.loss import lost
 from pywnv.words import count
 
 if TYPE_CHECKING:
@@ -30,6 +31,7 @@ class Row(NamedTuple):
         headline: what is wrong with it, in a sentence.
         packets, duplicates, dropped, again, unanswered: counts; dropped are those that matter, again TCP's, unanswered
             handshakes and pings.
+        lost: between observers.
         slowest: step: what 95 % of its packets do not exceed, in seconds; None where there is no step.
     """
 
@@ -40,12 +42,13 @@ class Row(NamedTuple):
     dropped: int
     again: int
     unanswered: int
+    lost: int
     slowest: float | None
 
     @property
     def rank(self) -> Rank:
         """The greater, the worse."""
-        lost = self.dropped + self.unanswered
+        lost = self.dropped + self.unanswered + self.lost
         return bool(lost), lost, self.again, self.packets, self.slowest or 0.0
 
 
@@ -125,12 +128,8 @@ def _shown(row: Row, at: int, chapters: int) -> dict[str, str]:
 
 def _words_of_several(rows: Sequence[Row], unread: Sequence[str]) -> dict[str, str]:
     bad = sum(row.rank[0] for row in rows)
-    if bad:
-        headline = (
-            f"{bad} of {count(len(rows), 'capture', ',')} {'tells' if bad == 1 else 'tell'} of drops, or of no answer."
-        )
-    else:
-        headline = f"None of {count(len(rows), 'capture', ',')} tells of drops, or of no answer."
+    who = f"{bad if bad else 'None'} of {count(len(rows), 'capture', ',')} {'tell' if bad > 1 else 'tells'}"
+    headline = f"{who} of drops, of losses or of no answer."
     lead = f"The worst is {clean(rows[0].name)}: {rows[0].headline}" if bad else ""
     if unread:
         lead = f"{lead} {count(len(unread), 'capture', ',')} could not be read.".strip()
@@ -148,6 +147,7 @@ def _row(one: Captured) -> Row:
         sum(story.lost(drop) for drop in story.harmful(statistics)),
         statistics.retransmissions,
         story.unanswered(statistics),
+        sum(loss.packets for loss in lost(statistics.losses)),
         slowest,
     )
 

@@ -13,10 +13,11 @@ from pywnv.words import count
 
 if TYPE_CHECKING:
     from pywnv.statistics.example import Example, Sighting
+    from pywnv.statistics.loss import Loss
     from pywnv.statistics.model import Drop, Flow, Statistics, Step
 
 MOST_PATHS, MOST_STEPS, MOST_MORE_STEPS, MOST_SLOWEST = 12, 6, 20, 8
-MOST_DROPS, MOST_FLOWS, MOST_UNANSWERED, MOST_HOPS = 20, 12, 12, 40
+MOST_DROPS, MOST_LOSSES, MOST_FLOWS, MOST_UNANSWERED, MOST_HOPS = 20, 12, 12, 12, 40
 DASH = "\u2013"  # between the ends of a flow
 
 
@@ -71,6 +72,17 @@ class DropRow(NamedTuple):
     packets: str
     frame: str
     harmless: str | None
+
+
+class LossRow(NamedTuple):
+    """Packets that never came from one observer to the next."""
+
+    observers: tuple[str, str]
+    hop: str
+    packets: str
+    came: str
+    again: str
+    frame: str
 
 
 class Advice(NamedTuple):
@@ -193,6 +205,19 @@ def drop_row(drop: Drop) -> DropRow:
     because = clean(drop.harmless_because or "made every day") if drop.harmless else None
     place = name(drop.hop) if drop.hop is not None else "not told"
     return DropRow(words, place, clean(drop.rule or ""), amount, number(drop.first_frame), because)
+
+
+def loss_row(loss: Loss) -> LossRow:
+    """Packets that never came from one observer to the next."""
+    packets = f"{'at least ' if loss.at_least else ''}{number(loss.packets)}"
+    return LossRow(
+        (clean(loss.from_observer), clean(loss.to_observer)),
+        name(loss.hop),
+        packets if loss.is_told else f"{packets}, perhaps only not captured",
+        number(loss.came),
+        f"{number(loss.again)} of {number(loss.needed)}" if loss.needed else "",
+        number(loss.first_frame),
+    )
 
 
 def advice(drops: Sequence[Drop]) -> list[Advice]:

@@ -6,11 +6,12 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from pywnv.report.text import clean, duration, moment, name, number
+from pywnv.statistics.loss import loss_words
 from pywnv.statistics.model import Drop, Statistics, Unanswered
 from pywnv.statistics.silence import silences
 from pywnv.words import count
 
-MOST_DROPS, MOST_UNANSWERED = 3, 2  # sentences about each; the tables hold the rest
+MOST_DROPS, MOST_LOSSES, MOST_UNANSWERED = 3, 4, 2  # sentences about each; the tables hold the rest
 KINDS = {"handshake": "TCP handshake", "ping": "ping", "arp": "ARP question", "neighbor": "neighbor solicitation"}
 JUDGED = ("handshake", "ping")  # the others ask for what need not be there, every day
 
@@ -41,6 +42,7 @@ class Trouble:
 def troubles(statistics: Statistics) -> list[Trouble]:
     """All that is wrong, the worst first."""
     found = list(_drop_troubles(statistics))
+    found += [Trouble(f"{clean(loss_words(loss), 500)}.", loss.is_told) for loss in statistics.losses[:MOST_LOSSES]]
     found += [Trouble(f"{clean(silence.words, 500)}.", True) for silence in silences(statistics)]
     judged = [one for one in statistics.unanswered if one.kind in JUDGED]
     others = [one for one in statistics.unanswered if one.kind not in JUDGED]

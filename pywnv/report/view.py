@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from pywnv.report import rows, story, words
 from pywnv.report.text import clean, duration, number, share
+from pywnv.statistics.loss import lost
 
 if TYPE_CHECKING:
     from markupsafe import Markup
@@ -65,6 +66,7 @@ class View:
     drop_words: str
     drops: list[rows.DropRow]
     has_rules: bool
+    losses: list[rows.LossRow]
     advice: list[rows.Advice]
     tcp_words: str
     unanswered: list[rows.UnansweredRow]
@@ -104,6 +106,7 @@ def view(captured: Captured, *, id_: str = "") -> View:
         drop_words=words.drops(statistics, drops),
         drops=[rows.drop_row(drop) for drop in drops[: rows.MOST_DROPS]],
         has_rules=any(drop.rule for drop in drops),
+        losses=[rows.loss_row(loss) for loss in statistics.losses[: rows.MOST_LOSSES]],
         advice=rows.advice(drops),
         tcp_words=words.tcp(statistics),
         unanswered=rows.unanswered(statistics),
@@ -139,6 +142,8 @@ def _sections(view: View, statistics: Statistics) -> Iterator[tuple[str, str]]:
         yield "duplicates", "Duplicates over time"
         yield "hops", "When each hop shows packets"
     yield "drops", "Drops"
+    if view.losses:
+        yield "losses", "Lost between observers"
     if statistics.frames:
         yield "tcp", "Sent again, or never answered"
     if view.findings:
@@ -164,6 +169,9 @@ def _facts(statistics: Statistics, drops: Sequence[Drop]) -> list[Fact]:
     facts.append(Fact("dropped", number(dropped), bool(dropped)))
     if harmless:
         facts.append(Fact("dropped without harm", number(harmless)))
+    missing = sum(loss.packets for loss in lost(statistics.losses))
+    if missing:
+        facts.append(Fact("lost between observers", number(missing), True))
     facts.append(Fact("sent again by TCP", number(statistics.retransmissions)))
     if unanswered:
         facts.append(Fact("handshakes and pings without an answer", number(unanswered), True))

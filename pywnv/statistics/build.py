@@ -8,6 +8,7 @@ from typing import Any
 
 from pywnv.statistics.example import example_of
 from pywnv.statistics.gaps import Clock, Found, clock_of, gaps
+from pywnv.statistics.loss import Loss
 from pywnv.statistics.model import (
     OTHERS,
     Drop,
@@ -70,6 +71,9 @@ def build(found: Found, selection: Selection | None, warnings: tuple[str, ...]) 
         steps=tuple(sorted((_step(step, names) for step in found["steps"]), key=lambda step: -step.count)),
         unanswered=tuple(
             sorted(_unanswered(found["questions"], names), key=lambda one: (-one.unanswered, one.first_frame))
+        ),
+        losses=tuple(
+            sorted((_loss(loss, names) for loss in found["losses"]), key=lambda loss: (-loss.packets, loss.first_frame))
         ),
         flows=tuple(sorted(map(_flow, found["flows"]), key=_importance)),
         timeline=Timeline(clock(0), found["width"], found["bins"]),
@@ -202,6 +206,23 @@ def _unanswered(groups: list[Found], names: list[str | None]) -> Iterator[Unansw
                 dropped=group["dropped"],
                 first_frame=group.get("first_frame", 0),
             )
+
+
+def _loss(loss: Found, names: list[str | None]) -> Loss:
+    return Loss(
+        way=loss["way"] or None,
+        from_observer=loss["from"],
+        to_observer=loss["to"],
+        hop=names[loss["hop"] - 1],
+        packets=loss["packets"],
+        at_least=loss["at_least"],
+        came=loss["came"],
+        needed=loss["needed"],
+        again=loss["again"],
+        missed=loss["missed"],
+        first_frame=loss["first_frame"],
+        last_frame=loss["last_frame"],
+    )
 
 
 def _flow(flow: Found) -> Flow:

@@ -14,6 +14,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from pywnv.statistics.example import Example
+from pywnv.statistics.loss import Loss
 
 OTHERS = "(others)"
 
@@ -295,6 +296,7 @@ class Statistics:
         drops: harmful before harmless, the most packets first.
         steps: the most frequent first.
         unanswered: the most first.
+        losses: between observers, the most packets first.
         flows: those with trouble first, then the most packets.
         timeline: of all `over_time`.
         packets_over_time, duplicates_over_time, drops_over_time, harmless_over_time, retransmissions_over_time,
@@ -332,6 +334,7 @@ class Statistics:
     drops: tuple[Drop, ...]
     steps: tuple[Step, ...]
     unanswered: tuple[Unanswered, ...]
+    losses: tuple[Loss, ...]
     flows: tuple[Flow, ...]
     timeline: Timeline
     packets_over_time: tuple[int, ...]

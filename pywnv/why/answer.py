@@ -68,6 +68,7 @@ class Answer:
             "frames": found["frames"],
             "ends": found["ends"],
             "drops": [{name: drop[name] for name in (*dropped, *counted)} for drop in found["drops"]],
+            "losses": [loss.as_dict() for loss in self.statistics.losses],
             "unanswered": found["unanswered"],
             "retransmissions": found["retransmissions"],
             "first_retransmission": found["first_retransmission"],

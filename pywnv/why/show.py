@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
+from pywnv.statistics.loss import loss_words
 from pywnv.statistics.model import Drop, Statistics
 from pywnv.statistics.silence import NO_NAME
 from pywnv.why.words import question_words, reason_words, way_words
@@ -67,6 +68,8 @@ def _advice(drops: tuple[Drop, ...]) -> Iterator[str]:
 
 def _trouble(answer: Answer) -> Iterator[str]:
     found = answer.statistics
+    for loss in found.losses[:MOST_ROWS]:
+        yield f"{loss_words(loss, way_words(found.selection, loss.way or ''))}."
     for one in found.unanswered[:MOST_QUESTIONS]:
         first = f" (first: frame {one.first_frame:,})" if one.first_frame else ""
         yield f"{question_words(one)}{first}."

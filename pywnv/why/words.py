@@ -6,6 +6,7 @@ import shlex
 from collections.abc import Sequence
 from pathlib import Path as File
 
+from pywnv.statistics.loss import loss_words, lost
 from pywnv.statistics.model import FROM, TO, Drop, End, Path, Selection, Statistics, Step, Unanswered
 from pywnv.statistics.silence import NO_NAME, silences
 from pywnv.words import count
@@ -132,23 +133,39 @@ def _question_sentence(found: Statistics, one: Unanswered) -> str:
     return words + "."
 
 
+def _hops(path: str, names: set[str]) -> list[str]:
+    """The names of a path's hops: of several observers, it names each once for the hops that follow."""
+    hops: list[str] = []
+    for name in path.split(" > "):
+        whole = f"{_observer(hops[-1])}: {name}" if hops and name not in names else name
+        hops.append(whole if whole in names else name)
+    return hops
+
+
+def _observer(hop: str) -> str:
+    return hop.partition(": ")[0] if ": " in hop else ""
+
+
 def cut_short(found: Statistics) -> tuple[Path, Path, int] | None:
     """Where packets are seen no more on a way that others go on: the usual way, the part of it, how many packets."""
     if silences(found) or any(found.verdicts.get(verdict) for verdict in ("segment", "coalesced")):
         return None  # what is not captured, or built anew, only seems to be lost
-    names = {hop.name for hop in found.hops}
+    names = {hop.name or "" for hop in found.hops}
+    hops = {path.path: _hops(path.path or "", names) for path in found.paths}
     at: dict[tuple[str, str], int] = {}
     for path in found.paths:
-        where = path.way, " | ".join(sorted((path.path or "").split(" > ")))
+        where = path.way, " | ".join(sorted(hops[path.path]))
         at[where] = at.get(where, 0) + path.packets
     best: tuple[Path, Path, int] | None = None
-    for usual in (path for path in found.paths if names.issuperset((path.path or "").split(" > "))):
+    for usual in (path for path in found.paths if names.issuperset(hops[path.path])):
         for part in found.paths:
             if not usual.path or not part.path or not usual.path.startswith(f"{part.path} > "):
                 continue
+            shown, whole = hops[part.path], hops[usual.path]
+            if _observer(shown[-1]) != _observer(whole[len(shown)]):
+                continue  # `Statistics.losses` tells that, with better proof
             # Packets that show the rest of the way only may be the same, which nothing has proved.
-            rest = set(usual.path.split(" > ")) - set(part.path.split(" > "))
-            elsewhere = " | ".join(sorted(rest))
+            elsewhere = " | ".join(sorted(set(whole) - set(shown)))
             lost = part.packets - at.get((part.way, elsewhere), 0) - found.others_at.get(elsewhere, 0)
             is_usual = usual.way == part.way and part.packets * FEW <= usual.packets * MOST_CUT
             if is_usual and lost >= max(LEAST_CUT, SHARE_CUT * usual.packets, best[2] + 1 if best else 0):
@@ -205,9 +222,13 @@ def sentence(found: Statistics) -> str:
     drop = worst_drop(found)
     question = next((one for one in found.unanswered if one.unanswered and one.kind != "arp"), None)
     question = question or next((one for one in found.unanswered if one.unanswered), None)
-    lost = sum(one.packets + one.near for one in _harmful(found) if drop and one.way == drop.way)
-    if drop and (question is None or lost >= question.unanswered - question.dropped):
+    dropped = sum(one.packets + one.near for one in _harmful(found) if drop and one.way == drop.way)
+    losses = lost(found.losses)
+    missing = sum(loss.packets for loss in losses)
+    if drop and dropped >= missing and (question is None or dropped >= question.unanswered - question.dropped):
         return _drop_sentence(found, drop)
+    if losses and missing >= (question.unanswered if question else 0):
+        return f"{loss_words(losses[0], way_words(found.selection, losses[0].way or ''))}."
     cut = cut_short(found)
     if cut and not drop and cut[2] >= (question.unanswered if question else 0):
         return _cut_sentence(found, *cut)
@@ -246,6 +267,8 @@ def next_steps(
     drop = worst_drop(found)
     if drop:
         steps.append(("the path of a dropped packet", f"pywnv explain {name} {_explained(found, drop)}"))
+    elif losses := lost(found.losses):
+        steps.append(("the path of a lost packet", f"pywnv explain {name} {losses[0].first_frame}"))
     elif found.unanswered and found.unanswered[0].first_frame:
         steps.append(("the path of one without an answer", f"pywnv explain {name} {found.unanswered[0].first_frame}"))
     if found.first_retransmission:

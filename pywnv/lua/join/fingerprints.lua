@@ -4,7 +4,7 @@
 -- A fingerprint is the engine's key of a frame, behind its TTL. Which packets belong to the sample depends only on what
 -- a NAT leaves alone, too. Numbers stand in arrays, not in a table for each packet: that costs a tenth.
 
-local frame_of, strip, bytes, new_buffer, most, most_of_groups = ...
+local frame_of, tunnel, strip, bytes, new_buffer, most, most_of_groups = ...
 
 local byte, char, floor, min = string.byte, string.char, math.floor, math.min
 local layout, ttl_of = frame_of.layout, frame_of.ttl
@@ -15,6 +15,8 @@ local SPAN = 16 -- bytes of content in a key; as the engine's limit of that name
 local WINDOW = 0.2 -- seconds, after which equal bytes are another packet
 local PRIME = 2147483647
 local RAW = "raw" -- the link of what tcpip.sys logs when it drops a packet, with a TTL that it made up
+local TCP, UDP = 6, 17
+local LEAST_UDP = 36 -- bytes of a datagram with headers that has eight to draw by
 local LONGEST = 255 -- bytes of a fingerprint
 local MOST_BITS = 48 -- of a double; so many interfaces are told apart
 local BIT = {}
@@ -35,25 +37,54 @@ local LEARN = 1000 -- packets that are looked at for what pywnv wrote
 local M = {}
 
 -- A number that all hops of a packet have in common, and that differs between packets; nil: too little is there.
-local function lot(frame)
-  local key = frame.key
-  local at = layout(key).rest
-  local a, b, c, d = byte(key, at, at + 3)
+-- @param text, at  what follows the ports, without checksum, stands there
+local function lot(ident, text, at)
+  local a, b, c, d = byte(text, at, at + 3)
   if not d then
     return nil
   end
-  local sum = frame.ident * 1183186591 + a * 1471958641 + b * 1750372769 + c * 2011990157 + d * 1390208809
-  a, b, c, d = byte(key, at + 4, at + 7)
+  local sum = ident * 1183186591 + a * 1471958641 + b * 1750372769 + c * 2011990157 + d * 1390208809
+  a, b, c, d = byte(text, at + 4, at + 7)
   if d then
     sum = sum + a * 1622650073 + b * 1914734411 + c * 1043618065 + d * 2099150837
   end
   return sum % PRIME
 end
 
+-- The lot of a usual frame, straight from its bytes: most are not drawn, and to read one costs more than all else.
+-- @param at, stop  indices of the first and the last captured byte
+-- @return nil: it is no TCP or UDP packet in Ethernet to one receiver, has options of IP, or may be in a tunnel
+local function lot_of_usual(buf, at, stop)
+  if stop < at + 53 or byte(buf, at) % 2 == 1 then
+    return nil
+  end
+  local upper, lower = byte(buf, at + 12, at + 13)
+  if upper == 0x81 and lower == 0 then
+    at = at + 4
+    upper, lower = byte(buf, at + 12, at + 13)
+  end
+  if upper == 8 and lower == 0 then
+    local first, _, _, _, high, low, flags, offset, _, protocol = byte(buf, at + 14, at + 23)
+    if first ~= 0x45 or flags % 64 > 0 or offset > 0 then
+      return nil
+    elseif protocol == TCP then
+      return lot(high * 256 + low, buf, at + 38)
+    elseif protocol == UDP then
+      local longer, length = byte(buf, at + 16, at + 17)
+      if longer * 256 + length >= LEAST_UDP and not tunnel.network(UDP, buf, at + 34, stop) then
+        return lot(high * 256 + low, buf, at + 42)
+      end
+    end
+  elseif upper == 0x86 and lower == 0xdd and byte(buf, at + 20) == TCP and stop >= at + 65 then
+    return lot(0, buf, at + 58)
+  end
+  return nil
+end
+
 -- Packets of which some are kept.
 -- @param room how many are kept at most
 -- @param least how many there are, at least
--- @return table: take, text
+-- @return table: take, is_drawn, text
 local function new_store(room, least)
   local store = {}
   local index_of, count, level = {}, 0, 1 -- of the packets, the level-th part belongs to the sample
@@ -130,7 +161,7 @@ local function new_store(room, least)
   --- Takes a packet.
   -- @param frame as frame.lua has read it
   function store.take(frame, seconds, nanos, number, place)
-    local drawn = lot(frame)
+    local drawn = lot(frame.ident, frame.key, layout(frame.key).rest)
     if not drawn or drawn % level > 0 or #frame.key >= LONGEST then
       return
     end
@@ -141,6 +172,11 @@ local function new_store(room, least)
     else
       add(key, drawn, seconds, nanos, number, bit)
     end
+  end
+
+  --- Whether a packet of such a lot belongs to the sample.
+  function store.is_drawn(drawn)
+    return drawn % level == 0
   end
 
   local function put40(value)
@@ -189,6 +225,12 @@ function M.new(least)
       back[#back + 1] = { number, latest - since }
     end
     latest = since
+    if interface.kind == "ethernet" then
+      local drawn = lot_of_usual(cursor.buf, cursor.data, cursor.data + cursor.captured - 1)
+      if drawn and not sample.packets.is_drawn(drawn) then
+        return
+      end
+    end
     frame.kind, frame.buf, frame.at = interface.kind, cursor.buf, cursor.data
     frame.stop, frame.length = cursor.data + min(cursor.captured, HEADERS) - 1, cursor.length
     frame_of.read(frame, SPAN)

@@ -29,8 +29,9 @@ local way_of = parts.selection.new(wanted)
 local strangers = parts.strangers.new(SLOTS)
 local outcome = parts.outcome.new(over_time, over_frames, questions, not way_of)
 local examples = parts.examples.new(SLOTS)
+local losses = parts.losses.new(not way_of)
 
-local M = {}
+local M = { missed = losses.note_missed }
 
 local total = {
   all_frames = 0, frames = 0, packets = 0, duplicates = 0, octets = 0, events = 0, retransmissions = 0, repeats = 0,
@@ -94,6 +95,7 @@ local function open(slot, said, way, ends, frame)
   record.drops, record.near, record.end_time, record.end_hop = false, false, false, false
   record.flow, record.question, record.first_hop = false, false, false
   record.is_to_group, record.ends = is_to_group(frame), ends or false
+  losses.note(record, frame, ends, said)
   total.packets, total.octets = total.packets + 1, total.octets + length
   total.first_frame = min(total.first_frame or packet, packet)
   local time = time_ring[packet % SLOTS]
@@ -132,6 +134,7 @@ local function take_first(packet, frame, ends)
 end
 
 -- Behind a NAT, an answer goes to the address that has asked.
+-- @return the name of the ends there, or nil
 local function take_translated(frame)
   local ends = ends_of(frame)
   if ends then
@@ -140,6 +143,7 @@ local function take_translated(frame)
     end
     questions.take(frame.time and frame.written or frame.key, ends, frame, false)
   end
+  return ends and ends.name
 end
 
 -- What is the same for all packets of a path: whether it has branches, and whether these part at its first hop.
@@ -191,6 +195,9 @@ local function sight(record, number, path, previous, hop, time)
   end
   total.frames = total.frames + 1
   places.see(hop, number, time, time_bin, is_new)
+  if hop.observer then
+    losses.see(record, hop, time)
+  end
   if not record.first_hop then
     record.first_hop, record.first_time = hop, time or false
   end
@@ -217,20 +224,6 @@ local function catch_up(record, previous)
   end
 end
 
-local function drop_of(number, said, time)
-  return {
-    reason = said.drop_reason, text = said.drop_reason_text, place = said.hop, rule = said.drop_rule,
-    harmless = said.drop_harmless or false, advice = said.drop_advice, frame = number, time = time,
-  }
-end
-
-local function add_drop(record, drop)
-  if not record.drops then
-    record.drops = {}
-  end
-  record.drops[#record.drops + 1] = drop
-end
-
 -- An event of the vmSwitch.
 local function take_event(number, said, time)
   local packet = said.event_packet or said.event_near and packet_ring[said.event_near % SLOTS]
@@ -243,13 +236,13 @@ local function take_event(number, said, time)
   if not said.drop then
     return
   end
-  local drop = drop_of(number, said, time)
+  local drop = parts.outcome.drop_of(number, said, time)
   drop.is_event, drop.place = true, said.event_nic or said.event_switch
   if said.event_nic and said.event_switch then
     drop.place = ("%s in switch %s"):format(said.event_nic, said.event_switch)
   end
   if is_known and said.event_packet then
-    add_drop(record, drop)
+    parts.outcome.add_drop(record, drop)
   elseif is_known then
     drop.after = said.event_near
     record.near = drop
@@ -295,6 +288,10 @@ end
 --- Takes a frame.
 function M.row(number, seconds, nanos, _, said, _, _, frame)
   total.all_frames = number
+  local settled = records[number % SLOTS]
+  if settled and settled.packet == number - SLOTS then
+    losses.settle(settled)
+  end
   if not said then
     return
   end
@@ -316,19 +313,18 @@ function M.row(number, seconds, nanos, _, said, _, _, frame)
     take_event(number, said, time)
     return
   end
-  local hop = places.hop(said.hop or false, said.hop_role)
+  local hop = places.hop(said.hop or false, said.hop_role, frame.hop.observer)
   hop.all_frames = hop.all_frames + 1
   local at = number % SLOTS
   hop_ring[at], packet_ring[at] = hop, said.packet
   previous_ring[at], time_ring[at] = said.previous or false, time or false
   rewritten_ring[at] = said.rewritten or false
-  if said.rewritten and find(said.rewritten, "nat", 1, true) then
-    take_translated(frame)
-  end
+  local translated = said.rewritten and find(said.rewritten, "nat", 1, true) and take_translated(frame)
   local record = record_of(number, said, frame, hop)
   if not record then
     return
   end
+  losses.learn(record, said, translated, said.repeat_of and records[said.repeat_of % SLOTS])
   sight(record, number, said.path, said.previous, hop, time)
   verdicts[said.verdict] = (verdicts[said.verdict] or 0) + 1
   if said.duplicate then
@@ -345,7 +341,7 @@ function M.row(number, seconds, nanos, _, said, _, _, frame)
   end
   if said.drop then
     hop.dropped = hop.dropped + 1
-    add_drop(record, drop_of(number, said, time))
+    parts.outcome.add_drop(record, parts.outcome.drop_of(number, said, time))
   end
 end
 
@@ -377,6 +373,9 @@ function M.total()
     return one.packet < other.packet
   end)
   for at = 1, #left do
+    if left[at].packet > total.all_frames - SLOTS then
+      losses.settle(left[at])
+    end
     close(left[at])
   end
   local bins = {}
@@ -384,7 +383,7 @@ function M.total()
     bins[name] = over_time.list(one)
   end
   return write({
-    examples = examples.list(outcome.paths), total = total,
+    examples = examples.list(outcome.paths), total = total, losses = losses.finish(),
     start = first_seconds and { first_seconds, first_nanos } or { is_list = true },
     verdicts = parts.timeline.pairs(verdicts), hops = listed(places.hops), steps = listed(places.steps),
     paths = outcome.paths, ends = outcome.ends, drops = listed(outcome.drops),

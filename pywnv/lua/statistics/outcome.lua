@@ -10,6 +10,22 @@ local JUDGED = { handshake = true, ping = true }
 
 local M = {}
 
+--- What a frame or an event tells of a drop.
+function M.drop_of(number, said, time)
+  return {
+    reason = said.drop_reason, text = said.drop_reason_text, place = said.hop, rule = said.drop_rule,
+    harmless = said.drop_harmless or false, advice = said.drop_advice, frame = number, time = time,
+  }
+end
+
+--- Adds a drop to those of a packet.
+function M.add_drop(record, drop)
+  if not record.drops then
+    record.drops = {}
+  end
+  record.drops[#record.drops + 1] = drop
+end
+
 --- @param over_time, over_frames scales, as `timeline.new` gives them
 -- @param questions as `questions.new` gives it
 -- @param is_all    whether no packets were selected

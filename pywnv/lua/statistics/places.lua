@@ -33,18 +33,18 @@ function M.new(over_time)
     return #list < MOST_TIMELINES and make() or nil
   end
 
-  --- The hop of a name, false for one without.
-  function places.hop(name, role)
+  --- The hop of a name, false for one without; observer: who saw it, of a joined capture, or nil.
+  function places.hop(name, role, observer)
     local hop = by_name[name]
     if not hop then
       if #hops >= MOST_HOPS then
-        name, role = OTHERS, 0
+        name, role, observer = OTHERS, 0, nil
       end
       hop = by_name[name]
     end
     if not hop then
       hop = { name = name or nil, role = role or 0, index = #hops + 1, frames = 0, packets = 0, dropped = 0 }
-      hop.all_frames, hop.gaps = 0, {}
+      hop.all_frames, hop.gaps, hop.observer = 0, {}, observer
       hop.gaps.is_list = true
       hop.times = series_for(hops, over_time.series)
       by_name[name], hops[hop.index] = hop, hop

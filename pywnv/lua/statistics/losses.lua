@@ -1,0 +1,323 @@
+--- Packets that one observer of a joined capture saw, and the next one did not.
+--
+-- Only what must have come is told: of a flow of which both saw packets, one before it (of this flow, or of another
+-- one of this protocol between these addresses) and one after it. So both captured then, that way was in use, and the
+-- clocks say no more than who is first; that they know where packets went both ways. What goes to a group takes ways of
+-- its own, and what was cut or put together is another packet there: of these nothing is told. Where the next observer
+-- shows packets of the flow that the one before does not, these may be the ones that are missing.
+
+local tcp, codes, layout = ...
+
+local concat, max, min = table.concat, math.max, math.min
+local byte, sub = string.byte, string.sub
+
+local MOST_FLOWS = 8192 -- that are followed at a time
+local MOST_GROUPS = 200 -- that are told
+local LARGE = 1600 -- bytes: what is larger may be cut on the way
+local MOST_SHARE = 0.5 -- lost of those that came: where more are missing, others may go another way
+local LEAST_EXITS = 0.1 -- of the packets that came left by a hop that is a way out: others were lost before that
+local REPEAT = codes.verdict["repeat"]
+local SYN, FIN = 2, 1 -- flags that take a sequence number, as TCP's data does
+local ECHO = { ICMP = { [8] = true, [0] = true }, ICMPv6 = { [128] = true, [129] = true } } -- kinds
+local IS_CUT = { [codes.verdict.segment] = true, [codes.verdict.coalesced] = true }
+
+local M = {}
+
+local segment = {}
+
+-- Whether TCP sends a packet again if it does not arrive.
+local function is_sent_until_it_arrives(frame)
+  if not tcp.read(frame, segment) then
+    return false
+  end
+  local flags = segment.flags
+  return segment.size > 0 or flags % (2 * SYN) >= SYN or flags % (2 * FIN) >= FIN
+end
+
+--- The losses of one capture.
+-- @param is_all whether no packets were selected
+-- @return table: see, note, learn, settle, finish
+function M.new(is_all)
+  local flows, flow_count = {}, 0 -- by protocol, addresses and ports, and by protocol and addresses
+  local pairs_of = {}
+  local missed = {} -- by the name of an interface, how many packets its capture says that it missed, all in all
+  local losses = {}
+
+  local function flow_named(name)
+    local flow = flows[name]
+    if not flow then
+      flow = { following = {}, missing = {}, ways = {}, strange = {}, strangers = {} }
+      flows[name], flow_count = flow, flow_count + 1
+    end
+    return flow
+  end
+
+  local function pair_named(way, from, to)
+    local name = concat({ way, from, to }, "\n")
+    local pair = pairs_of[name]
+    if not pair then
+      pair = { way = way, from = from, to = to, came = 0, groups = {} }
+      pairs_of[name] = pair
+    end
+    return pair
+  end
+
+  local function add(pair, hop, lost, packets)
+    local group = pair.groups[hop]
+    if not group then
+      group = {
+        way = pair.way, from = pair.from, to = pair.to, hop = hop.index, packets = 0, needed = 0,
+        again = 0, first_frame = lost.first_frame, last_frame = lost.last_frame,
+      }
+      pair.groups[hop] = group
+    end
+    group.packets = group.packets + packets
+    group.needed, group.again = group.needed + lost.needed, group.again + lost.again
+    group.first_frame = min(group.first_frame, lost.first_frame)
+    group.last_frame = max(group.last_frame, lost.last_frame)
+  end
+
+  -- How many packets of another flow, as which a flow may show there, nobody saw before that observer.
+  local function strangers(flow, name, observer)
+    local other = name and flows[name]
+    return other and other ~= flow and other.strangers[observer] or 0
+  end
+
+  -- Whether more packets of a flow came the other way: by clocks that are not sure, some seem to.
+  local function is_minority(flow, way)
+    for at = 1, #flow.ways do
+      local other = flow.ways[at]
+      if other.from == way.to and other.to == way.from and other.came >= way.came then
+        return true
+      end
+    end
+    return false
+  end
+
+  -- Counts what is missing on one way of a flow.
+  local function count_way(flow, way)
+    if is_minority(flow, way) then
+      return
+    end
+    local pair = pair_named(way.way, way.from, way.to)
+    pair.came = pair.came + way.came
+    local strange = way.strange + strangers(flow, flow.whole, way.to) + strangers(flow, flow.translated, way.to)
+    local is_told = not flow.is_cut and way.lost <= MOST_SHARE * way.came
+    pair.at_least = pair.at_least or flow.has_doubtful or way.lost > 0 and (not is_told or strange > 0)
+    if not is_told then
+      return
+    end
+    for hop, lost in pairs(way.missing) do
+      local known = min(strange, lost.packets)
+      strange = strange - known
+      if known < lost.packets and (way.exits[hop] or 0) >= LEAST_EXITS * way.came then
+        add(pair, hop, lost, lost.packets - known)
+      end
+    end
+  end
+
+  local function count_all()
+    for _, flow in pairs(flows) do
+      for at = 1, #flow.ways do
+        count_way(flow, flow.ways[at])
+      end
+    end
+    flows, flow_count = {}, 0
+  end
+
+  --- Notes a sighting of a packet.
+  -- @param record of the packet, which keeps by how many observers it was seen (seen_by), and how, in the order of
+  --   time: views, each with observer, hop (the last one), first and last (times); those behind are of older packets
+  -- @param hop  with the observer that it is of
+  function losses.see(record, hop, time)
+    local views, count = record.views, record.seen_by
+    for at = 1, count do
+      local view = views[at]
+      if view.observer == hop.observer then
+        view.first = time and view.first and min(view.first, time) or view.first
+        if not time or not view.last or time >= view.last then
+          view.last, view.hop = time, hop
+        end
+        return
+      end
+    end
+    if not views then
+      views = {}
+      record.views = views
+    end
+    count = count + 1
+    local view = views[count] or {}
+    view.observer, view.hop, view.first, view.last = hop.observer, hop, time or false, time or false
+    record.seen_by = count
+    while count > 1 and time and views[count - 1].first and views[count - 1].first > time do
+      views[count] = views[count - 1]
+      count = count - 1
+    end
+    views[count] = view
+  end
+
+  -- A packet came from one observer to the next: what has left the first one since the packet before is lost.
+  local function arrive(flow, record, from, to)
+    local way
+    for at = 1, #flow.ways do
+      local known = flow.ways[at]
+      way = known.from == from.observer and known.to == to.observer and known or way
+    end
+    if not way then
+      way = { way = is_all and "" or record.way, from = from.observer, to = to.observer, missing = {}, exits = {} }
+      way.came, way.lost, way.strange = 0, 0, 0
+      flow.ways[#flow.ways + 1] = way
+    end
+    local pending = flow.missing[from.observer]
+    local is_known = pending and pending.to == to.observer
+    if is_known then
+      for hop, lost in pairs(pending.hops) do
+        local known = way.missing[hop]
+        if known then
+          known.packets, known.last_frame = known.packets + lost.packets, lost.last_frame
+          known.needed, known.again = known.needed + lost.needed, known.again + lost.again
+        else
+          way.missing[hop] = lost
+        end
+        way.lost = way.lost + lost.packets
+      end
+    end
+    if is_known or way.came > 0 then
+      way.strange = way.strange + (flow.strange[to.observer] or 0)
+    end
+    flow.missing[from.observer], flow.strange[to.observer] = nil, nil
+    way.came = way.came + 1
+    way.exits[from.hop] = (way.exits[from.hop] or 0) + 1
+  end
+
+  -- A packet was seen no more behind an observer.
+  local function miss(flow, whole, record, view)
+    local to = flow.following[view.observer] or whole.following[view.observer]
+    if not to or record.length > LARGE and record.length > (flow.largest or 0) then
+      return
+    end
+    for at = 1, record.seen_by do
+      if record.views[at].observer == to then
+        return -- by clocks that are not sure, it came there before it left here
+      end
+    end
+    if record.is_doubtful then
+      flow.has_doubtful = true
+      return
+    end
+    local pending = flow.missing[view.observer]
+    if not pending or pending.to ~= to then
+      pending = { to = to, hops = {} }
+      flow.missing[view.observer] = pending
+    end
+    local lost = pending.hops[view.hop]
+    if not lost then
+      lost = { packets = 0, needed = 0, again = 0, first_frame = record.packet }
+      pending.hops[view.hop] = lost
+    end
+    lost.packets, lost.last_frame = lost.packets + 1, record.packet
+    lost.needed = lost.needed + (record.is_needed and 1 or 0)
+    lost.again = lost.again + (record.is_needed and record.was_again and 1 or 0)
+  end
+
+  --- Notes what the first sighting of a packet tells.
+  -- @param ends of it, with name; nil: it is not understood
+  -- @param said of it
+  function losses.note(record, frame, ends, said)
+    record.flow_name, record.whole_name, record.translated, record.seen_by = nil, nil, nil, 0
+    record.is_needed, record.was_again, record.is_cut, record.length = false, false, false, frame.length
+    record.is_doubtful = said.verdict == REPEAT or said.rule == "ambiguous"
+    local kind = byte(frame.key, 1)
+    if not frame.hop.observer or not ends or kind ~= 4 and kind ~= 6 then
+      return
+    end
+    record.flow_name = ends.name
+    record.whole_name = concat({ ends.protocol, ends.source, ends.destination }, ">")
+    if ends.protocol == "TCP" then
+      record.is_needed = is_sent_until_it_arrives(frame)
+    elseif ECHO[ends.protocol] then
+      local ports = layout(frame.key).ports
+      record.flow_name = ends.name .. sub(frame.key, ports, ports + 3)
+      -- Errors are about other packets: a NAT may keep what passes for others.
+      record.is_doubtful = record.is_doubtful or not ECHO[ends.protocol][byte(frame.key, ports + 4)]
+    end
+  end
+
+  --- Notes what was said of a sighting.
+  -- @param translated the name of the ends that a NAT gave the packet here, or nil
+  -- @param before     the record in whose place that of the packet was which carried this before, or nil
+  function losses.learn(record, said, translated, before)
+    record.translated = translated or record.translated
+    record.is_cut = record.is_cut or IS_CUT[said.verdict] or false
+    if before and before.packet == said.repeat_of then
+      before.was_again = true
+    end
+  end
+
+  --- Takes a packet of which no more sightings are expected, in the order of their numbers.
+  -- @param record of it, as `count` keeps it
+  function losses.settle(record)
+    local views, count = record.views, record.seen_by
+    if count == 0 or not record.flow_name or record.is_to_group then
+      return
+    end
+    if flow_count >= MOST_FLOWS then
+      count_all()
+    end
+    local flow, whole = flow_named(record.flow_name), flow_named(record.whole_name)
+    flow.whole, flow.translated = record.whole_name, record.translated or flow.translated
+    flow.is_cut = flow.is_cut or record.is_cut
+    for at = 2, count do
+      local from, to = views[at - 1], views[at]
+      arrive(flow, record, from, to)
+      flow.following[from.observer], whole.following[from.observer] = to.observer, to.observer
+      flow.largest = max(flow.largest or 0, record.length)
+    end
+    local first = views[1].observer
+    flow.strange[first] = (flow.strange[first] or 0) + 1
+    flow.strangers[first] = (flow.strangers[first] or 0) + 1
+    if not record.drops and not record.near then
+      miss(flow, whole, record, views[count])
+    end
+  end
+
+  --- Notes how many packets an interface's capture has missed so far, as it says itself.
+  function losses.note_missed(name, count)
+    missed[name] = max(missed[name] or 0, count)
+  end
+
+  local function missed_by(observer)
+    local sum, start = 0, observer .. ": "
+    for name, count in pairs(missed) do
+      sum = sum + (sub(name, 1, #start) == start and count or 0)
+    end
+    return sum
+  end
+
+  --- All of them: of each observer, next observer and hop where they were seen last, how many packets are missing.
+  -- @return list of groups: needed: those that TCP sends until they arrive,
+  --   again: those that it has sent again; at_least: more may be; came: packets of these flows that came;
+  --   missed: packets that the next observer's capture says that it missed
+  function losses.finish()
+    count_all()
+    local found, ways = { is_list = true }, {}
+    for _, pair in pairs(pairs_of) do
+      ways[pair.from .. "\n" .. pair.to] = pair.came > 0 or nil
+    end
+    for _, pair in pairs(pairs_of) do
+      for _, group in pairs(pair.groups) do
+        -- From packets that all go one way, no clock can tell which.
+        if ways[pair.to .. "\n" .. pair.from] and #found < MOST_GROUPS then
+          group.came, group.at_least = pair.came, pair.at_least or false
+          group.missed = missed_by(pair.to)
+          found[#found + 1] = group
+        end
+      end
+    end
+    return found
+  end
+
+  return losses
+end
+
+return M
