@@ -111,7 +111,8 @@ def _hop(hop: Found, gaps: tuple[Gap, ...], clock: Clock) -> Hop:
 
 def _path(path: Found) -> Path:
     name = OTHERS if path.get("is_others") else path.get("path")
-    return Path(name, path["way"], path["direction"], path["packets"], path["first_frame"], path["last_frame"])
+    counts = (path["packets"], path["first_frame"], path["last_frame"], path["unfinished"])
+    return Path(name, path["way"], path["direction"], *counts)
 
 
 def _hops_of(mask: int, names: list[str | None]) -> str:

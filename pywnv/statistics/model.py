@@ -109,6 +109,7 @@ class Path:
         packets: that went it.
         first_frame: of the first of these packets.
         last_frame: the last sighting of that packet.
+        unfinished: how many of them began so late that the rest of the way may lie behind the end of the capture.
     """
 
     path: str | None
@@ -117,6 +118,7 @@ class Path:
     packets: int
     first_frame: int
     last_frame: int
+    unfinished: int
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,6 @@ local codes, is_to_group, wanted, parts, ends_of, write = ...
 local find, floor, max, min = string.find, math.floor, math.max, math.min
 
 local SLOTS = 2 ^ 16 -- more frames than lie between the sightings of one packet
-local MOST_PATHS = 1000 -- of which is kept whether they have branches
 local MASKED = 52 -- hops that a number tells apart
 local MOST_FLOWS = 200 -- that are told
 local NANO, MICRO = 1e9, 1e-6 -- MICRO: the first width of a bin
@@ -47,7 +46,7 @@ local time_before = 0 -- that of the last frame
 local records = {} -- by slot
 -- Of the last SLOTS frames: hop, packet, sighting before, time; and the questions that packets ask.
 local hop_ring, packet_ring, previous_ring, time_ring, asked_ring = {}, {}, {}, {}, {}
-local rewritten_ring = {}
+local rewritten_ring, verdict_ring = {}, {}
 examples.hops, examples.previous, examples.times = hop_ring, previous_ring, time_ring
 examples.rewritten = rewritten_ring
 
@@ -108,10 +107,11 @@ local function open(slot, said, way, ends, frame)
   local asked = asked_ring[slot]
   if asked and asked.packet == packet then
     record.question = asked.question
-    asked.question.group.asked = asked.question.group.asked + 1
+    questions.count(asked.question)
   end
-  if said.verdict == RETRANSMISSION or said.verdict == REPEAT then
-    take_again(packet, said.verdict, flow, time_bin)
+  local verdict = verdict_ring[slot] -- of the packet's first frame
+  if verdict == RETRANSMISSION or verdict == REPEAT then
+    take_again(packet, verdict, flow, time_bin)
   end
   return record
 end
@@ -142,29 +142,13 @@ local function take_translated(frame)
   end
 end
 
--- What is the same for all packets of a path: whether it has branches, and whether these part at its first hop.
-local known_paths, known_count = {}, 0
-
-local function branches(path)
-  local known = known_paths[path]
-  if not known then
-    if known_count >= MOST_PATHS then
-      known_paths, known_count = {}, 0
-    end
-    local at = find(path, " > {", 1, true)
-    known = { has = at ~= nil, at_first = at ~= nil and not find(path:sub(1, at - 1), " > ", 1, true) }
-    known_paths[path], known_count = known, known_count + 1
-  end
-  return known
-end
-
 -- Counts the step to a sighting.
 local function take_step(record, number, path, previous, hop, time, time_bin)
   local from, before = hop_ring[previous % SLOTS], time_ring[previous % SLOTS]
   if number - previous >= SLOTS or not time or not before then
     return
   end
-  local fork = path and branches(path)
+  local fork = path and places.branches(path)
   if fork and fork.has and not (OUTER[from.role] and OUTER[hop.role]) then
     if not fork.at_first then
       return -- from which hop it came is not told
@@ -179,7 +163,7 @@ local function take_step(record, number, path, previous, hop, time, time_bin)
 end
 
 -- Counts a sighting.
-local function sight(record, number, path, previous, hop, time)
+local function sight(record, number, verdict, path, previous, hop, time)
   local time_bin = time and over_time.bin(time)
   local bit = hop.index <= MASKED and 2 ^ (hop.index - 1) or 0
   local is_new = bit == 0 or floor(record.mask / bit) % 2 == 0
@@ -190,6 +174,7 @@ local function sight(record, number, path, previous, hop, time)
     total.first_time, total.last_time = min(total.first_time or time, time), max(total.last_time or time, time)
   end
   total.frames = total.frames + 1
+  verdicts[verdict] = (verdicts[verdict] or 0) + 1
   places.see(hop, number, time, time_bin, is_new)
   if not record.first_hop then
     record.first_hop, record.first_time = hop, time or false
@@ -213,7 +198,7 @@ local function catch_up(record, previous)
   for at = #chain, 1, -1 do
     local number = chain[at]
     local slot = number % SLOTS
-    sight(record, number, nil, previous_ring[slot], hop_ring[slot], time_ring[slot])
+    sight(record, number, verdict_ring[slot], nil, previous_ring[slot], hop_ring[slot], time_ring[slot])
   end
 end
 
@@ -321,7 +306,7 @@ function M.row(number, seconds, nanos, _, said, _, _, frame)
   local at = number % SLOTS
   hop_ring[at], packet_ring[at] = hop, said.packet
   previous_ring[at], time_ring[at] = said.previous or false, time or false
-  rewritten_ring[at] = said.rewritten or false
+  rewritten_ring[at], verdict_ring[at] = said.rewritten or false, said.verdict
   if said.rewritten and find(said.rewritten, "nat", 1, true) then
     take_translated(frame)
   end
@@ -329,8 +314,7 @@ function M.row(number, seconds, nanos, _, said, _, _, frame)
   if not record then
     return
   end
-  sight(record, number, said.path, said.previous, hop, time)
-  verdicts[said.verdict] = (verdicts[said.verdict] or 0) + 1
+  sight(record, number, said.verdict, said.path, said.previous, hop, time)
   if said.duplicate then
     total.duplicates = total.duplicates + 1
     if said.evidence == PACKET_ID then
@@ -379,6 +363,7 @@ function M.total()
   for at = 1, #left do
     close(left[at])
   end
+  outcome.end_capture(left, total.all_frames)
   local bins = {}
   for name, one in pairs(series) do
     bins[name] = over_time.list(one)

@@ -1,6 +1,6 @@
 --- What became of packets: their paths, where they were seen last, and which were dropped, why and where.
 
-local max, min = math.max, math.min
+local max, min, find, sub = math.max, math.min, string.find, string.sub
 
 local MOST_KINDS = 1000 -- of paths, ends, drops; only a capture made to defeat us has more
 local MOST_MASKS = 200 -- sets of hops that packets passed
@@ -13,8 +13,8 @@ local M = {}
 --- @param over_time, over_frames scales, as `timeline.new` gives them
 -- @param questions as `questions.new` gives it
 -- @param is_all    whether no packets were selected
--- @return table: close, event; paths, ends, drops, masks: lists; harmful, harmless: series. A mask has, of packets to
---   one receiver, the bits of the hops that they passed, and how many came, over frames.
+-- @return table: close, event, end_capture; paths, ends, drops, masks: lists; harmful, harmless: series. A mask has,
+--   of packets to one receiver, the bits of the hops that they passed, and how many came, over frames.
 function M.new(over_time, over_frames, questions, is_all)
   local outcome = {
     paths = { is_list = true }, ends = { is_list = true }, drops = { is_list = true }, masks = { is_list = true },
@@ -102,14 +102,19 @@ function M.new(over_time, over_frames, questions, is_all)
     found.first_frame = min(found.first_frame or record.end_frame, record.end_frame)
   end
 
-  local function count_path(record)
+  local function path_of(record)
     local path, way, direction = record.path, record.way, record.direction
     local of_way = paths[way] or { [direction] = {} }
     local of_direction = of_way[direction] or {}
     paths[way], of_way[direction] = of_way, of_direction
-    local found = of_direction[path]
-      or add(of_direction, outcome.paths, path, { path = path or nil, way = way, direction = direction, packets = 0 })
+    local new = { path = path or nil, way = way, direction = direction, packets = 0, unfinished = 0, span = 0 }
+    return of_direction[path] or add(of_direction, outcome.paths, path, new)
+  end
+
+  local function count_path(record)
+    local found = path_of(record)
     found.packets = found.packets + 1
+    found.span = max(found.span, record.last_frame - record.packet)
     if not found.first_frame or record.packet < found.first_frame then
       found.first_frame, found.last_frame = record.packet, record.last_frame
     end
@@ -154,6 +159,28 @@ function M.new(over_time, over_frames, questions, is_all)
       flow.first_trouble = min(flow.first_trouble or packet, packet)
     end
     return path, is_near
+  end
+
+  --- Counts, by path, the packets that began so late that the rest of them may lie behind the end of the capture.
+  -- @param left       records of the last packets, which are closed
+  -- @param all_frames how many the capture has
+  function outcome.end_capture(left, all_frames)
+    local spans = {} -- the most frames that packets take which go on from there, by path
+    for _, one in ipairs(outcome.paths) do
+      local at = one.path and find(one.path, " > ", 1, true)
+      while at do
+        local before = sub(one.path, 1, at - 1)
+        spans[before] = max(spans[before] or 0, one.span)
+        at = find(one.path, " > ", at + 1, true)
+      end
+    end
+    for at = 1, #left do
+      local record = left[at]
+      if record.packet + (spans[record.path] or 0) > all_frames then
+        local found = path_of(record)
+        found.unfinished = found.unfinished + 1
+      end
+    end
   end
 
   --- Counts an event that tells of a drop, but of no packet that is known.
