@@ -24,7 +24,7 @@ import pywnv
 from pywnv.errors import CaptureError, UsageError
 from pywnv.files.output import whole_file
 from pywnv.host.loading import load
-from pywnv.report import charts, ladder, layout, page, picture, svg, text
+from pywnv.report import charts, ladder, layout, page, picture, rows, svg, text
 from pywnv.report.build import MOST_DETAILS, Report
 from pywnv.report.build import report as made_of
 from pywnv.statistics.example import DROPPED, SLOWEST, TYPICAL
@@ -271,7 +271,59 @@ def test_shares(part: int, words: str) -> None:
 def test_texts_are_cut_and_cleaned() -> None:
     assert text.clean("a\r\nb\ud800") == "a\ufffdb\ufffd"
     assert len(text.clean("x" * 10**6)) == text.LONGEST
-    assert svg.fitted("x" * 100, 70, 12) == "x" * 9 + "…"
+    assert svg.fitted("x" * 100, 70, 12) == "x" * 7 + "…"
+
+
+@pytest.mark.parametrize(
+    ("words", "wanted"),
+    [
+        ("Ethernet 2", ["Ethernet 2"]),
+        ("Ethernet (ifIndex 11)", ["Ethernet", "(ifIndex 11)"]),
+        ("60E4693F-0AC4-4FE2-9FF4-FCACCE570149", ["60E4693F-0AC4-", "4FE2-9FF4-", "FCACCE570149"]),
+        ("x" * 60, ["x" * 16 + "…"]),
+        ("a b " * 40, None),
+        ("", [""]),
+    ],
+)
+def test_names_fit_into_their_boxes(words: str, wanted: list[str] | None) -> None:
+    found = svg.lines(words, 138, 12.5, 3)
+    assert wanted is None or found == wanted
+    assert len(found) <= 3
+    assert all(svg.width_of(row, 12.5) <= 138 for row in found)
+
+
+def test_a_flood_is_drawn_as_branches() -> None:
+    """A broadcast of one VM goes from it to the other and to the wire, not through the other."""
+    found = pywnv.report(CAPTURES / "mix.pcapng.gz", topology=load(CAPTURES / "lab.toml"))
+    (flood,) = [one for one in found.captures[0].statistics.examples if one.kind == SLOWEST]
+    first, *others = flood.sightings
+    hops = {seen.frame: seen.hop for seen in flood.sightings}
+    assert {seen.hop: hops[seen.after or 0] for seen in others} == {
+        "vmNIC Contoso-2": first.hop,
+        "tNIC Team1": first.hop,
+        "pNIC Ethernet 2": "tNIC Team1",
+    }
+    assert first.after is None
+    assert ladder.draw(rows.ladder_row(flood).rungs, "a flood").count("+69.1\u00a0µs") == 1  # not from the other VM
+
+
+def test_a_host_that_loses_packets_and_tells_nothing() -> None:
+    """Of 27, one began so late that its rest may come after the end."""
+    made = pywnv.report(CAPTURES / "lab2" / "busy-drop-fifo.pcapng.gz", topology=load(CAPTURES / "lab.toml"))
+    words = made.markdown()
+    assert words.startswith(
+        "# At least 26 of 836 packets that go from vmNIC Contoso-1 to pNIC Ethernet 2 are last seen at tNIC Team1."
+    )
+    assert "Between tNIC Team1 and pNIC Ethernet 2 this host loses them, or the capture has missed them" in words
+    nat = pywnv.report(CAPTURES / "lab2" / "nat.pcapng.gz").markdown()
+    assert "this host loses them" not in nat
+    assert "| TCP handshake | 10.0.0.1 | 28 ports of 192.0.2.9 | 28 refused |  |  |" in nat
+
+
+def test_what_every_network_asks_in_vain_is_no_headline() -> None:
+    words = pywnv.report(CAPTURES / "rules" / "client-p24.pcapng.gz").markdown()
+    assert words.startswith("# No trouble shows: ")
+    assert "The only ARP request from 192.168.14.19 to 192.168.14.237 gets no answer" in words
 
 
 def test_a_folder(tmp_path: Path) -> None:
@@ -286,7 +338,11 @@ def test_a_folder(tmp_path: Path) -> None:
     assert b"broken.pcapng" in ran.stderr
     assert b"Traceback" not in ran.stderr
     words = out.read_text("utf-8")
-    assert words.startswith("# 1 of 2 captures tells of drops, or of no answer.")
+    assert words.startswith(
+        "# 1 of 2 captures shows drops, or questions that nothing answers.\n\n"
+        f"Report of 2 captures in {page.markdown_text(tmp_path)}. The worst is vlan-drop-pktmon.pcapng: All 4 packets"
+    )
+    assert "\n| bing-etl2pcapng.pcapng | " in words
     assert words.index("vlan-drop-pktmon.pcapng") < words.index("bing-etl2pcapng.pcapng")
     assert "Not read:" in words
     made = checked(made_of([tmp_path / name for name in names]).html())

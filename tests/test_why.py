@@ -85,7 +85,7 @@ def test_the_rule_of_the_host_is_named() -> None:
 def test_a_host_that_loses_packets_and_tells_nothing() -> None:
     answer = pywnv.why(CAPTURES / "lab2" / "busy-drop-fifo.pcapng.gz", ip="10.0.0.2")
     assert answer.sentence == (
-        "At least 14 of 491 packets that go the way pnic0 > team0 > vport2 are last seen at pnic0: between pnic0 and"
+        "At least 14 of 491 packets that go from pnic0 to vport2 are last seen at pnic0: between pnic0 and"
         " team0 this host loses them, or the capture has missed them; nothing tells of a drop."
     )
 
@@ -94,8 +94,7 @@ def test_a_host_that_loses_packets_and_tells_nothing() -> None:
 @pytest.mark.parametrize("ip", ["10.0.0.1", "10.0.0.2", "10.0.0.9"])
 def test_no_loss_is_told_that_is_none(name: str, ip: str) -> None:
     """Where the lab's wire loses packets, they leave this host first."""
-    found = pywnv.why(CAPTURES / f"{name}.pcapng.gz", ip=ip)
-    assert "loses them" not in found.sentence or found.sentence.startswith("70 of ")  # the NAT takes those for its own
+    assert "loses them" not in pywnv.why(CAPTURES / f"{name}.pcapng.gz", ip=ip).sentence
 
 
 @pytest.mark.parametrize("name", ["client-p24", "vxlan-2vni"])

@@ -6,7 +6,7 @@ from collections import defaultdict, deque
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-BOX_WIDTH, BOX_HEIGHT = 150.0, 58.0
+BOX_WIDTH, BOX_HEIGHT = 150.0, 66.0
 GAP, LAYER_GAP = 22.0, 86.0
 MARGIN = 16.0
 AROUND = 34.0  # between lines that go around boxes

@@ -29,7 +29,8 @@ from pywnv.words import count
 if TYPE_CHECKING:
     from markupsafe import Markup
 
-LINE, NAME = 15.0, 12.5  # of text: its height, and that of a name's letters
+LINE, NAME, BADGE = 15.0, 12.5, 11.0  # of text: its height, and that of the letters of names and badges
+MOST_ROWS = 3  # of a name
 MOST_PLACES = 24  # a picture of more shows nothing
 BEND = 0.75  # of the way between boxes: how far lines go straight on
 TINTS = {
@@ -48,6 +49,7 @@ def draw(
     steps: Iterable[tuple[str, str, int]],
     losses: Iterable[tuple[str, str, int]] = (),
     links: Iterable[tuple[str, str]] = (),
+    label: str = "The host",
 ) -> tuple[Markup, int] | None:
     """The picture, and how many steps it leaves out, each a packet's; None where there are no two places.
 
@@ -56,6 +58,7 @@ def draw(
         steps: from a place, to a place, and how many packets went.
         losses: likewise, of packets that were dropped on the way to the second place.
         links: what is connected, as the user knows it; a switch comes second.
+        label: what the picture shows.
     """
     shown = sorted(places, key=lambda place: -place.packets)[:MOST_PLACES]
     if len(shown) < 2:
@@ -80,7 +83,7 @@ def draw(
     words = "; ".join(
         f"{clean(line.one)} to {clean(line.other)}: {number(line.there)}, back: {number(line.back)}" for line in lines
     )
-    drawn = svg.drawing(width, height, f"The host, from the wire downwards. Packets from {words}.", "picture")
+    drawn = svg.drawing(width, height, f"{label}. Packets from {words}.", "picture")
     labels: list[ET.Element] = []
     right = max(box.x + box.width for box in boxes.values())
     around = itertools.count(right + 40, AROUND)
@@ -208,7 +211,7 @@ def _draw_box(drawn: ET.Element, box: Box) -> None:
     if role:
         words = words.removeprefix(role).strip() or words
     x = box.x + box.width / 2
-    rows = _rows(words, box.width - 16)
+    rows = svg.lines(words, box.width - 12, NAME, MOST_ROWS)
     lines = len(rows) + bool(role)
     y = box.y + (BOX_HEIGHT - LINE * lines) / 2 + 11.5
     if role:
@@ -220,17 +223,6 @@ def _draw_box(drawn: ET.Element, box: Box) -> None:
     _badges(drawn, box)
 
 
-def _rows(words: str, width: float) -> list[str]:
-    """A name in one line or two, of about the same length."""
-    if svg.fitted(words, width, NAME) == words:
-        return [words]
-    parts = words.split(" ")
-    pairs = [(" ".join(parts[:at]), " ".join(parts[at:])) for at in range(1, len(parts))]
-    if not pairs:
-        return [svg.fitted(words, width, NAME)]
-    return [svg.fitted(row, width, NAME) for row in min(pairs, key=lambda pair: max(map(len, pair)))]
-
-
 def _badges(drawn: ET.Element, box: Box) -> None:
     x = box.x + box.width + 10
     for packets, class_, words in (
@@ -239,7 +231,7 @@ def _badges(drawn: ET.Element, box: Box) -> None:
     ):
         if not packets:
             continue
-        width = 12 + len(words) * 5.9
+        width = 14 + svg.width_of(words, BADGE)
         group = svg.element("g", drawn, class_=class_)
         svg.element("rect", group, x=x - width, y=box.y - 13, width=width, height=18, rx=9)
         svg.element("text", group, words, x=x - width / 2, y=box.y, text_anchor="middle")

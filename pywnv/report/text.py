@@ -64,11 +64,12 @@ def share(part: int, whole: int) -> str:
     return f"{percent:.{0 if percent in (0, 100) else 1}f}{SPACE}%"
 
 
-def moment(seconds: float | None, form: str = "%Y-%m-%d %H:%M:%S UTC") -> str:
-    """A time of day."""
+def moment(seconds: float | None, *, milliseconds: bool = False) -> str:
+    """A day and its time."""
     if seconds is None:
         return ""
     try:
-        return datetime.fromtimestamp(seconds, UTC).strftime(form)
+        at = datetime.fromtimestamp(seconds, UTC)
+        return f"{at:%Y-%m-%d %H:%M:%S}{f'.{at.microsecond // 1000:03}' if milliseconds else ''} UTC"
     except (OverflowError, OSError, ValueError):
         return f"{seconds:.0f} s since 1970"

@@ -79,6 +79,7 @@ def build(found: Found, selection: Selection | None, warnings: tuple[str, ...]) 
         harmless_over_time=tuple(series["harmless"]),
         retransmissions_over_time=tuple(series["retransmissions"]),
         octets_over_time=tuple(series["octets"]),
+        translated=total["translated"],
         late=total["late"],
         by_id=total["by_id"],
         without_time=total["without_time"],

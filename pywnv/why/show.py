@@ -6,8 +6,9 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from pywnv.statistics.model import Drop, Statistics
+from pywnv.statistics.pairs import questions
 from pywnv.statistics.silence import NO_NAME
-from pywnv.why.words import question_words, questions, reason_words, way_words
+from pywnv.why.words import question_words, reason_words, way_words
 from pywnv.words import count, duration
 
 if TYPE_CHECKING:

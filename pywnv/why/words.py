@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path as File
 
-from pywnv.statistics.model import FROM, TO, Drop, End, Path, Selection, Statistics, Step, Unanswered
+from pywnv.statistics.cut import cut_short
+from pywnv.statistics.model import FROM, TO, Drop, End, Selection, Statistics, Step, Unanswered
+from pywnv.statistics.pairs import questions
 from pywnv.statistics.silence import NO_NAME, silences
 from pywnv.tables import fields
 from pywnv.words import count
@@ -15,9 +16,8 @@ from pywnv.words import count
 OUTER, INNER = ("pNIC", "tNIC"), ("vmNIC", "host vNIC")
 LEAST_RETRANSMISSIONS, MANY_RETRANSMISSIONS = 3, 0.01  # of the packets: more is worth the first sentence
 FEW = 10  # one in so many is not what matters
-LEAST_CUT, SHARE_CUT, MOST_CUT = 3, 0.01, 5  # packets; of those that go on: at least; of ten, at most so many
 DAILY, SHARE_DAILY = ("arp", "neighbor"), 0.1  # of the packets: fewer are not what matters
-MOST_NAMED, MOST_ENDS, MOST_OF_WAY = 5, 4, 3
+MOST_NAMED, MOST_ENDS = 5, 4
 KINDS = tuple(f"{role} " for role in (*fields.ROLES, "interface"))  # with which the name of a hop may begin
 QUESTIONS = {"handshake": "handshake", "ping": "ping", "arp": "ARP request", "neighbor": "neighbor solicitation"}
 
@@ -111,21 +111,6 @@ def _harmful(found: Statistics) -> list[Drop]:
     return [drop for drop in found.drops if not drop.harmless and drop.packets + drop.near and drop.way != "unknown"]
 
 
-def questions(found: Statistics) -> list[tuple[Unanswered, int]]:
-    """What goes unanswered or is refused, the most first: of each pair of addresses, and to how many ports."""
-    groups: dict[tuple[object, ...], list[Unanswered]] = {}
-    for one in found.unanswered:
-        groups.setdefault((one.kind, one.source, one.destination, one.unanswered > 0), []).append(one)
-    return sorted(map(_together, groups.values()), key=lambda group: (-group[0].unanswered, group[0].first_frame))
-
-
-def _together(group: list[Unanswered]) -> tuple[Unanswered, int]:
-    if len(group) == 1:
-        return group[0], 1
-    sums = {name: sum(getattr(one, name) for one in group) for name in ("asked", "unanswered", "refused", "dropped")}
-    return replace(group[0], port=None, **sums), len(group)
-
-
 def question_words(one: Unanswered, ports: int) -> str:
     """Who asks whom: "3 of 3 handshakes from A to B:443 go unanswered"."""
     kind = QUESTIONS[one.kind]
@@ -150,50 +135,6 @@ def _question_sentence(found: Statistics, one: Unanswered, ports: int) -> str:
     if role in OUTER and any(path.direction == "outbound" for path in found.paths):
         return words + ", so they left this host, and nothing comes back: look further out."
     return words + "."
-
-
-def cut_short(found: Statistics) -> tuple[Path, Path, int] | None:
-    """Where packets are seen no more on a way that others go on: the usual way, the part of it, how many packets."""
-    if silences(found) or any(found.verdicts.get(verdict) for verdict in ("segment", "coalesced")):
-        return None  # what is not captured, or built anew, only seems to be lost
-    names = {hop.name for hop in found.hops}
-    whole = [path for path in found.paths if names.issuperset(_hops(path))]
-    best: tuple[Path, Path, int] | None = None
-    for part in whole:
-        following = [path for path in whole if path.way == part.way and (path.path or "").startswith(f"{part.path} > ")]
-        if not following:
-            continue
-        usual = max(following, key=lambda path: path.packets)
-        lost = part.packets - part.unfinished - _may_be_the_rest(found, part, following)
-        is_usual = part.packets * FEW <= usual.packets * MOST_CUT
-        if is_usual and lost >= max(LEAST_CUT, SHARE_CUT * usual.packets, best[2] + 1 if best else 0):
-            best = usual, part, lost
-    return best
-
-
-def _hops(path: Path) -> list[str]:
-    return (path.path or "").split(" > ")
-
-
-def _may_be_the_rest(found: Statistics, part: Path, following: Sequence[Path]) -> int:
-    """Packets that show nothing but hops behind a part of a way: they may be the same, which nothing has proved."""
-    seen = set(_hops(part))
-    behind = {hop for path in following for hop in _hops(path)} - seen
-    same = sum(path.packets for path in found.paths if path.way == part.way and seen.isdisjoint(_hops(path)))
-    return same + sum(number for hops, number in found.others_at.items() if behind.issuperset(hops.split(" | ")))
-
-
-def _cut_sentence(found: Statistics, usual: Path, part: Path, number: int) -> str:
-    assert usual.path is not None  # noqa: S101  # `cut_short` compares the names
-    assert part.path is not None  # noqa: S101
-    last = part.path.rpartition(" > ")[2]
-    following = usual.path.removeprefix(f"{part.path} > ").partition(" > ")[0]
-    least = "" if number == part.packets else "At least "
-    hops = _hops(usual)
-    way = f"the way {usual.path}" if len(hops) <= MOST_OF_WAY else f"from {hops[0]} to {hops[-1]}"
-    words = f"{least}{_of(number, number + usual.packets)} that go {way}"
-    words += f" {_verb(number, 'is', 'are')} last seen at {last}: between {last} and {following}"
-    return f"{words} this host loses them, or the capture has missed them; nothing tells of a drop."
 
 
 def _good_sentence(found: Statistics, name: str) -> str:
@@ -267,8 +208,8 @@ def sentence(found: Statistics) -> str:
     if drop and (question is None or lost >= question.unanswered - question.dropped):
         return _drop_sentence(found, drop)
     cut = cut_short(found)
-    if cut and not drop and cut[2] >= (question.unanswered if question else 0):
-        return _cut_sentence(found, *cut)
+    if cut and not drop and cut.packets >= (question.unanswered if question else 0):
+        return f"{cut.words}: {cut.cause}"
     is_lossy = found.retransmissions >= max(LEAST_RETRANSMISSIONS, MANY_RETRANSMISSIONS * found.packets)
     if question and not (is_lossy and found.retransmissions > FEW * question.unanswered):
         return _question_sentence(found, question, ports)

@@ -33,7 +33,7 @@ local M = {}
 
 local total = {
   all_frames = 0, frames = 0, packets = 0, duplicates = 0, octets = 0, events = 0, retransmissions = 0, repeats = 0,
-  late = 0, by_id = 0, without_time = 0, steps_back = 0, furthest_back = 0,
+  translated = 0, late = 0, by_id = 0, without_time = 0, steps_back = 0, furthest_back = 0,
 }
 local verdicts = {}
 local series = {
@@ -133,6 +133,7 @@ end
 
 -- Behind a NAT, an answer goes to the address that has asked.
 local function take_translated(frame)
+  total.translated = total.translated + 1
   local ends = ends_of(frame)
   if ends then
     if not ends.name then

@@ -35,7 +35,8 @@ function M.new(slots)
   local function example(kind, record)
     local ends = record.ends or {}
     return {
-      kind = kind, packet = record.packet, sightings = sightings(record), protocol = ends.protocol,
+      kind = kind, packet = record.packet, path = record.path or nil, sightings = sightings(record),
+      protocol = ends.protocol,
       source = ends.source, destination = ends.destination, source_port = ends.source_port,
       destination_port = ends.destination_port,
     }
