@@ -3,7 +3,8 @@
 local max, min, find, sub = math.max, math.min, string.find, string.sub
 
 local MOST_KINDS = 1000 -- of paths, ends, drops; only a capture made to defeat us has more
-local MOST_MASKS = 200 -- sets of hops that packets passed
+local MOST_MASKS = 2000 -- sets of hops that packets of a class passed
+local NO_PAIR = -1
 local OTHERS = "(others)"
 -- Who asks for all hosts, and not one, asks in vain every day.
 local JUDGED = { handshake = true, ping = true }
@@ -14,7 +15,8 @@ local M = {}
 -- @param questions as `questions.new` gives it
 -- @param is_all    whether no packets were selected
 -- @return table: close, event, end_capture; paths, ends, drops, masks: lists; harmful, harmless: series. A mask has,
---   of packets to one receiver, the bits of the hops that they passed, and how many came, over frames.
+--   of packets to one receiver and of a class of addresses (`pair`), the bits of the hops that they passed, and how
+--   many came, over frames.
 function M.new(over_time, over_frames, questions, is_all)
   local outcome = {
     paths = { is_list = true }, ends = { is_list = true }, drops = { is_list = true }, masks = { is_list = true },
@@ -122,13 +124,19 @@ function M.new(over_time, over_frames, questions, is_all)
   end
 
   local function count_mask(record)
-    local known = masks[record.mask]
+    local pair = record.flow and record.flow.pair or NO_PAIR
+    local of_pair = masks[pair]
+    if not of_pair then
+      of_pair = {}
+      masks[pair] = of_pair
+    end
+    local known = of_pair[record.mask]
     if not known then
       if #outcome.masks >= MOST_MASKS then
         return
       end
-      known = { mask = record.mask, frames = over_frames.series() }
-      masks[record.mask], outcome.masks[#outcome.masks + 1] = known, known
+      known = { mask = record.mask, pair = pair, frames = over_frames.series() }
+      of_pair[record.mask], outcome.masks[#outcome.masks + 1] = known, known
     end
     local bin = over_frames.bin(record.packet)
     known.frames[bin] = (known.frames[bin] or 0) + 1
