@@ -44,6 +44,7 @@ local first_seconds, first_nanos -- of the capture
 local time_before = 0 -- that of the last frame
 
 local records = {} -- by slot
+local nears = {} -- drops that only the time joins with a packet, by that
 -- Of the last SLOTS frames: hop, packet, sighting before, time; and the questions that packets ask.
 local hop_ring, packet_ring, previous_ring, time_ring, asked_ring = {}, {}, {}, {}, {}
 local rewritten_ring, verdict_ring = {}, {}
@@ -74,7 +75,9 @@ local function take_again(number, verdict, flow, time_bin)
 end
 
 local function close(record)
-  examples.close(record, outcome.close(record))
+  local near = nears[record.packet] or false
+  nears[record.packet] = nil
+  examples.close(record, near, outcome.close(record, near))
 end
 
 -- Makes the record of a packet, in the place of an older one.
@@ -84,15 +87,18 @@ local function open(slot, said, way, ends, frame)
   if record then
     close(record)
   else
-    record = { packet = 0, way = "", mask = 0, end_time = false, end_hop = false, end_frame = 0, last_frame = 0 }
-    record.drops, record.near, record.first_hop, record.flow, record.question = false, false, false, false, false
-    record.path, record.direction, record.is_to_group, record.ends, record.first_time = false, "", false, false, false
+    -- Sixteen fields: one more would double what each of many records takes.
+    record = {
+      packet = 0, way = "", mask = 0, end_time = false, end_hop = false, end_frame = 0, last_frame = 0, drops = false,
+      first_hop = false, flow = false, is_back = false, question = false, path = false, direction = "",
+      is_to_group = false, first_time = false,
+    }
     records[slot] = record
   end
   record.packet, record.way, record.mask, record.direction = packet, way, 0, "unknown"
-  record.drops, record.near, record.end_time, record.end_hop = false, false, false, false
+  record.drops, record.end_time, record.end_hop = false, false, false
   record.flow, record.question, record.first_hop = false, false, false
-  record.is_to_group, record.ends = is_to_group(frame), ends or false
+  record.is_to_group = is_to_group(frame)
   total.packets, total.octets = total.packets + 1, total.octets + length
   total.first_frame = min(total.first_frame or packet, packet)
   local time = time_ring[packet % SLOTS]
@@ -102,7 +108,7 @@ local function open(slot, said, way, ends, frame)
   local flow = false
   if ends then
     flow = traffic.of(ends, packet, length)
-    record.flow = flow
+    record.flow, record.is_back = flow, ends.name ~= flow.name
   end
   local asked = asked_ring[slot]
   if asked and asked.packet == packet then
@@ -238,7 +244,7 @@ local function take_event(number, said, time)
     add_drop(record, drop)
   elseif is_known then
     drop.after = said.event_near
-    record.near = drop
+    nears[packet] = drop
   else
     outcome.event(drop)
   end

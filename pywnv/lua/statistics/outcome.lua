@@ -65,8 +65,8 @@ function M.new(over_time, over_frames, questions, is_all)
 
   -- Counts the drops of a packet.
   -- @return whether it was dropped where it was seen last, with harm; without; whether only an event tells of a drop
-  local function close_drops(record, is_unanswered)
-    local list, near = record.drops, record.near
+  local function close_drops(record, near, is_unanswered)
+    local list = record.drops
     local harmful, harmless, is_near = false, false, false
     for at = 1, list and #list or 0 do
       local drop = list[at]
@@ -144,13 +144,14 @@ function M.new(over_time, over_frames, questions, is_all)
 
   --- Counts a packet of which no more sightings are expected.
   -- @param record of it, as `count` keeps it
+  -- @param near   a drop that only the time joins with it, or false
   -- @return where its path is counted; whether an event tells of its drop by its time only
-  function outcome.close(record)
+  function outcome.close(record, near)
     local question, flow, packet = record.question, record.flow, record.packet
     local is_dropped = record.drops ~= false
     local is_unanswered = question and questions.close(question, packet, record.end_hop.index, is_dropped) or false
     local is_judged = is_unanswered and JUDGED[question.kind] or false
-    local harmful, harmless, is_near = close_drops(record, is_judged)
+    local harmful, harmless, is_near = close_drops(record, near, is_judged)
     count_end(record, harmful, harmless, is_near)
     local path = count_path(record)
     if not record.is_to_group then

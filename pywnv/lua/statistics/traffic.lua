@@ -1,6 +1,6 @@
 --- Flows: both ways of each, how much they carry, and their trouble. The most important are kept.
 
-local concat, sort, byte = table.concat, table.sort, string.byte
+local sort, byte = table.sort, string.byte
 
 local MOST, KEPT = 20000, 5000 -- flows; when there are so many, the least important go
 local MOST_ADDRESSES = 4096
@@ -50,10 +50,10 @@ function M.new()
 
   --- Gives the ends of a packet their names, which are equal for all packets of a flow's way.
   function traffic.name(ends)
-    local source = concat({ ends.source or "", ends.source_port or "" }, "|")
-    local destination = concat({ ends.destination or "", ends.destination_port or "" }, "|")
-    ends.name = concat({ ends.protocol, source, destination }, ">")
-    ends.back_name = concat({ ends.protocol, destination, source }, ">")
+    local protocol, source, destination = ends.protocol, ends.source or "", ends.destination or ""
+    local from, to = ends.source_port or "", ends.destination_port or ""
+    ends.name = protocol .. ">" .. source .. "|" .. from .. ">" .. destination .. "|" .. to
+    ends.back_name = protocol .. ">" .. destination .. "|" .. to .. ">" .. source .. "|" .. from
   end
 
   --- The flow of a packet, in which it is counted. Its `pair` is the class of its addresses, from 0.
