@@ -88,7 +88,9 @@ def _drop_sentence(found: Statistics, drop: Drop) -> str:
             words = f"{_of(number, whole)} {ways} {_verb(number, 'end')} at {where}: dropped there, "
         else:
             words = f"{_of(number, whole)} {ways} {_verb(number, 'is', 'are')} dropped at {where}: "
-        return words + reason_words(*here) + "."
+        elsewhere = sum(one.packets + one.near for one in of_way) - number
+        more = f"; {elsewhere:,} more {_verb(elsewhere, 'is', 'are')} dropped elsewhere" if elsewhere else ""
+        return f"{words}{reason_words(*here)}{more}."
     near = [one for one in of_way if one.near]  # a NIC may get its name in the middle of a capture
     number = sum(one.near for one in near)
     last = max((end for end in found.ends if end.way == drop.way and end.near), key=lambda end: end.near, default=None)
@@ -144,10 +146,10 @@ def _good_sentence(found: Statistics, name: str) -> str:
     if harmless:
         reasons = dict.fromkeys(drop.text or "no reason told" for drop in found.drops if drop.harmless)
         causes = ", ".join(list(reasons)[:2]) + (" ..." if len(reasons) > 2 else "")
-        words = f"Nothing that matters is lost: of {whole} of {name}, {harmless:,} are dropped harmlessly ({causes})"
+        words = f"Nothing that matters is lost: of {whole} {name}, {harmless:,} are dropped harmlessly ({causes})"
     else:
         here = " in this host" if asked or found.retransmissions else ""
-        words = f"Nothing tells of a loss{here}: of {whole} of {name} none is known to be dropped"
+        words = f"Nothing tells of a loss{here}: of {whole} {name} none is known to be dropped"
         words += "" if asked else ", and none goes unanswered"
     seldom = [f"{asked:,} {_verb(asked, 'asks', 'ask')} for an address that does not answer"] if asked else []
     if refused:
@@ -198,7 +200,7 @@ def _end_words(found: Statistics, way: str) -> str:
 def sentence(found: Statistics) -> str:
     """The answer in plain words."""
     assert found.selection is not None  # noqa: S101  # `why` asks for some packets
-    name = about(found.selection)
+    name = f"{'between' if found.selection.flow else 'of'} {about(found.selection)}"
     if not found.packets:
         return _nothing(found, name)
     drop = worst_drop(found)
@@ -217,7 +219,7 @@ def sentence(found: Statistics) -> str:
     if refused and not refused[0].unanswered and refused[0].refused * FEW >= found.packets:
         return _question_sentence(found, *refused)
     if is_lossy:
-        words = f"{found.retransmissions:,} of {count(found.packets, 'packet', ',')} of {name} are TCP data sent again"
+        words = f"{found.retransmissions:,} of {count(found.packets, 'packet', ',')} {name} are TCP data sent again"
         return f"{words}, so others were lost or late; none is known to be dropped in this host."
     return _good_sentence(found, name)
 
@@ -234,9 +236,9 @@ def _worst_question(found: Statistics, asked: list[tuple[Unanswered, int]]) -> t
 def _nothing(found: Statistics, name: str) -> str:
     if found.selection and found.selection.nic:
         hops = ", ".join(list(found.all_hops)[:MOST_NAMED])
-        return f"No packet of {name} in this capture" + (f"; there are {hops}." if hops else ".")
+        return f"No packet {name} in this capture" + (f"; there are {hops}." if hops else ".")
     most = ", ".join(f"{address} ({number:,})" for address, number in list(found.addresses.items())[:MOST_NAMED])
-    return f"No packet of {name} in this capture" + (
+    return f"No packet {name} in this capture" + (
         f"; the most are of {most}." if most else ": it has none with addresses."
     )
 
