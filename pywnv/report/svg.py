@@ -13,7 +13,7 @@ NAMESPACE = "http://www.w3.org/2000/svg"
 # Of a letter's size, its width in the widest of the page's fonts, bold.
 NARROW, LETTER, WIDE = 0.4, 0.64, 0.76
 NARROW_ONES, WIDE_ONES = frozenset("fijlrtI .,:;'|!()[]{}/-"), frozenset("mwABCDEFGHKMNOPQRSTUVWXYZ@%&…✕")
-BREAK = re.compile(r"(?<=[ _.-])")  # where a name may go on in the next line
+BREAK = re.compile(r"(?<=[ _-])")  # where a name may go on in the next line
 # Attributes of vega's elements that a picture needs.
 KEPT = frozenset(
     (

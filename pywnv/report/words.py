@@ -47,7 +47,9 @@ def latency(statistics: Statistics) -> str:
         return ""
     step = f"{name(slowest.from_hop)} to {name(slowest.to_hop)}"
     if slowest.from_hop == slowest.to_hop:
-        step = f"from one record of {name(slowest.to_hop)} to the next"
+        step = (
+            f"from one record of {name(slowest.to_hop)} to the next" if slowest.to_hop else "from a record to the next"
+        )
     return (
         f"The slowest step is {step}: 95\u00a0% take at most {duration(slowest.p95)}. "
         "Times are those of the capture tool: what lies between two of its records, not what a wire would show."
