@@ -19,7 +19,8 @@ def count(number: int, noun: str, form: str = "", *, plural: str | None = None) 
 
 def duration(seconds: float) -> str:
     """A time with three digits: 35.5 µs."""
+    rounded = float(f"{seconds:.3g}")  # before the unit is chosen: 999.9999 ns are 1 µs
     for unit, name in UNITS:
-        if abs(seconds) >= unit:
-            return f"{seconds / unit:.3g} {name}" if abs(seconds) < 1000 else f"{seconds:,.0f} s"
-    return f"{seconds * 1e9:.3g} ns"
+        if abs(rounded) >= unit:
+            return f"{rounded / unit:.3g} {name}" if abs(rounded) < 1000 else f"{seconds:,.0f} s"
+    return f"{rounded * 1e9:.3g} ns"

@@ -121,6 +121,51 @@ def halves(path: Path, first: int = 1500) -> Path:
     return path
 
 
+def without(path: Path, name: str, interface: int, first: int, last: int) -> int:
+    """Writes a capture without the frames of an interface from one frame to another; gives the first frame behind."""
+    made, frames, kept, behind = [], 0, 0, 0
+    for block in ng.blocks(gzip.decompress((CAPTURES / f"{name}.pcapng.gz").read_bytes())):
+        if block.kind == ng.PACKET:
+            frames += 1
+            at = struct.unpack_from("<I", block.data, 8)[0]
+            if first <= frames <= last and at == interface:
+                continue
+            kept += 1
+            behind = behind or (kept if frames > last and at == interface else 0)
+        made.append(block.data)
+    path.write_bytes(b"".join(made))
+    return behind
+
+
+@pytest.mark.parametrize(
+    ("name", "hop", "interface", "first", "last"),
+    [
+        ("lbfo-tcp", "team0", 1, 1200, 10**6),
+        ("lbfo-tcp", "pnic0", 0, 800, 1600),
+        ("lbfo-tcp", "vport1", 2, 1, 1500),
+        ("mix", "pnic0", 0, 800, 1600),
+        ("mix", "team0", 1, 1200, 10**6),
+        ("lab2/busy", "pnic0", 0, 800, 1600),  # many packets are on their way where it begins and ends
+        ("lab2/busy", "team0", 1, 1200, 10**6),
+        ("lab2/team2", "pnic0", 0, 800, 1600),
+        ("lab2/team2", "vport1", 3, 1, 1500),  # the other VM's packets never show their port
+    ],
+)
+def test_one_hop_falls_silent(tmp_path: Path, name: str, hop: str, interface: int, first: int, last: int) -> None:
+    path = tmp_path / "a.pcapng"
+    behind = without(path, name, interface, first, last)
+    (silence,) = silences(collect(path))
+    assert silence.hops == (hop,)
+    assert first - 10 <= silence.gap.from_frame <= first
+    assert silence.gap.to_frame == (behind or None)
+
+
+def test_a_hop_is_not_silent_for_packets_of_others(tmp_path: Path) -> None:
+    """Without the port of a VM its packets show the same hops as those of the other, but for the other's port."""
+    without(tmp_path / "a.pcapng", "mix", 2, 1, 10**6)
+    assert silences(collect(tmp_path / "a.pcapng")) == ()
+
+
 def test_hops_that_fall_silent(tmp_path: Path) -> None:
     (silence,) = silences(collect(halves(tmp_path / "a.pcapng")))
     assert silence.words == "vport1 and team0 show nothing from frame 1,501 on, while pnic0 shows 501 packets"

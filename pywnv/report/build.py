@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os.path
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -97,19 +98,32 @@ class Report:
         return len(self.rows) == 1 and not self.unread
 
     def _values(self) -> dict[str, Any]:
-        views = [view(one, id_=f"c{at}") for at, one in enumerate(self.captures, 1)]
         if self._is_one:
-            (only,) = views
-            title = self.title or only.name
+            (only,) = views = [view(self.captures[0], id_="c1")]
+            title, shown = self.title or only.name, self.rows
             words = {"headline": only.headline, "lead": only.lead}
         else:
-            title = self.title or f"Report of {count(len(self.rows), 'capture', ',')}"
-            words = _words_of_several(self.rows, self.unread)
+            folder, shown = _short_names(self.rows)
+            views = [view(one, id_=f"c{at}", short_name=shown[at - 1].name) for at, one in enumerate(self.captures, 1)]
+            title = self.title or f"Report of {count(len(self.rows), 'capture', ',')}{folder}"
+            words = _words_of_several(shown, self.unread)
         notes = [clean(f"Not read: {words}", 500) for words in self.unread]
         if more := len(self.rows) - len(views):
             notes.append(f"The {len(views)} worst have a chapter below. For the other {more}: pywnv report CAPTURE.")
-        rows = [] if self._is_one else [_shown(row, at, len(views)) for at, row in enumerate(self.rows, 1)]
+        rows = [] if self._is_one else [_shown(row, at, len(views)) for at, row in enumerate(shown, 1)]
         return {"title": clean(title), "views": views, "overview": rows, "overview_notes": notes, **words}
+
+
+def _short_names(rows: Sequence[Row]) -> tuple[str, tuple[Row, ...]]:
+    """Where all captures are, in words, and the rows with their names from there on."""
+    folders = {Path(row.name).parent for row in rows}
+    try:
+        folder = Path(os.path.commonpath(folders)) if folders else Path()
+    except ValueError:  # on several drives
+        folder = Path()
+    if folder == Path():
+        return "", tuple(rows)
+    return f" in {folder}", tuple(row._replace(name=str(Path(row.name).relative_to(folder))) for row in rows)
 
 
 def _shown(row: Row, at: int, chapters: int) -> dict[str, str]:
@@ -128,8 +142,8 @@ def _shown(row: Row, at: int, chapters: int) -> dict[str, str]:
 
 def _words_of_several(rows: Sequence[Row], unread: Sequence[str]) -> dict[str, str]:
     bad = sum(row.rank[0] for row in rows)
-    who = f"{bad if bad else 'None'} of {count(len(rows), 'capture', ',')} {'tell' if bad > 1 else 'tells'}"
-    headline = f"{who} of drops, of losses or of no answer."
+    who = f"{bad or 'None'} of {count(len(rows), 'capture', ',')} {'show' if bad > 1 else 'shows'}"
+    headline = f"{who} drops, losses, or questions that nothing answers."
     lead = f"The worst is {clean(rows[0].name)}: {rows[0].headline}" if bad else ""
     if unread:
         lead = f"{lead} {count(len(unread), 'capture', ',')} could not be read.".strip()

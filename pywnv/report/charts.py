@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
@@ -42,6 +43,15 @@ def need() -> None:
         raise MissingExtraError(f"report: needs altair and vl-convert: {install_command('report', LIBRARIES)}")
 
 
+@contextmanager
+def _unchecked() -> Iterator[None]:
+    """Altair checks all it makes against a schema, which takes longer than to make it; ours is always the same."""
+    from altair.utils import schemapi
+
+    with schemapi.debug_mode(arg=False):
+        yield
+
+
 def _drawn(chart: Any, label: str) -> Markup:
     import vl_convert
 
@@ -57,15 +67,17 @@ def _drawn(chart: Any, label: str) -> Markup:
         "labelFont": "Arial",
         "titleFont": "Arial",
     }
-    chart = (
-        chart.properties(width=WIDTH, height=HEIGHT, background="transparent", padding=2, autosize=SIZE)
-        .configure_axis(**axis)
-        .configure_axisX(grid=False, ticks=True, tickSize=4)
-        .configure_axisY(ticks=False, tickCount=4)
-        .configure_view(stroke=None)
-        .configure_legend(disable=True)
-    )
-    return svg.adopted(vl_convert.vegalite_to_svg(chart.to_dict(validate=False)), CLASSES, label)
+    config = {
+        "axis": axis,
+        "axisX": {"grid": False, "ticks": True, "tickSize": 4},
+        "axisY": {"ticks": False, "tickCount": 4},
+        "view": {"stroke": None},
+        "legend": {"disable": True},
+    }
+    # Not by Altair's methods, each of which copies all of the chart.
+    look = {"width": WIDTH, "height": HEIGHT, "background": "transparent", "padding": 2, "autosize": SIZE}
+    spec = chart.to_dict(validate=False) | look | {"config": config}
+    return svg.adopted(vl_convert.vegalite_to_svg(spec), CLASSES, label)
 
 
 def _labelled(values: Sequence[float], unit: tuple[float, str] | None = None) -> dict[str, Any]:
@@ -100,6 +112,7 @@ def decades(low: float, high: float) -> list[float]:
     return [10.0**power for power in range(first, last + 1, every)]
 
 
+@_unchecked()
 def distribution(buckets: Sequence[tuple[float, float, int]], domain: tuple[float, float], label: str) -> Markup:
     """How often which times occur.
 
@@ -145,6 +158,7 @@ def _time_axis(span: float) -> Any:
     )
 
 
+@_unchecked()
 def longest(points: Iterable[tuple[float, float]], span: float, label: str) -> Markup:
     """The longest time of a step over time, on a logarithmic axis.
 
@@ -174,6 +188,7 @@ def longest(points: Iterable[tuple[float, float]], span: float, label: str) -> M
     return _drawn(chart, label)
 
 
+@_unchecked()
 def line(points: Iterable[tuple[float, float]], span: float, title: str, label: str) -> Markup:
     """A number over time.
 
@@ -194,6 +209,7 @@ def line(points: Iterable[tuple[float, float]], span: float, title: str, label: 
     return _drawn(chart, label)
 
 
+@_unchecked()
 def stacked(
     series: Sequence[tuple[str, Sequence[int]]], bin_seconds: float, span: float, title: str, label: str
 ) -> Markup:

@@ -10,12 +10,13 @@ from typing import TYPE_CHECKING
 from xml.etree import ElementTree as ET
 
 from pywnv.report import svg
-from pywnv.report.text import clean, duration, name, number
+from pywnv.report.text import duration, name, number
 
 if TYPE_CHECKING:
     from markupsafe import Markup
 
-COLUMN, GUTTER, HEAD = 124.0, 70.0, 50.0
+COLUMN, GUTTER = 134.0, 70.0
+NAME, ROW, MOST_ROWS = 12.5, 14.0, 3  # of the names of hops: letters, lines
 RIGHT = 96.0  # for the numbers of frames
 SHORTEST, MORE, LONGEST = 34.0, 24.0, 120.0  # between two rungs; for each power of ten
 MOST_RUNGS = 24
@@ -31,6 +32,7 @@ class Rung:
         elapsed: since the first sighting, in seconds; None without times.
         note: what happened there, such as "dropped: ...", or None.
         is_drop: whether the packet was dropped there.
+        after: the frame of the sighting that this one follows; None for the first.
     """
 
     frame: int
@@ -38,6 +40,7 @@ class Rung:
     elapsed: float | None
     note: str | None = None
     is_drop: bool = False
+    after: int | None = None
 
 
 def draw(rungs: Sequence[Rung], label: str) -> Markup:
@@ -50,19 +53,23 @@ def draw(rungs: Sequence[Rung], label: str) -> Markup:
     rungs = rungs[:MOST_RUNGS]
     hops = list(dict.fromkeys(rung.hop for rung in rungs))
     column = {hop: GUTTER + COLUMN * (at + 0.5) for at, hop in enumerate(hops)}
-    heights = _heights(rungs)
+    names = {hop: svg.lines(name(hop), COLUMN - 10, NAME, MOST_ROWS) for hop in hops}
+    head = 22 + ROW * max(map(len, names.values()), default=1)
+    heights = _heights(rungs, head)
     right = GUTTER + COLUMN * len(hops)
     drawn = svg.drawing(right + RIGHT, heights[-1] + 26, label, "ladder")
     for hop, x in column.items():
-        rows = _two_rows(name(hop))
-        for at, row in enumerate(rows):
-            y = HEAD - 16 - 14 * (len(rows) - 1 - at)
+        for at, row in enumerate(reversed(names[hop])):
+            y = head - 16 - ROW * at
             svg.element("text", drawn, row, x=x, y=y, class_="name", text_anchor="middle")
-        svg.element("line", drawn, x1=x, x2=x, y1=HEAD - 6, y2=heights[-1] + 16, class_="pole")
+        svg.element("line", drawn, x1=x, x2=x, y1=head - 6, y2=heights[-1] + 16, class_="pole")
     for y in heights:
         svg.element("line", drawn, x1=GUTTER, x2=right, y1=y, y2=y, class_="guide")
-    for (before, after), (y1, y2) in zip(pairwise(rungs), pairwise(heights), strict=True):
-        _draw_step(drawn, (column[before.hop], y1), (column[after.hop], y2), _between(before, after))
+    drawn_at = {rung.frame: (rung, y) for rung, y in zip(rungs, heights, strict=True)}
+    for rung, y in zip(rungs, heights, strict=True):
+        if rung.after in drawn_at:
+            before, above = drawn_at[rung.after]
+            _draw_step(drawn, (column[before.hop], above), (column[rung.hop], y), _between(before, rung))
     for rung, y in zip(rungs, heights, strict=True):
         x = column[rung.hop]
         svg.element("text", drawn, duration(rung.elapsed), x=GUTTER - 12, y=y + 4, class_="time", text_anchor="end")
@@ -75,11 +82,11 @@ def draw(rungs: Sequence[Rung], label: str) -> Markup:
     return svg.markup(drawn)
 
 
-def _heights(rungs: Sequence[Rung]) -> list[float]:
+def _heights(rungs: Sequence[Rung], head: float) -> list[float]:
     """Where each rung is: the gaps grow with the logarithm of the time."""
     gaps = [_between(before, after) for before, after in pairwise(rungs)]
     least = min((gap for gap in gaps if gap and gap > 0), default=1e-6)
-    heights = [HEAD + 14]
+    heights = [head + 14]
     for gap in gaps:
         more = MORE * math.log10(gap / least) if gap and gap > 0 else 0.0
         heights.append(heights[-1] + min(SHORTEST + more, LONGEST))
@@ -90,15 +97,6 @@ def _between(before: Rung, after: Rung) -> float | None:
     if before.elapsed is None or after.elapsed is None:
         return None
     return after.elapsed - before.elapsed
-
-
-def _two_rows(words: str) -> list[str]:
-    room = COLUMN - 8
-    whole = svg.fitted(words, room, 12)
-    if whole == clean(words):
-        return [whole]
-    head, _, rest = words.partition(" ")
-    return [svg.fitted(head, room, 12), svg.fitted(rest, room, 12)] if rest else [whole]
 
 
 def _draw_step(drawn: ET.Element, start: tuple[float, float], end: tuple[float, float], took: float | None) -> None:

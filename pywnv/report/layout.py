@@ -6,10 +6,10 @@ from collections import defaultdict, deque
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-BOX_WIDTH, BOX_HEIGHT = 150.0, 58.0
+BOX_WIDTH, BOX_HEIGHT = 150.0, 66.0
 GAP, LAYER_GAP = 22.0, 86.0
-MARGIN = 16.0
-AROUND = 34.0  # between lines that go around boxes
+MARGIN = 24.0
+CLEAR, AROUND = 30.0, 34.0  # between boxes and a line that goes around them, and between such lines
 BOXES_A_ROW = 5
 WEAK = 0.1  # of what its quieter end shows: a step that is so rare tells nothing of how the host is built
 FAINT = 0.005  # of the most frequent: a step that is so rare is not drawn
@@ -212,7 +212,7 @@ def lay_out(boxes: dict[str, Box], lines: list[Line]) -> tuple[float, float]:
             x += box.width + GAP
         y += BOX_HEIGHT + LAYER_GAP
     far = sum(abs(boxes[line.one].y - boxes[line.other].y) > BOX_HEIGHT + LAYER_GAP + 1 for line in lines)
-    width += 40 + AROUND * far if far else 0
+    width += CLEAR + AROUND * far if far else 0
     if any(boxes[line.one].y == boxes[line.other].y == rows[-1][0].y for line in lines):
         y += 42.0  # for the arcs below
     return width, y - LAYER_GAP + MARGIN

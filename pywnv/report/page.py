@@ -61,6 +61,7 @@ def _environment(*, html: bool) -> Environment:
         keep_trailing_newline=True,
     )
     environment.filters["code"] = code
+    environment.filters["start"] = lambda words: words[:1].upper() + words[1:]
     environment.filters["clean"] = lambda value: clean(value, 1000)
     return environment
 
@@ -96,7 +97,7 @@ def drawings(captured: Captured, view: View) -> dict[str, Any]:
     """The drawings of a capture, by the names that the template has for them."""
     statistics = captured.statistics
     return {
-        "picture": _picture(captured),
+        "picture": _picture(captured, view),
         "path_bars": [_bar(row.part) for row in view.paths],
         "step_charts": _step_charts(statistics, view),
         "strips": _strips(statistics, view),
@@ -107,9 +108,10 @@ def drawings(captured: Captured, view: View) -> dict[str, Any]:
     }
 
 
-def _picture(captured: Captured) -> tuple[Markup, int] | None:
+def _picture(captured: Captured, view: View) -> tuple[Markup, int] | None:
     steps = [(name(step.from_hop), name(step.to_hop), step.count) for step in captured.statistics.steps]
-    return picture.draw(captured.places(), steps, captured.losses(), captured.links())
+    label = f"The host. {view.host_words.rstrip('.')}"
+    return picture.draw(captured.places(), steps, captured.losses(), captured.links(), label)
 
 
 def _bar(part: float) -> Markup:
@@ -121,11 +123,11 @@ def _bar(part: float) -> Markup:
 
 
 def _times(statistics: Statistics) -> tuple[float, float] | None:
-    """The width of a bin and the span of a capture, where it has times."""
+    """The width of a bin, and that of all bins, where the capture has times."""
     timeline = statistics.timeline
     if timeline.start is None or not timeline.bins:
         return None
-    return timeline.width, max(statistics.seconds or 0.0, timeline.width)
+    return timeline.width, timeline.bins * timeline.width
 
 
 def _step_charts(statistics: Statistics, view: View) -> list[list[Figure]]:
@@ -158,7 +160,7 @@ def _charts_of(step: Step, statistics: Statistics, domain: tuple[float, float]) 
     if len(points) > 1:
         yield Figure(
             charts.longest(points, span, f"The longest time of the step {what}, over time"),
-            f"The longest of each {duration(width)}, over time.",
+            f"The longest in each {duration(width)}.",
         )
 
 

@@ -9,6 +9,7 @@ from pywnv.report import story
 from pywnv.report.ladder import Rung
 from pywnv.report.text import clean, duration, name, number, share
 from pywnv.statistics.example import DROPPED, SLOWEST, TYPICAL
+from pywnv.statistics.pairs import questions
 from pywnv.words import count
 
 if TYPE_CHECKING:
@@ -132,7 +133,7 @@ def _split(path: str | None) -> list[str]:
 
 
 def paths(statistics: Statistics) -> list[PathRow]:
-    """The usual paths."""
+    """The usual paths; no direction where none is known."""
     most = max((path.packets for path in statistics.paths), default=1)
     return [
         PathRow(
@@ -229,20 +230,18 @@ def advice(drops: Sequence[Drop]) -> list[Advice]:
 def unanswered(statistics: Statistics) -> list[UnansweredRow]:
     """Questions without an answer."""
     rows = []
-    for row in [row for row in statistics.unanswered if row.unanswered or row.refused][:MOST_UNANSWERED]:
-        destination = clean(row.destination) + (f" port {row.port}" if row.port is not None else "")
-        amount = f"{number(row.unanswered)} of {number(row.asked)}"
-        if row.refused:
-            amount += f", {number(row.refused)} refused"
+    for row, ports in questions(statistics)[:MOST_UNANSWERED]:
+        amounts = [f"{number(row.unanswered)} of {number(row.asked)}"] if row.unanswered else []
+        amounts += [f"{number(row.refused)} refused"] if row.refused else []
         kind = story.KINDS.get(row.kind, row.kind)
         rows.append(
             UnansweredRow(
                 kind[:1].upper() + kind[1:],
                 clean(row.source),
-                destination,
-                amount,
-                name(row.end_hop),
-                number(row.first_frame),
+                story.asked_of(row, ports),
+                ", ".join(amounts),
+                clean(row.end_hop or ""),
+                number(row.first_frame) if row.first_frame else "",
             )
         )
     return rows
@@ -266,7 +265,7 @@ TITLES = {DROPPED: "A packet that is dropped", SLOWEST: "The slowest packet", TY
 def ladder_row(example: Example) -> LadderRow:
     """A packet that is worth a look."""
     seen = example.sightings
-    rungs = [Rung(one.frame, one.hop, one.elapsed, _note(one), one.dropped) for one in seen]
+    rungs = [Rung(one.frame, one.hop, one.elapsed, _note(one), one.dropped, one.after) for one in seen]
     words = f"Packet {number(example.packet)}, {flow_name(example, '→')}: {count(len(seen), 'frame', ',')}"
     if len(seen) > 1 and seen[-1].elapsed is not None:
         words += f" in {elapsed(seen[-1].elapsed)}"
@@ -281,7 +280,7 @@ def _note(seen: Sighting) -> str | None:
         why = f": {clean(seen.text)}" if seen.text is not None else ""
         notes.append(f"an event within a millisecond that tells of a drop{why}" if seen.near else f"dropped{why}")
     if seen.rewritten:
-        notes.append(f"changed: {clean(seen.rewritten)}")
+        notes.append(f"changed: {clean(seen.rewritten.replace(',', ', '))}")
     return ", ".join(notes) or None
 
 

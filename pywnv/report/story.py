@@ -6,14 +6,17 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from pywnv.report.text import clean, duration, moment, name, number
+from pywnv.statistics.cut import cut_short
 from pywnv.statistics.loss import loss_words
 from pywnv.statistics.model import Drop, Statistics, Unanswered
+from pywnv.statistics.pairs import questions
 from pywnv.statistics.silence import silences
 from pywnv.words import count
 
 MOST_DROPS, MOST_LOSSES, MOST_UNANSWERED = 3, 4, 2  # sentences about each; the tables hold the rest
-KINDS = {"handshake": "TCP handshake", "ping": "ping", "arp": "ARP question", "neighbor": "neighbor solicitation"}
+KINDS = {"handshake": "TCP handshake", "ping": "ping", "arp": "ARP request", "neighbor": "neighbor solicitation"}
 JUDGED = ("handshake", "ping")  # the others ask for what need not be there, every day
+SECONDS_SHOW = 10.0  # of a shorter capture, the times of day have milliseconds
 
 
 @dataclass(frozen=True)
@@ -25,31 +28,40 @@ class Trouble:
         is_bad: whether packets or answers were lost; else it is worth a look.
         rule: the setting of the host that explains it, or None.
         advice: what to look at, or None.
+        cause: what may be the cause, or None.
+        is_daily: whether every network has it every day: no headline.
     """
 
     words: str
     is_bad: bool
     rule: str | None = None
     advice: str | None = None
+    cause: str | None = None
+    is_daily: bool = False
 
     @property
     def more(self) -> list[str]:
         """What is said of it below the headline, a sentence each."""
         rule = [f"The rule: {clean(self.rule, 500)}."] if self.rule else []
-        return rule + ([f"What to look at: {clean(self.advice, 1000)}"] if self.advice else [])
+        cause = [clean(self.cause, 1000)] if self.cause else []
+        return rule + cause + ([f"What to look at: {clean(self.advice, 1000)}"] if self.advice else [])
 
 
 def troubles(statistics: Statistics) -> list[Trouble]:
     """All that is wrong, the worst first."""
     found = list(_drop_troubles(statistics))
     found += [Trouble(f"{clean(loss_words(loss), 500)}.", loss.is_told) for loss in statistics.losses[:MOST_LOSSES]]
-    found += [Trouble(f"{clean(silence.words, 500)}.", True) for silence in silences(statistics)]
-    judged = [one for one in statistics.unanswered if one.kind in JUDGED]
-    others = [one for one in statistics.unanswered if one.kind not in JUDGED]
+    found += [Trouble(f"{clean(silence.words, 500)}.", True, cause=silence.cause) for silence in silences(statistics)]
+    cut = None if any(drop.packets + drop.near for drop in harmful(statistics)) else cut_short(statistics)
+    if cut:
+        found.append(Trouble(f"{clean(cut.words, 1000)}.", True, cause=cut.cause[:1].upper() + cut.cause[1:]))
+    asked = questions(statistics)
+    judged = [pair for pair in asked if pair[0].kind in JUDGED]
+    others = [pair for pair in asked if pair[0].kind not in JUDGED]
     found += [Trouble(words, True) for words in _unanswered_words(judged)]
     if statistics.retransmissions:
         found.append(Trouble(f"{again_words(statistics)}.", False))
-    found += [Trouble(words, False) for words in _unanswered_words(others)]
+    found += [Trouble(words, False, is_daily=True) for words in _unanswered_words(others)]
     return found
 
 
@@ -66,18 +78,27 @@ def unanswered(statistics: Statistics) -> int:
 def again_words(statistics: Statistics) -> str:
     """How many packets TCP really sent again; a sentence without its end."""
     again, whole = statistics.retransmissions, tcp(statistics)
-    return f"{number(again)} of {count(whole, 'TCP packet', ',')} {'was' if again == 1 else 'were'} really sent again"
+    words = "is a real retransmission" if again == 1 else "are real retransmissions"
+    return f"{number(again)} of {count(whole, 'TCP packet', ',')} {words}"
 
 
 def headline(statistics: Statistics, found: Sequence[Trouble]) -> str:
     """The one sentence that says it."""
     if not statistics.frames and not statistics.events:
         return "There are no packets in this capture."
-    if found:
+    if found and not found[0].is_daily:
         return found[0].words
     if any(drop.harmless for drop in statistics.drops):
         return "No trouble shows: what is dropped here, Windows drops every day."
     return "No trouble shows: the capture tells of no drop, and no packet had to be sent again."
+
+
+def below(found: Sequence[Trouble]) -> list[str]:
+    """What the headline does not say, a sentence each."""
+    told = [] if not found or found[0].is_daily else found[:1]
+    words = [words for one in told for words in one.more]
+    others = found[len(told) :]
+    return words + [f"{one.words} The rule: {clean(one.rule, 500)}." if one.rule else one.words for one in others]
 
 
 def lead(statistics: Statistics, tool: str | None) -> str:
@@ -167,26 +188,31 @@ def _drop_troubles(statistics: Statistics) -> Iterator[Trouble]:
         yield Trouble(f"{amount} dropped for {count(len(more), 'other reason', ',')} or at other places.", True)
 
 
-def _unanswered_words(unanswered: Sequence[Unanswered]) -> Iterator[str]:
-    shown = [row for row in unanswered if row.unanswered][:MOST_UNANSWERED]
-    for row in shown:
+def _unanswered_words(asked: Sequence[tuple[Unanswered, int]]) -> Iterator[str]:
+    shown = [pair for pair in asked if pair[0].unanswered][:MOST_UNANSWERED]
+    for row, ports in shown:
         noun = KINDS.get(row.kind, row.kind)
-        port = f" port {row.port}" if row.port is not None else ""
         whole = count(row.asked, noun, ",")
         amount = f"{number(row.unanswered)} of {whole}"
         if row.unanswered == row.asked:
-            amount = f"All {whole}" if row.asked > 1 else f"The only {noun}"
+            amount = f"The only {noun}" if row.asked == 1 else f"Both {noun}s" if row.asked == 2 else f"All {whole}"
         verb = "gets" if row.unanswered == 1 else "get"
         seen = f"; seen last at {name(row.end_hop)}" if row.end_hop is not None else ""
-        yield f"{amount} from {clean(row.source)} to {clean(row.destination)}{port} {verb} no answer{seen}."
+        yield f"{amount} from {clean(row.source)} to {asked_of(row, ports)} {verb} no answer{seen}."
+
+
+def asked_of(row: Unanswered, ports: int) -> str:
+    """Who is asked, and at which port or how many."""
+    whom = clean(row.destination)
+    return f"{number(ports)} ports of {whom}" if ports > 1 else f"{whom} port {row.port}" if row.port else whom
 
 
 def when(statistics: Statistics) -> str:
     """The time span."""
     if statistics.first_time is None or statistics.last_time is None:
         return "the capture has no times"
-    first = moment(statistics.first_time)
-    last = moment(statistics.last_time, "%Y-%m-%d %H:%M:%S UTC")
+    is_short = statistics.last_time - statistics.first_time < SECONDS_SHOW
+    first, last = (moment(at, milliseconds=is_short) for at in (statistics.first_time, statistics.last_time))
     if first[:10] == last[:10]:
         last = last[11:]
     return first if first == last else f"{first.removesuffix(' UTC')} to {last}"

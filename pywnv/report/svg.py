@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from xml.etree import ElementTree as ET  # what is parsed here, we have made
 
 from markupsafe import Markup
@@ -9,7 +10,10 @@ from markupsafe import Markup
 from pywnv.report.text import clean
 
 NAMESPACE = "http://www.w3.org/2000/svg"
-LETTER = 0.56  # of the letter's size: the width of a usual one
+# Of a letter's size, its width in the widest of the page's fonts, bold.
+NARROW, LETTER, WIDE = 0.4, 0.64, 0.76
+NARROW_ONES, WIDE_ONES = frozenset("fijlrtI .,:;'|!()[]{}/-"), frozenset("mwABCDEFGHKMNOPQRSTUVWXYZ@%&…✕")
+BREAK = re.compile(r"(?<=[ _-])")  # where a name may go on in the next line
 # Attributes of vega's elements that a picture needs.
 KEPT = frozenset(
     (
@@ -61,11 +65,41 @@ def markup(drawn: ET.Element) -> Markup:
     return Markup(ET.tostring(drawn, "unicode", short_empty_elements=True))  # noqa: S704 - every text in it was escaped
 
 
+def width_of(text: str, size: float) -> float:
+    """About how wide a text is, rather too much than too little."""
+    return size * sum(NARROW if one in NARROW_ONES else WIDE if one in WIDE_ONES else LETTER for one in text)
+
+
 def fitted(text: str, width: float, size: float) -> str:
     """As much of a text as fits."""
-    most = max(int(width / (size * LETTER)), 2)
     text = clean(text)
-    return text if len(text) <= most else text[: most - 1].rstrip() + "…"
+    if width_of(text, size) <= width:
+        return text
+    while len(text) > 1 and width_of(f"{text}…", size) > width:
+        text = text[:-1]
+    return text.rstrip() + "…"
+
+
+def lines(text: str, width: float, size: float, most: int) -> list[str]:
+    """A name in as few lines as it needs, of about the same length; at most so many."""
+    parts = BREAK.split(clean(text))
+    rows = _filled(parts, width, size, most)
+    for narrower in range(int(width), 0, -4):
+        tried = _filled(parts, narrower, size, most + 1)
+        if len(tried) > len(rows) or any(width_of(row, size) > width for row in tried):
+            break
+        rows = tried
+    return [fitted(row, width, size) for row in rows]
+
+
+def _filled(parts: list[str], width: float, size: float, most: int) -> list[str]:
+    rows = [""]
+    for part in parts:
+        if rows[-1] and len(rows) < most and width_of((rows[-1] + part).rstrip(), size) > width:
+            rows.append(part)
+        else:
+            rows[-1] += part
+    return [row.rstrip() for row in rows]
 
 
 def adopted(source: str, classes: dict[str, str], label: str) -> Markup:

@@ -35,21 +35,17 @@ def duration(seconds: float | None) -> str:
     """A time in the unit that suits it, to three digits."""
     if seconds is None:
         return ""
-    if abs(seconds) >= 60:
+    rounded = float(f"{seconds:.3g}")  # before the unit is chosen: 999.9999 ns are 1 µs
+    if abs(rounded) >= 60:
         minutes, rest = divmod(round(seconds), 60)
         hours, minutes = divmod(minutes, 60)
         if hours:
             return f"{hours:,}{SPACE}h {minutes}{SPACE}min" if minutes else f"{hours:,}{SPACE}h"
         return f"{minutes}{SPACE}min {rest}{SPACE}s" if rest else f"{minutes}{SPACE}min"
     for unit, unit_name in UNITS:
-        if abs(seconds) >= unit:
-            return f"{_three_digits(seconds / unit)}{SPACE}{unit_name}"
-    return f"{_three_digits(seconds * 1e9)}{SPACE}ns" if seconds else f"0{SPACE}s"
-
-
-def _three_digits(value: float) -> str:
-    text = f"{value:.3g}"
-    return f"{value:,.0f}" if "e" in text else text
+        if abs(rounded) >= unit:
+            return f"{rounded / unit:.3g}{SPACE}{unit_name}"
+    return f"{rounded * 1e9:.3g}{SPACE}ns" if rounded else f"0{SPACE}s"
 
 
 def share(part: int, whole: int) -> str:
@@ -64,11 +60,12 @@ def share(part: int, whole: int) -> str:
     return f"{percent:.{0 if percent in (0, 100) else 1}f}{SPACE}%"
 
 
-def moment(seconds: float | None, form: str = "%Y-%m-%d %H:%M:%S UTC") -> str:
-    """A time of day."""
+def moment(seconds: float | None, *, milliseconds: bool = False) -> str:
+    """A day and its time."""
     if seconds is None:
         return ""
     try:
-        return datetime.fromtimestamp(seconds, UTC).strftime(form)
+        at = datetime.fromtimestamp(seconds, UTC)
+        return f"{at:%Y-%m-%d %H:%M:%S}{f'.{at.microsecond // 1000:03}' if milliseconds else ''} UTC"
     except (OverflowError, OSError, ValueError):
         return f"{seconds:.0f} s since 1970"

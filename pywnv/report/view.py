@@ -54,7 +54,9 @@ class View:
     is_bad: bool
     facts: list[Fact]
     about: list[tuple[str, str]]
+    host_words: str
     paths: list[rows.PathRow]
+    has_directions: bool
     path_notes: list[str]
     latency_words: str
     steps: list[rows.StepRow]
@@ -78,21 +80,23 @@ class View:
     sections: dict[str, str] = field(default_factory=dict)
 
 
-def view(captured: Captured, *, id_: str = "") -> View:
-    """All that is said of a capture, without the drawings."""
+def view(captured: Captured, *, id_: str = "", short_name: str | None = None) -> View:
+    """All that is said of a capture, without the drawings; the short name is that among several."""
     statistics = captured.statistics
     found = story.troubles(statistics)
     drops = story.joined(statistics.drops)
     made = View(
         id=id_,
-        name=clean(captured.name),
+        name=clean(short_name or captured.name),
         headline=story.headline(statistics, found),
         lead=story.lead(statistics, captured.tool_words),
-        troubles=_troubles(found),
+        troubles=story.below(found),
         is_bad=any(trouble.is_bad for trouble in found),
         facts=_facts(statistics, drops),
         about=list(_about(captured)),
+        host_words=words.host(captured.places()),
         paths=rows.paths(statistics),
+        has_directions=any(path.direction != "unknown" for path in statistics.paths[: rows.MOST_PATHS]),
         path_notes=words.path_notes(statistics),
         latency_words=words.latency(statistics),
         steps=[rows.step_row(step) for step in statistics.steps[: rows.MOST_STEPS]],
@@ -118,12 +122,6 @@ def view(captured: Captured, *, id_: str = "") -> View:
     )
     made.sections = dict(_sections(made, statistics))
     return made
-
-
-def _troubles(found: Sequence[story.Trouble]) -> list[str]:
-    """What the headline does not say."""
-    others = [f"{one.words} The rule: {clean(one.rule, 500)}." if one.rule else one.words for one in found[1:]]
-    return [*(found[0].more if found else []), *others]
 
 
 def _shown_once(examples: Sequence[Example]) -> list[Example]:

@@ -12,9 +12,20 @@ from pywnv.statistics.silence import silences
 from pywnv.words import count
 
 if TYPE_CHECKING:
+    from pywnv.report.layout import Place
     from pywnv.statistics.model import Drop, Statistics
 
 LEAST_FOR_LATE = 20  # packets of a step: of fewer, the slowest five of a hundred are none
+
+
+def host(places: Sequence[Place]) -> str:
+    """Where the picture begins."""
+    is_known = any(place.role in ("pNIC", "tNIC") for place in places)
+    return (
+        "Where packets were seen, from the wire downwards."
+        if is_known
+        else "Where packets were seen. Nothing tells which place is next to the wire: --host FILE would."
+    )
 
 
 def path_notes(statistics: Statistics) -> list[str]:
@@ -35,6 +46,10 @@ def latency(statistics: Statistics) -> str:
     if slowest is None:
         return ""
     step = f"{name(slowest.from_hop)} to {name(slowest.to_hop)}"
+    if slowest.from_hop == slowest.to_hop:
+        step = (
+            f"from one record of {name(slowest.to_hop)} to the next" if slowest.to_hop else "from a record to the next"
+        )
     return (
         f"The slowest step is {step}: 95\u00a0% take at most {duration(slowest.p95)}. "
         "Times are those of the capture tool: what lies between two of its records, not what a wire would show."
@@ -65,8 +80,8 @@ def drops(statistics: Statistics, found: Sequence[Drop]) -> str:
     """What is dropped, in a sentence."""
     if not found:
         return (
-            "The capture tells of no drop. That proves none only where the tool writes drops: "
-            "pktmon and the events of the vmSwitch do."
+            "The capture tells of no drop. Only pktmon and the events of the vmSwitch tell of drops: "
+            "without them a capture shows none."
         )
     bad = [drop for drop in found if not drop.harmless]
     lost = sum(story.lost(drop) for drop in bad)
@@ -84,15 +99,20 @@ def drops(statistics: Statistics, found: Sequence[Drop]) -> str:
 
 def tcp(statistics: Statistics) -> str:
     """What was sent again, and what got no answer."""
-    unanswered = sum(row.unanswered for row in statistics.unanswered)
+    unanswered: dict[str, int] = {}
+    for row in statistics.unanswered:
+        unanswered[row.kind] = unanswered.get(row.kind, 0) + row.unanswered
+    asked = [count(many, story.KINDS.get(kind, kind), ",") for kind, many in unanswered.items() if many]
     words = f"{story.again_words(statistics)}." if statistics.retransmissions else "No TCP packet was sent again."
     if statistics.duplicates:
         words += " Wireshark alone takes duplicates for retransmissions; they are not counted here."
     if statistics.repeats:
         repeats = count(statistics.repeats, "other packet repeats", ",", plural="other packets repeat")
         words += f" {repeats} what was sent before."
-    if unanswered:
-        return f"{words} {count(unanswered, 'question gets', ',', plural='questions get')} no answer."
+    if asked:
+        verb = "gets" if sum(unanswered.values()) == 1 else "get"
+        listed = " and ".join(filter(None, (", ".join(asked[:-1]), asked[-1])))
+        return f"{words} {listed} {verb} no answer."
     return words
 
 

@@ -83,6 +83,7 @@ def build(found: Found, selection: Selection | None, warnings: tuple[str, ...]) 
         harmless_over_time=tuple(series["harmless"]),
         retransmissions_over_time=tuple(series["retransmissions"]),
         octets_over_time=tuple(series["octets"]),
+        translated=total["translated"],
         late=total["late"],
         by_id=total["by_id"],
         without_time=total["without_time"],
@@ -115,7 +116,8 @@ def _hop(hop: Found, gaps: tuple[Gap, ...], clock: Clock) -> Hop:
 
 def _path(path: Found) -> Path:
     name = OTHERS if path.get("is_others") else path.get("path")
-    return Path(name, path["way"], path["direction"], path["packets"], path["first_frame"], path["last_frame"])
+    counts = (path["packets"], path["first_frame"], path["last_frame"], path["unfinished"])
+    return Path(name, path["way"], path["direction"], *counts)
 
 
 def _hops_of(mask: int, names: list[str | None]) -> str:

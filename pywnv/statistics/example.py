@@ -21,6 +21,8 @@ class Sighting:
         dropped: whether the packet was dropped here.
         near: whether nothing but the time shows that the event is about this packet.
         text: of the reason, or None.
+        after: the frame of the sighting that this one follows: the one before, or where the switch floods, that of
+            the hop from which it does. None for the first.
     """
 
     frame: int
@@ -30,6 +32,7 @@ class Sighting:
     dropped: bool = False
     near: bool = False
     text: str | None = None
+    after: int | None = None
 
 
 @dataclass(frozen=True)
@@ -71,11 +74,47 @@ def _sightings(example: dict[str, Any], names: list[str | None]) -> Iterator[Sig
     """By time; the event that tells of the drop last."""
     drop = example.get("drop", {})
     seen = [(one.get("elapsed"), one) for one in reversed(example["sightings"])]
+    in_file = [(one["frame"], names[one["hop"] - 1]) for _, one in seen]
+    branches, before = _branches(example.get("path"), in_file), None
     for elapsed, one in sorted(seen, key=lambda pair: (pair[0] or 0.0, pair[1]["frame"])):
-        is_drop = drop.get("frame") == one["frame"]
+        frame = one["frame"]
+        is_drop = drop.get("frame") == frame
         text = drop.get("text") if is_drop else None
-        yield Sighting(one["frame"], names[one["hop"] - 1], elapsed, one.get("rewritten"), is_drop, text=text)
+        after = branches.get(frame, before)
+        yield Sighting(frame, names[one["hop"] - 1], elapsed, one.get("rewritten"), is_drop, text=text, after=after)
+        before = frame
     if drop.get("is_event"):
-        after = drop.get("after")
-        elapsed = None if after is None else max(elapsed or 0.0 for elapsed, _ in seen) + after
-        yield Sighting(drop["frame"], drop.get("place"), elapsed, None, True, drop["is_near"], drop.get("text"))
+        late = drop.get("after")
+        elapsed = None if late is None else max(elapsed or 0.0 for elapsed, _ in seen) + late
+        yield Sighting(drop["frame"], drop.get("place"), elapsed, None, True, drop["is_near"], drop.get("text"), before)
+
+
+def _branches(path: str | None, in_file: list[tuple[int, str | None]]) -> dict[int, int]:
+    """Of each frame that a branch of a path with branches shows, the frame that it follows; none where that is unclear.
+
+    Args:
+        path: as `wnv.path` has it: `a > {b, c > d}`.
+        in_file: frame and hop of the sightings, in the order of the file.
+    """
+    trunk, has_branches, rest = (path or "").partition(" > {")
+    if not has_branches:
+        return {}
+    shown = trunk.split(" > ")
+    fork, starts = len(shown) - 1, set()
+    for branch in rest.removesuffix("}").split(", "):
+        starts.add(len(shown))
+        shown += branch.split(" > ")
+    follows: dict[int, int] = {}
+    at, last, forked = -1, 0, 0
+    for frame, hop in in_file:
+        is_again = at >= 0 and hop == shown[at]
+        if not is_again:
+            at += 1
+            if at == len(shown) or hop != shown[at]:
+                return {}
+        if last:
+            follows[frame] = forked if at in starts and not is_again else last
+        if at == fork:
+            forked = frame
+        last = frame
+    return follows if at == len(shown) - 1 else {}

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from itertools import accumulate
 from typing import Any
 
 from pywnv.statistics.model import Gap
@@ -28,24 +30,51 @@ def clock_of(start: list[float]) -> Clock:
     return clock
 
 
+@dataclass(frozen=True)
+class Seen:
+    """Packets of one class of addresses that show the same hops.
+
+    Attributes:
+        mask: the bits of these hops.
+        sums: how many came up to each bin of frames, from 0 on.
+    """
+
+    mask: int
+    sums: list[int]
+
+    def within(self, first: int, last: int) -> int:
+        """How many came from one bin to another."""
+        first, last = (min(max(at, 0), len(self.sums) - 1) for at in (first, last))
+        return max(self.sums[last] - self.sums[first], 0)
+
+    @property
+    def whole(self) -> int:
+        """How many there are."""
+        return self.sums[-1]
+
+
 def gaps(found: Found, clock: Clock) -> list[tuple[Gap, ...]]:
     """Of each hop, its gaps, the longest first.
 
-    A hop counts as silent where packets come that show all the other hops of a way that led through it, and not it. A
-    way that simply is not used any more is none.
+    A hop counts as silent where packets come that show all the other hops of a way that led through it, and not it, and
+    whose addresses are those of packets that went that way. A way that simply is not used any more is none.
     """
-    return [tuple(_of_hop(hop, found, clock)) for hop in found["hops"]]
+    classes: dict[int, list[Seen]] = {}
+    for one in found["masks"]:
+        classes.setdefault(one["pair"], []).append(Seen(one["mask"], [0, *accumulate(one["frames"])]))
+    return [tuple(_of_hop(hop, found, list(classes.values()), clock)) for hop in found["hops"]]
 
 
-def _of_hop(hop: Found, found: Found, clock: Clock) -> Iterator[Gap]:
+def _of_hop(hop: Found, found: Found, classes: list[list[Seen]], clock: Clock) -> Iterator[Gap]:
     if not hop["frames"]:
         return
     end = found["total"]["all_frames"] + 1
     all_gaps = [*hop["gaps"], {"from": hop["last_frame"], "from_time": hop.get("last_time"), "to": None}]
+    width, span = found["frame_width"], max((path["span"] for path in found["paths"]), default=0)
     for gap in sorted(all_gaps, key=lambda gap: gap["from"] - (gap["to"] or end)):
-        first, last = gap["from"] // found["frame_width"] + 1, (gap["to"] or end) // found["frame_width"]
-        inside = slice(first, last if gap["to"] else None)
-        others = _without(hop, found, inside)
+        first, last = gap["from"] // width + 1, (gap["to"] or end) // width + (0 if gap["to"] else 1)
+        edge = min(-(-span // width), last - first)
+        others = _without(hop, found, classes, (first, last), edge)
         number = sum(others.values())
         if number >= max(LEAST, SHARE * hop["packets"]):
             beside = max(others, key=lambda name: others[name])
@@ -54,21 +83,32 @@ def _of_hop(hop: Found, found: Found, clock: Clock) -> Iterator[Gap]:
             )
 
 
-def _without(hop: Found, found: Found, inside: slice) -> dict[str, int]:
-    """How many packets show the rest of a way through the hop, by the hop that shows the most of them."""
+def _without(hop: Found, found: Found, classes: list[list[Seen]], inside: tuple[int, int], edge: int) -> dict[str, int]:
+    """How many packets show the rest of a way through the hop, by the hop that shows the most of them.
+
+    Args:
+        hop: that may be silent.
+        found: what was counted.
+        classes: the packets.
+        inside: from which bin to which it shows nothing.
+        edge: bins beside these, in which packets may show a part of their way.
+    """
     bit = 1 << hop["index"] - 1
-    counts = {one["mask"]: (sum(one["frames"]), sum(one["frames"][inside])) for one in found["masks"]}
+    first, last = inside
     heard = 0  # the hops that show something meanwhile
-    for mask, (_, within) in counts.items():
-        heard |= mask if within else 0
+    for one in (one for of_class in classes for one in of_class):
+        heard |= one.mask if one.within(first, last) else 0
     others: dict[str, int] = {}
-    for rest, (whole, within) in counts.items():
-        if not within or not rest or rest & bit:
-            continue
-        through = sum(n for mask, (n, _) in counts.items() if mask & bit and mask & heard & ~bit == rest)
-        if through and whole - within <= ALONE * through:
-            name = _busiest(found, rest)
-            others[name] = others.get(name, 0) + within
+    for of_class in classes:
+        for rest in of_class:
+            within = rest.within(first, last)
+            if not within or not rest.mask or rest.mask & bit:
+                continue
+            through = sum(one.whole for one in of_class if one.mask & bit and one.mask & heard & ~bit == rest.mask)
+            outside = rest.whole - rest.within(first - edge, last + edge)
+            if through and outside <= ALONE * through:
+                name = _busiest(found, rest.mask)
+                others[name] = others.get(name, 0) + within
     return others
 
 

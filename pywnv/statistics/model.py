@@ -110,6 +110,7 @@ class Path:
         packets: that went it.
         first_frame: of the first of these packets.
         last_frame: the last sighting of that packet.
+        unfinished: how many of them began so late that the rest of the way may lie behind the end of the capture.
     """
 
     path: str | None
@@ -118,6 +119,7 @@ class Path:
     packets: int
     first_frame: int
     last_frame: int
+    unfinished: int
 
 
 @dataclass(frozen=True)
@@ -301,6 +303,7 @@ class Statistics:
         timeline: of all `over_time`.
         packets_over_time, duplicates_over_time, drops_over_time, harmless_over_time, retransmissions_over_time,
             octets_over_time: of the first sightings; of drops, frames.
+        translated: sightings behind a NAT, of the whole capture.
         late: frames that came so late that they count for no path and no end.
         by_id: duplicates that a packet id shows.
         without_time: frames that have no time.
@@ -343,6 +346,7 @@ class Statistics:
     harmless_over_time: tuple[int, ...]
     retransmissions_over_time: tuple[int, ...]
     octets_over_time: tuple[int, ...]
+    translated: int = 0
     late: int = 0
     by_id: int = 0
     without_time: int = 0

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from pywnv.statistics.loss import loss_words
 from pywnv.statistics.model import Drop, Statistics
+from pywnv.statistics.pairs import questions
 from pywnv.statistics.silence import NO_NAME
 from pywnv.why.words import question_words, reason_words, way_words
 from pywnv.words import count, duration
@@ -70,12 +71,13 @@ def _trouble(answer: Answer) -> Iterator[str]:
     found = answer.statistics
     for loss in found.losses[:MOST_ROWS]:
         yield f"{loss_words(loss, way_words(found.selection, loss.way or ''))}."
-    for one in found.unanswered[:MOST_QUESTIONS]:
+    asked = questions(found)
+    for one, ports in asked[:MOST_QUESTIONS]:
         first = f" (first: frame {one.first_frame:,})" if one.first_frame else ""
-        yield f"{question_words(one)}{first}."
-    if len(found.unanswered) > MOST_QUESTIONS:
-        others = count(len(found.unanswered) - MOST_QUESTIONS, "other pair", ",")
-        yield f"... and {others} of addresses with questions that go unanswered."
+        yield f"{question_words(one, ports)}{first}."
+    if len(asked) > MOST_QUESTIONS:
+        others = count(len(asked) - MOST_QUESTIONS, "other pair", ",")
+        yield f"... and so with {others} of addresses; --json has all."
     if found.first_retransmission:
         again = count(found.retransmissions, "real retransmission", ",")
         yield f"{again} (first: frame {found.first_retransmission:,})."
@@ -125,6 +127,7 @@ def _drops(found: Statistics) -> Table:
     table.add_column("First frame", justify="right")
     for drop in found.drops[:MOST_ROWS]:
         number = f"{drop.packets + drop.near:,}" if drop.packets + drop.near else f"{count(drop.frames, 'event', ',')}"
-        harm = "harmless" if drop.harmless else "yes"
+        is_told = drop.text or drop.reason is not None or drop.rule
+        harm = "harmless" if drop.harmless else "yes" if is_told else "not told"
         table.add_row(number, Text(reason_words(drop)), Text(drop.hop or "not told"), harm, f"{drop.first_frame:,}")
     return table

@@ -6,16 +6,20 @@ import shlex
 from collections.abc import Sequence
 from pathlib import Path as File
 
+from pywnv.statistics.cut import cut_short
 from pywnv.statistics.loss import loss_words, lost
-from pywnv.statistics.model import FROM, TO, Drop, End, Path, Selection, Statistics, Step, Unanswered
+from pywnv.statistics.model import FROM, TO, Drop, End, Selection, Statistics, Step, Unanswered
+from pywnv.statistics.pairs import questions
 from pywnv.statistics.silence import NO_NAME, silences
+from pywnv.tables import fields
 from pywnv.words import count
 
 OUTER, INNER = ("pNIC", "tNIC"), ("vmNIC", "host vNIC")
 LEAST_RETRANSMISSIONS, MANY_RETRANSMISSIONS = 3, 0.01  # of the packets: more is worth the first sentence
 FEW = 10  # one in so many is not what matters
-LEAST_CUT, SHARE_CUT, MOST_CUT = 3, 0.01, 5  # packets; of those that go on: at least; of ten, at most so many
-MOST_NAMED = 5
+DAILY, SHARE_DAILY = ("arp", "neighbor"), 0.1  # of the packets: fewer are not what matters
+MOST_NAMED, MOST_ENDS = 5, 4
+KINDS = tuple(f"{role} " for role in (*fields.ROLES, "interface"))  # with which the name of a hop may begin
 QUESTIONS = {"handshake": "handshake", "ping": "ping", "arp": "ARP request", "neighbor": "neighbor solicitation"}
 
 
@@ -24,7 +28,8 @@ def about(selection: Selection) -> str:
     if selection.ip is not None:
         return selection.ip
     if selection.nic is not None:
-        return f"NIC {selection.nic}"
+        says_its_kind = selection.nic.startswith(KINDS)
+        return selection.nic if says_its_kind else f"NIC {selection.nic}"
     assert selection.flow is not None  # noqa: S101  # one of the three is there
     one, one_port, other, other_port = selection.flow
     return f"{end_of_flow(one, one_port)} and {end_of_flow(other, other_port)}"
@@ -67,6 +72,8 @@ def reason_words(*drops: Drop) -> str:
         counts[reason] = counts.get(reason, 0) + drop.packets + drop.near
     words = ", ".join(f"{reason} ({number:,})" if len(counts) > 1 else reason for reason, number in counts.items())
     known = [rule for rule in rules if rule]
+    if known and not any(drop.text or drop.reason is not None for drop in drops):
+        return f"{words}; as the host is set up, by {'; or by '.join(known)}"
     return words + (f", by {'; or by '.join(known)}" if known else "")
 
 
@@ -82,7 +89,9 @@ def _drop_sentence(found: Statistics, drop: Drop) -> str:
             words = f"{_of(number, whole)} {ways} {_verb(number, 'end')} at {where}: dropped there, "
         else:
             words = f"{_of(number, whole)} {ways} {_verb(number, 'is', 'are')} dropped at {where}: "
-        return words + reason_words(*here) + "."
+        elsewhere = sum(one.packets + one.near for one in of_way) - number
+        more = f"; {elsewhere:,} more {_verb(elsewhere, 'is', 'are')} dropped elsewhere" if elsewhere else ""
+        return f"{words}{reason_words(*here)}{more}."
     near = [one for one in of_way if one.near]  # a NIC may get its name in the middle of a capture
     number = sum(one.near for one in near)
     last = max((end for end in found.ends if end.way == drop.way and end.near), key=lambda end: end.near, default=None)
@@ -105,22 +114,20 @@ def _harmful(found: Statistics) -> list[Drop]:
     return [drop for drop in found.drops if not drop.harmless and drop.packets + drop.near and drop.way != "unknown"]
 
 
-def question_words(one: Unanswered) -> str:
+def question_words(one: Unanswered, ports: int) -> str:
     """Who asks whom: "3 of 3 handshakes from A to B:443 go unanswered"."""
     kind = QUESTIONS[one.kind]
     if not one.unanswered:
-        return (
-            f"{one.destination} refuses {count(one.refused, kind, ',')} from {one.source}"
-            + (f" to port {one.port}" if one.port else "")
-            + ": nothing listens there, or a firewall says so"
-        )
-    target = end_of_flow(one.destination, one.port)
+        to_ports = f" to {ports:,} ports" if ports > 1 else f" to port {one.port}" if one.port else ""
+        words = f"{one.destination} refuses {count(one.refused, kind, ',')} from {one.source}{to_ports}"
+        return f"{words}: nothing listens there, or a firewall says so"
+    target = f"{ports:,} ports of {one.destination}" if ports > 1 else end_of_flow(one.destination, one.port)
     asked = f"{one.unanswered:,} of {count(one.asked, kind, ',')} from {one.source} to {target}"
     return f"{asked} {_verb(one.unanswered, 'goes', 'go')} unanswered"
 
 
-def _question_sentence(found: Statistics, one: Unanswered) -> str:
-    words = question_words(one)
+def _question_sentence(found: Statistics, one: Unanswered, ports: int) -> str:
+    words = question_words(one, ports)
     if not one.unanswered or not one.end_hop:
         return words + "."
     role = next((hop.role for hop in found.hops if hop.name == one.end_hop), "unknown")
@@ -133,95 +140,73 @@ def _question_sentence(found: Statistics, one: Unanswered) -> str:
     return words + "."
 
 
-def _hops(path: str, names: set[str]) -> list[str]:
-    """The names of a path's hops: of several observers, it names each once for the hops that follow."""
-    hops: list[str] = []
-    for name in path.split(" > "):
-        whole = f"{_observer(hops[-1])}: {name}" if hops and name not in names else name
-        hops.append(whole if whole in names else name)
-    return hops
-
-
-def _observer(hop: str) -> str:
-    return hop.partition(": ")[0] if ": " in hop else ""
-
-
-def cut_short(found: Statistics) -> tuple[Path, Path, int] | None:
-    """Where packets are seen no more on a way that others go on: the usual way, the part of it, how many packets."""
-    if silences(found) or any(found.verdicts.get(verdict) for verdict in ("segment", "coalesced")):
-        return None  # what is not captured, or built anew, only seems to be lost
-    names = {hop.name or "" for hop in found.hops}
-    hops = {path.path: _hops(path.path or "", names) for path in found.paths}
-    at: dict[tuple[str, str], int] = {}
-    for path in found.paths:
-        where = path.way, " | ".join(sorted(hops[path.path]))
-        at[where] = at.get(where, 0) + path.packets
-    best: tuple[Path, Path, int] | None = None
-    for usual in (path for path in found.paths if names.issuperset(hops[path.path])):
-        for part in found.paths:
-            if not usual.path or not part.path or not usual.path.startswith(f"{part.path} > "):
-                continue
-            shown, whole = hops[part.path], hops[usual.path]
-            if _observer(shown[-1]) != _observer(whole[len(shown)]):
-                continue  # `Statistics.losses` tells that, with better proof
-            # Packets that show the rest of the way only may be the same, which nothing has proved.
-            elsewhere = " | ".join(sorted(set(whole) - set(shown)))
-            lost = part.packets - at.get((part.way, elsewhere), 0) - found.others_at.get(elsewhere, 0)
-            is_usual = usual.way == part.way and part.packets * FEW <= usual.packets * MOST_CUT
-            if is_usual and lost >= max(LEAST_CUT, SHARE_CUT * usual.packets, best[2] + 1 if best else 0):
-                best = usual, part, lost
-    return best
-
-
-def _cut_sentence(found: Statistics, usual: Path, part: Path, number: int) -> str:
-    assert usual.path is not None  # noqa: S101  # `cut_short` compares the names
-    assert part.path is not None  # noqa: S101
-    last = part.path.rpartition(" > ")[2]
-    following = usual.path.removeprefix(f"{part.path} > ").partition(" > ")[0]
-    least = "" if number == part.packets else "At least "
-    words = f"{least}{_of(number, number + usual.packets)} that go the way {usual.path}"
-    words += f" {_verb(number, 'is', 'are')} last seen at {last}: between {last} and {following}"
-    return f"{words} this host loses them, or the capture has missed them; nothing tells of a drop."
-
-
 def _good_sentence(found: Statistics, name: str) -> str:
     harmless = sum(drop.packets + drop.near for drop in found.drops if drop.harmless)
     whole = count(found.packets, "packet", ",")
+    asked, refused = (sum(getattr(one, kind) for one in found.unanswered) for kind in ("unanswered", "refused"))
     if harmless:
         reasons = dict.fromkeys(drop.text or "no reason told" for drop in found.drops if drop.harmless)
         causes = ", ".join(list(reasons)[:2]) + (" ..." if len(reasons) > 2 else "")
-        words = f"Nothing that matters is lost: of {whole} of {name}, {harmless:,} are dropped harmlessly ({causes})"
+        words = f"Nothing that matters is lost: of {whole} {name}, {harmless:,} are dropped harmlessly ({causes})"
     else:
-        words = f"Nothing tells of a loss: of {whole} of {name} none is known to be dropped, and none goes unanswered"
+        here = " in this host" if asked or found.retransmissions else ""
+        words = f"Nothing tells of a loss{here}: of {whole} {name} none is known to be dropped"
+        words += "" if asked else ", and none goes unanswered"
+    seldom = [f"{asked:,} {_verb(asked, 'asks', 'ask')} for an address that does not answer"] if asked else []
+    if refused:
+        seldom.append(f"{count(refused, 'handshake', ',')} {_verb(refused, 'is', 'are')} refused")
+    if found.retransmissions:
+        again = count(found.retransmissions, "packet", ",")
+        seldom.append(f"{again} {_verb(found.retransmissions, 'is', 'are')} TCP data sent again")
+    words += f"; {', '.join(seldom)}" if seldom else ""
     missing = silences(found)
     if missing:
         return f"{words}. But {missing[0].words}."
     if len(found.hops) == 1:
-        where = found.hops[0].name
-        where = f", {where}" if where else ""
-        return f"{words}. They were captured at one place only{where}: nothing tells where they go from there."
+        return f"{words}. {_one_place(found)}"
     if not any(end.hop for end in found.ends):
         return f"{words}. The capture does not name the places where it was made."
     ends = [_end_words(found, way) for way in (TO, FROM) if _packets(found, way)]
-    return f"{words}; {' and '.join(ends)}."
+    return f"{words}; {' and '.join(ends)}.{_other_sizes(found)}"
+
+
+def _one_place(found: Statistics) -> str:
+    where = found.hops[0].name
+    if found.duplicates:
+        known = f"gives all of them one name, {where}" if where else "does not name the places where it was made"
+        return f"The capture shows packets more than once and {known}: nothing tells where they go."
+    where = f", {where}" if where else ""
+    return f"They were captured at one place only{where}: nothing tells where they go from there."
+
+
+def _other_sizes(found: Statistics) -> str:
+    """What Windows makes of frames on their way: each counts, so not all seem to go on."""
+    made = {"segment": "cut large frames (LSO)", "coalesced": "join small frames (RSC)"}
+    how = " and ".join(words for verdict, words in made.items() if found.verdicts.get(verdict))
+    return f" NICs or the switch {how} on the way: what comes of it counts as another packet." if how else ""
 
 
 def _end_words(found: Statistics, way: str) -> str:
-    ends = [end for end in found.ends if end.way == way]
-    most = max(ends, key=lambda end: end.packets)
-    share = "all" if most.packets == _packets(found, way) else f"{most.packets:,} of {_packets(found, way):,}"
-    return f"{share} {way_words(found.selection, way)} end at {most.hop or NO_NAME}"
+    ends = sorted((end for end in found.ends if end.way == way), key=lambda end: -end.packets)
+    which = way_words(found.selection, way)
+    if len(ends) == 1:
+        return f"all {which} end at {ends[0].hop or NO_NAME}"
+    named = ends if len(ends) <= MOST_ENDS else ends[: MOST_ENDS - 1]
+    places = [f"{end.hop or NO_NAME} ({end.packets:,})" for end in named]
+    if len(named) < len(ends):
+        places.append(f"elsewhere ({sum(end.packets for end in ends[len(named) :]):,})")
+    return f"those {which} end at {', '.join(places[:-1])} or {places[-1]}"
 
 
 def sentence(found: Statistics) -> str:
     """The answer in plain words."""
     assert found.selection is not None  # noqa: S101  # `why` asks for some packets
-    name = about(found.selection)
+    name = f"{'between' if found.selection.flow else 'of'} {about(found.selection)}"
     if not found.packets:
         return _nothing(found, name)
     drop = worst_drop(found)
-    question = next((one for one in found.unanswered if one.unanswered and one.kind != "arp"), None)
-    question = question or next((one for one in found.unanswered if one.unanswered), None)
+    asked = questions(found)
+    question, ports = _worst_question(found, asked) or (None, 0)
     dropped = sum(one.packets + one.near for one in _harmful(found) if drop and one.way == drop.way)
     losses = lost(found.losses)
     missing = sum(loss.packets for loss in losses)
@@ -230,26 +215,35 @@ def sentence(found: Statistics) -> str:
     if losses and missing >= (question.unanswered if question else 0):
         return f"{loss_words(losses[0], way_words(found.selection, losses[0].way or ''))}."
     cut = cut_short(found)
-    if cut and not drop and cut[2] >= (question.unanswered if question else 0):
-        return _cut_sentence(found, *cut)
+    if cut and not drop and cut.packets >= (question.unanswered if question else 0):
+        return f"{cut.words}: {cut.cause}"
     is_lossy = found.retransmissions >= max(LEAST_RETRANSMISSIONS, MANY_RETRANSMISSIONS * found.packets)
     if question and not (is_lossy and found.retransmissions > FEW * question.unanswered):
-        return _question_sentence(found, question)
-    refused = next(iter(found.unanswered), None)
-    if refused and refused.refused * FEW >= found.packets:
-        return _question_sentence(found, refused)
+        return _question_sentence(found, question, ports)
+    refused = max(asked, key=lambda group: group[0].refused, default=None)
+    if refused and not refused[0].unanswered and refused[0].refused * FEW >= found.packets:
+        return _question_sentence(found, *refused)
     if is_lossy:
-        words = f"{found.retransmissions:,} of {count(found.packets, 'packet', ',')} of {name} are TCP data sent again"
+        words = f"{found.retransmissions:,} of {count(found.packets, 'packet', ',')} {name} are TCP data sent again"
         return f"{words}, so others were lost or late; none is known to be dropped in this host."
     return _good_sentence(found, name)
+
+
+def _worst_question(found: Statistics, asked: list[tuple[Unanswered, int]]) -> tuple[Unanswered, int] | None:
+    """What goes unanswered the most: a handshake or a ping before what every network asks in vain every day."""
+    vain = [group for group in asked if group[0].unanswered]
+    worst = next((group for group in vain if group[0].kind not in DAILY), next(iter(vain), None))
+    if worst and worst[0].kind in DAILY and found.selection and found.selection.ip != worst[0].destination:
+        return worst if worst[0].unanswered >= SHARE_DAILY * found.packets else None
+    return worst
 
 
 def _nothing(found: Statistics, name: str) -> str:
     if found.selection and found.selection.nic:
         hops = ", ".join(list(found.all_hops)[:MOST_NAMED])
-        return f"No packet of {name} in this capture" + (f"; there are {hops}." if hops else ".")
+        return f"No packet {name} in this capture" + (f"; there are {hops}." if hops else ".")
     most = ", ".join(f"{address} ({number:,})" for address, number in list(found.addresses.items())[:MOST_NAMED])
-    return f"No packet of {name} in this capture" + (
+    return f"No packet {name} in this capture" + (
         f"; the most are of {most}." if most else ": it has none with addresses."
     )
 
@@ -263,19 +257,27 @@ def next_steps(
     name = shlex.quote(str(captures[0]))
     if topology_file:
         name += f" --host {shlex.quote(str(topology_file))}"
-    steps = []
+    steps: list[tuple[str, int]] = []
     drop = worst_drop(found)
     if drop:
-        steps.append(("the path of a dropped packet", f"pywnv explain {name} {_explained(found, drop)}"))
+        steps.append(("the path of a dropped packet", _explained(found, drop)))
     elif losses := lost(found.losses):
-        steps.append(("the path of a lost packet", f"pywnv explain {name} {losses[0].first_frame}"))
+        steps.append(("the path of a lost packet", losses[0].first_frame))
     elif found.unanswered and found.unanswered[0].first_frame:
-        steps.append(("the path of one without an answer", f"pywnv explain {name} {found.unanswered[0].first_frame}"))
+        steps.append(("the path of one without an answer", found.unanswered[0].first_frame))
     if found.first_retransmission:
-        steps.append(("the first real retransmission", f"pywnv explain {name} {found.first_retransmission}"))
+        steps.append(("the first real retransmission", found.first_retransmission))
     if slowest and slowest.count > 1:
-        steps.append(("the slowest step", f"pywnv explain {name} {slowest.slowest_frame}"))
-    return tuple(steps)
+        steps.append(("the slowest step", slowest.slowest_frame))
+    whys: dict[int, list[str]] = {}
+    for why, frame in steps:
+        whys.setdefault(frame, []).append(why)
+    commands = [(", and ".join(some), f"pywnv explain {name} {frame}") for frame, some in whys.items()]
+    if drop and not drop.text and drop.reason is None:
+        commands.append(("how to learn the reasons of drops", f"pywnv inspect {name}"))
+    elif len(found.hops) == 1:
+        commands.append(("how to capture at more places", f"pywnv inspect {name}"))
+    return tuple(commands)
 
 
 def _explained(found: Statistics, drop: Drop) -> int:

@@ -60,7 +60,7 @@ def _extensions(host: Host) -> Iterator[Finding]:
             kind = f" ({extension.kind})" if extension.kind else ""
             what = f"the extension {extension.name!r}{maker}{kind} runs in it"
             fix = f"Disable-VMSwitchExtension -VMSwitchName {quoted(switch.name)} -Name {quoted(extension.name)}"
-            yield finding("extension-in-path", f"vSwitch {switch.name}", what, f"{fix} (for a test)")
+            yield finding("extension-in-path", f"vSwitch {switch.name}", what, f"{fix} # for a test")
 
 
 def _antivirus(host: Host) -> Iterator[Finding]:

@@ -9,7 +9,6 @@ local codes, is_to_group, wanted, parts, ends_of, write = ...
 local find, floor, max, min = string.find, math.floor, math.max, math.min
 
 local SLOTS = 2 ^ 16 -- more frames than lie between the sightings of one packet
-local MOST_PATHS = 1000 -- of which is kept whether they have branches
 local MASKED = 52 -- hops that a number tells apart
 local MOST_FLOWS = 200 -- that are told
 local NANO, MICRO = 1e9, 1e-6 -- MICRO: the first width of a bin
@@ -35,7 +34,7 @@ local M = { missed = losses.note_missed }
 
 local total = {
   all_frames = 0, frames = 0, packets = 0, duplicates = 0, octets = 0, events = 0, retransmissions = 0, repeats = 0,
-  late = 0, by_id = 0, without_time = 0, steps_back = 0, furthest_back = 0,
+  translated = 0, late = 0, by_id = 0, without_time = 0, steps_back = 0, furthest_back = 0,
 }
 local verdicts = {}
 local series = {
@@ -46,9 +45,10 @@ local first_seconds, first_nanos -- of the capture
 local time_before = 0 -- that of the last frame
 
 local records = {} -- by slot
+local nears = {} -- drops that only the time joins with a packet, by that
 -- Of the last SLOTS frames: hop, packet, sighting before, time; and the questions that packets ask.
 local hop_ring, packet_ring, previous_ring, time_ring, asked_ring = {}, {}, {}, {}, {}
-local rewritten_ring = {}
+local rewritten_ring, verdict_ring = {}, {}
 examples.hops, examples.previous, examples.times = hop_ring, previous_ring, time_ring
 examples.rewritten = rewritten_ring
 
@@ -76,7 +76,9 @@ local function take_again(number, verdict, flow, time_bin)
 end
 
 local function close(record)
-  examples.close(record, outcome.close(record))
+  local near = nears[record.packet] or false
+  nears[record.packet] = nil
+  examples.close(record, near, outcome.close(record, near))
 end
 
 -- Makes the record of a packet, in the place of an older one.
@@ -86,13 +88,16 @@ local function open(slot, said, way, ends, frame)
   if record then
     close(record)
   else
-    record = { packet = 0, way = "", mask = 0, end_time = false, end_hop = false, end_frame = 0, last_frame = 0 }
-    record.drops, record.near, record.first_hop, record.flow, record.question = false, false, false, false, false
-    record.path, record.direction, record.is_to_group, record.ends, record.first_time = false, "", false, false, false
+    -- Sixteen fields: one more would double what each of many records takes.
+    record = {
+      packet = 0, way = "", mask = 0, end_time = false, end_hop = false, end_frame = 0, last_frame = 0, drops = false,
+      first_hop = false, flow = false, is_back = false, question = false, path = false, direction = "",
+      is_to_group = false, first_time = false,
+    }
     records[slot] = record
   end
   record.packet, record.way, record.mask, record.direction = packet, way, 0, "unknown"
-  record.drops, record.near, record.end_time, record.end_hop = false, false, false, false
+  record.drops, record.end_time, record.end_hop = false, false, false
   record.flow, record.question, record.first_hop = false, false, false
   record.is_to_group, record.ends = is_to_group(frame), ends or false
   losses.note(record, frame, ends, said)
@@ -105,15 +110,16 @@ local function open(slot, said, way, ends, frame)
   local flow = false
   if ends then
     flow = traffic.of(ends, packet, length)
-    record.flow = flow
+    record.flow, record.is_back = flow, ends.name ~= flow.name
   end
   local asked = asked_ring[slot]
   if asked and asked.packet == packet then
     record.question = asked.question
-    asked.question.group.asked = asked.question.group.asked + 1
+    questions.count(asked.question)
   end
-  if said.verdict == RETRANSMISSION or said.verdict == REPEAT then
-    take_again(packet, said.verdict, flow, time_bin)
+  local verdict = verdict_ring[slot] -- of the packet's first frame
+  if verdict == RETRANSMISSION or verdict == REPEAT then
+    take_again(packet, verdict, flow, time_bin)
   end
   return record
 end
@@ -136,6 +142,7 @@ end
 -- Behind a NAT, an answer goes to the address that has asked.
 -- @return the name of the ends there, or nil
 local function take_translated(frame)
+  total.translated = total.translated + 1
   local ends = ends_of(frame)
   if ends then
     if not ends.name then
@@ -146,29 +153,13 @@ local function take_translated(frame)
   return ends and ends.name
 end
 
--- What is the same for all packets of a path: whether it has branches, and whether these part at its first hop.
-local known_paths, known_count = {}, 0
-
-local function branches(path)
-  local known = known_paths[path]
-  if not known then
-    if known_count >= MOST_PATHS then
-      known_paths, known_count = {}, 0
-    end
-    local at = find(path, " > {", 1, true)
-    known = { has = at ~= nil, at_first = at ~= nil and not find(path:sub(1, at - 1), " > ", 1, true) }
-    known_paths[path], known_count = known, known_count + 1
-  end
-  return known
-end
-
 -- Counts the step to a sighting.
 local function take_step(record, number, path, previous, hop, time, time_bin)
   local from, before = hop_ring[previous % SLOTS], time_ring[previous % SLOTS]
   if number - previous >= SLOTS or not time or not before then
     return
   end
-  local fork = path and branches(path)
+  local fork = path and places.branches(path)
   if fork and fork.has and not (OUTER[from.role] and OUTER[hop.role]) then
     if not fork.at_first then
       return -- from which hop it came is not told
@@ -183,7 +174,7 @@ local function take_step(record, number, path, previous, hop, time, time_bin)
 end
 
 -- Counts a sighting.
-local function sight(record, number, path, previous, hop, time)
+local function sight(record, number, verdict, path, previous, hop, time)
   local time_bin = time and over_time.bin(time)
   local bit = hop.index <= MASKED and 2 ^ (hop.index - 1) or 0
   local is_new = bit == 0 or floor(record.mask / bit) % 2 == 0
@@ -194,6 +185,7 @@ local function sight(record, number, path, previous, hop, time)
     total.first_time, total.last_time = min(total.first_time or time, time), max(total.last_time or time, time)
   end
   total.frames = total.frames + 1
+  verdicts[verdict] = (verdicts[verdict] or 0) + 1
   places.see(hop, number, time, time_bin, is_new)
   if hop.observer then
     losses.see(record, hop, time)
@@ -220,7 +212,7 @@ local function catch_up(record, previous)
   for at = #chain, 1, -1 do
     local number = chain[at]
     local slot = number % SLOTS
-    sight(record, number, nil, previous_ring[slot], hop_ring[slot], time_ring[slot])
+    sight(record, number, verdict_ring[slot], nil, previous_ring[slot], hop_ring[slot], time_ring[slot])
   end
 end
 
@@ -245,7 +237,7 @@ local function take_event(number, said, time)
     parts.outcome.add_drop(record, drop)
   elseif is_known then
     drop.after = said.event_near
-    record.near = drop
+    nears[packet] = drop
   else
     outcome.event(drop)
   end
@@ -318,15 +310,14 @@ function M.row(number, seconds, nanos, _, said, _, _, frame)
   local at = number % SLOTS
   hop_ring[at], packet_ring[at] = hop, said.packet
   previous_ring[at], time_ring[at] = said.previous or false, time or false
-  rewritten_ring[at] = said.rewritten or false
+  rewritten_ring[at], verdict_ring[at] = said.rewritten or false, said.verdict
   local translated = said.rewritten and find(said.rewritten, "nat", 1, true) and take_translated(frame)
   local record = record_of(number, said, frame, hop)
   if not record then
     return
   end
   losses.learn(record, said, translated, said.repeat_of and records[said.repeat_of % SLOTS])
-  sight(record, number, said.path, said.previous, hop, time)
-  verdicts[said.verdict] = (verdicts[said.verdict] or 0) + 1
+  sight(record, number, said.verdict, said.path, said.previous, hop, time)
   if said.duplicate then
     total.duplicates = total.duplicates + 1
     if said.evidence == PACKET_ID then
@@ -378,6 +369,7 @@ function M.total()
     end
     close(left[at])
   end
+  outcome.end_capture(left, total.all_frames)
   local bins = {}
   for name, one in pairs(series) do
     bins[name] = over_time.list(one)

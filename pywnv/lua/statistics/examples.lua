@@ -33,11 +33,14 @@ function M.new(slots)
   end
 
   local function example(kind, record)
-    local ends = record.ends or {}
+    local ends, is_back = record.flow or {}, record.is_back
     return {
-      kind = kind, packet = record.packet, sightings = sightings(record), protocol = ends.protocol,
-      source = ends.source, destination = ends.destination, source_port = ends.source_port,
-      destination_port = ends.destination_port,
+      kind = kind, packet = record.packet, path = record.path or nil, sightings = sightings(record),
+      protocol = ends.protocol,
+      source = is_back and ends.destination or ends.source,
+      destination = is_back and ends.source or ends.destination,
+      source_port = is_back and ends.destination_port or ends.source_port,
+      destination_port = is_back and ends.source_port or ends.destination_port,
     }
   end
 
@@ -58,14 +61,15 @@ function M.new(slots)
 
   --- Takes a packet of which no more sightings are expected.
   -- @param record  of it, as `count` keeps it
+  -- @param near    a drop that only the time joins with it, or false
   -- @param path    where its path is counted
   -- @param is_near whether an event tells of its drop by its time only
-  function examples.close(record, path, is_near)
+  function examples.close(record, near, path, is_near)
     for at = 1, record.drops and #record.drops or 0 do
       take_drop(record, record.drops[at], false)
     end
     if is_near then
-      take_drop(record, record.near, true)
+      take_drop(record, near, true)
     end
     if record.last_frame == record.packet or not record.end_time or not record.first_time then
       return

@@ -1,9 +1,10 @@
 --- What became of packets: their paths, where they were seen last, and which were dropped, why and where.
 
-local max, min = math.max, math.min
+local max, min, find, sub = math.max, math.min, string.find, string.sub
 
 local MOST_KINDS = 1000 -- of paths, ends, drops; only a capture made to defeat us has more
-local MOST_MASKS = 200 -- sets of hops that packets passed
+local MOST_MASKS = 2000 -- sets of hops that packets of a class passed
+local NO_PAIR = -1
 local OTHERS = "(others)"
 -- Who asks for all hosts, and not one, asks in vain every day.
 local JUDGED = { handshake = true, ping = true }
@@ -29,8 +30,9 @@ end
 --- @param over_time, over_frames scales, as `timeline.new` gives them
 -- @param questions as `questions.new` gives it
 -- @param is_all    whether no packets were selected
--- @return table: close, event; paths, ends, drops, masks: lists; harmful, harmless: series. A mask has, of packets to
---   one receiver, the bits of the hops that they passed, and how many came, over frames.
+-- @return table: close, event, end_capture; paths, ends, drops, masks: lists; harmful, harmless: series. A mask has,
+--   of packets to one receiver and of a class of addresses (`pair`), the bits of the hops that they passed, and how
+--   many came, over frames.
 function M.new(over_time, over_frames, questions, is_all)
   local outcome = {
     paths = { is_list = true }, ends = { is_list = true }, drops = { is_list = true }, masks = { is_list = true },
@@ -79,8 +81,8 @@ function M.new(over_time, over_frames, questions, is_all)
 
   -- Counts the drops of a packet.
   -- @return whether it was dropped where it was seen last, with harm; without; whether only an event tells of a drop
-  local function close_drops(record, is_unanswered)
-    local list, near = record.drops, record.near
+  local function close_drops(record, near, is_unanswered)
+    local list = record.drops
     local harmful, harmless, is_near = false, false, false
     for at = 1, list and #list or 0 do
       local drop = list[at]
@@ -118,14 +120,19 @@ function M.new(over_time, over_frames, questions, is_all)
     found.first_frame = min(found.first_frame or record.end_frame, record.end_frame)
   end
 
-  local function count_path(record)
+  local function path_of(record)
     local path, way, direction = record.path, record.way, record.direction
     local of_way = paths[way] or { [direction] = {} }
     local of_direction = of_way[direction] or {}
     paths[way], of_way[direction] = of_way, of_direction
-    local found = of_direction[path]
-      or add(of_direction, outcome.paths, path, { path = path or nil, way = way, direction = direction, packets = 0 })
+    local new = { path = path or nil, way = way, direction = direction, packets = 0, unfinished = 0, span = 0 }
+    return of_direction[path] or add(of_direction, outcome.paths, path, new)
+  end
+
+  local function count_path(record)
+    local found = path_of(record)
     found.packets = found.packets + 1
+    found.span = max(found.span, record.last_frame - record.packet)
     if not found.first_frame or record.packet < found.first_frame then
       found.first_frame, found.last_frame = record.packet, record.last_frame
     end
@@ -133,13 +140,19 @@ function M.new(over_time, over_frames, questions, is_all)
   end
 
   local function count_mask(record)
-    local known = masks[record.mask]
+    local pair = record.flow and record.flow.pair or NO_PAIR
+    local of_pair = masks[pair]
+    if not of_pair then
+      of_pair = {}
+      masks[pair] = of_pair
+    end
+    local known = of_pair[record.mask]
     if not known then
       if #outcome.masks >= MOST_MASKS then
         return
       end
-      known = { mask = record.mask, frames = over_frames.series() }
-      masks[record.mask], outcome.masks[#outcome.masks + 1] = known, known
+      known = { mask = record.mask, pair = pair, frames = over_frames.series() }
+      of_pair[record.mask], outcome.masks[#outcome.masks + 1] = known, known
     end
     local bin = over_frames.bin(record.packet)
     known.frames[bin] = (known.frames[bin] or 0) + 1
@@ -147,13 +160,14 @@ function M.new(over_time, over_frames, questions, is_all)
 
   --- Counts a packet of which no more sightings are expected.
   -- @param record of it, as `count` keeps it
+  -- @param near   a drop that only the time joins with it, or false
   -- @return where its path is counted; whether an event tells of its drop by its time only
-  function outcome.close(record)
+  function outcome.close(record, near)
     local question, flow, packet = record.question, record.flow, record.packet
     local is_dropped = record.drops ~= false
     local is_unanswered = question and questions.close(question, packet, record.end_hop.index, is_dropped) or false
     local is_judged = is_unanswered and JUDGED[question.kind] or false
-    local harmful, harmless, is_near = close_drops(record, is_judged)
+    local harmful, harmless, is_near = close_drops(record, near, is_judged)
     count_end(record, harmful, harmless, is_near)
     local path = count_path(record)
     if not record.is_to_group then
@@ -170,6 +184,28 @@ function M.new(over_time, over_frames, questions, is_all)
       flow.first_trouble = min(flow.first_trouble or packet, packet)
     end
     return path, is_near
+  end
+
+  --- Counts, by path, the packets that began so late that the rest of them may lie behind the end of the capture.
+  -- @param left       records of the last packets, which are closed
+  -- @param all_frames how many the capture has
+  function outcome.end_capture(left, all_frames)
+    local spans = {} -- the most frames that packets take which go on from there, by path
+    for _, one in ipairs(outcome.paths) do
+      local at = one.path and find(one.path, " > ", 1, true)
+      while at do
+        local before = sub(one.path, 1, at - 1)
+        spans[before] = max(spans[before] or 0, one.span)
+        at = find(one.path, " > ", at + 1, true)
+      end
+    end
+    for at = 1, #left do
+      local record = left[at]
+      if record.packet + (spans[record.path] or 0) > all_frames then
+        local found = path_of(record)
+        found.unfinished = found.unfinished + 1
+      end
+    end
   end
 
   --- Counts an event that tells of a drop, but of no packet that is known.

@@ -1,10 +1,11 @@
 --- What is counted of hops, and of the steps from one to the next.
 
-local floor, log, max, min = math.floor, math.log, math.max, math.min
+local floor, log, max, min, find = math.floor, math.log, math.max, math.min, string.find
 
 local MOST_HOPS, MOST_STEPS = 500, 500
 local MOST_GAPS = 4 -- the longest of a hop
 local MOST_TIMELINES = 64
+local MOST_PATHS = 1000 -- of which is kept whether they have branches
 local OTHERS = "(others)"
 local BUCKETS = 100 / log(10) -- of a histogram: a hundred a decade
 local NANO = 1e9
@@ -23,9 +24,10 @@ end
 
 --- The hops and steps of one capture.
 -- @param over_time a scale, as `timeline.new` gives it
--- @return table: hop, see, step; hops, steps: lists
+-- @return table: hop, see, step, branches; hops, steps: lists
 function M.new(over_time)
   local by_name, by_pair = {}, {}
+  local known_paths, known_count = {}, 0
   local places = { hops = { is_list = true }, steps = { is_list = true } }
   local hops, steps = places.hops, places.steps
 
@@ -100,6 +102,21 @@ function M.new(over_time)
       step.times[time_bin] = (step.times[time_bin] or 0) + 1
       step.longest[time_bin] = max(step.longest[time_bin] or 0, seconds)
     end
+  end
+
+  --- What is the same for all packets of a path.
+  -- @return table: has: whether it has branches; at_first: whether these part at its first hop
+  function places.branches(path)
+    local known = known_paths[path]
+    if not known then
+      if known_count >= MOST_PATHS then
+        known_paths, known_count = {}, 0
+      end
+      local at = find(path, " > {", 1, true)
+      known = { has = at ~= nil, at_first = at ~= nil and not find(path:sub(1, at - 1), " > ", 1, true) }
+      known_paths[path], known_count = known, known_count + 1
+    end
+    return known
   end
 
   return places

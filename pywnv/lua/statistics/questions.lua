@@ -17,7 +17,7 @@ local SOLICITATION, ADVERTISEMENT = 135, 136
 local M = {}
 
 --- The questions of one capture.
--- @return table: take, close; groups: a list
+-- @return table: take, count, close; groups: a list
 function M.new()
   local pending, count = {}, 0
   local questions = { groups = { is_list = true } }
@@ -67,7 +67,7 @@ function M.new()
     end
     pending[name], count = nil, count - 1
     question.is_answered = true
-    if is_refusal then
+    if is_refusal and question.counts then
       question.group.refused = question.group.refused + 1
     end
     if question.unanswered then -- it was thought to have none
@@ -120,13 +120,12 @@ function M.new()
     return nil
   end
 
-  --- Takes a packet: its first sighting, or one that shows other ends behind a NAT. Who counts it counts up
-  -- `group.asked` of what it asks.
+  --- Takes a packet: its first sighting, or one that shows other ends behind a NAT.
   -- @param key  of it, as `frame.read` makes it
   -- @param ends as `ends.of` gives it, with name and back_name: equal for all packets of a flow's way
   -- @param frame as `engine.look` leaves it
   -- @param is_first whether it is the first sighting: others ask nothing
-  -- @return the question that it asks, or nil
+  -- @return the question that it asks, or nil; `counts` stands in it once a packet that asks it is selected
   function questions.take(key, ends, frame, is_first)
     local protocol = ends.protocol
     only_answers = not is_first
@@ -138,6 +137,11 @@ function M.new()
       return take_icmp(key, ends, frame)
     end
     return nil
+  end
+
+  --- Counts a packet that asks, once it is selected.
+  function questions.count(question)
+    question.counts, question.group.asked = true, question.group.asked + 1
   end
 
   --- Counts a packet that asked, once no more of it is expected.

@@ -1,9 +1,10 @@
 --- Flows: both ways of each, how much they carry, and their trouble. The most important are kept.
 
-local concat, sort = table.concat, table.sort
+local sort, byte = table.sort, string.byte
 
 local MOST, KEPT = 20000, 5000 -- flows; when there are so many, the least important go
 local MOST_ADDRESSES = 4096
+local PAIRS = 64 -- classes of pairs of addresses
 
 local M = {}
 
@@ -19,6 +20,14 @@ local function is_before(one, other)
     return a > b
   end
   return one.first_frame < other.first_frame
+end
+
+local function hash(text)
+  local sum = 0
+  for at = 1, #text do
+    sum = (sum * 31 + byte(text, at)) % 65521
+  end
+  return sum
 end
 
 --- The flows of one capture.
@@ -41,13 +50,13 @@ function M.new()
 
   --- Gives the ends of a packet their names, which are equal for all packets of a flow's way.
   function traffic.name(ends)
-    local source = concat({ ends.source or "", ends.source_port or "" }, "|")
-    local destination = concat({ ends.destination or "", ends.destination_port or "" }, "|")
-    ends.name = concat({ ends.protocol, source, destination }, ">")
-    ends.back_name = concat({ ends.protocol, destination, source }, ">")
+    local protocol, source, destination = ends.protocol, ends.source or "", ends.destination or ""
+    local from, to = ends.source_port or "", ends.destination_port or ""
+    ends.name = protocol .. ">" .. source .. "|" .. from .. ">" .. destination .. "|" .. to
+    ends.back_name = protocol .. ">" .. destination .. "|" .. to .. ">" .. source .. "|" .. from
   end
 
-  --- The flow of a packet, in which it is counted.
+  --- The flow of a packet, in which it is counted. Its `pair` is the class of its addresses, from 0.
   function traffic.of(ends, number, length)
     local flow = flows[ends.name]
     if not flow then
@@ -59,6 +68,7 @@ function M.new()
         destination = ends.destination, source_port = ends.source_port, destination_port = ends.destination_port,
         packets = 0, back = 0, octets = 0, dropped = 0, dropped_harmless = 0, near = 0, retransmissions = 0,
         repeats = 0, unanswered = 0, first_frame = number, last_frame = number,
+        pair = (hash(ends.source or "") + hash(ends.destination or "")) % PAIRS, -- the same both ways
       }
       list[#list + 1], flows[ends.name], flows[ends.back_name] = flow, flow, flow
     end
@@ -96,7 +106,7 @@ function M.new()
     local found = { is_list = true }
     for at = 1, math.min(most, #list) do
       found[at] = list[at]
-      list[at].name, list[at].back_name = nil, nil
+      list[at].name, list[at].back_name, list[at].pair = nil, nil, nil
     end
     return found
   end

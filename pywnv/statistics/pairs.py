@@ -1,0 +1,22 @@
+"""Questions that go unanswered or are refused, put together by who asks whom."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from pywnv.statistics.model import Statistics, Unanswered
+
+
+def questions(found: Statistics) -> list[tuple[Unanswered, int]]:
+    """What goes unanswered or is refused, the most first: of each pair of addresses, and to how many ports."""
+    groups: dict[tuple[object, ...], list[Unanswered]] = {}
+    for one in found.unanswered:
+        groups.setdefault((one.kind, one.source, one.destination, one.unanswered > 0), []).append(one)
+    return sorted(map(_together, groups.values()), key=lambda group: (-group[0].unanswered, group[0].first_frame))
+
+
+def _together(group: list[Unanswered]) -> tuple[Unanswered, int]:
+    if len(group) == 1:
+        return group[0], 1
+    sums = {name: sum(getattr(one, name) for one in group) for name in ("asked", "unanswered", "refused", "dropped")}
+    return replace(group[0], port=None, **sums), len(group)
