@@ -6,7 +6,7 @@ import struct
 from collections.abc import Callable
 
 from engine import ARP, ICMP, IPV4, TCP, UDP
-from hard_capture import CASES, Case, Stop, Tunnel, office, packet_id, padded, record
+from hard_capture import CASES, Case, Stop, Tunnel, case, office, packet_id, padded, record
 from hard_traffic import (
     ACK,
     EVERYONE,
@@ -313,6 +313,24 @@ def keep_alives(world: World, me: Host, peers: list[Host]) -> None:
         port = 50_500 + number % 10
         world.send(at, me, peers[0], TCP, segment(port, 443, 99, 5, ACK, b"\0" if number % 2 else b""), ident=0)
         world.send(at + 600, peers[0], me, TCP, segment(443, port, 5, 100, ACK), ident=0)
+
+
+@case
+def again_at_equal_acks() -> Case:
+    """Data sent again 0.4 ms after the first time, as three equal ACKs have asked, all with one constant IP ID."""
+    world, me, peers = office(120, peers_sack=False)
+    for number in range(60):
+        at, seq, port = 3_000 + number * 20_000, 1 + number * 10_000, 50_700
+        data = [world.rng.randbytes(1_000) for _ in range(6)]
+        for part in range(6):
+            made = segment(port, 445, seq + part * 1_000, 1, ACK, data[part])
+            world.send(at + part, me, peers[0], TCP, made, ident=0x1234)
+        for gap in (150, 180, 200, 220):
+            world.send(at + gap, peers[0], me, TCP, segment(445, port, 1, seq + 2_000, ACK), ident=0x1234)
+        world.send(at + 400, me, peers[0], TCP, segment(port, 445, seq + 2_000, 1, ACK, data[2]), ident=0x1234)
+    return Case(
+        record(world, lambda _: [Stop()]), no_marks=True, most_marks=0.007
+    )  # the first four: nothing tells yet that the ID is constant
 
 
 @negative(ident="zero")

@@ -235,9 +235,7 @@ function M.new()
     local segment = state.segment_of(frame)
     if segment then
       flow.sent = tcp.note(segment, flow.sent, state.back_of(frame).sent, frame.time, packet.id)
-      if step.rule ~= decide.AMBIGUOUS then
-        flow.acks = tcp.note_ack(packet, segment, flow.acks, frame.time)
-      end
+      flow.acks = tcp.note_ack(packet, segment, flow.acks, frame.time, step.rule ~= decide.AMBIGUOUS)
       segmentation.note(packet, segment)
     end
     nat.note(packet)

@@ -97,8 +97,9 @@ local function end_of_holes(what, ack)
     elseif kind == SACK then
       local last = nil
       for edge = at + 2, at + size - 8, 8 do
-        if edge + 7 <= #content and minus(number(content, edge), ack) > 0 then
-          local right = number(content, edge + 4)
+        local left = edge + 3 <= #content and number(content, edge) or ack
+        if minus(left, ack) > 0 then
+          local right = edge + 7 <= #content and number(content, edge + 4) or (left + limits.flight) % WRAP
           last = last and minus(last, right) > 0 and last or right
         end
       end
@@ -112,31 +113,44 @@ end
 
 --- Notes what a packet acknowledges.
 -- @param acks what is kept of its flow so far, or nil
--- @return what is kept now: ack, time, dups (pure ACKs that repeat it), holes (where the data ends that came behind it)
-function M.note_ack(what, segment, acks, time)
-  if segment.flags % 32 < ACK or segment.flags % 8 >= SYN then
+-- @param is_sure whether it is surely another packet than the one before
+-- @return what is kept now: ack, time, dups (pure ACKs that repeat it), holes (where the data ends that came behind
+--   it); may_be_dups and last_time, with those that may be sightings
+function M.note_ack(what, segment, acks, time, is_sure)
+  if segment.flags % 32 < ACK or segment.flags % 8 >= SYN or not (acks or is_sure) then
     return acks
-  elseif not acks then
-    acks = { dups = 0 }
   end
+  acks = acks or { dups = 0, may_be_dups = 0 }
   local is_pure = segment.size == 0 and segment.flags % 2 ~= FIN
-  acks.dups = segment.ack == acks.ack and (is_pure and acks.dups + 1 or acks.dups) or 0
-  acks.ack, acks.time = segment.ack, time
+  if not is_sure then
+    if is_pure and segment.ack == acks.ack then
+      acks.may_be_dups, acks.last_time = acks.may_be_dups + 1, time
+    end
+    return acks
+  elseif segment.ack ~= acks.ack then
+    acks.dups, acks.may_be_dups = 0, 0
+  elseif is_pure then
+    acks.dups, acks.may_be_dups = acks.dups + 1, acks.may_be_dups + 1
+  end
+  acks.ack, acks.time, acks.last_time = segment.ack, time, time
   acks.holes = is_pure and end_of_holes(what, segment.ack) or nil
   return acks
 end
 
 --- Whether the other end has asked for what a segment holds, since some time: by duplicate or selective ACKs.
 -- @param acks what `note_ack` keeps of the flow the other way, or nil
+-- @return whether it has; whether it may have, as some ACKs may be duplicate ACKs or sightings
 function M.is_asked_for(segment, acks, since)
-  if not acks or acks.time <= since then
-    return false
+  if not acks or acks.last_time <= since then
+    return false, false
   end
   local ahead = minus(segment.seq, acks.ack)
-  if ahead == 0 and acks.dups >= limits.duplicate_acks then
-    return true
+  local is_new = acks.time > since
+  if is_new and acks.holes and ahead >= 0 and minus(segment.seq, acks.holes) < 0 then
+    return true, true
   end
-  return acks.holes ~= nil and ahead >= 0 and minus(segment.seq, acks.holes) < 0
+  local may_be = ahead == 0 and acks.may_be_dups >= limits.duplicate_acks
+  return may_be and is_new and acks.dups >= limits.duplicate_acks, may_be
 end
 
 -- Takes a range out of the holes.

@@ -33,7 +33,12 @@ return {
         return nil
       end
       local segment = state.segment_of(frame)
-      if segment and tcp.is_asked_for(segment, state.back_of(frame).acks, packet.last_time) then
+      local is_asked, may_be_asked = false, false
+      if segment then
+        is_asked, may_be_asked = tcp.is_asked_for(segment, state.back_of(frame).acks, packet.last_time)
+      end
+      if is_asked or may_be_asked then
+        look.is_ambiguous = not is_asked
         return nil
       elseif ttl_of(frame) ~= ttl_of(packet) then
         return nil -- a ladder of probes
