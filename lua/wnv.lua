@@ -573,6 +573,7 @@ local has_answered = false
 -- tshark prints when all frames are read, and only what was asked for.
 local function answers(name, text_of)
   register_stat_cmd_arg("wnv," .. name, function(argument)
+    records.are_wanted = true
     local tap = Listener.new("frame")
     function tap.draw()
       local is_whole, text, problem = pcall(text_of, argument:match("^wnv,%l+(.*)$"))
@@ -8455,12 +8456,18 @@ local places, last_number, new_place
 local is_pending -- whether the engine decided the last frame
 local steps -- tells which are slow
 local self, enabled, remarks, decides_anew, marks_info
+local in_gui = gui_enabled()
 local looked_at -- the frame that the user has before his eyes
+local records = { are_wanted = in_gui } -- what has been decided, for those who ask later
+
+-- A frame is dissected for the first time; again, after a read filter; later. In tshark, at each of these looks the same
+-- is asked for of all frames.
+local FIRST, AGAIN, LATER = 1, 2, 3
 
 -- Wireshark 4.0 gives the interfaces of a later section the names of the first one's, and its tshark makes every
 -- tree visible, where words that nobody reads would cost as much as all the rest.
 local is_4_0 = string.find(get_version(), "^4%.0") ~= nil
-local tells = gui_enabled() or not is_4_0
+local tells = in_gui or not is_4_0
 
 -- By the frame's place in it; notable: has expert information.
 local function new_page()
@@ -8686,7 +8693,9 @@ local function take_annotated(number, tvb, into, at)
   annotations.has_any = true
   local shared, previous = own.shared, own.previous
   into.shared[at] = shared
-  into.wholes[at], into.repeats[at] = own.segment_of, own.repeat_of
+  if own.segment_of or own.repeat_of then
+    into.wholes[at], into.repeats[at] = own.segment_of, own.repeat_of
+  end
   if previous then
     into.decided[at] = (own.appearance * DISTANCE + number - own.packet) * DISTANCE + number - previous
     into.deltas[at] = own.hop_delta
@@ -8730,19 +8739,23 @@ local function read_annotated(from, at, number)
   return told
 end
 
+-- Since the first frame, in seconds; nil where the file says none.
+local function time_of_frame(pinfo)
+  local time = pinfo.rel_ts
+  return (time > 0 or pinfo.abs_ts ~= NO_TIME) and time or nil
+end
+
 -- Takes the next frame: what its annotation says counts; else the engine decides.
 local function take(number, tvb, pinfo)
   steps.keep()
-  local time = pinfo.rel_ts
-  if time <= 0 and pinfo.abs_ts == NO_TIME then
-    time = nil
-  end
   local into, at = page_of(number)
   if not decides_anew and take_annotated(number, tvb, into, at) then
     last_number, is_pending = number, false
-    into.times[at] = time
+    if records.are_wanted then
+      into.times[at] = time_of_frame(pinfo)
+    end
   else
-    decide(number, tvb, pinfo, time, into, at)
+    decide(number, tvb, pinfo, time_of_frame(pinfo), into, at)
   end
 end
 
@@ -8799,10 +8812,14 @@ local function read_event(from, at)
   return event_said
 end
 
+local a_time = NSTime.new(0, 0) -- used again: to make one costs
+local SECOND = 1000000000 -- nanoseconds; in Lua 5.4, times of Wireshark take integers only
+
 local function duration(seconds)
   local nanos = floor(seconds * 1e9 + 0.5)
-  local whole = nanos < 0 and -floor(-nanos / 1e9) or floor(nanos / 1e9)
-  return NSTime.new(whole, nanos - whole * 1e9)
+  local whole = nanos < 0 and -floor(-nanos / SECOND) or floor(nanos / SECOND)
+  a_time.secs, a_time.nsecs = whole, nanos - whole * SECOND
+  return a_time
 end
 
 local function summary(of)
@@ -8891,44 +8908,53 @@ local lines = {
   { name = "rewritten", field = fields.rewritten },
 }
 
--- Which of them somebody asks for.
-local function asked_for(tree)
-  local found = {}
-  for at = 1, #lines do
-    if referenced(tree, lines[at].field) then
-      found[#found + 1] = lines[at]
+-- Columns of the packet list; in the tree, they would say everything twice.
+local in_list = { hop = fields.list_hop, verdict = fields.list_verdict, delta = fields.list_delta }
+
+-- What somebody asks for: whether anything, whether a whole tree, which lines, which columns of the packet list.
+local function ask(tree)
+  local asks = { any = referenced(tree, self), visible = tree.visible, lines = {} }
+  for at = 1, asks.any and #lines or 0 do
+    if asks.visible or referenced(tree, lines[at].field) then
+      asks.lines[#asks.lines + 1] = lines[at]
     end
   end
-  return found
+  for name, field in pairs(in_list) do
+    asks[name] = asks.any and referenced(tree, field)
+  end
+  return asks
+end
+
+local asked -- in tshark, by look
+
+local function asks_of(tree, look)
+  local asks = asked[look]
+  if not asks then
+    asks = ask(tree)
+    asked[look] = asks
+  end
+  return asks
 end
 
 local SHORT = 26 -- characters of a hop
 
--- Columns of the packet list; in the tree, they would say everything twice.
-local function show_in_list(tree, item, of)
-  local where = referenced(tree, fields.list_hop) and words.place(of, SHORT)
+local function show_in_list(item, of, asks)
+  local where = asks.hop and words.place(of, SHORT)
   if where then
     add(item, fields.list_hop, where):set_hidden()
   end
-  if referenced(tree, fields.list_verdict) then
+  if asks.verdict then
     add(item, fields.list_verdict, of.drop and "dropped" or names.verdict[of.verdict]):set_hidden()
   end
-  if of.hop_delta and referenced(tree, fields.list_delta) then
+  if asks.delta and of.hop_delta then
     add(item, fields.list_delta, floor(of.hop_delta * 1e7 + 0.5) / 10):set_hidden()
   end
 end
 
--- In tshark the same is asked for at all frames of the first pass.
-local asked
-
-local function show(tree, of, number, notable, is_slow, is_first_look)
+local function show(tree, of, number, asks, notable, is_slow)
   local item = add(tree, wnv)
-  local visible = tree.visible -- else items cost more than to ask whether anybody wants them
-  local shown = visible and lines or is_first_look and asked or asked_for(tree)
-  if is_first_look and not visible and not gui_enabled() then
-    asked = shown
-  end
-  show_in_list(tree, item, of)
+  local visible, shown = asks.visible, asks.lines
+  show_in_list(item, of, asks)
   if is_slow and (visible or referenced(tree, fields.hop_slow)) then
     add(item, fields.hop_slow, true)
   end
@@ -8978,15 +9004,15 @@ end
 -- Of another sighting, TCP's analysis raises alarms that are none.
 local ALARM = "^%[TCP [^%]]*%] "
 
-local lists -- whether tshark makes a packet list at the first look
+local lists -- whether tshark makes a packet list, by look
 
-local function has_info(pinfo, is_first_look)
-  if is_first_look and lists ~= nil then
-    return lists
-  end
-  local has = tostring(pinfo.cols.info) ~= NO_COLUMNS
-  if is_first_look and not gui_enabled() then
-    lists = has
+local function has_info(pinfo, look)
+  local has = lists[look]
+  if has == nil then
+    has = tostring(pinfo.cols.info) ~= NO_COLUMNS
+    if not in_gui then
+      lists[look] = has
+    end
   end
   return has
 end
@@ -9009,17 +9035,18 @@ end
 
 local function dissect(tvb, pinfo, tree)
   local number = pinfo.number
-  local is_first_look = false
+  local look = LATER
   if number == last_number + 1 then
     if is_pending then
       engine.commit()
       is_pending = false
     end
     take(number, tvb, pinfo)
-    is_first_look = not pinfo.visited
+    look = FIRST
   elseif number == last_number and not pinfo.visited then
     discard(number)
     take(number, tvb, pinfo)
+    look = AGAIN
   end
   local from, at = page_of(number)
   local notable, is_event = from.notable[at], from.infos[at] or from.events[at]
@@ -9029,8 +9056,9 @@ local function dissect(tvb, pinfo, tree)
     end
     return
   end
-  local is_asked = notable or referenced(tree, self)
-  local has_columns = marks_info and has_info(pinfo, is_first_look)
+  local asks = not in_gui and asks_of(tree, look)
+  local is_asked = notable or asks and asks.any or not asks and referenced(tree, self)
+  local has_columns = marks_info and has_info(pinfo, look)
   if is_asked or is_event or has_columns then
     local of = read(from, at, number)
     if is_event then
@@ -9039,7 +9067,7 @@ local function dissect(tvb, pinfo, tree)
       mark_info(of, pinfo)
     end
     if is_asked then
-      show(tree, of, number, notable, from.slow[at], is_first_look)
+      show(tree, of, number, asks or ask(tree), notable, from.slow[at])
     end
   end
 end
@@ -9056,15 +9084,13 @@ function wnv.init()
   self, enabled, decides_anew = Dissector.get("wnv"), wnv.prefs.enabled, wnv.prefs.decide_anew
   remarks = wnv.prefs.expert
   steps = new_steps(wnv.prefs.slow_us > 0 and wnv.prefs.slow_us / 1e6 or nil)
-  asked, lists, marks_info = nil, nil, wnv.prefs.info
+  asked, lists, marks_info = {}, {}, wnv.prefs.info
   annotations.start()
 end
 
 register_postdissector(wnv)
 
 -- What has been decided, for those who ask later.
-local records = {}
-
 function records.last()
   return last_number
 end
