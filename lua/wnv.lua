@@ -2758,7 +2758,8 @@ local kinds = {
 }
 
 local function late(said)
-  return said.hop_delta and format(", %s%s", said.hop_delta < 0 and "" or "+", M.duration(said.hop_delta)) or ""
+  local delta = said.hop_delta
+  return delta and (delta < 0 and ", " or ", +") .. M.duration(delta) or ""
 end
 
 --- What a frame is, for the packet list: "duplicate of 8, +2.8 us"; nil for a first sighting.
@@ -8437,7 +8438,7 @@ else -- the least memory, for the same CPU
   collectgarbage("setpause", 115)
 end
 
-local byte, floor = string.byte, math.floor
+local byte, gsub, floor = string.byte, string.gsub, math.floor
 
 -- Decided on the first pass. A frame's packet and previous appearance are kept as distances, in one number with the
 -- codes: the engine joins nothing over MOST_DISTANCE frames.
@@ -9003,6 +9004,7 @@ end
 
 -- Of another sighting, TCP's analysis raises alarms that are none.
 local ALARM = "^%[TCP [^%]]*%] "
+local BRACKET = byte("[")
 
 local lists -- whether tshark makes a packet list, by look
 
@@ -9022,14 +9024,15 @@ local function mark_info(of, pinfo)
   if mark then
     local column = pinfo.cols.info
     local text = tostring(column)
-    if of.duplicate then
-      local alarms
-      repeat
-        text, alarms = text:gsub(ALARM, "", 1)
-      until alarms == 0
+    while of.duplicate and byte(text) == BRACKET do
+      local rest, alarms = gsub(text, ALARM, "", 1)
+      if alarms == 0 then
+        break
+      end
+      text = rest
     end
     column:clear_fence()
-    column:set(("[%s] %s"):format(mark, text))
+    column:set("[" .. mark .. "] " .. text)
   end
 end
 
