@@ -8461,8 +8461,8 @@ local in_gui = gui_enabled()
 local looked_at -- the frame that the user has before his eyes
 local records = { are_wanted = in_gui } -- what has been decided, for those who ask later
 
--- A frame is dissected for the first time; again, after a read filter; later. In tshark, at each of these looks the same
--- is asked for of all frames.
+-- A frame is dissected for the first time; again, after a read filter; later. At each of the first two looks, all but the
+-- GUI ask for the same of all frames; later, sharkd asks for another thing each time.
 local FIRST, AGAIN, LATER = 1, 2, 3
 
 -- Wireshark 4.0 gives the interfaces of a later section the names of the first one's, and its tshark makes every
@@ -8912,16 +8912,19 @@ local lines = {
 -- Columns of the packet list; in the tree, they would say everything twice.
 local in_list = { hop = fields.list_hop, verdict = fields.list_verdict, delta = fields.list_delta }
 
--- What somebody asks for: whether anything, whether a whole tree, which lines, which columns of the packet list.
+-- What may be asked for: whether anything, whether a whole tree, which lines, which columns of the packet list.
+local NOTHING = { lines = {} }
+local EVERYTHING = { any = true, visible = true, lines = lines, hop = true, verdict = true, delta = true }
+
 local function ask(tree)
-  local asks = { any = referenced(tree, self), visible = tree.visible, lines = {} }
-  for at = 1, asks.any and #lines or 0 do
-    if asks.visible or referenced(tree, lines[at].field) then
+  local asks = { any = true, lines = {} }
+  for at = 1, #lines do
+    if referenced(tree, lines[at].field) then
       asks.lines[#asks.lines + 1] = lines[at]
     end
   end
   for name, field in pairs(in_list) do
-    asks[name] = asks.any and referenced(tree, field)
+    asks[name] = referenced(tree, field)
   end
   return asks
 end
@@ -8929,9 +8932,13 @@ end
 local asked -- in tshark, by look
 
 local function asks_of(tree, look)
-  local asks = asked[look]
-  if not asks then
-    asks = ask(tree)
+  if not referenced(tree, self) then
+    return NOTHING
+  elseif tree.visible then
+    return EVERYTHING
+  end
+  local asks = asked[look] or ask(tree)
+  if not in_gui and look ~= LATER then
     asked[look] = asks
   end
   return asks
@@ -9006,13 +9013,13 @@ end
 local ALARM = "^%[TCP [^%]]*%] "
 local BRACKET = byte("[")
 
-local lists -- whether tshark makes a packet list, by look
+local lists -- whether tshark makes a packet list, by look, as in `asks_of`
 
 local function has_info(pinfo, look)
   local has = lists[look]
   if has == nil then
     has = tostring(pinfo.cols.info) ~= NO_COLUMNS
-    if not in_gui then
+    if not in_gui and look ~= LATER then
       lists[look] = has
     end
   end
@@ -9059,8 +9066,8 @@ local function dissect(tvb, pinfo, tree)
     end
     return
   end
-  local asks = not in_gui and asks_of(tree, look)
-  local is_asked = notable or asks and asks.any or not asks and referenced(tree, self)
+  local asks = asks_of(tree, look)
+  local is_asked = notable or asks.any
   local has_columns = marks_info and has_info(pinfo, look)
   if is_asked or is_event or has_columns then
     local of = read(from, at, number)
@@ -9070,7 +9077,7 @@ local function dissect(tvb, pinfo, tree)
       mark_info(of, pinfo)
     end
     if is_asked then
-      show(tree, of, number, asks or ask(tree), notable, from.slow[at])
+      show(tree, of, number, asks, notable, from.slow[at])
     end
   end
 end
