@@ -573,6 +573,7 @@ local has_answered = false
 -- tshark prints when all frames are read, and only what was asked for.
 local function answers(name, text_of)
   register_stat_cmd_arg("wnv," .. name, function(argument)
+    records.are_wanted = true
     local tap = Listener.new("frame")
     function tap.draw()
       local is_whole, text, problem = pcall(text_of, argument:match("^wnv,%l+(.*)$"))
@@ -2761,7 +2762,8 @@ local kinds = {
 }
 
 local function late(said)
-  return said.hop_delta and format(", %s%s", said.hop_delta < 0 and "" or "+", M.duration(said.hop_delta)) or ""
+  local delta = said.hop_delta
+  return delta and (delta < 0 and ", " or ", +") .. M.duration(delta) or ""
 end
 
 --- What a frame is, for the packet list: "duplicate of 8, +2.8 us"; nil for a first sighting.
@@ -2821,11 +2823,12 @@ local byte, find, gsub, match, sub = string.byte, string.find, string.gsub, stri
 local clean, tonumber = text.clean, tonumber
 
 local LONGEST = 65535 -- bytes, as an option of pcapng
-local LONGEST_NUMBER = 15 -- digits: a double holds them all
+local TOO_LARGE = 1e15 -- a double holds all digits of what is smaller
 local MOST_DISTANCE = 2 ^ 20 -- frames over which the engine joins nothing
 local MOST_APPEARANCE = 65535
 local MOST_SHARED, MOST_BYTES = 65536, 32 * 1024 * 1024 -- only a capture made to defeat us says more different things
 local NANO = 1e9
+local LONGEST_TIME = TOO_LARGE / NANO -- seconds
 local CLOSE = byte(")")
 
 -- BEGIN: how the part in brackets begins; the sentence never contains it. JOURNAL: the field of a journal entry that
@@ -2892,13 +2895,18 @@ M.usual = {
 }
 
 local is_own_number = {} -- by key: its column; these are another number in each comment, the rest is often the same
-local varied = {} -- their names
+local by_name = {} -- their columns
+local named = {} -- those of them that name a frame, besides those of the packet
 local shared_columns = {} -- by key
+local of_packet = { packet = true, previous = true, appearance = true }
 for at = 1, #columns do
   local column = columns[at]
   column.at = at
   if column.varies then
-    is_own_number[column.key], varied[#varied + 1] = column, column.name
+    is_own_number[column.key], by_name[column.name] = column, column
+    if column.kind == "count" and not of_packet[column.name] then
+      named[#named + 1] = column.name
+    end
   else
     shared_columns[column.key] = column
   end
@@ -2949,9 +2957,15 @@ function readers.name(rest, at, column)
   return column.names[value or false], following
 end
 
--- What comments share, from its text; nil where that is not in form.
+-- What comments share, from its text and the bracket behind it; nil where that is not in form.
 local function parse(rest, is_again)
   local shared, at, last = { previous = is_again or nil }, 1, 0
+  local is_kept = sub(rest, -#M.KEPT - 1, -2) == M.KEPT
+  local stop_at = #rest - 1 - (is_kept and #M.KEPT or 0)
+  if byte(rest, #rest) ~= CLOSE then
+    return nil
+  end
+  rest = sub(rest, 1, stop_at)
   while at <= #rest do
     local _, stop, key = find(rest, "^ ([%l_]+)=", at)
     local column = shared_columns[key or false]
@@ -2971,37 +2985,66 @@ local function parse(rest, is_again)
       shared[name] = M.usual[name](shared)
     end
   end
-  shared.previous = nil
+  shared.previous, shared.owns_id = nil, not is_kept
   return (is_again or shared.verdict ~= DUPLICATE) and shared or nil
 end
 
 -- Whether a frame may be told of at another: it comes before that, not too far.
 local function is_before(number, frame)
-  return not number or number >= 1 and number < frame and frame - number < MOST_DISTANCE
+  return number >= 1 and number < frame and frame - number < MOST_DISTANCE
 end
 
--- Whether what a comment says can be; and says what it leaves out.
-local function is_sound(said, is_event)
-  local frame, packet, previous = said.frame, said.packet, said.previous
-  if not (is_before(said.segment_of, frame) and is_before(said.repeat_of, frame)) then
-    return false
-  elseif is_event then
-    return not packet and not previous and is_before(said.event_near, frame) and is_before(said.event_packet, frame)
-  elseif packet and packet ~= frame then
-    previous = previous or packet
-    local is_second = previous == packet
-    local appearance = said.appearance or is_second and 2 or 0
-    said.previous, said.appearance = previous, appearance
-    said.hop_elapsed = said.hop_elapsed or is_second and said.hop_delta or nil
-    return is_before(packet, frame)
-      and is_before(previous, frame)
-      and previous >= packet
-      and appearance > 1
-      and appearance <= MOST_APPEARANCE
-  end
-  said.packet = frame
-  return not packet and not previous and not said.hop_delta and (said.appearance or 1) == 1
+-- Whether a frame may be this sighting of this packet.
+local function may_be(frame, packet, previous, appearance)
+  return packet >= 1
+    and packet <= previous
+    and previous < frame
+    and frame - packet < MOST_DISTANCE
+    and appearance > 1
+    and appearance <= MOST_APPEARANCE
 end
+
+-- The same, of what is said in an unusual form; and says what that leaves out.
+local function is_sound(said)
+  local frame, packet, previous = said.frame, said.packet, said.previous
+  if not packet or packet == frame then
+    said.packet = frame
+    return not packet and not previous and not said.hop_delta and (said.appearance or 1) == 1
+  end
+  if not previous or previous == packet then
+    previous = packet
+    said.previous, said.appearance = packet, said.appearance or 2
+    said.hop_elapsed = said.hop_elapsed or said.hop_delta
+  end
+  return may_be(frame, packet, previous, said.appearance or 0)
+end
+
+local function is_time(seconds)
+  return seconds > -LONGEST_TIME and seconds < LONGEST_TIME
+end
+
+-- Whether the other frames that it names can be.
+local function names_earlier(said)
+  for at = 1, #named do
+    local number = said[named[at]]
+    if number and not is_before(number, said.frame) then
+      return false
+    end
+  end
+  return true
+end
+
+-- A pattern of the numbers that most comments begin with, and the place of the last one in the table of fields.
+local function form(...)
+  local pattern, at = "^(%d+)", 0
+  for _, name in ipairs({ ... }) do
+    pattern, at = pattern .. " " .. by_name[name].key .. "=(%-?%d+)", by_name[name].at
+  end
+  return pattern, at
+end
+
+local SECOND, second_at = form("packet", "hop_delta")
+local LATER, later_at = form("packet", "previous", "appearance", "hop_delta", "hop_elapsed")
 
 --- A reader of the comments of one capture.
 -- @param is_kept whether all that it gives is kept: then it believes no more once that is too much
@@ -3012,69 +3055,105 @@ end
 function M.reader(is_kept)
   local known, again, count, size = {}, {}, 0, 0
   local said = {}
+  local has_more = false -- whether it names a frame besides those of the packet
 
   local function shared_of(rest, is_again)
-    local of = is_again and again or known
-    local shared = of[rest]
-    if shared == nil then
-      if count >= MOST_SHARED or size > MOST_BYTES then
-        if is_kept then
-          return false
-        end
-        known, again, count, size = {}, {}, 0, 0
-        of = is_again and again or known
+    if count >= MOST_SHARED or size > MOST_BYTES then
+      if is_kept then
+        return false
       end
-      shared = parse(rest, is_again) or false
-      of[rest], count, size = shared, count + 1, size + #rest
+      known, again, count, size = {}, {}, 0, 0
     end
+    local shared = parse(rest, is_again) or false
+    local of = is_again and again or known
+    of[rest], count, size = shared, count + 1, size + #rest
     return shared
   end
 
-  return function(comment)
-    local begins, at = find(comment, M.BEGIN, 1, true)
-    if not begins or begins < 3 or #comment > LONGEST or byte(comment, #comment) ~= CLOSE then
-      return nil
-    end
-    for at_column = 1, #varied do
-      said[varied[at_column]] = nil
-    end
-    local _, stop, digits = find(comment, "^(%d+)", at + 1)
-    local last = 0
-    if not stop or #digits > LONGEST_NUMBER then
-      return nil
-    end
-    said.frame = tonumber(digits)
+  -- The numbers that begin a comment, each for itself.
+  -- @return where the last one ends; nil where that is not in form
+  local function read_more(comment, stop, last)
     while true do
       local _, following, key, value = find(comment, "^ ([%l_]+)=(%-?%d+)", stop + 1)
       local column = is_own_number[key or false]
       if not column then
-        break
-      elseif column.at <= last or #value > LONGEST_NUMBER then
-        return nil
+        return stop
       end
       value = tonumber(value)
-      if column.kind == "nanos" then
+      if column.at <= last or value >= TOO_LARGE or value <= -TOO_LARGE then
+        return nil
+      elseif column.kind == "nanos" then
         value = value / NANO
       elseif value < 0 then
         return nil
       end
-      said[column.name], last, stop = value, column.at, following
+      said[column.name], last, stop, has_more = value, column.at, following, true
     end
-    local ends = -2
-    said.owns_id = sub(comment, -#M.KEPT - 1, -2) ~= M.KEPT
-    if not said.owns_id then
-      ends = ends - #M.KEPT
+  end
+
+  return function(comment)
+    local begins, at = find(comment, M.BEGIN, 1, true)
+    if not begins or begins < 3 or #comment > LONGEST then
+      return nil
     end
-    local shared = shared_of(sub(comment, stop + 1, ends), said.previous ~= nil or said.packet ~= nil)
+    if has_more then
+      for at_name = 1, #named do
+        said[named[at_name]] = nil
+      end
+      has_more = false
+    end
+    at = at + 1
+    local last = second_at
+    local _, stop, frame, packet, delta, previous, appearance, elapsed
+    _, stop, frame, packet, delta = find(comment, SECOND, at)
+    if not stop then
+      _, stop, frame, packet, previous, appearance, delta, elapsed = find(comment, LATER, at)
+      last = later_at
+    end
+    if not stop then
+      _, stop, frame = find(comment, "^(%d+)", at)
+      last = 0
+    end
+    frame, packet = tonumber(frame), tonumber(packet)
+    if not frame or frame >= TOO_LARGE then
+      return nil
+    end
+    said.frame, said.packet = frame, packet
+    if packet then
+      previous = previous and tonumber(previous) or packet
+      appearance, delta = appearance and tonumber(appearance) or 2, tonumber(delta) / NANO
+      elapsed = elapsed and tonumber(elapsed) / NANO or delta
+      said.previous, said.appearance, said.hop_delta, said.hop_elapsed = previous, appearance, delta, elapsed
+      if not may_be(frame, packet, previous, appearance) or not is_time(delta) or not is_time(elapsed) then
+        return nil
+      end
+    else
+      said.previous, said.appearance, said.hop_delta, said.hop_elapsed = nil, nil, nil, nil
+    end
+    local is_again = packet ~= nil
+    local rest = sub(comment, stop + 1)
+    local shared = (is_again and again or known)[rest]
+    if shared == nil then
+      stop = read_more(comment, stop, last)
+      if not stop or has_more and not names_earlier(said) then
+        return nil
+      end
+      is_again = said.packet ~= nil or said.previous ~= nil
+      rest = has_more and sub(comment, stop + 1) or rest
+      shared = (is_again and again or known)[rest]
+      if shared == nil then
+        shared = shared_of(rest, is_again)
+      end
+    end
     if not shared then
       return nil
     end
-    local is_event = shared.verdict == EVENT
-    if not is_sound(said, is_event) then
-      return nil
+    said.shared, said.owns_id, said.words = shared, shared.owns_id, nil
+    if shared.verdict == EVENT then
+      said.words = sub(comment, 1, begins - 2)
+      return not said.packet and not said.previous and said or nil
     end
-    said.shared, said.words = shared, is_event and sub(comment, 1, begins - 2) or nil
-    return said
+    return (packet or is_sound(said)) and said or nil
   end
 end
 
@@ -8560,7 +8639,7 @@ else -- the least memory, for the same CPU
   collectgarbage("setpause", 115)
 end
 
-local byte, floor = string.byte, math.floor
+local byte, gsub, floor = string.byte, string.gsub, math.floor
 
 -- Decided on the first pass. A frame's packet and previous appearance are kept as distances, in one number with the
 -- codes: the engine joins nothing over MOST_DISTANCE frames.
@@ -8579,12 +8658,18 @@ local places, last_number, new_place
 local is_pending -- whether the engine decided the last frame
 local steps -- tells which are slow
 local self, enabled, remarks, decides_anew, marks_info
+local in_gui = gui_enabled()
 local looked_at -- the frame that the user has before his eyes
+local records = { are_wanted = in_gui } -- what has been decided, for those who ask later
+
+-- A frame is dissected for the first time; again, after a read filter; later. At each of the first two looks, all but the
+-- GUI ask for the same of all frames; later, sharkd asks for another thing each time.
+local FIRST, AGAIN, LATER = 1, 2, 3
 
 -- Wireshark 4.0 gives the interfaces of a later section the names of the first one's, and its tshark makes every
 -- tree visible, where words that nobody reads would cost as much as all the rest.
 local is_4_0 = string.find(get_version(), "^4%.0") ~= nil
-local tells = gui_enabled() or not is_4_0
+local tells = in_gui or not is_4_0
 
 -- By the frame's place in it; notable: has expert information.
 local function new_page()
@@ -8810,7 +8895,9 @@ local function take_annotated(number, tvb, into, at)
   annotations.has_any = true
   local shared, previous = own.shared, own.previous
   into.shared[at] = shared
-  into.wholes[at], into.repeats[at] = own.segment_of, own.repeat_of
+  if own.segment_of or own.repeat_of then
+    into.wholes[at], into.repeats[at] = own.segment_of, own.repeat_of
+  end
   if previous then
     into.decided[at] = (own.appearance * DISTANCE + number - own.packet) * DISTANCE + number - previous
     into.deltas[at] = own.hop_delta
@@ -8854,19 +8941,23 @@ local function read_annotated(from, at, number)
   return told
 end
 
+-- Since the first frame, in seconds; nil where the file says none.
+local function time_of_frame(pinfo)
+  local time = pinfo.rel_ts
+  return (time > 0 or pinfo.abs_ts ~= NO_TIME) and time or nil
+end
+
 -- Takes the next frame: what its annotation says counts; else the engine decides.
 local function take(number, tvb, pinfo)
   steps.keep()
-  local time = pinfo.rel_ts
-  if time <= 0 and pinfo.abs_ts == NO_TIME then
-    time = nil
-  end
   local into, at = page_of(number)
   if not decides_anew and take_annotated(number, tvb, into, at) then
     last_number, is_pending = number, false
-    into.times[at] = time
+    if records.are_wanted then
+      into.times[at] = time_of_frame(pinfo)
+    end
   else
-    decide(number, tvb, pinfo, time, into, at)
+    decide(number, tvb, pinfo, time_of_frame(pinfo), into, at)
   end
 end
 
@@ -8923,10 +9014,14 @@ local function read_event(from, at)
   return event_said
 end
 
+local a_time = NSTime.new(0, 0) -- used again: to make one costs
+local SECOND = 1000000000 -- nanoseconds; in Lua 5.4, times of Wireshark take integers only
+
 local function duration(seconds)
   local nanos = floor(seconds * 1e9 + 0.5)
-  local whole = nanos < 0 and -floor(-nanos / 1e9) or floor(nanos / 1e9)
-  return NSTime.new(whole, nanos - whole * 1e9)
+  local whole = nanos < 0 and -floor(-nanos / SECOND) or floor(nanos / SECOND)
+  a_time.secs, a_time.nsecs = whole, nanos - whole * SECOND
+  return a_time
 end
 
 local function summary(of)
@@ -9015,44 +9110,60 @@ local lines = {
   { name = "rewritten", field = fields.rewritten },
 }
 
--- Which of them somebody asks for.
-local function asked_for(tree)
-  local found = {}
+-- Columns of the packet list; in the tree, they would say everything twice.
+local in_list = { hop = fields.list_hop, verdict = fields.list_verdict, delta = fields.list_delta }
+
+-- What may be asked for: whether anything, whether a whole tree, which lines, which columns of the packet list.
+local NOTHING = { lines = {} }
+local EVERYTHING = { any = true, visible = true, lines = lines, hop = true, verdict = true, delta = true }
+
+local function ask(tree)
+  local asks = { any = true, lines = {} }
   for at = 1, #lines do
     if referenced(tree, lines[at].field) then
-      found[#found + 1] = lines[at]
+      asks.lines[#asks.lines + 1] = lines[at]
     end
   end
-  return found
+  for name, field in pairs(in_list) do
+    asks[name] = referenced(tree, field)
+  end
+  return asks
+end
+
+local asked -- in tshark, by look
+
+local function asks_of(tree, look)
+  if not referenced(tree, self) then
+    return NOTHING
+  elseif tree.visible then
+    return EVERYTHING
+  end
+  local asks = asked[look] or ask(tree)
+  if not in_gui and look ~= LATER then
+    asked[look] = asks
+  end
+  return asks
 end
 
 local SHORT = 26 -- characters of a hop
 
--- Columns of the packet list; in the tree, they would say everything twice.
-local function show_in_list(tree, item, of)
-  local where = referenced(tree, fields.list_hop) and words.place(of, SHORT)
+local function show_in_list(item, of, asks)
+  local where = asks.hop and words.place(of, SHORT)
   if where then
     add(item, fields.list_hop, where):set_hidden()
   end
-  if referenced(tree, fields.list_verdict) then
+  if asks.verdict then
     add(item, fields.list_verdict, of.drop and "dropped" or names.verdict[of.verdict]):set_hidden()
   end
-  if of.hop_delta and referenced(tree, fields.list_delta) then
+  if asks.delta and of.hop_delta then
     add(item, fields.list_delta, floor(of.hop_delta * 1e7 + 0.5) / 10):set_hidden()
   end
 end
 
--- In tshark the same is asked for at all frames of the first pass.
-local asked
-
-local function show(tree, of, number, notable, is_slow, is_first_look)
+local function show(tree, of, number, asks, notable, is_slow)
   local item = add(tree, wnv)
-  local visible = tree.visible -- else items cost more than to ask whether anybody wants them
-  local shown = visible and lines or is_first_look and asked or asked_for(tree)
-  if is_first_look and not visible and not gui_enabled() then
-    asked = shown
-  end
-  show_in_list(tree, item, of)
+  local visible, shown = asks.visible, asks.lines
+  show_in_list(item, of, asks)
   if is_slow and (visible or referenced(tree, fields.hop_slow)) then
     add(item, fields.hop_slow, true)
   end
@@ -9101,16 +9212,17 @@ end
 
 -- Of another sighting, TCP's analysis raises alarms that are none.
 local ALARM = "^%[TCP [^%]]*%] "
+local BRACKET = byte("[")
 
-local lists -- whether tshark makes a packet list at the first look
+local lists -- whether tshark makes a packet list, by look, as in `asks_of`
 
-local function has_info(pinfo, is_first_look)
-  if is_first_look and lists ~= nil then
-    return lists
-  end
-  local has = tostring(pinfo.cols.info) ~= NO_COLUMNS
-  if is_first_look and not gui_enabled() then
-    lists = has
+local function has_info(pinfo, look)
+  local has = lists[look]
+  if has == nil then
+    has = tostring(pinfo.cols.info) ~= NO_COLUMNS
+    if not in_gui and look ~= LATER then
+      lists[look] = has
+    end
   end
   return has
 end
@@ -9120,30 +9232,32 @@ local function mark_info(of, pinfo)
   if mark then
     local column = pinfo.cols.info
     local text = tostring(column)
-    if of.duplicate then
-      local alarms
-      repeat
-        text, alarms = text:gsub(ALARM, "", 1)
-      until alarms == 0
+    while of.duplicate and byte(text) == BRACKET do
+      local rest, alarms = gsub(text, ALARM, "", 1)
+      if alarms == 0 then
+        break
+      end
+      text = rest
     end
     column:clear_fence()
-    column:set(("[%s] %s"):format(mark, text))
+    column:set("[" .. mark .. "] " .. text)
   end
 end
 
 local function dissect(tvb, pinfo, tree)
   local number = pinfo.number
-  local is_first_look = false
+  local look = LATER
   if number == last_number + 1 then
     if is_pending then
       engine.commit()
       is_pending = false
     end
     take(number, tvb, pinfo)
-    is_first_look = not pinfo.visited
+    look = FIRST
   elseif number == last_number and not pinfo.visited then
     discard(number)
     take(number, tvb, pinfo)
+    look = AGAIN
   end
   local from, at = page_of(number)
   local notable, is_event = from.notable[at], from.infos[at] or from.events[at]
@@ -9153,8 +9267,9 @@ local function dissect(tvb, pinfo, tree)
     end
     return
   end
-  local is_asked = notable or referenced(tree, self)
-  local has_columns = marks_info and has_info(pinfo, is_first_look)
+  local asks = asks_of(tree, look)
+  local is_asked = notable or asks.any
+  local has_columns = marks_info and has_info(pinfo, look)
   if is_asked or is_event or has_columns then
     local of = read(from, at, number)
     if is_event then
@@ -9163,7 +9278,7 @@ local function dissect(tvb, pinfo, tree)
       mark_info(of, pinfo)
     end
     if is_asked then
-      show(tree, of, number, notable, from.slow[at], is_first_look)
+      show(tree, of, number, asks, notable, from.slow[at])
     end
   end
 end
@@ -9180,15 +9295,13 @@ function wnv.init()
   self, enabled, decides_anew = Dissector.get("wnv"), wnv.prefs.enabled, wnv.prefs.decide_anew
   remarks = wnv.prefs.expert
   steps = new_steps(wnv.prefs.slow_us > 0 and wnv.prefs.slow_us / 1e6 or nil)
-  asked, lists, marks_info = nil, nil, wnv.prefs.info
+  asked, lists, marks_info = {}, {}, wnv.prefs.info
   annotations.start()
 end
 
 register_postdissector(wnv)
 
 -- What has been decided, for those who ask later.
-local records = {}
-
 function records.last()
   return last_number
 end

@@ -170,6 +170,30 @@ def test_what_is_not_in_form_says_nothing(runtime: str) -> None:
     assert read(form('# hop="x"')(20))[b"frame"] == 20
 
 
+@pytest.mark.parametrize("runtime", RUNTIMES)
+def test_nothing_is_left_of_the_comment_before(runtime: str) -> None:
+    read = module(runtime, "annotation")[b"reader"](True)
+    names = ("packet", "previous", "appearance", "hop_delta", "hop_elapsed", "segment_of", "repeat_of", "event_near")
+    forms: dict[str, tuple[float | None, ...]] = {
+        'hop="x"': (20, None, None, None, None, None, None, None),
+        'packet=8 delta_ns=3000 path="x"': (8, 8, 2, 3e-6, 3e-6, None, None, None),
+        'packet=8 delta_ns=3000 elapsed_ns=5000 path="x"': (8, 8, 2, 3e-6, 5e-6, None, None, None),
+        'packet=8 previous=9 appearance=3 delta_ns=-1000 elapsed_ns=0 path="x"': (8, 9, 3, -1e-6, 0, None, None, None),
+        'packet=8 delta_ns=0 segment_of=7 repeat_of=6 path="x"': (8, 8, 2, 0, 0, 7, 6, None),
+        'packet=8 previous=9 appearance=3 path="x"': (8, 9, 3, None, None, None, None, None),
+        'repeat_of=6 verdict=repeat hop="x"': (20, None, None, None, None, None, 6, None),
+        "event_near=4 verdict=event event=routed": (None, None, None, None, None, None, None, 4),
+    }
+    for first in forms:
+        for text, wanted in forms.items():
+            assert read(form(f"# {first}")(20))
+            found = read(form(f"# {text}")(20))
+            assert tuple(found[name.encode()] for name in names) == wanted, (first, text)
+    for delta in (10**15, -(10**15)):  # longer than a double holds exactly
+        assert not read(form(f'# packet=8 delta_ns={delta} path="x"')(20))
+        assert not read(form(f'# delta_ns={delta} hop="x"')(20))
+
+
 @given(st.binary(max_size=200), st.sampled_from(RUNTIMES))
 @settings(max_examples=200, deadline=None)
 def test_any_bytes(data: bytes, runtime: str) -> None:

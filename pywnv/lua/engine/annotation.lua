@@ -11,11 +11,12 @@ local byte, find, gsub, match, sub = string.byte, string.find, string.gsub, stri
 local clean, tonumber = text.clean, tonumber
 
 local LONGEST = 65535 -- bytes, as an option of pcapng
-local LONGEST_NUMBER = 15 -- digits: a double holds them all
+local TOO_LARGE = 1e15 -- a double holds all digits of what is smaller
 local MOST_DISTANCE = 2 ^ 20 -- frames over which the engine joins nothing
 local MOST_APPEARANCE = 65535
 local MOST_SHARED, MOST_BYTES = 65536, 32 * 1024 * 1024 -- only a capture made to defeat us says more different things
 local NANO = 1e9
+local LONGEST_TIME = TOO_LARGE / NANO -- seconds
 local CLOSE = byte(")")
 
 -- BEGIN: how the part in brackets begins; the sentence never contains it. JOURNAL: the field of a journal entry that
@@ -82,13 +83,18 @@ M.usual = {
 }
 
 local is_own_number = {} -- by key: its column; these are another number in each comment, the rest is often the same
-local varied = {} -- their names
+local by_name = {} -- their columns
+local named = {} -- those of them that name a frame, besides those of the packet
 local shared_columns = {} -- by key
+local of_packet = { packet = true, previous = true, appearance = true }
 for at = 1, #columns do
   local column = columns[at]
   column.at = at
   if column.varies then
-    is_own_number[column.key], varied[#varied + 1] = column, column.name
+    is_own_number[column.key], by_name[column.name] = column, column
+    if column.kind == "count" and not of_packet[column.name] then
+      named[#named + 1] = column.name
+    end
   else
     shared_columns[column.key] = column
   end
@@ -139,9 +145,15 @@ function readers.name(rest, at, column)
   return column.names[value or false], following
 end
 
--- What comments share, from its text; nil where that is not in form.
+-- What comments share, from its text and the bracket behind it; nil where that is not in form.
 local function parse(rest, is_again)
   local shared, at, last = { previous = is_again or nil }, 1, 0
+  local is_kept = sub(rest, -#M.KEPT - 1, -2) == M.KEPT
+  local stop_at = #rest - 1 - (is_kept and #M.KEPT or 0)
+  if byte(rest, #rest) ~= CLOSE then
+    return nil
+  end
+  rest = sub(rest, 1, stop_at)
   while at <= #rest do
     local _, stop, key = find(rest, "^ ([%l_]+)=", at)
     local column = shared_columns[key or false]
@@ -161,37 +173,66 @@ local function parse(rest, is_again)
       shared[name] = M.usual[name](shared)
     end
   end
-  shared.previous = nil
+  shared.previous, shared.owns_id = nil, not is_kept
   return (is_again or shared.verdict ~= DUPLICATE) and shared or nil
 end
 
 -- Whether a frame may be told of at another: it comes before that, not too far.
 local function is_before(number, frame)
-  return not number or number >= 1 and number < frame and frame - number < MOST_DISTANCE
+  return number >= 1 and number < frame and frame - number < MOST_DISTANCE
 end
 
--- Whether what a comment says can be; and says what it leaves out.
-local function is_sound(said, is_event)
-  local frame, packet, previous = said.frame, said.packet, said.previous
-  if not (is_before(said.segment_of, frame) and is_before(said.repeat_of, frame)) then
-    return false
-  elseif is_event then
-    return not packet and not previous and is_before(said.event_near, frame) and is_before(said.event_packet, frame)
-  elseif packet and packet ~= frame then
-    previous = previous or packet
-    local is_second = previous == packet
-    local appearance = said.appearance or is_second and 2 or 0
-    said.previous, said.appearance = previous, appearance
-    said.hop_elapsed = said.hop_elapsed or is_second and said.hop_delta or nil
-    return is_before(packet, frame)
-      and is_before(previous, frame)
-      and previous >= packet
-      and appearance > 1
-      and appearance <= MOST_APPEARANCE
-  end
-  said.packet = frame
-  return not packet and not previous and not said.hop_delta and (said.appearance or 1) == 1
+-- Whether a frame may be this sighting of this packet.
+local function may_be(frame, packet, previous, appearance)
+  return packet >= 1
+    and packet <= previous
+    and previous < frame
+    and frame - packet < MOST_DISTANCE
+    and appearance > 1
+    and appearance <= MOST_APPEARANCE
 end
+
+-- The same, of what is said in an unusual form; and says what that leaves out.
+local function is_sound(said)
+  local frame, packet, previous = said.frame, said.packet, said.previous
+  if not packet or packet == frame then
+    said.packet = frame
+    return not packet and not previous and not said.hop_delta and (said.appearance or 1) == 1
+  end
+  if not previous or previous == packet then
+    previous = packet
+    said.previous, said.appearance = packet, said.appearance or 2
+    said.hop_elapsed = said.hop_elapsed or said.hop_delta
+  end
+  return may_be(frame, packet, previous, said.appearance or 0)
+end
+
+local function is_time(seconds)
+  return seconds > -LONGEST_TIME and seconds < LONGEST_TIME
+end
+
+-- Whether the other frames that it names can be.
+local function names_earlier(said)
+  for at = 1, #named do
+    local number = said[named[at]]
+    if number and not is_before(number, said.frame) then
+      return false
+    end
+  end
+  return true
+end
+
+-- A pattern of the numbers that most comments begin with, and the place of the last one in the table of fields.
+local function form(...)
+  local pattern, at = "^(%d+)", 0
+  for _, name in ipairs({ ... }) do
+    pattern, at = pattern .. " " .. by_name[name].key .. "=(%-?%d+)", by_name[name].at
+  end
+  return pattern, at
+end
+
+local SECOND, second_at = form("packet", "hop_delta")
+local LATER, later_at = form("packet", "previous", "appearance", "hop_delta", "hop_elapsed")
 
 --- A reader of the comments of one capture.
 -- @param is_kept whether all that it gives is kept: then it believes no more once that is too much
@@ -202,69 +243,105 @@ end
 function M.reader(is_kept)
   local known, again, count, size = {}, {}, 0, 0
   local said = {}
+  local has_more = false -- whether it names a frame besides those of the packet
 
   local function shared_of(rest, is_again)
-    local of = is_again and again or known
-    local shared = of[rest]
-    if shared == nil then
-      if count >= MOST_SHARED or size > MOST_BYTES then
-        if is_kept then
-          return false
-        end
-        known, again, count, size = {}, {}, 0, 0
-        of = is_again and again or known
+    if count >= MOST_SHARED or size > MOST_BYTES then
+      if is_kept then
+        return false
       end
-      shared = parse(rest, is_again) or false
-      of[rest], count, size = shared, count + 1, size + #rest
+      known, again, count, size = {}, {}, 0, 0
     end
+    local shared = parse(rest, is_again) or false
+    local of = is_again and again or known
+    of[rest], count, size = shared, count + 1, size + #rest
     return shared
   end
 
-  return function(comment)
-    local begins, at = find(comment, M.BEGIN, 1, true)
-    if not begins or begins < 3 or #comment > LONGEST or byte(comment, #comment) ~= CLOSE then
-      return nil
-    end
-    for at_column = 1, #varied do
-      said[varied[at_column]] = nil
-    end
-    local _, stop, digits = find(comment, "^(%d+)", at + 1)
-    local last = 0
-    if not stop or #digits > LONGEST_NUMBER then
-      return nil
-    end
-    said.frame = tonumber(digits)
+  -- The numbers that begin a comment, each for itself.
+  -- @return where the last one ends; nil where that is not in form
+  local function read_more(comment, stop, last)
     while true do
       local _, following, key, value = find(comment, "^ ([%l_]+)=(%-?%d+)", stop + 1)
       local column = is_own_number[key or false]
       if not column then
-        break
-      elseif column.at <= last or #value > LONGEST_NUMBER then
-        return nil
+        return stop
       end
       value = tonumber(value)
-      if column.kind == "nanos" then
+      if column.at <= last or value >= TOO_LARGE or value <= -TOO_LARGE then
+        return nil
+      elseif column.kind == "nanos" then
         value = value / NANO
       elseif value < 0 then
         return nil
       end
-      said[column.name], last, stop = value, column.at, following
+      said[column.name], last, stop, has_more = value, column.at, following, true
     end
-    local ends = -2
-    said.owns_id = sub(comment, -#M.KEPT - 1, -2) ~= M.KEPT
-    if not said.owns_id then
-      ends = ends - #M.KEPT
+  end
+
+  return function(comment)
+    local begins, at = find(comment, M.BEGIN, 1, true)
+    if not begins or begins < 3 or #comment > LONGEST then
+      return nil
     end
-    local shared = shared_of(sub(comment, stop + 1, ends), said.previous ~= nil or said.packet ~= nil)
+    if has_more then
+      for at_name = 1, #named do
+        said[named[at_name]] = nil
+      end
+      has_more = false
+    end
+    at = at + 1
+    local last = second_at
+    local _, stop, frame, packet, delta, previous, appearance, elapsed
+    _, stop, frame, packet, delta = find(comment, SECOND, at)
+    if not stop then
+      _, stop, frame, packet, previous, appearance, delta, elapsed = find(comment, LATER, at)
+      last = later_at
+    end
+    if not stop then
+      _, stop, frame = find(comment, "^(%d+)", at)
+      last = 0
+    end
+    frame, packet = tonumber(frame), tonumber(packet)
+    if not frame or frame >= TOO_LARGE then
+      return nil
+    end
+    said.frame, said.packet = frame, packet
+    if packet then
+      previous = previous and tonumber(previous) or packet
+      appearance, delta = appearance and tonumber(appearance) or 2, tonumber(delta) / NANO
+      elapsed = elapsed and tonumber(elapsed) / NANO or delta
+      said.previous, said.appearance, said.hop_delta, said.hop_elapsed = previous, appearance, delta, elapsed
+      if not may_be(frame, packet, previous, appearance) or not is_time(delta) or not is_time(elapsed) then
+        return nil
+      end
+    else
+      said.previous, said.appearance, said.hop_delta, said.hop_elapsed = nil, nil, nil, nil
+    end
+    local is_again = packet ~= nil
+    local rest = sub(comment, stop + 1)
+    local shared = (is_again and again or known)[rest]
+    if shared == nil then
+      stop = read_more(comment, stop, last)
+      if not stop or has_more and not names_earlier(said) then
+        return nil
+      end
+      is_again = said.packet ~= nil or said.previous ~= nil
+      rest = has_more and sub(comment, stop + 1) or rest
+      shared = (is_again and again or known)[rest]
+      if shared == nil then
+        shared = shared_of(rest, is_again)
+      end
+    end
     if not shared then
       return nil
     end
-    local is_event = shared.verdict == EVENT
-    if not is_sound(said, is_event) then
-      return nil
+    said.shared, said.owns_id, said.words = shared, shared.owns_id, nil
+    if shared.verdict == EVENT then
+      said.words = sub(comment, 1, begins - 2)
+      return not said.packet and not said.previous and said or nil
     end
-    said.shared, said.words = shared, is_event and sub(comment, 1, begins - 2) or nil
-    return said
+    return (packet or is_sound(said)) and said or nil
   end
 end
 

@@ -100,7 +100,8 @@ local kinds = {
 }
 
 local function late(said)
-  return said.hop_delta and format(", %s%s", said.hop_delta < 0 and "" or "+", M.duration(said.hop_delta)) or ""
+  local delta = said.hop_delta
+  return delta and (delta < 0 and ", " or ", +") .. M.duration(delta) or ""
 end
 
 --- What a frame is, for the packet list: "duplicate of 8, +2.8 us"; nil for a first sighting.

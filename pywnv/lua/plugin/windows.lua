@@ -123,6 +123,7 @@ local has_answered = false
 -- tshark prints when all frames are read, and only what was asked for.
 local function answers(name, text_of)
   register_stat_cmd_arg("wnv," .. name, function(argument)
+    records.are_wanted = true
     local tap = Listener.new("frame")
     function tap.draw()
       local is_whole, text, problem = pcall(text_of, argument:match("^wnv,%l+(.*)$"))
