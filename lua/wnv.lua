@@ -4570,7 +4570,8 @@ local function is_arp_question(key)
   return byte(key, 1) == ARP and sub(key, ARP_SENDER, ARP_SENDER + 3) ~= sub(key, ARP_TARGET, ARP_TARGET + 3)
 end
 
-local function without_ident(what, flow)
+--- How much the identity of a packet tells without its IP ID: as `strength`.
+function M.without_ident(what, flow)
   local protocol = what.protocol
   if not what.has_transport then
     if byte(what.key, 1) == 6 then
@@ -4602,7 +4603,7 @@ function M.strength(what, flow)
   elseif what.ident > 0 and what.protocol == TCP and M.tcp_size(what) == 0 then
     return WEAK -- scanners give all their probes one IP ID, and send some twice
   end
-  return without_ident(what, flow)
+  return M.without_ident(what, flow)
 end
 
 --- Whether a packet holds so much that looks drawn by lot that hardly anybody sends it twice: QUIC, for one.
@@ -6860,7 +6861,18 @@ sources.same_identity = (function(...)
 -- however long the host or a router held it, and whatever the link headers and the TTL are.
 
 local parts = ...
-local identity, candidates = parts.identity, parts.candidates
+local identity, candidates, limits = parts.identity, parts.candidates, parts.limits
+
+-- Whether nothing but the IP ID identifies a packet, its sender has not been seen to change that, and a frame with the
+-- very same headers comes so late that another packet may have it, too.
+local function is_perhaps_constant(packet, frame)
+  return packet.ident > 0
+    and not packet.flow.sender.is_changing
+    and frame.time - packet.last_time > limits.same_hop_soon
+    and frame.header == packet.header
+    and frame.mutable == packet.mutable
+    and identity.without_ident(packet, packet.flow) < identity.PROOF
+end
 
 return {
   name = "same_identity",
@@ -6875,7 +6887,7 @@ return {
       if not packet or identity.of_pair(packet, frame) < identity.PROOF then
         return nil
       end
-      if packet == look.here and candidates.is_flood(packet, frame) then
+      if packet == look.here and (candidates.is_flood(packet, frame) or is_perhaps_constant(packet, frame)) then
         return nil
       end
       return packet
@@ -7021,6 +7033,8 @@ return {
         return nil
       elseif candidates.is_other_vlan(packet, frame) then
         return nil
+      elseif frame.place.at_hop.more == 0 and packet.flow.repeats >= limits.flood then
+        return nil -- a sender that repeats itself, where nothing proves that packets show several times
       end
       local segment = state.segment_of(frame)
       local is_asked, may_be_asked = false, false

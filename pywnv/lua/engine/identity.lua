@@ -200,7 +200,8 @@ local function is_arp_question(key)
   return byte(key, 1) == ARP and sub(key, ARP_SENDER, ARP_SENDER + 3) ~= sub(key, ARP_TARGET, ARP_TARGET + 3)
 end
 
-local function without_ident(what, flow)
+--- How much the identity of a packet tells without its IP ID: as `strength`.
+function M.without_ident(what, flow)
   local protocol = what.protocol
   if not what.has_transport then
     if byte(what.key, 1) == 6 then
@@ -232,7 +233,7 @@ function M.strength(what, flow)
   elseif what.ident > 0 and what.protocol == TCP and M.tcp_size(what) == 0 then
     return WEAK -- scanners give all their probes one IP ID, and send some twice
   end
-  return without_ident(what, flow)
+  return M.without_ident(what, flow)
 end
 
 --- Whether a packet holds so much that looks drawn by lot that hardly anybody sends it twice: QUIC, for one.

@@ -2,7 +2,18 @@
 -- however long the host or a router held it, and whatever the link headers and the TTL are.
 
 local parts = ...
-local identity, candidates = parts.identity, parts.candidates
+local identity, candidates, limits = parts.identity, parts.candidates, parts.limits
+
+-- Whether nothing but the IP ID identifies a packet, its sender has not been seen to change that, and a frame with the
+-- very same headers comes so late that another packet may have it, too.
+local function is_perhaps_constant(packet, frame)
+  return packet.ident > 0
+    and not packet.flow.sender.is_changing
+    and frame.time - packet.last_time > limits.same_hop_soon
+    and frame.header == packet.header
+    and frame.mutable == packet.mutable
+    and identity.without_ident(packet, packet.flow) < identity.PROOF
+end
 
 return {
   name = "same_identity",
@@ -17,7 +28,7 @@ return {
       if not packet or identity.of_pair(packet, frame) < identity.PROOF then
         return nil
       end
-      if packet == look.here and candidates.is_flood(packet, frame) then
+      if packet == look.here and (candidates.is_flood(packet, frame) or is_perhaps_constant(packet, frame)) then
         return nil
       end
       return packet

@@ -31,6 +31,8 @@ return {
         return nil
       elseif candidates.is_other_vlan(packet, frame) then
         return nil
+      elseif frame.place.at_hop.more == 0 and packet.flow.repeats >= limits.flood then
+        return nil -- a sender that repeats itself, where nothing proves that packets show several times
       end
       local segment = state.segment_of(frame)
       local is_asked, may_be_asked = false, false
