@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pywnv.annotate import sinks
-from pywnv.annotate.rows import Engine, Format, rows
+from pywnv.annotate.columns import unpacked
+from pywnv.annotate.rows import Engine, batches
 from pywnv.annotate.walker import annotate
 from pywnv.capture.source import need_file, opened_each
 from pywnv.errors import UnknownFormatError
@@ -77,7 +78,7 @@ def inspect(
     trouble = None
     try:
         if engine is Engine.TSHARK:
-            _add(tally, rows(capture, output_format=Format.JSONL, engine=engine, topology=topology, warn=warn))
+            tally.add(batches(capture, engine=engine, topology=topology, warn=warn))
             trouble = trouble_of(collect(capture, topology=topology))
         else:
             trouble = trouble_of(_counted(capture, tally, topology, tagged, progress, warn))
@@ -85,7 +86,7 @@ def inspect(
         if engine is Engine.LUPA:
             raise
         if engine is None:
-            _add(tally, rows(capture, output_format=Format.JSONL, engine=Engine.TSHARK, topology=topology, warn=warn))
+            tally.add(batches(capture, engine=Engine.TSHARK, topology=topology, warn=warn))
     traits = fingerprint.scan(capture)
     tool = fingerprint.tool(traits)
     hops, drops = tally.hops(), tally.drops()
@@ -108,12 +109,6 @@ def inspect(
     )
 
 
-def _add(tally: Tally, pieces: Iterable[bytes]) -> None:
-    for piece in pieces:
-        for row in json.loads(b"[" + piece.rstrip().replace(b"\n", b",") + b"]"):  # faster than line by line
-            tally.add(row)
-
-
 def _counted(
     capture: Path,
     tally: Tally,
@@ -126,7 +121,7 @@ def _counted(
     with closing(opened_each([capture], of_any_format=True)) as opened:
         pieces = annotate(
             opened,
-            sink=sinks.both(sinks.jsonl, sink),
+            sink=sinks.both(sinks.columns, sink),
             window=None,
             topology=topology,
             progress=progress,
@@ -134,11 +129,15 @@ def _counted(
             watch=tagged.watch,
         )
         with closing(pieces):
-            last = next(pieces)
-            for piece in pieces:
-                _add(tally, [last])
-                last = piece
-    return build(json.loads(last), None, ())
+            last = [next(pieces)]
+            tally.add(unpacked(_all_but_last(pieces, last)))
+    return build(json.loads(last[0]), None, ())
+
+
+def _all_but_last(pieces: Iterator[bytes], last: list[bytes]) -> Iterator[bytes]:
+    for piece in pieces:
+        yield last[0]
+        last[0] = piece
 
 
 def worst_first(reports: list[Report]) -> list[Report]:
