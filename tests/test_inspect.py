@@ -257,7 +257,7 @@ def test_the_commands_are_those_of_the_docs() -> None:
 
 def test_errors(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="read twice"):
-        inspect(Path("-"))
+        inspect(Path("-"), engine=Engine.TSHARK)
     with pytest.raises(CaptureError, match="No such file"):
         inspect(tmp_path / "none.pcapng")
 
