@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from pathlib import Path
 
 import pcapng_blocks as ng
@@ -13,7 +14,7 @@ from test_arrow import table_rows
 from test_deep_dive import capture as deep_dive
 
 from pywnv.annotate import arrow, sinks
-from pywnv.annotate.columns import Packed, unpacked
+from pywnv.annotate.columns import Batch, Packed, unpacked
 from pywnv.annotate.rows import rows
 from pywnv.annotate.table import csv_rows
 from pywnv.annotate.walker import annotate
@@ -80,3 +81,13 @@ def test_nothing_is_packed_of_no_frames(tmp_path: Path) -> None:
     path = tmp_path / "capture.pcapng"
     path.write_bytes(ng.section())
     assert packed(path) == []
+
+
+def test_a_table_of_what_tshark_shows() -> None:
+    typed = packed(DROPS)
+    listed = [Batch({name: batch.column(name) for name in fields.columns()}) for batch in typed]
+    assert arrow.table(listed).to_pydict() == arrow.table(typed).to_pydict()
+    times = [Decimal("0.000000000"), None, Decimal(2**33), Decimal("-1.500000000"), Decimal("9223372036.854775807")]
+    empty = dict.fromkeys(fields.columns(), [None] * len(times))
+    made = arrow.table([Batch(empty | {"frame": [1, 2, 3, 4, 5], "time": times})])
+    assert made.column("time").cast("int64").to_pylist() == [0, None, 2**33 * 10**9, -1_500_000_000, 2**63 - 1]

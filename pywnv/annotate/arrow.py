@@ -111,7 +111,7 @@ def _listed(field: Any, group: list[Batch]) -> Any:
     values = [*chain.from_iterable(batch.column(field.name) for batch in group)]
     if kinds()[field.name] is Kind.TIME:
         nanos = [None if value is None else int(value.scaleb(9)) for value in values]
-        return pa.array([value if value and abs(value) < 2**63 else None for value in nanos], field.type)
+        values = [None if value is None or abs(value) >= 2**63 else value for value in nanos]
     return pa.array(values, field.type)
 
 

@@ -95,7 +95,7 @@ class Packed(Batch):
         names = packed_columns()
         (self.size,) = SIZE.unpack_from(batch)
         at = SIZE.size
-        self._fills = dict(zip(names, batch[at:], strict=False))
+        self._fills = dict(zip(names, batch[at : at + len(names)], strict=True))
         at += len(names) + 1
         view, length = memoryview(batch), self.size * CELL
         self.cells: dict[str, memoryview | None] = {}
