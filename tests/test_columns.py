@@ -61,6 +61,15 @@ def test_words_that_are_too_many_are_counted_anew(monkeypatch: pytest.MonkeyPatc
     assert table_rows(arrow.table(found)) == csv_of(path)
 
 
+def test_a_table_has_no_words_of_later_rows(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Else the bytes of a Parquet file would depend on how far the engine is when a part of it is made."""
+    monkeypatch.setattr(arrow, "GROUP", 1)
+    found = packed(UDP)
+    chunks = arrow.table(found).column("path").chunks
+    assert len(chunks) == len(found)
+    assert all(max(chunk.indices.to_pylist()) == len(chunk.dictionary) - 1 for chunk in chunks)
+
+
 @runtimes
 def test_times_of_all_sizes(tmp_path: Path, runtime: str) -> None:
     half = 2**31

@@ -99,9 +99,9 @@ def _packed(field: Any, group: list[Packed]) -> Any:
     if kind is Kind.SECONDS:
         return pc.divide(cells.cast(pa.float64()), NANO)
     if kind is Kind.WORD:
-        known = group[0].words[field.name]  # to which more may be added meanwhile
-        words = pa.array([known[code] for code in range(len(known) - 1)], pa.string())
-        return pa.DictionaryArray.from_arrays(cells.cast(pa.int32()), words)
+        known, last = group[0].words[field.name], pc.max(cells).as_py()  # more words may come meanwhile
+        words = [known[code] for code in range(0 if last is None else last + 1)]
+        return pa.DictionaryArray.from_arrays(cells.cast(pa.int32()), pa.array(words, pa.string()))
     return cells.cast(field.type)
 
 
