@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -57,31 +55,14 @@ def annotate(
         MissingExtraError: it is a trace, and what reads traces is not installed.
         WiresharkError: there is no tshark, or it loads no plugin.
     """
-    from pywnv.annotate.rows import Format, rows
-    from pywnv.tables import fields
+    from pywnv.annotate.rows import batches
 
-    at = {column: number for number, column in enumerate(fields.columns())}
-    seconds = [at[field.column] for field in fields.FIELDS if field.type is fields.Type.SECONDS]
-    time = at["time"]
     with _opened(capture, warn) as opened:
-        pieces = rows(
-            opened,
-            output_format=Format.JSONL,
-            engine=engine,
-            window=window,
-            topology=topology,
-            display_filter=display_filter,
-            warn=warn,
+        found = batches(
+            opened, engine=engine, window=window, topology=topology, display_filter=display_filter, warn=warn
         )
-        for piece in pieces:
-            for line in piece.splitlines():
-                values = list(json.loads(line, parse_float=str).values())
-                if values[time] is not None:
-                    values[time] = Decimal(values[time])
-                for number in seconds:
-                    if values[number] is not None:
-                        values[number] = float(values[number])
-                yield Annotation._make(values)
+        for batch in found:
+            yield from batch.rows()
 
 
 def annotate_table(
@@ -110,11 +91,11 @@ def annotate_table(
         WiresharkError: there is no tshark, or it loads no plugin.
     """
     from pywnv.annotate import arrow
-    from pywnv.annotate.rows import rows
+    from pywnv.annotate.rows import batches
 
     with _opened(capture, warn) as opened:
         return arrow.table(
-            rows(opened, engine=engine, window=window, topology=topology, display_filter=display_filter, warn=warn)
+            batches(opened, engine=engine, window=window, topology=topology, display_filter=display_filter, warn=warn)
         )
 
 

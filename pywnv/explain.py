@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from decimal import Decimal
@@ -11,15 +10,16 @@ from typing import TYPE_CHECKING, Any
 
 from pywnv.errors import UsageError
 from pywnv.lua import lua_text
+from pywnv.tables.annotation import Annotation
 from pywnv.tables.fields import VERDICTS
 
 if TYPE_CHECKING:
+    from pywnv.annotate.columns import Batch
     from pywnv.annotate.walker import Watch
     from pywnv.host.topology import Topology
 
 REACH = 2**20  # frames: the engine joins nothing over more
 Warn = Callable[[str], None]  # is told what the user should know of the capture, in one line
-Row = dict[str, Any]  # of `annotate --format jsonl`
 
 
 @dataclass(frozen=True)
@@ -44,19 +44,21 @@ class Pair:
     """Two frames compared.
 
     Attributes:
-        rows: of both, as annotate writes them.
+        rows: of both.
         gap: seconds from the first to the second; None where one has no time.
         difference: the first; None where they are equal as far as both were captured.
         window: longest time between two sightings of a packet, in seconds.
     """
 
-    rows: tuple[Row, Row]
+    rows: tuple[Annotation, Annotation]
     gap: float | None
     difference: Difference | None
     window: float
 
 
-def sightings(capture: Path, frame: int, warn: Warn = lambda _: None, *, topology: Topology | None = None) -> list[Row]:
+def sightings(
+    capture: Path, frame: int, warn: Warn = lambda _: None, *, topology: Topology | None = None
+) -> list[Annotation]:
     """The rows of all frames that show the packet of a frame, in file order.
 
     Raises:
@@ -64,9 +66,9 @@ def sightings(capture: Path, frame: int, warn: Warn = lambda _: None, *, topolog
         UsageError: there is no such frame.
     """
     row = frame_row(capture, frame, warn, topology=topology)
-    if row["packet"] is None:
+    if row.packet is None:
         return [row]
-    return packets(capture, {row["packet"]}, frame, warn, topology=topology)[row["packet"]]
+    return packets(capture, {row.packet}, frame, warn, topology=topology)[row.packet]
 
 
 def frame_row(
@@ -76,7 +78,7 @@ def frame_row(
     *,
     topology: Topology | None = None,
     watch: Watch | None = None,
-) -> Row:
+) -> Annotation:
     """The row of a frame.
 
     Args:
@@ -96,16 +98,16 @@ def frame_row(
 
 def packets(
     capture: Path, wanted: set[int], frame: int, warn: Warn = lambda _: None, *, topology: Topology | None = None
-) -> dict[int, list[Row]]:
+) -> dict[int, list[Annotation]]:
     """The rows of all frames that show some packets, by packet, as far as they can be of one with a frame.
 
     Raises:
         CaptureError: the capture cannot be read.
     """
-    found: dict[int, list[Row]] = {packet: [] for packet in sorted(wanted)}
-    for row in _walk(capture, frame + REACH, warn, topology):
-        if row["packet"] in wanted:
-            found[row["packet"]].append(row)
+    found: dict[int, list[Annotation]] = {packet: [] for packet in sorted(wanted)}
+    for batch in _walk(capture, frame + REACH, warn, topology):
+        for row in batch.chosen(packet in wanted for packet in batch.column("packet")):
+            found[row.packet or 0].append(row)
     return found
 
 
@@ -128,8 +130,8 @@ def compare(
     first, second = sorted((first, second))
     one, other = _rows(capture, {first, second}, warn, topology, watch)
     for row in (one, other):
-        if row["packet"] is None:
-            raise UsageError(f"{capture}: frame {row['frame']} is no packet")
+        if row.packet is None:
+            raise UsageError(f"{capture}: frame {row.frame} is no packet")
     found = eyes[0][b"difference"](first, second)
     difference = None
     if found:
@@ -138,42 +140,46 @@ def compare(
     return Pair((one, other), eyes[0][b"gap"](first, second), difference, eyes[0][b"window"])
 
 
-def _walk(capture: Path, last: int, warn: Warn, topology: Topology | None, watch: Watch | None = None) -> Iterator[Row]:
-    """The rows of a capture, up to a frame."""
+def _walk(
+    capture: Path, last: int, warn: Warn, topology: Topology | None, watch: Watch | None = None
+) -> Iterator[Batch]:
+    """The rows of a capture, up to a frame at least."""
     from pywnv.annotate import sinks
+    from pywnv.annotate.columns import unpacked
     from pywnv.annotate.walker import annotate
     from pywnv.capture.source import need_file, open_to_join
 
     need_file(capture)  # a path takes a second walk
     with open_to_join(capture) as opened:
         pieces = annotate(
-            [opened], sink=sinks.jsonl, window=None, progress=lambda _: None, warn=warn, topology=topology, watch=watch
+            [opened],
+            sink=sinks.columns,
+            window=None,
+            progress=lambda _: None,
+            warn=warn,
+            topology=topology,
+            watch=watch,
         )
-        for piece in pieces:
-            for line in piece.splitlines():
-                row: Row = json.loads(line, parse_float=Decimal)
-                yield row
-                if row["frame"] >= last:
-                    return
+        number = 0
+        for batch in unpacked(pieces):
+            yield batch
+            number += batch.size
+            if number >= last:
+                return
 
 
 def _rows(
     capture: Path, frames: set[int], warn: Warn, topology: Topology | None, watch: Watch | None = None
-) -> list[Row]:
+) -> list[Annotation]:
     """The rows of some frames."""
-    number, found = 0, []
-    for row in _walk(capture, max(frames), warn, topology, watch):
-        number = row["frame"]
-        if number in frames:
-            found.append(row)
+    found: list[Annotation] = []
+    last = 0
+    for batch in _walk(capture, max(frames), warn, topology, watch):
+        found += batch.chosen(number in frames for number in range(last + 1, last + batch.size + 1))
+        last += batch.size
     if len(found) < len(frames):
-        raise UsageError(f"{capture}: has no frame {max(frames)}; the last is {number}")
+        raise UsageError(f"{capture}: has no frame {max(frames)}; the last is {last}")
     return found
-
-
-def microseconds(seconds: float | Decimal | None) -> str:
-    """A time for people; nothing for None."""
-    return "" if seconds is None else f"{float(seconds) * 1e6:.3f} µs"
 
 
 def interval(seconds: float) -> str:
@@ -181,10 +187,10 @@ def interval(seconds: float) -> str:
     for unit, name in ((1, "s"), (1e-3, "ms")):
         if abs(seconds) >= unit:
             return f"{seconds / unit:.3f} {name}"
-    return microseconds(seconds)
+    return f"{seconds * 1e6:.3f} µs"
 
 
-def path_lines(rows: list[Row]) -> list[str]:
+def path_lines(rows: list[Annotation]) -> list[str]:
     """The way of one packet, as the plugin's window shows it: its sightings, a ladder, the path."""
     from pywnv.generate.engine import engine_lua
     from pywnv.lua.runtime import lua_runtime
@@ -196,9 +202,9 @@ def path_lines(rows: list[Row]) -> list[str]:
     names = lua.table_from({b"verdict": verdicts})
     report = lua.execute(lua_text("reports/path.lua").encode(), names, lay_out, words)
     for row in rows:
-        said = {name: _as_lua(value) for name, value in row.items() if value is not None}
-        said["verdict"] = VERDICTS.index(row["verdict"])
-        report[b"row"](row["frame"], lua.table_from({name.encode(): value for name, value in said.items()}))
+        said = {name: _as_lua(value) for name, value in row._asdict().items() if value is not None}
+        said["verdict"] = VERDICTS.index(row.verdict or "")
+        report[b"row"](row.frame, lua.table_from({name.encode(): value for name, value in said.items()}))
     lines: list[str] = report[b"total"]().decode().splitlines()
     return lines
 
@@ -217,7 +223,7 @@ WHAT = {
 }
 
 
-def why(row: Row, earlier: list[Row]) -> list[str]:
+def why(row: Annotation, earlier: list[Annotation]) -> list[str]:
     """Why a frame is marked as it is: one sentence a line, the answer first.
 
     Args:
@@ -226,23 +232,23 @@ def why(row: Row, earlier: list[Row]) -> list[str]:
     """
     from pywnv.generate.rules import rules
 
-    what = WHAT[row["verdict"]].format_map(row)
-    if row["rule"]:
-        rule = rules()[row["rule"]]
+    what = WHAT[row.verdict or ""].format_map(row._asdict())
+    if row.rule:
+        rule = rules()[row.rule]
         reason = rule.reason[0].lower() + rule.reason[1:]
         lines = [
-            f"Frame {row['frame']} {what}: {reason}.",
+            f"Frame {row.frame} {what}: {reason}.",
             f"Rule: {rule.name}" + (f" ({rule.source})" if rule.source else ""),
         ]
     else:
-        lines = [f"Frame {row['frame']} {what}: nothing with these bytes was known before."]
-    if row["rewritten"]:
-        lines.append(f"Since frame {row['previous']}, a hop has changed: {row['rewritten'].replace(',', ', ')}.")
+        lines = [f"Frame {row.frame} {what}: nothing with these bytes was known before."]
+    if row.rewritten:
+        lines.append(f"Since frame {row.previous}, a hop has changed: {row.rewritten.replace(',', ', ')}.")
     if earlier:
-        frames = ", ".join(str(other["frame"]) for other in earlier)
-        gap = Decimal(row["time"]) - Decimal(earlier[0]["time"])
+        frames = ", ".join(str(other.frame) for other in earlier)
+        gap = (row.time or 0) - (earlier[0].time or 0)
         lines.append(
-            f"Packet {earlier[0]['packet']} carried the same {interval(float(gap))} before"
+            f"Packet {earlier[0].packet} carried the same {interval(float(gap))} before"
             f" (frame{'s' if len(earlier) > 1 else ''} {frames})."
         )
     return lines
@@ -251,17 +257,17 @@ def why(row: Row, earlier: list[Row]) -> list[str]:
 def reasons(pair: Pair) -> list[str]:
     """Why two frames are, or are not, the same packet: one sentence a line, the answer first."""
     first, second = pair.rows
-    joined = first["packet"] == second["packet"]
+    joined = first.packet == second.packet
     lines = [
-        f"Frames {first['frame']} and {second['frame']} are"
+        f"Frames {first.frame} and {second.frame} are"
         f" {'the same packet' if joined else 'not known to be the same packet'}."
     ]
-    lines.append(_difference(pair.difference, first["frame"], second["frame"], joined=joined))
+    lines.append(_difference(pair.difference, first.frame, second.frame, joined=joined))
     if pair.gap is None:
         lines.append("One of them has no time, so it is never taken for another's sighting.")
     else:
         when = f"{interval(abs(pair.gap))} {'later' if pair.gap >= 0 else 'earlier'}"
-        lines.append(f"Frame {second['frame']} comes {when}; the window is {pair.window * 1e3:g} ms.")
+        lines.append(f"Frame {second.frame} comes {when}; the window is {pair.window * 1e3:g} ms.")
     return lines
 
 
@@ -273,15 +279,13 @@ def _difference(found: Difference | None, first: int, second: int, *, joined: bo
     return f"{kind}: {found.field} (byte {found.offset}), 0x{one} in frame {first}, 0x{other} in frame {second}."
 
 
-def _event(row: Row) -> str:
+def _event(row: Annotation) -> str:
     """What is said of a frame that is no packet."""
-    if not row["event"]:
-        return f"Frame {row['frame']} is no packet."
-    words = f"Frame {row['frame']} is an event of the vmSwitch: {row['event']}"
-    if row["event_packet"]:
-        return (
-            f"{words}. It is about packet {row['event_packet']}: the buffer's address and the order of events say so."
-        )
+    if not row.event:
+        return f"Frame {row.frame} is no packet."
+    words = f"Frame {row.frame} is an event of the vmSwitch: {row.event}"
+    if row.event_packet:
+        return f"{words}. It is about packet {row.event_packet}: the buffer's address and the order of events say so."
     return f"{words}. Nothing proves which packet it is about."
 
 
@@ -301,16 +305,16 @@ def explain(capture: Path, frames: tuple[int, ...], warn: Warn, *, topology: Top
         yield from reasons(pair)
     else:
         rows = [frame_row(capture, frames[0], warn, topology=topology)]
-    shown = [row["packet"] or row["event_packet"] for row in rows if row["packet"] or row["event_packet"]]
-    repeated = {row["repeat_of"] for row in rows if row["repeat_of"]}
+    shown = [packet for row in rows if (packet := row.packet or row.event_packet)]
+    repeated = {row.repeat_of for row in rows if row.repeat_of}
     known = packets(capture, {*shown, *repeated}, max(frames), warn, topology=topology) if shown else {}
     for row in rows:
         if len(frames) == 2:
             yield ""
-        if row["packet"] is None:
+        if row.packet is None:
             yield _event(row)
         else:
-            yield from why(row, known.get(row["repeat_of"], []))
+            yield from why(row, known.get(row.repeat_of or 0, []))
     for packet in dict.fromkeys(shown):
         yield ""
         yield f"Packet {packet}"

@@ -72,7 +72,7 @@ def test_names_the_first_difference(tmp_path: Path, first: bytes, second: bytes,
     pair = compare(write(tmp_path, [(0, 0, first), (1, 5, second)]), 2, 1)
     assert pair.difference is not None
     assert (pair.difference.field, pair.difference.may_change) == (field, may_change)
-    assert [row["frame"] for row in pair.rows] == [1, 2]
+    assert [row.frame for row in pair.rows] == [1, 2]
     assert pair.gap == pytest.approx(5e-6)
 
 
@@ -91,7 +91,7 @@ def test_says_by_which_rule_and_why(tmp_path: Path) -> None:
 def test_a_path_may_begin_long_before(tmp_path: Path) -> None:
     frames = [(0, 1, FRAME), *((0, 2, ethernet(ipv4(udp(), ident=at))) for at in range(2, 900)), (1, 9, FRAME)]
     path = write(tmp_path, frames)
-    assert [row["frame"] for row in sightings(path, 900)] == [1, 900]
+    assert [row.frame for row in sightings(path, 900)] == [1, 900]
 
 
 def test_says_what_was_dropped() -> None:

@@ -113,3 +113,13 @@ def test_every_odd_capture_is_scanned(tmp_path: Path) -> None:
     ):
         path.write_bytes(ng.odd_captures()[name])
         assert scan(path).packets == packets
+
+
+def test_pieces_may_end_anywhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    odd = ng.odd_captures()
+    for name, data in odd.items():
+        (tmp_path / name).write_bytes(data)
+    seen = {name: scan(tmp_path / name) for name in odd}
+    monkeypatch.setattr("pywnv.capture.source.PIECE", 13)
+    assert {name: scan(tmp_path / name) for name in odd} == seen
+    assert any(traits.packets > 5 for traits in seen.values())

@@ -16,6 +16,7 @@ from conftest import CAPTURES, PROJECT
 from rich.console import Console
 from test_fingerprint import SNAP, TICK, VM_PORT, etl, program
 
+from pywnv.annotate.columns import Batch
 from pywnv.annotate.rows import Engine
 from pywnv.errors import CaptureError, UsageError
 from pywnv.inspect import Report, as_json, inspect, missing, render
@@ -37,10 +38,13 @@ def row(frame: int, packet: int | None = None, hop: str | None = "a", **more: ob
     return made | more
 
 
+def batch(*found: dict[str, object]) -> Batch:
+    return Batch({name: [one[name] for one in found] for name in fields.columns()})
+
+
 def counted(*found: dict[str, object]) -> Tally:
     tally = Tally()
-    for one in found:
-        tally.add(one)
+    tally.add([batch(*found)])
     return tally
 
 
@@ -57,8 +61,7 @@ def test_counting_needs_few_packets_at_a_time(monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setattr(tallies, "MOST_OPEN", 3)
     tally = Tally()
     for frame in range(1, 2000, 2):
-        tally.add(row(frame, frame))
-        tally.add(row(frame + 1, frame, "b"))
+        tally.add([batch(row(frame, frame), row(frame + 1, frame, "b"))])
         assert len(tally._open) <= 3
     assert [(hop.packets, hop.times) for hop in tally.hops()] == [(1000, {1: 1000})] * 2
 
@@ -255,7 +258,7 @@ def test_the_commands_are_those_of_the_docs() -> None:
 
 def test_errors(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="read twice"):
-        inspect(Path("-"))
+        inspect(Path("-"), engine=Engine.TSHARK)
     with pytest.raises(CaptureError, match="No such file"):
         inspect(tmp_path / "none.pcapng")
 

@@ -21,6 +21,8 @@ from test_windows_rows import DEEP_DIVE
 from windows_events import CAPTURES as WINDOWS
 
 from pywnv.annotate import rows, sinks, walker
+from pywnv.annotate.columns import unpacked
+from pywnv.annotate.table import csv_rows
 from pywnv.annotate.walker import Epoch
 from pywnv.capture.source import open_capture
 from pywnv.errors import OutputError, WnvError
@@ -48,7 +50,12 @@ def whole(path: Path, output_format: str, epoch: Epoch | None) -> Told:
         pieces = walker.annotate(
             [capture], sink=sink, window=None, progress=lambda _: None, warn=told.append, epoch=epoch
         )
-        return collected(pieces, told)
+        return collected(as_text(pieces, output_format), told)
+
+
+def as_text(pieces: Iterator[bytes], output_format: str) -> Iterator[bytes]:
+    """Typed rows as CSV, as they are packed otherwise where they are cut otherwise."""
+    return csv_rows(unpacked(pieces), fields.columns()) if output_format == "columns" else pieces
 
 
 def collected(pieces: Iterator[bytes], told: list[str]) -> Told:
@@ -70,7 +77,7 @@ def in_turns(folder: Path, path: Path, output_format: str, epoch: Epoch, takers:
         found += parts._drained(folder / str(number))
         if part.is_last:
             break
-    return b"".join(found), [part.warning] * bool(part.warning)
+    return b"".join(as_text(iter(found), output_format)), [part.warning] * bool(part.warning)
 
 
 def apart(path: Path, output_format: str, epoch: Epoch = EPOCH, processes: int = 2, **given: Any) -> Told:
@@ -79,7 +86,8 @@ def apart(path: Path, output_format: str, epoch: Epoch = EPOCH, processes: int =
     with open_capture(path) as capture:
         capture.piece = 4096  # else the first piece holds all
         arguments = {"window": None, "progress": lambda _: None, "warn": told.append, "epoch": epoch} | given
-        return collected(parts.annotate(capture, output_format=output_format, processes=processes, **arguments), told)
+        pieces = parts.annotate(capture, output_format=output_format, processes=processes, **arguments)
+        return collected(as_text(pieces, output_format), told)
 
 
 @pytest.fixture
@@ -90,7 +98,7 @@ def mix(tmp_path: Path) -> Path:
 
 
 @pytest.mark.parametrize("epoch", [Epoch(1, 1), Epoch(5, 3)])
-@pytest.mark.parametrize("output_format", ["csv", "pcapng"])
+@pytest.mark.parametrize("output_format", ["csv", "columns", "pcapng"])
 @pytest.mark.parametrize("name", sorted(SMALL.keys() - LATE.keys()))
 def test_small_captures_cut_everywhere(tmp_path: Path, name: str, output_format: str, epoch: Epoch) -> None:
     path = tmp_path / "capture"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gzip
+import json
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -37,7 +39,7 @@ def pipe(data: bytes = CAPTURE) -> Iterator[int]:
     [
         ["explain", "{}", 1],
         ["explain", "{}", 1, 2],
-        ["inspect", "{}"],
+        ["inspect", "{}", "--engine", "tshark"],
         ["dedup", "{}", "-o", "-"],
         ["annotate", "{}", __file__, "--series"],
     ],
@@ -48,6 +50,21 @@ def test_what_is_read_twice_must_be_a_file(arguments: list[object]) -> None:
         done = run(*(name if argument == "{}" else argument for argument in arguments), pass_fds=(handle,))
     assert (done.returncode, done.stdout) == (2, b"")
     assert done.stderr.decode() == f"pywnv: {name}: is read twice, so it must be a file\n"
+
+
+@pytest.mark.parametrize("data", [CAPTURE, gzip.compress(CAPTURE)], ids=["plain", "packed"])
+def test_inspect_reads_it_once(tmp_path: Path, data: bytes) -> None:
+    (tmp_path / "capture").write_bytes(CAPTURE)
+    expected = json.loads(run("inspect", tmp_path / "capture", "--json").stdout)
+    with pipe(data) as handle:
+        name = f"/dev/fd/{handle}"
+        done = run("inspect", name, "--json", pass_fds=(handle,))
+    assert (done.returncode, done.stderr) == (0, b"")
+    assert json.loads(done.stdout) == expected | {"capture": name}
+    with pipe(SNOOP) as handle:
+        done = run("inspect", f"/dev/fd/{handle}", pass_fds=(handle,))
+    assert (done.returncode, done.stdout) == (2, b"")
+    assert b"not a pcapng or pcap file" in done.stderr
 
 
 @pytest.mark.parametrize("engine", [[], pytest.param(["--engine", "tshark"], marks=pytest.mark.wireshark)])

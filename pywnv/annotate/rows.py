@@ -2,24 +2,24 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from contextlib import closing
+from dataclasses import dataclass
 from enum import StrEnum
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
-from pywnv.errors import CaptureError, UnknownFormatError, UsageError
+from pywnv.annotate import by_tshark
+from pywnv.annotate.columns import unpacked
+from pywnv.errors import UnknownFormatError, UsageError
 from pywnv.tables import fields
-from pywnv.wireshark import tshark
 
 if TYPE_CHECKING:
+    from pywnv.annotate.columns import Batch
     from pywnv.host.topology import Topology
 
-ROWS_A_PIECE = 1000
-NANO_DIGITS = 9
-ENDS = "wnv.ends"  # of the plugin `for_rows`: the columns of fields.ENDS, with a bar between
+Piece = TypeVar("Piece")
 
 
 class Engine(StrEnum):
@@ -43,8 +43,44 @@ class Format(StrEnum):
 # Decides one capture by several processes: a capture, and what `rows` takes, to pieces of output.
 InParts = Callable[..., Generator[bytes, None, None]]
 
+
+@dataclass(frozen=True)
+class _Form(Generic[Piece]):
+    """What is made of frames.
+
+    Attributes:
+        name: of it, and of the sink of the lupa engine.
+        of_lupa: makes it of what the sink gives.
+        of_tshark: makes it of the rows that tshark shows.
+    """
+
+    name: str
+    of_lupa: Callable[[Iterator[bytes]], Iterator[Piece]]
+    of_tshark: Callable[[Iterator[list[by_tshark.Row]]], Iterator[Piece]] | None
+
+
+@dataclass(frozen=True)
+class _Asked:
+    """What `rows` is asked for, but for the format."""
+
+    capture: Path | Sequence[Path]
+    engine: Engine | None
+    window: float | None
+    topology: Topology | None
+    display_filter: str | None
+    in_parts: InParts | None
+    progress: Callable[[int], None]
+    warn: Callable[[str], None]
+
+
+TYPED = _Form("columns", unpacked, by_tshark.batches)
+FORMS = {
+    Format.CSV: _Form("csv", iter, by_tshark.csv),
+    Format.JSONL: _Form("jsonl", iter, by_tshark.jsonl),
+    Format.PCAPNG: _Form("pcapng", iter, None),
+    Format.SUMMARY: _Form("summary", iter, None),
+}
 OF_COLUMNS = frozenset({Format.CSV, Format.JSONL, Format.TABLE})
-BY_LUPA_ONLY = frozenset({Format.PCAPNG, Format.SUMMARY})
 
 
 def rows(
@@ -85,59 +121,62 @@ def rows(
         CaptureError: the capture is missing, of another kind, or broken.
         WiresharkError: there is no tshark, or it loads no plugin.
     """
+    asked = _Asked(capture, engine, window, topology, display_filter, in_parts, progress, warn)
+    if columns is not None or output_format in (Format.PARQUET, Format.TABLE):
+        return _made_of(_annotated(TYPED, asked), output_format, columns)
+    pieces = _annotated(FORMS[output_format], asked)
+    return _headed(pieces) if output_format is Format.CSV else pieces
+
+
+def batches(
+    capture: Path | Sequence[Path],
+    *,
+    engine: Engine | None = None,
+    window: float | None = None,
+    topology: Topology | None = None,
+    display_filter: str | None = None,
+    in_parts: InParts | None = None,
+    progress: Callable[[int], None] = lambda _: None,
+    warn: Callable[[str], None] = lambda _: None,
+) -> Iterator[Batch]:
+    """The typed rows of a capture, some at a time, as they are decided; takes and raises what `rows` does."""
+    asked = _Asked(capture, engine, window, topology, display_filter, in_parts, progress, warn)
+    return _annotated(TYPED, asked)
+
+
+def _annotated(form: _Form[Piece], asked: _Asked) -> Iterator[Piece]:
+    """The frames of a capture in a form, by the engine that can read it."""
     from pywnv.annotate import sinks, walker
     from pywnv.capture.order import in_order
-    from pywnv.capture.source import is_stream, open_file, opened_each
+    from pywnv.capture.source import is_stream, opened_each
 
-    if window is not None:
-        window = round(window * 10**6) / 10**6  # as Wireshark's preference holds it
-    if columns is not None or output_format in (Format.PARQUET, Format.TABLE):
-        form = Format.JSONL if output_format is Format.JSONL else Format.CSV
-        pieces = rows(
-            capture,
-            output_format=form,
-            engine=engine,
-            window=window,
-            topology=topology,
-            display_filter=display_filter,
-            in_parts=in_parts,
-            progress=progress,
-            warn=warn,
-        )
-        yield from _made_of(pieces, output_format, columns)
-        return
-    engine = Engine(engine) if engine else None
-    captures = [capture] if isinstance(capture, Path) else list(capture)
-    by_lupa_only = output_format in BY_LUPA_ONLY or len(captures) > 1
-    if by_lupa_only and (engine is Engine.TSHARK or display_filter):
-        what = f"--format {output_format}" if output_format in BY_LUPA_ONLY else "--series"
+    given: dict[str, Any] = {"topology": asked.topology, "warn": asked.warn, "window": asked.window}
+    if asked.window is not None:
+        given["window"] = round(asked.window * 10**6) / 10**6  # as Wireshark's preference holds it
+    engine = Engine(asked.engine) if asked.engine else None
+    captures = [asked.capture] if isinstance(asked.capture, Path) else list(asked.capture)
+    by_lupa_only = form.of_tshark is None or len(captures) > 1
+    if by_lupa_only and (engine is Engine.TSHARK or asked.display_filter):
+        what = "--series" if form.of_tshark else f"--format {form.name}"
         raise UsageError(f"{what}: is for the lupa engine, which knows no filters")
     if len(captures) > 1:
         captures = in_order(captures)
-    header = (",".join(fields.columns()) + "\n").encode() if output_format is Format.CSV else b""
-    if engine is not Engine.TSHARK and not (engine is None and display_filter):
+    if engine is not Engine.TSHARK and not (engine is None and asked.display_filter):
         try:
             opened = opened_each(captures, of_any_format=not by_lupa_only)
-            if in_parts and len(captures) == 1 and output_format in sinks.FRAME_BY_FRAME:
-                walk = partial(in_parts, next(opened), output_format=output_format)
+            if asked.in_parts and len(captures) == 1 and form.name in sinks.FRAME_BY_FRAME:
+                walk = partial(asked.in_parts, next(opened), output_format=form.name)
             else:
-                walk = partial(walker.annotate, opened, sink=sinks.BY_NAME[output_format])
-            pieces = walk(window=window, topology=topology, progress=progress, warn=warn)
+                walk = partial(walker.annotate, opened, sink=sinks.BY_NAME[form.name])
+            pieces = walk(progress=asked.progress, **given)
             with closing(opened), closing(pieces):
-                yield from _headed(header, pieces)
+                yield from form.of_lupa(pieces)
             return
         except UnknownFormatError:
             if engine is Engine.LUPA or is_stream(captures[0]):  # what was read from a pipe is gone
                 raise
-    (capture,) = captures
-    with open_file(capture) as file:  # tshark's own words for a missing file are longer, and for an empty one none
-        if file.seekable() and not file.peek(1):
-            raise CaptureError(f"{capture}: is empty")
-    is_json = output_format is Format.JSONL
-    by_tshark = _tshark_rows(
-        capture, is_json=is_json, window=window, topology=topology, display_filter=display_filter, warn=warn
-    )
-    yield from _headed(header, by_tshark)
+    assert form.of_tshark is not None  # noqa: S101  # else LUPA was asked for
+    yield from form.of_tshark(by_tshark.rows(captures[0], display_filter=asked.display_filter, **given))
 
 
 def check_columns(columns: Sequence[str], output_format: Format) -> None:
@@ -156,118 +195,21 @@ def check_columns(columns: Sequence[str], output_format: Format) -> None:
             raise UsageError(f"--columns: names {name} twice")
 
 
-def _made_of(pieces: Iterator[bytes], output_format: Format, columns: Sequence[str] | None) -> Iterator[bytes]:
-    """What is made of rows of JSONL, or of CSV with its header: Parquet, a table, or rows of chosen columns."""
+def _made_of(found: Iterable[Batch], output_format: Format, columns: Sequence[str] | None) -> Iterator[bytes]:
+    """What is made of typed rows: Parquet, a table, or rows of chosen columns."""
     from pywnv.annotate import arrow, table
 
     if columns is not None:
         check_columns(columns, output_format)
     if output_format is Format.PARQUET:
-        arrow.need()
-        return arrow.parquet(pieces)
+        return arrow.parquet(found)
     chosen = table.DEFAULT if columns is None else columns
     write = {Format.CSV: table.csv_rows, Format.JSONL: table.json_rows, Format.TABLE: table.table}[output_format]
-    return write(pieces, chosen)
+    return write(found, chosen)
 
 
-def _headed(header: bytes, pieces: Iterator[bytes]) -> Iterator[bytes]:
-    """The pieces behind a header, which does not come before what is wrong with a capture is known."""
+def _headed(pieces: Iterator[bytes]) -> Iterator[bytes]:
+    """CSV behind its header, which does not come before what is wrong with a capture is known."""
+    header = (",".join(fields.columns()) + "\n").encode()
     yield header + next(pieces, b"")
     yield from pieces
-
-
-def _tshark_rows(
-    capture: Path,
-    *,
-    is_json: bool,
-    window: float | None,
-    topology: Topology | None,
-    display_filter: str | None,
-    warn: Callable[[str], None],
-) -> Iterator[bytes]:
-    columns = fields.columns()
-    names = ["frame.number", "frame.time_epoch", "frame.interface_id", ENDS]
-    names += [field.abbreviation for field in fields.FIELDS]
-    readers = [_reader(column) for column in columns]
-    write = _json_row if is_json else _csv_row
-    lines = tshark.field_lines(
-        capture, names, window=window, topology=topology, display_filter=display_filter, warn=warn
-    )
-    piece: list[str] = []
-    at, no_ends = names.index(ENDS), [b""] * len(fields.ENDS)
-    for line in lines:
-        line[at : at + 1] = line[at].split(b"|") if line[at] else no_ends
-        row = {column: read(text.decode()) for column, read, text in zip(columns, readers, line, strict=True) if text}
-        if "interface" not in row and "time" in row:
-            row["time"] = _in_range(row["time"])
-        if "packet" in row:
-            row.setdefault("duplicate", "false")  # in a display filter a field that is there counts as true
-        if "drop" in row:
-            row.setdefault("drop_harmless", "false")
-        piece.append(write(row))
-        if len(piece) == ROWS_A_PIECE:
-            yield "".join(piece).encode()
-            piece.clear()
-    yield "".join(piece).encode()
-
-
-def _reader(column: str) -> Callable[[str], str | Text]:
-    """How tshark's text for a column is read: numbers stay as they are written, names and texts become Text."""
-    field = fields.END_OF_COLUMN.get(column) or fields.BY_COLUMN.get(column)
-    if field is None:
-        return str
-    if field.names:
-        return partial(_named, field.names)
-    if field.type is fields.Type.BOOL:
-        return lambda _: "true"
-    return _text if field.type is fields.Type.STRING else str
-
-
-def _in_range(time: str) -> str:
-    """A time whose nanoseconds are less than a second, which they need not be in a pcap.
-
-    Wireshark keeps 32 bits of them, as a number with a sign, and writes that of the whole time; from 4.4 on in words,
-    "T.(1000046000 nanosec", cut off.
-    """
-    is_negative = time.startswith("-")
-    seconds, _, digits = time.removeprefix("-").partition(".")
-    if len(digits) <= NANO_DIGITS and not is_negative:
-        return time
-    digits = "".join(filter(str.isdigit, digits))
-    more, nanos = divmod((-int(digits) if is_negative else int(digits)) % 2**32, 10**NANO_DIGITS)
-    return f"{int(seconds) + more}.{nanos:0{NANO_DIGITS}}"
-
-
-class Text(str):
-    """A value that JSON puts into quotes."""
-
-    __slots__ = ()
-
-
-def _text(value: str) -> Text:
-    return Text(tshark.plain_text(value))
-
-
-def _named(names: tuple[str, ...], number: str) -> Text:
-    return Text(names[int(number)])
-
-
-def _csv_row(row: dict[str, str | Text]) -> str:
-    return ",".join(_csv_value(row.get(column, "")) for column in fields.columns()) + "\n"
-
-
-def _csv_value(value: str) -> str:
-    if any(character in value for character in ',"\r\n'):
-        return '"' + value.replace('"', '""') + '"'
-    return value
-
-
-def _json_row(row: dict[str, str | Text]) -> str:
-    members = (f'"{column}":{_json_value(row.get(column))}' for column in fields.columns())
-    return "{" + ",".join(members) + "}\n"
-
-
-def _json_value(value: str | Text | None) -> str:
-    if value is None:
-        return "null"
-    return json.dumps(value, ensure_ascii=False) if isinstance(value, Text) else value

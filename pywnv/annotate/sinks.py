@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
+from pywnv.annotate.columns import Kind, kinds, packed_columns
 from pywnv.generate.engine import comment_columns
 from pywnv.generate.render import render
 from pywnv.lua import lua_text
@@ -35,6 +36,7 @@ class Lua:
 
 
 Sink = Callable[[Lua], Any]
+FACTS = "direction"  # the first column of what frames of a packet often share: see lua/engine/facts.lua
 
 
 def _row(lua: Lua, *, json: bool) -> Any:
@@ -43,11 +45,31 @@ def _row(lua: Lua, *, json: bool) -> Any:
         return {"name": name, "type": field.type.value if field else "", "names": field.names if field else ()}
 
     columns = [describe(name) for name in fields.columns()]
-    ends, packet, facts = (fields.columns().index(name) for name in ("protocol", "packet", "direction"))
+    ends, packet, facts = (fields.columns().index(name) for name in ("protocol", "packet", FACTS))
     first, middle, last = columns[:ends], columns[packet:facts], columns[facts:]
     text = render("row.lua.j2", first=first, ends=columns[ends:packet], middle=middle, last=last, json=json)
     ends_of = lua.load("writers/ends.lua")[b"of"]
     return lua.runtime.execute(text.encode(), lua.buffer, lua.load("writers/cells.lua"), ends_of)
+
+
+def _columns(lua: Lua) -> Any:
+    """Rows packed by column, as `pywnv.annotate.columns` reads them."""
+
+    def describe(name: str) -> Any:
+        field = fields.END_OF_COLUMN.get(name) or fields.BY_COLUMN.get(name)
+        of = b"own"
+        if field and name != "length":
+            of = b"ends" if name in fields.END_OF_COLUMN else b"facts" if at(name) >= at(FACTS) else b"said"
+        told = {b"name": name.encode(), b"kind": kinds().get(name, Kind.TIME).encode(), b"of": of}
+        if field and field.names:
+            told[b"names"] = lua.runtime.table_from({code: word.encode() for code, word in enumerate(field.names)})
+        return lua.runtime.table_from(told)
+
+    at = fields.columns().index
+    columns = lua.runtime.table_from([describe(name) for name in packed_columns()])
+    whole = lua.load("batch/whole.lua", lua.bytes)
+    ends_of = lua.load("writers/ends.lua")[b"of"]
+    return lua.load("writers/pack.lua", columns, whole, ends_of, lua.bytes[b"put_little32"])
 
 
 def _pcapng(lua: Lua) -> Any:
@@ -88,5 +110,6 @@ def both(first: Sink, second: Sink) -> Sink:
 
 csv: Sink = partial(_row, json=False)
 jsonl: Sink = partial(_row, json=True)
-FRAME_BY_FRAME = frozenset({"csv", "jsonl", "pcapng"})  # whose sinks look at each frame alone
-BY_NAME: dict[str, Sink] = {"csv": csv, "jsonl": jsonl, "pcapng": _pcapng, "summary": _summary}
+columns: Sink = _columns
+FRAME_BY_FRAME = frozenset({"csv", "jsonl", "columns", "pcapng"})  # whose sinks look at each frame alone
+BY_NAME: dict[str, Sink] = {"csv": csv, "jsonl": jsonl, "columns": columns, "pcapng": _pcapng, "summary": _summary}

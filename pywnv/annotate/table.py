@@ -5,9 +5,14 @@ from __future__ import annotations
 import csv
 import io
 import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any
 
-from pywnv.tables import fields
+from pywnv.annotate.columns import Kind, kinds
+
+if TYPE_CHECKING:
+    from pywnv.annotate.columns import Batch
 
 DEFAULT = ("frame", "packet", "verdict", "hop", "hop_delta", "path")
 GAP = "  "
@@ -57,54 +62,64 @@ def _width(cell: str) -> int:
     return cell_len(cell)
 
 
-def _chosen(pieces: Iterable[bytes], columns: Sequence[str]) -> Iterator[list[list[str]]]:
-    """The cells of chosen columns, from pieces of CSV, each of whole rows."""
-    at = [fields.columns().index(name) for name in columns]
-    for piece in pieces:
-        lines = csv.reader(io.StringIO(piece.decode(), newline=""))
-        yield [[line[number] for number in at] for line in lines]
+# How a value is written, as lua/writers/cells.lua does.
+WRITTEN: dict[Kind, Callable[[Any], str]] = {
+    Kind.NUMBER: str,
+    Kind.BOOL: {False: "false", True: "true"}.__getitem__,
+    Kind.WORD: str,
+    Kind.SECONDS: "{:.9f}".format,
+    Kind.TIME: "{:f}".format,
+}
 
 
-def csv_rows(pieces: Iterable[bytes], columns: Sequence[str]) -> Iterator[bytes]:
-    """CSV of chosen columns, from all of them."""
-    for rows in _chosen(pieces, columns):
-        out = io.StringIO(newline="")
-        csv.writer(out, lineterminator="\n").writerows(rows)
-        yield out.getvalue().encode()
+def _cells(batch: Batch, name: str, *, empty: str, write: Callable[[Any], str]) -> list[str]:
+    return [empty if value is None else write(value) for value in batch.column(name)]
 
 
-def table(pieces: Iterator[bytes], columns: Sequence[str]) -> Iterator[bytes]:
-    """A table of chosen columns, from CSV with its header; the first rows say how wide its columns are."""
+def _chosen(batch: Batch, columns: Sequence[str]) -> list[tuple[str, ...]]:
+    """The cells of chosen columns, as rows."""
+    cells = (_cells(batch, name, empty="", write=WRITTEN[kinds()[name]]) for name in columns)
+    return [*zip(*cells, strict=True)]
+
+
+def csv_rows(batches: Iterable[Batch], columns: Sequence[str]) -> Iterator[bytes]:
+    """CSV of chosen columns."""
+    header = [tuple(columns)]
+    for batch in batches:
+        yield _csv(header + _chosen(batch, columns))
+        header = []
+    if header:
+        yield _csv(header)
+
+
+def _csv(rows: list[tuple[str, ...]]) -> bytes:
+    out = io.StringIO(newline="")
+    csv.writer(out, lineterminator="\n").writerows(rows)
+    return out.getvalue().encode()
+
+
+def table(batches: Iterable[Batch], columns: Sequence[str]) -> Iterator[bytes]:
+    """A table of chosen columns for people; the first rows say how wide its columns are."""
     laid_out = Table(len(columns))
-    header: list[list[str]] = []
-    for rows in _chosen(pieces, columns):
-        header += rows
-        if len(header) > 1:  # the header comes with the first rows
-            yield laid_out.text(header).encode()
-            header = []
-            break
+    header = [tuple(columns)]
+    for batch in batches:
+        yield laid_out.text(header + _chosen(batch, columns)).encode()
+        header = []
     if header:
         yield laid_out.text(header).encode()
-    for rows in _chosen(pieces, columns):
-        yield laid_out.text(rows).encode()
 
 
-class _Number(str):
-    """A number of JSON, as it was written."""
-
-    __slots__ = ()
-
-
-def json_rows(pieces: Iterable[bytes], columns: Sequence[str]) -> Iterator[bytes]:
-    """JSON lines of chosen columns, from all of them; numbers keep their digits."""
-    for piece in pieces:
-        lines = []
-        for line in piece.splitlines():
-            row = json.loads(line, parse_float=_Number, parse_int=_Number)
-            members = (f'"{name}":{_json(row[name])}' for name in columns)
-            lines.append("{" + ",".join(members) + "}\n")
-        yield "".join(lines).encode()
+def json_rows(batches: Iterable[Batch], columns: Sequence[str]) -> Iterator[bytes]:
+    """JSON lines of chosen columns."""
+    for batch in batches:
+        members = []
+        for name in columns:
+            kind = kinds()[name]
+            write = _quoted if kind is Kind.WORD else WRITTEN[kind]
+            members.append([f'"{name}":{cell}' for cell in _cells(batch, name, empty="null", write=write)])
+        yield "".join("{" + ",".join(row) + "}\n" for row in zip(*members, strict=True)).encode()
 
 
-def _json(value: object) -> str:
-    return value if isinstance(value, _Number) else json.dumps(value, ensure_ascii=False)
+@lru_cache
+def _quoted(word: str) -> str:
+    return json.dumps(word, ensure_ascii=False)

@@ -52,6 +52,7 @@ class Capture:
         size: of the file, in bytes; None: it is packed, no file, or one that other processes may not open by its name.
         broken: whether its gzip breaks off; known once it has been read.
         piece: bytes read at a time; may be changed meanwhile.
+        look: is shown each piece, too; None: nobody else looks.
     """
 
     def __init__(self, path: Path, file: _Readable, raw: BufferedReader) -> None:
@@ -63,6 +64,7 @@ class Capture:
         self.size = info.st_size if file is raw and stat.S_ISREG(info.st_mode) and not is_own else None
         self.broken = False
         self.piece = PIECE
+        self.look: Callable[[bytes], None] | None = None
         self._head = self._read(4)
         self._layout = variants.ORDINARY
         self.pcap = self._pcap_header()
@@ -118,8 +120,14 @@ class Capture:
         """
         pieces = self._pieces_of_file(progress)
         if self.pcap and self._layout != variants.ORDINARY:
-            return variants.ordinary(pieces, self.pcap.order, self._layout)
-        return pieces
+            pieces = variants.ordinary(pieces, self.pcap.order, self._layout)
+        return self._shown(pieces, self.look) if self.look else pieces
+
+    @staticmethod
+    def _shown(pieces: Iterator[bytes], look: Callable[[bytes], None]) -> Iterator[bytes]:
+        for piece in pieces:
+            look(piece)
+            yield piece
 
     def _pieces_of_file(self, progress: Callable[[int], None]) -> Iterator[bytes]:
         seekable = self._raw.seekable()

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pywnv.annotate import sinks
-from pywnv.annotate.rows import Engine, Format, rows
+from pywnv.annotate.columns import unpacked
+from pywnv.annotate.rows import Engine, batches
 from pywnv.annotate.walker import annotate
-from pywnv.capture.source import need_file, opened_each
+from pywnv.capture.source import is_stream, need_file, opened_each
 from pywnv.errors import UnknownFormatError
 from pywnv.host.lint import Tagged, with_capture
 from pywnv.host.lint.show import as_rows
@@ -55,18 +56,17 @@ def inspect(
     """Looks through a capture.
 
     Args:
-        capture: a file that `rows.rows` takes, but no pipe: it is read again and again.
+        capture: a file that `rows.rows` takes. It is read once, but by TSHARK, which cannot read a pipe here.
         engine: which body of the engine decides.
         topology: what the user knows of the host.
         progress: is told how many bytes of the file have been read.
 
     Raises:
-        UsageError: the capture is stdin or a pipe.
+        UsageError: by TSHARK, the capture is stdin or a pipe.
         CaptureError: it is missing, of another kind, or broken.
         WiresharkError: there is no tshark for a file that only tshark reads.
     """
-    need_file(capture)
-    tally = Tally()
+    tally, looking = Tally(), fingerprint.Scan()
     host = topology.host if topology else None
     tagged = Tagged(host)
     warnings: list[str] = []
@@ -77,16 +77,19 @@ def inspect(
     trouble = None
     try:
         if engine is Engine.TSHARK:
-            _add(tally, rows(capture, output_format=Format.JSONL, engine=engine, topology=topology, warn=warn))
+            need_file(capture)
+            tally.add(batches(capture, engine=engine, topology=topology, warn=warn))
             trouble = trouble_of(collect(capture, topology=topology))
+            traits = fingerprint.scan(capture)
         else:
-            trouble = trouble_of(_counted(capture, tally, topology, tagged, progress, warn))
+            trouble = trouble_of(_counted(capture, tally, looking, topology, tagged, progress, warn))
+            traits = looking.traits
     except UnknownFormatError:
-        if engine is Engine.LUPA:
+        if engine is Engine.LUPA or is_stream(capture):  # what was read from a pipe is gone
             raise
         if engine is None:
-            _add(tally, rows(capture, output_format=Format.JSONL, engine=Engine.TSHARK, topology=topology, warn=warn))
-    traits = fingerprint.scan(capture)
+            tally.add(batches(capture, engine=Engine.TSHARK, topology=topology, warn=warn))
+        traits = fingerprint.foreign(capture)
     tool = fingerprint.tool(traits)
     hops, drops = tally.hops(), tally.drops()
     shown = sum(hop.frames for hop in hops)
@@ -108,25 +111,20 @@ def inspect(
     )
 
 
-def _add(tally: Tally, pieces: Iterable[bytes]) -> None:
-    for piece in pieces:
-        for row in json.loads(b"[" + piece.rstrip().replace(b"\n", b",") + b"]"):  # faster than line by line
-            tally.add(row)
-
-
 def _counted(
     capture: Path,
     tally: Tally,
+    looking: fingerprint.Scan,
     topology: Topology | None,
     tagged: Tagged,
     progress: Callable[[int], None],
     warn: Callable[[str], None],
 ) -> Statistics:
-    """Reads a capture once: its rows go into a tally, and what they add up to comes back."""
+    """Reads a capture once: its bytes are looked at, its rows counted, and what they add up to comes back."""
     with closing(opened_each([capture], of_any_format=True)) as opened:
         pieces = annotate(
-            opened,
-            sink=sinks.both(sinks.jsonl, sink),
+            looking.watching(opened),
+            sink=sinks.both(sinks.columns, sink),
             window=None,
             topology=topology,
             progress=progress,
@@ -134,11 +132,15 @@ def _counted(
             watch=tagged.watch,
         )
         with closing(pieces):
-            last = next(pieces)
-            for piece in pieces:
-                _add(tally, [last])
-                last = piece
-    return build(json.loads(last), None, ())
+            last = [next(pieces)]
+            tally.add(unpacked(_all_but_last(pieces, last)))
+    return build(json.loads(last[0]), None, ())
+
+
+def _all_but_last(pieces: Iterator[bytes], last: list[bytes]) -> Iterator[bytes]:
+    for piece in pieces:
+        yield last[0]
+        last[0] = piece
 
 
 def worst_first(reports: list[Report]) -> list[Report]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 import struct
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -20,7 +20,7 @@ from pywnv.errors import UnknownFormatError
 
 PACKET, SIMPLE_PACKET = 6, 3
 LARGEST_BLOCK = 16 * 1024 * 1024
-HEAD = {order: struct.Struct(order + "II").unpack_from for order in "<>"}  # of a block
+HEAD = {order: struct.Struct(order + "II").unpack_from for order in "<>"}  # of a block: kind and length; or two lengths
 PACKET_HEAD = {order: struct.Struct(order + "IIIII").unpack_from for order in "<>"}
 LINKTYPE_ETW = 290
 PCAP_RECORD = 16  # bytes of a record's header
@@ -112,26 +112,6 @@ class Traits:
         return any(name.lower().endswith(".sys") or EDGE.search(name) for name in self.names)
 
 
-def _blocks(capture: Capture) -> Iterator[tuple[int, bytes, str]]:
-    """Kind, body and byte order of each block, up to where the file breaks."""
-    order, rest = "<", b""
-    for piece in capture.pieces(lambda _: None):
-        data, at = rest + piece, 0
-        size = len(data)
-        while at + 12 <= size:
-            kind, length = HEAD[order](data, at)
-            if kind == pcapng.SECTION_HEADER:  # the same in both orders
-                order = ">" if data[at + 8 : at + 12] == pcapng.BIG_ENDIAN_MAGIC else "<"
-                kind, length = HEAD[order](data, at)
-            if not 12 <= length <= LARGEST_BLOCK:
-                return
-            if at + length > size:
-                break
-            yield kind, data[at + 8 : at + length - 4], order
-            at += length
-        rest = data[at:]
-
-
 def _text(value: bytes) -> str | None:
     text = re.sub(r"[\x00-\x1f\x7f-\x9f]+", " ", value.decode(errors="replace")).strip()
     return text[:200] or None
@@ -169,77 +149,125 @@ def _read_section(body: bytes, order: str, traits: Traits) -> None:
             traits.program = _text(value)
 
 
-def _read_pcapng(capture: Capture, traits: Traits) -> None:
-    sections = interfaces = 0
-    last = None  # the interface of the packet before
-    for kind, body, order in _blocks(capture):
-        if kind == PACKET and len(body) >= 20:
-            number, _, _, captured, length = PACKET_HEAD[order](body)
+class Scan:
+    """Looks at the bytes of a capture on their way to the engine, up to where they break.
+
+    Attributes:
+        traits: what they show.
+    """
+
+    def __init__(self) -> None:
+        self.traits = Traits()
+        self._rest = b""  # of what was seen
+        self._order = "<"  # of bytes
+        self._sections = self._interfaces = 0
+        self._last: int | None = None  # the interface of the packet before
+        self._is_broken = False
+
+    def watching(self, captures: Iterable[Capture]) -> Iterator[Capture]:
+        """The captures, of which all that is read is looked at."""
+        for capture in captures:
+            if capture.pcap:
+                self.traits.form, self._order = "pcap", capture.pcap.order
+                self.traits.used.add((0, 0))
+            capture.look = self._take_records if capture.pcap else self._take_blocks
+            yield capture
+
+    def _take_blocks(self, piece: bytes) -> None:
+        if self._is_broken:
+            return
+        data, at, order = self._rest + piece, 0, self._order
+        size = len(data)
+        while at + 12 <= size:
+            kind, length = HEAD[order](data, at)
+            if kind == pcapng.SECTION_HEADER:  # the same in both orders
+                order = ">" if data[at + 8 : at + 12] == pcapng.BIG_ENDIAN_MAGIC else "<"
+                kind, length = HEAD[order](data, at)
+            if not 12 <= length <= LARGEST_BLOCK:
+                self._is_broken = True
+                return
+            if at + length > size:
+                break
+            if kind == PACKET and length >= 32:
+                self._take_packet(data, at, length, order)
+            else:
+                self._take_block(kind, data[at + 8 : at + length - 4], order)
+            at += length
+        self._rest, self._order = data[at:], order
+
+    def _take_packet(self, data: bytes, at: int, length: int, order: str) -> None:
+        traits = self.traits
+        number, _, _, captured, whole = PACKET_HEAD[order](data, at + 8)
+        traits.packets += 1
+        if number != self._last:
+            traits.used.add((self._sections, number))
+            self._last = number
+        if captured < whole:
+            traits.cut[captured] += 1
+        if traits.packets <= LOOKED_AT:
+            _mark_packet(data[at + 8 : at + length - 4], captured, order, traits.marks)
+
+    def _take_block(self, kind: int, body: bytes, order: str) -> None:
+        traits = self.traits
+        if kind == SIMPLE_PACKET:
             traits.packets += 1
-            if number != last:
-                traits.used.add((sections, number))
-                last = number
-            if captured < length:
-                traits.cut[captured] += 1
-            if traits.packets <= LOOKED_AT:
-                _mark_packet(body, captured, order, traits.marks)
-        elif kind == SIMPLE_PACKET:
-            traits.packets += 1
-            traits.used.add((sections, 0))
+            traits.used.add((self._sections, 0))
         elif kind == pcapng.JOURNAL:
             traits.journals += 1
         elif kind == pcapng.INTERFACE and len(body) >= 8:
             linktype, _, snap = struct.unpack_from(order + "HHI", body)
             if linktype == LINKTYPE_ETW:
-                traits.etw.add((sections, interfaces))
+                traits.etw.add((self._sections, self._interfaces))
             name = next((value for code, value in pcapng.options(body[8:], order) if code == pcapng.IF_NAME), b"")
             traits.snaps[snap] += 1
             if len(traits.names) < MOST_NAMES:
                 traits.names.append(_text(name) or "")
-            interfaces += 1
+            self._interfaces += 1
         elif kind == pcapng.SECTION_HEADER:
-            sections, interfaces, last = sections + 1, 0, None
-            if sections == 1:
+            self._sections, self._interfaces, self._last = self._sections + 1, 0, None
+            if self._sections == 1:
                 _read_section(body, order, traits)
 
-
-def _read_pcap(capture: Capture, order: str, traits: Traits) -> None:
-    traits.used.add((0, 0))
-    rest = b""
-    for piece in capture.pieces(lambda _: None):
-        data, at = rest + piece, 0
-        while at + PCAP_RECORD <= len(data):
-            captured, length = struct.unpack_from(order + "II", data, at + 8)
+    def _take_records(self, piece: bytes) -> None:
+        if self._is_broken:
+            return
+        data, at = self._rest + piece, 0
+        size = len(data)
+        while at + PCAP_RECORD <= size:
+            captured, length = HEAD[self._order](data, at + 8)
             if captured > LARGEST_BLOCK:
+                self._is_broken = True
                 return
-            if at + PCAP_RECORD + captured > len(data):
+            if at + PCAP_RECORD + captured > size:
                 break
-            traits.packets += 1
+            self.traits.packets += 1
             if captured < length:
-                traits.cut[captured] += 1
+                self.traits.cut[captured] += 1
             at += PCAP_RECORD + captured
-        rest = data[at:]
+        self._rest = data[at:]
 
 
 def scan(path: Path) -> Traits:
-    """Reads the blocks of a capture, up to where it breaks.
+    """What the blocks of a capture show, up to where it breaks.
 
     Raises:
         CaptureError: there is no such file, or it cannot be read.
     """
-    traits = Traits()
+    looking = Scan()
     try:
-        with open_capture(path) as capture:
-            if capture.pcap:
-                traits.form = "pcap"
-                _read_pcap(capture, capture.pcap.order, traits)
-            else:
-                _read_pcapng(capture, traits)
+        with open_capture(path) as opened:
+            for capture in looking.watching([opened]):
+                for _ in capture.pieces(lambda _: None):
+                    pass
     except UnknownFormatError:
-        traits.form = "other"
-        with open_file(path) as file:
-            traits.magic = file.read(4)
-    return traits
+        return foreign(path)
+    return looking.traits
+
+
+def foreign(path: Path) -> Traits:
+    """What is seen of a capture that only tshark reads."""
+    with open_file(path) as file:
+        return Traits("other", file.read(4))
 
 
 def _etl2pcapng_versions(traits: Traits) -> tuple[Version, Version | None]:

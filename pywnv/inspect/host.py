@@ -90,10 +90,10 @@ def packet_in(
     row = frame_row(capture, frame, topology=topology, watch=watch)
     (eye, reader) = found[0]
     seen = eye[b"seen"]()
-    if row["packet"] is None or seen is None:
+    if row.packet is None or seen is None:
         raise UsageError(f"{capture}: frame {frame} is no packet")
     read = {key.decode(): value for key, value in reader[b"read"](*seen).items()}
-    told = read.get("vlan") if read.pop("is_tagged", None) else row["vlan"]
+    told = read.get("vlan") if read.pop("is_tagged", None) else row.vlan
     told = told if vlan is None else within("--vlan", vlan, LARGEST_VLAN)
     macs = {key: read.get(key) for key in ("source_mac", "destination_mac")}
     mine = nic.mac and mac_bytes(nic.mac)

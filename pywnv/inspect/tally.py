@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 from collections import Counter, OrderedDict
+from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pywnv.annotate.columns import Batch
+    from pywnv.tables.annotation import Annotation
 
 # A packet is counted at its hops when so many others came after it; its sightings lie milliseconds apart.
 MOST_OPEN = 20_000
 MOST_KINDS = 1000  # of hops, and of drops, that are told apart; only a capture made to defeat us has more
 OTHERS = "(others)"  # what the rest is called
 DIGITS = 3  # of delays, in what percentiles are taken from
+OF_SIGHTING = ("frame", "packet", "hop", "hop_role", "hop_delta")
 JITTER = 1e-6  # seconds; what a double cannot hold of a time is no step back
 
 
@@ -59,15 +65,15 @@ class _Delays:
     """Times in a histogram whose buckets are numbers of three digits: as exact as people read, and never large."""
 
     def __init__(self) -> None:
-        self._buckets: Counter[float] = Counter()
+        self._buckets: Counter[str] = Counter()
 
     def add(self, seconds: float) -> None:
-        self._buckets[float(f"{seconds:.{DIGITS}g}")] += 1
+        self._buckets[f"{seconds:.{DIGITS}g}"] += 1
 
     def percentile(self, share: float) -> float | None:
         """The least time that so many of all, 0 to 1, do not exceed."""
         wanted = share * self._buckets.total()
-        for seconds, count in sorted(self._buckets.items()):
+        for seconds, count in sorted((float(text), count) for text, count in self._buckets.items()):
             wanted -= count
             if wanted <= 1e-9:
                 return seconds
@@ -116,19 +122,25 @@ class Tally:
     _open: OrderedDict[int, dict[str | None, int]] = field(default_factory=OrderedDict)
     _drops: Counter[tuple[int | None, str | None, str | None, str | None]] = field(default_factory=Counter)
 
-    def add(self, row: dict[str, Any]) -> None:
-        """Counts a row."""
-        self.frames += 1
-        self._add_time(row["time"])
-        verdict = row["verdict"]
-        if verdict:
-            self.verdicts[verdict] += 1
-        if row["drop"]:
-            self._add_drop(row)
-        if verdict == "event":
-            self.events[row["event"] or "none"] += 1
-        elif row["packet"] is not None:
-            self._add_sighting(row)
+    def add(self, batches: Iterable[Batch]) -> None:
+        """Counts rows."""
+        for batch in batches:
+            verdicts, drops = batch.column("verdict"), batch.column("drop")
+            self.frames += batch.size
+            self.verdicts.update(filter(None, verdicts))
+            self.duplicates += batch.column("duplicate").count(True)
+            self.by_id += batch.column("evidence").count("packet-id")
+            for time in batch.column("time"):
+                self._add_time(time and float(time))
+            for row in batch.chosen(map(bool, drops)):
+                self._add_drop(row)
+            if "event" in verdicts:
+                self.events.update(
+                    event or "none"
+                    for event, verdict in zip(batch.column("event"), verdicts, strict=True)
+                    if verdict == "event"
+                )
+            self._add_sightings(batch)
 
     def _add_time(self, time: float | None) -> None:
         if not time:
@@ -142,34 +154,35 @@ class Tally:
             self.furthest_back = max(self.furthest_back, self._before - time)
         self._before = time
 
-    def _add_drop(self, row: dict[str, Any]) -> None:
-        place = row["hop"]
-        if row["event_nic"] and row["event_switch"]:
-            place = f"{row['event_nic']} in switch {row['event_switch']}"
-        kind = (row["drop_reason"], row["drop_reason_text"], place, row["drop_advice"])
+    def _add_drop(self, row: Annotation) -> None:
+        place = row.hop
+        if row.event_nic and row.event_switch:
+            place = f"{row.event_nic} in switch {row.event_switch}"
+        kind = (row.drop_reason, row.drop_reason_text, place, row.drop_advice)
         if kind not in self._drops and len(self._drops) >= MOST_KINDS:
             kind = (None, OTHERS, None, None)
         self._drops[kind] += 1
 
-    def _add_sighting(self, row: dict[str, Any]) -> None:
-        name, role, packet = row["hop"], row["hop_role"], row["packet"]
-        if name not in self._hops and len(self._hops) >= MOST_KINDS:
+    def _add_sightings(self, batch: Batch) -> None:
+        for frame, packet, name, role, delta in zip(*map(batch.column, OF_SIGHTING), strict=True):
+            if packet is None:
+                continue
+            hop = self._hops.get(name) or self._new_hop(name, role)
+            hop.frames += 1
+            if delta is not None:
+                hop.delays.add(delta)
+            self.packets += packet == frame
+            seen = self._open.get(packet)
+            if seen is None:
+                if len(self._open) >= MOST_OPEN:
+                    self._close_oldest()
+                seen = self._open[packet] = {}
+            seen[hop.name] = seen.get(hop.name, 0) + 1
+
+    def _new_hop(self, name: str | None, role: str | None) -> _HopTally:
+        if len(self._hops) >= MOST_KINDS:
             name, role = OTHERS, None
-        hop = self._hops.get(name)
-        if hop is None:
-            hop = self._hops[name] = _HopTally(name, role)
-        hop.frames += 1
-        if row["hop_delta"] is not None:
-            hop.delays.add(row["hop_delta"])
-        self.packets += packet == row["frame"]
-        self.duplicates += bool(row["duplicate"])
-        self.by_id += row["evidence"] == "packet-id"
-        seen = self._open.get(packet)
-        if seen is None:
-            if len(self._open) >= MOST_OPEN:
-                self._close_oldest()
-            seen = self._open[packet] = {}
-        seen[name] = seen.get(name, 0) + 1
+        return self._hops.setdefault(name, _HopTally(name, role))
 
     def _close_oldest(self) -> None:
         _, seen = self._open.popitem(last=False)

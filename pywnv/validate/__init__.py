@@ -168,7 +168,7 @@ def _explained(
         return difference
     lines = reasons(pair)
     shown_joined = said[other] == said[difference.frame]
-    if (pair.rows[0]["packet"] == pair.rows[1]["packet"]) != shown_joined and not pair.rows[1]["segment_of"]:
+    if (pair.rows[0].packet == pair.rows[1].packet) != shown_joined and not pair.rows[1].segment_of:
         lines.insert(
             0, "Wireshark shows it otherwise than this pywnv decides: is another plugin installed? `pywnv doctor`"
         )
