@@ -808,8 +808,8 @@ limit("doubted", 8, "packets", 1e9, "twice_from_a_moment",
   "Packets whose majority must go the usual way, or pywnv learns another")
 limit("longest_gap", 4, "times", 1e9, "lab2/tcp-same",
   "How long to wait for a packet, in multiples of the longest known step")
-limit("least_longest_gap", 2 * MILLISECOND, "s", 0, "rules/lso-n",
-  "How long to wait for it at least")
+limit("least_longest_gap", 5 * MILLISECOND, "s", 0, "rules/lso-n",
+  "How long to wait for it at least, where nobody sends its bytes again so soon")
 limit("shortest_gap", 0.6, "times", 0, "vlan_one_interface",
   "Earliest time of a sighting, in multiples of the shortest known step")
 
@@ -4947,10 +4947,14 @@ local function gather(packet, at, hop)
   return length
 end
 
--- Learns for all packets past a hop, those to a group or the others: where they all are seen at one place, it does not
--- matter at which.
+-- Packets to a group take other ways than the others.
+local function kind_of(node)
+  return node.is_group and "to_group" or "to_one"
+end
+
+-- Learns for all packets of a kind past a hop: where they all are seen at one place, it does not matter at which.
 local function learn_of_all(at_hop, node, length)
-  local kind, first = node.is_group and "to_group" or "to_one", places[1]
+  local kind, first = kind_of(node), places[1]
   for at = 1, length do
     places[at] = places[at] == first and at_hop or places[at]
   end
@@ -5034,7 +5038,7 @@ function M.of_others(class, place, node)
     return nil
   end
   local at_hop = place.at_hop
-  local route = node.is_group and at_hop.to_group or at_hop.to_one
+  local route = at_hop[kind_of(node)]
   local is_sure = route and route.hits >= limits.hop_once and route.hits >= limits.once_share * route.misses
   return is_sure and route.counts[at_hop] == route.length and route or nil
 end
@@ -7089,7 +7093,7 @@ sources.learned = (function(...)
 -- not shown that often yet. If several packets could be meant, there is no mark.
 
 local parts = ...
-local candidates, limits, routes = parts.candidates, parts.limits, parts.routes
+local candidates, identity, limits, routes = parts.candidates, parts.identity, parts.limits, parts.routes
 local abs, max = math.abs, math.max
 
 return {
@@ -7115,7 +7119,8 @@ return {
       end
       local shortest, longest = routes.step(route, stage + 1)
       local gap = abs(frame.time - packet.last_time)
-      local latest = max(limits.longest_gap * longest, is_of_others and 0 or limits.least_longest_gap)
+      local least = packet.strength > identity.WEAK and limits.least_longest_gap or limits.least_weak_step
+      local latest = max(limits.longest_gap * longest, is_of_others and 0 or least)
       return gap >= limits.shortest_gap * shortest and gap <= latest
     end
 

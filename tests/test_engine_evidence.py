@@ -53,7 +53,7 @@ def rtp(number: int) -> bytes:
 
 # name: what a sender sends; the last cannot be sent again as it is
 UNIQUE = {
-    "IP ID": [ipv4(put(tcp(), 13, b"\x10"), TCP, ident=7)],
+    "IP ID": [ipv4(put(tcp(), 13, b"\x10"), TCP, ident=ident) for ident in (6, 7)],
     "TCP data with timestamps": [ipv6(tcp(DATA, options=b"\1\1\x08\x0a\0\0\0\7\0\0\0\5"), TCP)],
     "ESP": [ipv4(DATA, 50, ident=0)],
     "echo": [ipv4(echo(seq=at), ICMP, ident=0) for at in range(5)],

@@ -254,7 +254,15 @@ SCENARIOS = {
     "same hop, at once": (("A", 0, FRAME, "1 original"), ("A", 0, FRAME, "1 duplicate bytes")),
     # Nothing is known of how often a hop shows a packet: that proves neither a duplicate nor a repeat.
     "same hop, at once, but may repeat": (("A", 0, BURST, "1 original"), ("A", 0, BURST, "2 original")),
-    "same hop, within the window": (("A", 0, FRAME, "1 original"), ("A", 0.19, FRAME, "1 duplicate bytes")),
+    "same hop, within the window, and the sender counts": (
+        ("A", 0, ethernet(ipv4(udp(), ident=6)), "1 original"),
+        ("A", 0.01, FRAME, "2 original"),
+        ("A", 0.2, FRAME, "2 duplicate bytes"),
+    ),
+    "same hop, within the window, but the sender may have one IP ID only": (
+        ("A", 0, FRAME, "1 original"),
+        ("A", 0.19, FRAME, "2 original"),
+    ),
     "same hop, later": (("A", 0, FRAME, "1 original"), ("A", 0.21, FRAME, "2 original")),
     "same hop, TTL lower": (("A", 0, FRAME, "1 original"), ("A", 0.19, LOWER, "1 duplicate rewritten ttl")),
     "other hop, within the window": (("A", 0, FRAME, "1 original"), ("B", 0.19, FRAME, "1 duplicate bytes")),

@@ -42,7 +42,7 @@ def packets(runtime: str, rows: list[Row]) -> list[tuple[int, str]]:
 # what comes before; when which segment is sent again
 ASKED: dict[str, tuple[list[Row], dict[int, float]]] = {
     "by duplicate ACKs": (
-        [*BURST, *(("A", 0.01 + TRIP + number * US, answer(1, number)) for number in range(3))],
+        [*BURST, *(("A", 0.01 + TRIP + number * US, answer(1, number * SIZE)) for number in range(3))],
         {1: 0.01 + TRIP + 5 * US, 3: 0.01 + TRIP + 6 * US},
     ),
     "by one selective ACK": (

@@ -57,8 +57,8 @@ limit("doubted", 8, "packets", 1e9, "twice_from_a_moment",
   "Packets whose majority must go the usual way, or pywnv learns another")
 limit("longest_gap", 4, "times", 1e9, "lab2/tcp-same",
   "How long to wait for a packet, in multiples of the longest known step")
-limit("least_longest_gap", 2 * MILLISECOND, "s", 0, "rules/lso-n",
-  "How long to wait for it at least")
+limit("least_longest_gap", 5 * MILLISECOND, "s", 0, "rules/lso-n",
+  "How long to wait for it at least, where nobody sends its bytes again so soon")
 limit("shortest_gap", 0.6, "times", 0, "vlan_one_interface",
   "Earliest time of a sighting, in multiples of the shortest known step")
 

@@ -103,10 +103,14 @@ local function gather(packet, at, hop)
   return length
 end
 
--- Learns for all packets past a hop, those to a group or the others: where they all are seen at one place, it does not
--- matter at which.
+-- Packets to a group take other ways than the others.
+local function kind_of(node)
+  return node.is_group and "to_group" or "to_one"
+end
+
+-- Learns for all packets of a kind past a hop: where they all are seen at one place, it does not matter at which.
 local function learn_of_all(at_hop, node, length)
-  local kind, first = node.is_group and "to_group" or "to_one", places[1]
+  local kind, first = kind_of(node), places[1]
   for at = 1, length do
     places[at] = places[at] == first and at_hop or places[at]
   end
@@ -190,7 +194,7 @@ function M.of_others(class, place, node)
     return nil
   end
   local at_hop = place.at_hop
-  local route = node.is_group and at_hop.to_group or at_hop.to_one
+  local route = at_hop[kind_of(node)]
   local is_sure = route and route.hits >= limits.hop_once and route.hits >= limits.once_share * route.misses
   return is_sure and route.counts[at_hop] == route.length and route or nil
 end

@@ -2,7 +2,7 @@
 -- not shown that often yet. If several packets could be meant, there is no mark.
 
 local parts = ...
-local candidates, limits, routes = parts.candidates, parts.limits, parts.routes
+local candidates, identity, limits, routes = parts.candidates, parts.identity, parts.limits, parts.routes
 local abs, max = math.abs, math.max
 
 return {
@@ -28,7 +28,8 @@ return {
       end
       local shortest, longest = routes.step(route, stage + 1)
       local gap = abs(frame.time - packet.last_time)
-      local latest = max(limits.longest_gap * longest, is_of_others and 0 or limits.least_longest_gap)
+      local least = packet.strength > identity.WEAK and limits.least_longest_gap or limits.least_weak_step
+      local latest = max(limits.longest_gap * longest, is_of_others and 0 or least)
       return gap >= limits.shortest_gap * shortest and gap <= latest
     end
 
