@@ -8600,7 +8600,7 @@ fields.list_hop = ProtoField.string("wnv.list.hop", "Hop, short", base.NONE, "Th
 fields.list_verdict = ProtoField.string("wnv.list.verdict", "Verdict, with drops", base.NONE, "What the frame is, or dropped")
 fields.hop_slow = ProtoField.bool("wnv.hop.slow", "Slow", base.NONE, nil, 0, "This step took far longer than it usually does")
 -- A number, so that the column sorts; Wireshark 4.0 omits the unit.
-fields.list_delta = ProtoField.double("wnv.list.delta", "Delta", { " us" }, base.UNIT_STRING, "Microseconds since the previous sighting")
+fields.list_delta = ProtoField.double("wnv.list.delta", "Delta", "Microseconds since the previous sighting")
 wnv.fields = fields
 
 local experts = {
