@@ -789,11 +789,11 @@ limit("swapped", 0.1 * MILLISECOND, "s", 0, "lab2/nat",
 limit("varying", 2, "packets", 0, "rules/journal-flood-n",
   "Packets of a flow that must differ before a random payload counts as new in each")
 limit("varying_share", 50, "to 1", 0, "rules/neg-flood-udp-const",
-  "Of the packets of such a flow, new payloads to repeated ones")
+  "New payloads to repeated ones, of the packets of such a flow")
 limit("flood_of_changing", 16, "sightings", 1e9, "rules/neg-flood-udp-const",
   "As `flood`, for a packet whose sender was seen to change its identity")
 limit("flood", 4, "sightings", 1e9, "rules/journal-flood-n",
-  "Sightings of a packet at one place after which they are a flood, not duplicates")
+  "Sightings of a packet at one place, or repeats of a sender, after which equal frames are a flood, not duplicates")
 
 -- Learned: how often a place shows a packet.
 limit("settled", 10 * MILLISECOND, "s", 0, "lab2/busy",
@@ -801,15 +801,15 @@ limit("settled", 10 * MILLISECOND, "s", 0, "lab2/busy",
 limit("agreement", 0.8, "", 0, "rules/busy-q8-drop-one-interface",
   "Share of a sender's packets that must have been seen equally often")
 limit("begins", 8, "to 1", 1e9, "seen_behind_first",
-  "Packets that go a route, to those that begin it at one of its places")
+  "A packet may begin at one of the places of a hop only if at least one of so many began there")
 limit("taught", 64, "packets", 1e9, "lab2/tcp-same",
   "Packets after which older ones count half")
 limit("doubted", 8, "packets", 1e9, "twice_from_a_moment",
-  "Packets whose majority must go the usual way, or pywnv learns another")
+  "After about so many packets that are seen otherwise than those before, pywnv learns anew")
 limit("longest_gap", 4, "times", 1e9, "lab2/tcp-same",
   "How long to wait for a packet, in multiples of the longest known step")
-limit("least_longest_gap", 5 * MILLISECOND, "s", 0, "rules/lso-n",
-  "How long to wait for it at least, where nobody sends its bytes again so soon")
+limit("least_longest_gap", 5 * MILLISECOND, "s", 0, "rules/vpn-e",
+  "Shortest wait for a further sighting of a packet whose bytes nobody sends again so soon")
 limit("shortest_gap", 0.6, "times", 0, "vlan_one_interface",
   "Earliest time of a sighting, in multiples of the shortest known step")
 
@@ -823,15 +823,15 @@ limit("order_share", 50, "to 1", 0, "lab2/busy",
 limit("weak_step", 10 * MILLISECOND, "s", 1e9, "lab2/tenants",
   "Longest step between two hops for packets without an identity, while no step is known")
 limit("least_weak_step", 2 * MILLISECOND, "s", 0, "lab2/tcp-same",
-  "The same, at least, once a step is known")
+  "Longest step for packets without an identity, at least, once a step is known; also at one hop")
 limit("usual_gap", 1.25, "times", 1e9, "equal_one_lost",
   "How long it usually takes between two hops, in multiples of the longest known step")
 limit("once_share", 50, "to 1", 0, "rules/neg-flood-udp-const",
-  "Packets that a hop has shown once, to others, before one more is surely a new packet")
+  "Packets that a hop has shown equally often, to others, before that counts as sure")
 limit("hop_once", 16, "packets", 1e9, "lab2/busy",
-  "Packets that a hop must have shown once before this counts for unknown senders")
+  "Packets that a hop must have shown equally often before that counts for unknown senders")
 limit("hop_once_share", 8, "to 1", 0, "rules/client-p24",
-  "Of them, to those that it has shown more often")
+  "Packets that a hop has shown once, to those that it has shown more often, for the same")
 limit("once", 4, "packets", 1e9, "lab2/busy",
   "Packets that must have been seen once at a place before one more is a new packet")
 
@@ -841,7 +841,7 @@ limit("ids_repeat", 4, "frames", 1, "hard/pktmon_ids",
 limit("path_ends", 4, "packets", 1e9, "lab2/busy-drop-fifo",
   "Packets that must end before some hops before this counts as their path")
 limit("path_share", 16, "to 1", 0, "lab2/busy-drop-fifo",
-  "Of them, to those that went on")
+  "Packets that ended before these hops, to those that went on")
 
 -- TCP, segments, NAT.
 limit("duplicate_acks", 2, "ACKs", 1e9, "coarse_clock",
@@ -861,7 +861,7 @@ limit("nat_votes", 2, "packets", 1e9, "lab2/nat",
 limit("network_agree", 2, "packets", 1, "rules/vxlan-2vni",
   "Packets that must show that a hop leads to one virtual network")
 limit("network_share", 8, "to 1", 0, "rules/vxlan-2vni",
-  "Of them, to those that show another")
+  "Packets that show that a hop leads to one virtual network, to those that show another")
 limit("near", 1 * MILLISECOND, "s", 1e9, "rules/journal-flood-n",
   "Time between a vmSwitch event and the packet before or after it")
 
@@ -4716,7 +4716,8 @@ function M.new()
   local young_from, bytes = 1, 0 -- the first packet of the young generation, and the bytes of all
   local store = { packets = packets, oldest = 1, newest = 0, latest = -math.huge, disorder = 0 }
 
-  -- key -> the id of the only packet with it, or a queue of ids: { first =, last =, taken = { [hop] = index } }
+  -- key -> the id of the only packet with it, or a queue of ids: { first =, last =, taken = { [hop] = index }, slipped =
+  -- { [hop] = whether a packet was lost before it } }
   -- A queue that gets a new packet moves into the young generation; its old packets leave it as they expire.
   local young, old = {}, {}
 
@@ -4952,7 +4953,8 @@ local function kind_of(node)
   return node.is_group and "to_group" or "to_one"
 end
 
--- Learns for all packets of a kind past a hop: where they all are seen at one place, it does not matter at which.
+-- Learns for all packets of a kind past a hop: where they all are seen at one place, it does not matter at which. It
+-- writes into `places`, which is not read after it.
 local function learn_of_all(at_hop, node, length)
   local kind, first = kind_of(node), places[1]
   for at = 1, length do
@@ -4964,23 +4966,34 @@ end
 
 local function count(at_hop, what)
   at_hop[what] = at_hop[what] + 1
-  doubt(at_hop, what == "more" and 1 or 0)
   if at_hop.once + at_hop.more >= 2 * limits.taught then
     at_hop.once, at_hop.more = at_hop.once / 2, at_hop.more / 2
   end
 end
 
---- Whether packets have lately gone another way than a route.
--- @return whether any of the last ones did; whether most of them did, or most of all packets at the hop
-function M.is_doubted(route, at_hop)
-  return route.doubt >= 1 / limits.doubted, route.doubt >= MOSTLY or at_hop.doubt >= MOSTLY
+--- Whether a packet went another way than a route just now, or several did lately.
+function M.is_doubted(route)
+  return route.doubt >= 1 / limits.doubted
+end
+
+--- Whether a hop does not show each packet once any more.
+-- @param route of some, as long as it says that each shows once, or nil
+function M.has_changed(at_hop, node, route)
+  local others = at_hop[kind_of(node)]
+  if not others then
+    return false
+  end
+  return others.doubt >= MOSTLY or others.length > 1 and (not route or M.is_doubted(route))
 end
 
 --- Notes that a packet may have been seen again at a hop that shows each once.
-function M.note_doubt(class, place)
-  doubt(class.routes[place.hop] or place.route, 1)
-  doubt(place.route, 1)
-  count(place.at_hop, "more")
+-- @param route that says so
+function M.note_doubt(route, at_hop, node)
+  local others = at_hop[kind_of(node)]
+  doubt(route, 1)
+  if others then
+    doubt(others, 1)
+  end
 end
 
 --- What one packet that is seen no more teaches: its class, and the places where it came to each hop.
@@ -5020,7 +5033,8 @@ end
 
 --- The usual route past a hop: of a class or, where nothing is known of that, of all that begins at a place; nil where
 -- none is known, or packets go different ways.
--- @return table: length (sightings), counts (of them, by place; mirrors may change their order), hits and misses
+-- @return table: length (sightings), counts (of them, by place; mirrors may change their order), begins (of packets, by
+--   place), steps (see `step`), hits and misses, doubt (share of the last packets that went another way)
 function M.usual(class, hop, place)
   local route = class.routes[hop]
   if not route and place then
@@ -5119,7 +5133,7 @@ local function shape_of(frame)
 end
 
 --- The places of one capture.
--- @return function: the place of a frame, a table: hop, index, hop_index, link
+-- @return function: the place of a frame, a table: hop, hop_index, link
 function M.new()
   local of_hop, count, last_hop = {}, 0, 0
 
@@ -5128,7 +5142,7 @@ function M.new()
     local known = of_hop[hop]
     if not known then
       last_hop = (last_hop + 1) % 65536
-      known = { exact = {}, shapes = {}, hop_index = last_hop, seen = { once = 0, more = 0, most = 0, doubt = 0 } }
+      known = { exact = {}, shapes = {}, hop_index = last_hop, at_hop = { once = 0, more = 0, most = 0 } }
       of_hop[hop] = known
     end
     local is_exact = link == "ethernet" and #header <= LONGEST_HEADER
@@ -5140,15 +5154,14 @@ function M.new()
     place = known.shapes[shape]
     if not place then
       if count >= limits.places then
-        known = { exact = {}, shapes = {}, hop_index = known.hop_index, seen = known.seen }
+        known = { exact = {}, shapes = {}, hop_index = known.hop_index, at_hop = known.at_hop }
         of_hop, count = { [hop] = known }, 0
       end
       count = count + 1
       place = {
         hop = hop,
-        index = count,
         hop_index = known.hop_index,
-        at_hop = known.seen, -- how many packets its hop has shown once, how many more often, and how often at most
+        at_hop = known.at_hop, -- how many packets its hop has shown once, how many more often, and how often at most
         link = link,
         route = routes.new(), -- of packets that come to this hop here
       }
@@ -5509,18 +5522,18 @@ function M.first_place(packet, hop)
   return nil
 end
 
---- Whether a hop is known to show packets of a packet's class once: mostly, and for sure.
+--- Whether a hop is known to show packets of a packet's class once: mostly, and for sure; the route that says so.
 function M.is_known_once(packet, hop)
   local place = M.first_place(packet, hop)
   local route = routes.usual(packet.flow.class, hop, place)
   if not route or route.length > 1 or route.hits < limits.once then
-    return false, false
+    return false, false, nil
   end
-  local is_doubted, is_over = routes.is_doubted(route, place.at_hop)
-  if is_over then
-    return false, false
+  if routes.has_changed(place.at_hop, packet.node, route) then
+    return false, false, nil
   end
-  return true, not is_doubted and route.hits >= limits.hop_once and route.hits >= limits.once_share * route.misses
+  local is_sure = route.hits >= limits.hop_once and route.hits >= limits.once_share * route.misses
+  return true, is_sure and not routes.is_doubted(route), route
 end
 
 --- Whether a hop is known to show packets of a packet's class several times.
@@ -5535,9 +5548,11 @@ function M.is_like(packet, frame)
 end
 
 --- Whether a hop seems to show all packets once, so that one of which nothing else is known may well be another.
-function M.seems_once(place)
+function M.seems_once(packet, place)
   local at_hop = place.at_hop
-  return at_hop.once >= limits.hop_once and at_hop.once >= limits.hop_once_share * at_hop.more
+  return at_hop.once >= limits.hop_once
+    and at_hop.once >= limits.hop_once_share * at_hop.more
+    and not routes.has_changed(at_hop, packet.node, nil)
 end
 
 --- Whether a place has shown a packet so often that only a flood tells why: unless its sender is known to give each
@@ -5602,7 +5617,7 @@ function M.new(store, differs, all)
   local function only_in_time(queue, index, frame)
     local hop = frame.hop
     local usual, usual_index, is_one, found, found_index, is_only = nil, nil, true, nil, nil, true
-    for try = index, min(queue.last, index + limits.tries) do
+    for try = index, min(queue.last, index + limits.tries - 1) do
       local packet = store.get(queue[try])
       if packet and not packet.node.counts[hop] and not differs(packet, frame) and not is_lost(packet, frame) then
         local took, longest, known = time_of(packet, frame)
@@ -5631,7 +5646,7 @@ function M.new(store, differs, all)
     local hop = frame.hop
     local index = max(queue.first, (queue.taken[hop] or 0) + 1)
     local first, first_index = nil, nil
-    for try = index, min(queue.last, index + limits.tries) do
+    for try = index, min(queue.last, index + limits.tries - 1) do
       local packet = store.get(queue[try])
       if packet and not packet.node.counts[hop] and not differs(packet, frame) then
         local strength = identity.of_pair(packet, frame)
@@ -5658,7 +5673,7 @@ function M.new(store, differs, all)
 
   local function here(queue, frame)
     local hop = frame.hop
-    for try = queue.last, max(queue.first, queue.last - limits.tries), -1 do
+    for try = queue.last, max(queue.first, queue.last - limits.tries + 1), -1 do
       local packet = store.get(queue[try])
       if packet and packet.node.counts[hop] and not differs(packet, frame) then
         return packet
@@ -5674,7 +5689,7 @@ function M.new(store, differs, all)
   --   tell)
   function candidates.find(entry, frame)
     look.entry, look.elsewhere, look.here, look.index = entry, nil, nil, nil
-    look.is_ambiguous, look.has_slipped, look.is_doubted, look.refused, look.probe = false, false, false, nil, nil
+    look.is_ambiguous, look.has_slipped, look.doubted, look.refused, look.probe = false, false, nil, nil, nil
     if not entry then
       return look
     elseif type(entry) == "number" then
@@ -5703,7 +5718,7 @@ function M.new(store, differs, all)
       list[1] = look.here
       return look.here and 1 or 0
     end
-    for try = max(entry.first, entry.last - limits.tries), entry.last do
+    for try = max(entry.first, entry.last - limits.tries + 1), entry.last do
       local packet = store.get(entry[try])
       if packet and packet.node.counts[frame.hop] and not differs(packet, frame) then
         count = count + 1
@@ -5805,8 +5820,8 @@ function M.is_sent_before(segment, sent, time)
   return true
 end
 
--- Where the data ends that an ACK reports behind a hole: selective acknowledgement (RFC 2018), but of data that came
--- twice (RFC 2883); nil where there is no hole.
+-- Where the data ends that an ACK reports behind a hole (RFC 2018); nil where it reports none. Blocks before the ACK
+-- report data that came twice (RFC 2883).
 local function end_of_holes(what, ack)
   local content, at = what.content, OPTIONS
   local stop = min(identity.tcp_options_size(what), #content)
@@ -5836,7 +5851,7 @@ end
 --- Notes what a packet acknowledges.
 -- @param acks what is kept of its flow so far, or nil
 -- @param is_sure whether it is surely another packet than the one before
--- @return what is kept now: ack, time, dups (pure ACKs that repeat it), holes (where the data ends that came behind
+-- @return what is kept now: ack, time, dups (pure ACKs that repeat it), holes_end (where the data ends that came behind
 --   it); may_be_dups and last_time, with those that may be sightings
 function M.note_ack(what, segment, acks, time, is_sure)
   if segment.flags % 32 < ACK or segment.flags % 8 >= SYN or not (acks or is_sure) then
@@ -5855,7 +5870,7 @@ function M.note_ack(what, segment, acks, time, is_sure)
     acks.dups, acks.may_be_dups = acks.dups + 1, acks.may_be_dups + 1
   end
   acks.ack, acks.time, acks.last_time = segment.ack, time, time
-  acks.holes = is_pure and end_of_holes(what, segment.ack) or nil
+  acks.holes_end = is_pure and end_of_holes(what, segment.ack) or nil
   return acks
 end
 
@@ -5868,7 +5883,7 @@ function M.is_asked_for(segment, acks, since)
   end
   local ahead = minus(segment.seq, acks.ack)
   local is_new = acks.time > since
-  if is_new and acks.holes and ahead >= 0 and minus(segment.seq, acks.holes) < 0 then
+  if is_new and acks.holes_end and ahead >= 0 and minus(segment.seq, acks.holes_end) < 0 then
     return true, true
   end
   local may_be = ahead == 0 and acks.may_be_dups >= limits.duplicate_acks
@@ -5886,7 +5901,7 @@ local function fill(holes, seq, after)
       else
         table.remove(holes, at)
       end
-      if minus(rest.to, rest.from) > 0 then
+      if minus(rest.to, rest.from) > 0 and #holes < limits.holes then
         table.insert(holes, at, rest)
       end
     end
@@ -6866,13 +6881,14 @@ sources.same_identity = (function(...)
 
 local parts = ...
 local identity, candidates, limits = parts.identity, parts.candidates, parts.limits
+local abs = math.abs
 
 -- Whether nothing but the IP ID identifies a packet, its sender has not been seen to change that, and a frame with the
 -- very same headers comes so late that another packet may have it, too.
 local function is_perhaps_constant(packet, frame)
   return packet.ident > 0
     and not packet.flow.sender.is_changing
-    and frame.time - packet.last_time > limits.same_hop_soon
+    and abs(frame.time - packet.last_time) > limits.same_hop_soon
     and frame.header == packet.header
     and frame.mutable == packet.mutable
     and identity.without_ident(packet, packet.flow) < identity.PROOF
@@ -7037,8 +7053,6 @@ return {
         return nil
       elseif candidates.is_other_vlan(packet, frame) then
         return nil
-      elseif frame.place.at_hop.more == 0 and packet.flow.repeats >= limits.flood then
-        return nil -- a sender that repeats itself, where nothing proves that packets show several times
       end
       local segment = state.segment_of(frame)
       local is_asked, may_be_asked = false, false
@@ -7050,9 +7064,13 @@ return {
         return nil
       elseif ttl_of(frame) ~= ttl_of(packet) then
         return nil -- a ladder of probes
-      elseif candidates.is_known_once(packet, frame.hop) or candidates.seems_once(frame.place) then
-        look.is_doubted = true
+      end
+      local is_once, _, route = candidates.is_known_once(packet, frame.hop)
+      if is_once or candidates.seems_once(packet, frame.place) then
+        look.doubted = route or frame.place.route
         return nil
+      elseif not segment and frame.place.at_hop.more == 0 and packet.flow.repeats >= limits.flood then
+        return nil -- a sender that repeats itself, where nothing proves that packets show several times
       end
       return packet
     end
@@ -7089,8 +7107,9 @@ return {
 }
 end)(modules)
 sources.learned = (function(...)
---- A hop that is known to show each packet of a sender several times shows the next sighting of a packet that it has
--- not shown that often yet. If several packets could be meant, there is no mark.
+--- A hop that is known to show each packet of a sender to a receiver several times (if nothing is known of them: each
+-- packet of all others) shows the next sighting of a packet that it has not shown that often yet. If several packets
+-- could be meant, there is no mark, unless they wait in order at another place.
 
 local parts = ...
 local candidates, identity, limits, routes = parts.candidates, parts.identity, parts.limits, parts.routes
@@ -7098,7 +7117,7 @@ local abs, max = math.abs, math.max
 
 return {
   name = "learned",
-  reason = "This hop shows each packet of its sender this often, and this soon",
+  reason = "This hop shows each packet like it this often, and this soon",
   source = "",
   proof = "vlan_one_interface",
   verdict = "duplicate",
@@ -7192,7 +7211,7 @@ return {
 end)(modules)
 sources.another_hop = (function(...)
 --- A hop shows packets in the order in which they arrive: a frame is a sighting of the first packet with these bytes
--- that this hop has not shown yet. A packet without an identity takes no longer to this hop than packets with one.
+-- that this hop has not shown yet. One without an identity takes at most four times as long as the slowest with one.
 
 local parts = ...
 local identity, order = parts.identity, parts.order
@@ -7859,9 +7878,9 @@ function M.new()
   local function commit_new(frame)
     local packet = add(frame, nil, nil)
     local flow = packet.flow
-    -- Of one that looks drawn by lot and is ambiguous nobody knows whether it is another packet.
-    local may_be_known = look.elsewhere and packet.strength > identity.WEAK or identity.is_large_random(packet)
-    if step.rule ~= decide.AMBIGUOUS or not may_be_known then
+    -- An ambiguous frame that may be a sighting of a known packet does not count as another one.
+    local may_be_sighting = look.elsewhere and packet.strength > identity.WEAK or identity.is_large_random(packet)
+    if step.rule ~= decide.AMBIGUOUS or not may_be_sighting then
       flow.number = flow.number + 1
       if look.here or is_like_last(flow, packet) then
         flow.repeats = flow.repeats + 1
@@ -7874,8 +7893,8 @@ function M.new()
     if look.here and not flow.sender.is_changing then
       look.here.is_proved = false -- nobody knows how often that was seen
     end
-    if look.is_doubted then
-      routes.note_doubt(flow.class, frame.place)
+    if look.doubted then
+      routes.note_doubt(look.doubted, frame.place.at_hop, look.here.node)
     end
     if look.probe then
       look.probe.strength = identity.WEAK -- its sender has given its identity to this one too
@@ -7909,17 +7928,17 @@ function M.new()
     elseif step.kind == "derived" then
       packet = commit_derived(frame, packet)
     else
-      packet = commit_new(frame)
       if look.refused and identity.of_pair(look.refused, frame) == identity.PROOF then
         note_network(look.refused, frame)
       end
+      packet = commit_new(frame)
     end
+    path.pass(packet.flow.class, packet.node)
+    rules.commit(frame, packet)
     if paths.made >= limits.path_bytes then
       store.next_generation()
       paths.made = 0
     end
-    path.pass(packet.flow.class, packet.node)
-    rules.commit(frame, packet)
   end
 
   --- Says of a frame that cannot be grouped, for want of a time, that it is a packet.

@@ -53,16 +53,18 @@ def test_a_flow_of_large_frames_takes_time_in_proportion(runtime: str) -> None:
 
 
 @runtimes
-def test_a_flow_has_so_many_holes_at_most(runtime: str) -> None:
+@pytest.mark.parametrize("way", [1, -1], ids=["up", "down"])
+def test_a_flow_has_so_many_holes_at_most(runtime: str, way: int) -> None:
     count = lua(runtime).execute(
         b"""
-        local tcp, sent = ...
+        local tcp, way, sent = ...
         for number = 1, 1000 do
-          sent = tcp.note({ seq = 2 * number, size = 1, flags = 16 }, sent, nil, number, number)
+          sent = tcp.note({ seq = 10000 + 2 * way * number, size = 1, flags = 16 }, sent, nil, number, number)
         end
         return #sent.holes
         """,
         module(runtime, "tcp"),
+        way,
     )
     assert count == 32
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import unicodedata
+from random import Random
 from time import process_time
 from typing import Any
 
@@ -108,6 +109,24 @@ def test_a_packet_at_65000_hops(runtime: str, step: float) -> None:
         assert said.appearance == said.path.count(" > ") + 1 <= 64
         assert said.hop == f"interface {number}"
     assert process_time() - start < SLOW
+
+
+@pytest.mark.parametrize("runtime", FASTEST_AND_SLOWEST)
+def test_paths_that_no_other_packet_goes_make_others_forgotten(runtime: str) -> None:
+    """Also the packet of the frame that comes just then."""
+    order = Random(1)
+    engine = Engine(runtime)
+    packets = [
+        ethernet(ipv4(udp(number.to_bytes(4, "big") + DATA), ident=number % 65_535 + 1)) for number in range(3_000)
+    ]
+    number = 0
+    for hop in range(64):
+        for at, frame in enumerate(packets):
+            said = engine.frame(number * 1e-7, engine.hop(id=(hop * 37 + order.randrange(64)) % 64), frame)
+            number += 1
+            assert said.packet <= number, at
+        if number > 40_000:
+            return
 
 
 @pytest.mark.parametrize("runtime", FASTEST_AND_SLOWEST)

@@ -29,18 +29,18 @@ function M.first_place(packet, hop)
   return nil
 end
 
---- Whether a hop is known to show packets of a packet's class once: mostly, and for sure.
+--- Whether a hop is known to show packets of a packet's class once: mostly, and for sure; the route that says so.
 function M.is_known_once(packet, hop)
   local place = M.first_place(packet, hop)
   local route = routes.usual(packet.flow.class, hop, place)
   if not route or route.length > 1 or route.hits < limits.once then
-    return false, false
+    return false, false, nil
   end
-  local is_doubted, is_over = routes.is_doubted(route, place.at_hop)
-  if is_over then
-    return false, false
+  if routes.has_changed(place.at_hop, packet.node, route) then
+    return false, false, nil
   end
-  return true, not is_doubted and route.hits >= limits.hop_once and route.hits >= limits.once_share * route.misses
+  local is_sure = route.hits >= limits.hop_once and route.hits >= limits.once_share * route.misses
+  return true, is_sure and not routes.is_doubted(route), route
 end
 
 --- Whether a hop is known to show packets of a packet's class several times.
@@ -55,9 +55,11 @@ function M.is_like(packet, frame)
 end
 
 --- Whether a hop seems to show all packets once, so that one of which nothing else is known may well be another.
-function M.seems_once(place)
+function M.seems_once(packet, place)
   local at_hop = place.at_hop
-  return at_hop.once >= limits.hop_once and at_hop.once >= limits.hop_once_share * at_hop.more
+  return at_hop.once >= limits.hop_once
+    and at_hop.once >= limits.hop_once_share * at_hop.more
+    and not routes.has_changed(at_hop, packet.node, nil)
 end
 
 --- Whether a place has shown a packet so often that only a flood tells why: unless its sender is known to give each
@@ -122,7 +124,7 @@ function M.new(store, differs, all)
   local function only_in_time(queue, index, frame)
     local hop = frame.hop
     local usual, usual_index, is_one, found, found_index, is_only = nil, nil, true, nil, nil, true
-    for try = index, min(queue.last, index + limits.tries) do
+    for try = index, min(queue.last, index + limits.tries - 1) do
       local packet = store.get(queue[try])
       if packet and not packet.node.counts[hop] and not differs(packet, frame) and not is_lost(packet, frame) then
         local took, longest, known = time_of(packet, frame)
@@ -151,7 +153,7 @@ function M.new(store, differs, all)
     local hop = frame.hop
     local index = max(queue.first, (queue.taken[hop] or 0) + 1)
     local first, first_index = nil, nil
-    for try = index, min(queue.last, index + limits.tries) do
+    for try = index, min(queue.last, index + limits.tries - 1) do
       local packet = store.get(queue[try])
       if packet and not packet.node.counts[hop] and not differs(packet, frame) then
         local strength = identity.of_pair(packet, frame)
@@ -178,7 +180,7 @@ function M.new(store, differs, all)
 
   local function here(queue, frame)
     local hop = frame.hop
-    for try = queue.last, max(queue.first, queue.last - limits.tries), -1 do
+    for try = queue.last, max(queue.first, queue.last - limits.tries + 1), -1 do
       local packet = store.get(queue[try])
       if packet and packet.node.counts[hop] and not differs(packet, frame) then
         return packet
@@ -194,7 +196,7 @@ function M.new(store, differs, all)
   --   tell)
   function candidates.find(entry, frame)
     look.entry, look.elsewhere, look.here, look.index = entry, nil, nil, nil
-    look.is_ambiguous, look.has_slipped, look.is_doubted, look.refused, look.probe = false, false, false, nil, nil
+    look.is_ambiguous, look.has_slipped, look.doubted, look.refused, look.probe = false, false, nil, nil, nil
     if not entry then
       return look
     elseif type(entry) == "number" then
@@ -223,7 +225,7 @@ function M.new(store, differs, all)
       list[1] = look.here
       return look.here and 1 or 0
     end
-    for try = max(entry.first, entry.last - limits.tries), entry.last do
+    for try = max(entry.first, entry.last - limits.tries + 1), entry.last do
       local packet = store.get(entry[try])
       if packet and packet.node.counts[frame.hop] and not differs(packet, frame) then
         count = count + 1

@@ -207,9 +207,9 @@ function M.new()
   local function commit_new(frame)
     local packet = add(frame, nil, nil)
     local flow = packet.flow
-    -- Of one that looks drawn by lot and is ambiguous nobody knows whether it is another packet.
-    local may_be_known = look.elsewhere and packet.strength > identity.WEAK or identity.is_large_random(packet)
-    if step.rule ~= decide.AMBIGUOUS or not may_be_known then
+    -- An ambiguous frame that may be a sighting of a known packet does not count as another one.
+    local may_be_sighting = look.elsewhere and packet.strength > identity.WEAK or identity.is_large_random(packet)
+    if step.rule ~= decide.AMBIGUOUS or not may_be_sighting then
       flow.number = flow.number + 1
       if look.here or is_like_last(flow, packet) then
         flow.repeats = flow.repeats + 1
@@ -222,8 +222,8 @@ function M.new()
     if look.here and not flow.sender.is_changing then
       look.here.is_proved = false -- nobody knows how often that was seen
     end
-    if look.is_doubted then
-      routes.note_doubt(flow.class, frame.place)
+    if look.doubted then
+      routes.note_doubt(look.doubted, frame.place.at_hop, look.here.node)
     end
     if look.probe then
       look.probe.strength = identity.WEAK -- its sender has given its identity to this one too
@@ -257,17 +257,17 @@ function M.new()
     elseif step.kind == "derived" then
       packet = commit_derived(frame, packet)
     else
-      packet = commit_new(frame)
       if look.refused and identity.of_pair(look.refused, frame) == identity.PROOF then
         note_network(look.refused, frame)
       end
+      packet = commit_new(frame)
     end
+    path.pass(packet.flow.class, packet.node)
+    rules.commit(frame, packet)
     if paths.made >= limits.path_bytes then
       store.next_generation()
       paths.made = 0
     end
-    path.pass(packet.flow.class, packet.node)
-    rules.commit(frame, packet)
   end
 
   --- Says of a frame that cannot be grouped, for want of a time, that it is a packet.

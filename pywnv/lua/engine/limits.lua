@@ -38,11 +38,11 @@ limit("swapped", 0.1 * MILLISECOND, "s", 0, "lab2/nat",
 limit("varying", 2, "packets", 0, "rules/journal-flood-n",
   "Packets of a flow that must differ before a random payload counts as new in each")
 limit("varying_share", 50, "to 1", 0, "rules/neg-flood-udp-const",
-  "Of the packets of such a flow, new payloads to repeated ones")
+  "New payloads to repeated ones, of the packets of such a flow")
 limit("flood_of_changing", 16, "sightings", 1e9, "rules/neg-flood-udp-const",
   "As `flood`, for a packet whose sender was seen to change its identity")
 limit("flood", 4, "sightings", 1e9, "rules/journal-flood-n",
-  "Sightings of a packet at one place after which they are a flood, not duplicates")
+  "Sightings of a packet at one place, or repeats of a sender, after which equal frames are a flood, not duplicates")
 
 -- Learned: how often a place shows a packet.
 limit("settled", 10 * MILLISECOND, "s", 0, "lab2/busy",
@@ -50,15 +50,15 @@ limit("settled", 10 * MILLISECOND, "s", 0, "lab2/busy",
 limit("agreement", 0.8, "", 0, "rules/busy-q8-drop-one-interface",
   "Share of a sender's packets that must have been seen equally often")
 limit("begins", 8, "to 1", 1e9, "seen_behind_first",
-  "Packets that go a route, to those that begin it at one of its places")
+  "A packet may begin at one of the places of a hop only if at least one of so many began there")
 limit("taught", 64, "packets", 1e9, "lab2/tcp-same",
   "Packets after which older ones count half")
 limit("doubted", 8, "packets", 1e9, "twice_from_a_moment",
-  "Packets whose majority must go the usual way, or pywnv learns another")
+  "After about so many packets that are seen otherwise than those before, pywnv learns anew")
 limit("longest_gap", 4, "times", 1e9, "lab2/tcp-same",
   "How long to wait for a packet, in multiples of the longest known step")
-limit("least_longest_gap", 5 * MILLISECOND, "s", 0, "rules/lso-n",
-  "How long to wait for it at least, where nobody sends its bytes again so soon")
+limit("least_longest_gap", 5 * MILLISECOND, "s", 0, "rules/vpn-e",
+  "Shortest wait for a further sighting of a packet whose bytes nobody sends again so soon")
 limit("shortest_gap", 0.6, "times", 0, "vlan_one_interface",
   "Earliest time of a sighting, in multiples of the shortest known step")
 
@@ -72,15 +72,15 @@ limit("order_share", 50, "to 1", 0, "lab2/busy",
 limit("weak_step", 10 * MILLISECOND, "s", 1e9, "lab2/tenants",
   "Longest step between two hops for packets without an identity, while no step is known")
 limit("least_weak_step", 2 * MILLISECOND, "s", 0, "lab2/tcp-same",
-  "The same, at least, once a step is known")
+  "Longest step for packets without an identity, at least, once a step is known; also at one hop")
 limit("usual_gap", 1.25, "times", 1e9, "equal_one_lost",
   "How long it usually takes between two hops, in multiples of the longest known step")
 limit("once_share", 50, "to 1", 0, "rules/neg-flood-udp-const",
-  "Packets that a hop has shown once, to others, before one more is surely a new packet")
+  "Packets that a hop has shown equally often, to others, before that counts as sure")
 limit("hop_once", 16, "packets", 1e9, "lab2/busy",
-  "Packets that a hop must have shown once before this counts for unknown senders")
+  "Packets that a hop must have shown equally often before that counts for unknown senders")
 limit("hop_once_share", 8, "to 1", 0, "rules/client-p24",
-  "Of them, to those that it has shown more often")
+  "Packets that a hop has shown once, to those that it has shown more often, for the same")
 limit("once", 4, "packets", 1e9, "lab2/busy",
   "Packets that must have been seen once at a place before one more is a new packet")
 
@@ -90,7 +90,7 @@ limit("ids_repeat", 4, "frames", 1, "hard/pktmon_ids",
 limit("path_ends", 4, "packets", 1e9, "lab2/busy-drop-fifo",
   "Packets that must end before some hops before this counts as their path")
 limit("path_share", 16, "to 1", 0, "lab2/busy-drop-fifo",
-  "Of them, to those that went on")
+  "Packets that ended before these hops, to those that went on")
 
 -- TCP, segments, NAT.
 limit("duplicate_acks", 2, "ACKs", 1e9, "coarse_clock",
@@ -110,7 +110,7 @@ limit("nat_votes", 2, "packets", 1e9, "lab2/nat",
 limit("network_agree", 2, "packets", 1, "rules/vxlan-2vni",
   "Packets that must show that a hop leads to one virtual network")
 limit("network_share", 8, "to 1", 0, "rules/vxlan-2vni",
-  "Of them, to those that show another")
+  "Packets that show that a hop leads to one virtual network, to those that show another")
 limit("near", 1 * MILLISECOND, "s", 1e9, "rules/journal-flood-n",
   "Time between a vmSwitch event and the packet before or after it")
 

@@ -59,7 +59,7 @@ local function shape_of(frame)
 end
 
 --- The places of one capture.
--- @return function: the place of a frame, a table: hop, index, hop_index, link
+-- @return function: the place of a frame, a table: hop, hop_index, link
 function M.new()
   local of_hop, count, last_hop = {}, 0, 0
 
@@ -68,7 +68,7 @@ function M.new()
     local known = of_hop[hop]
     if not known then
       last_hop = (last_hop + 1) % 65536
-      known = { exact = {}, shapes = {}, hop_index = last_hop, seen = { once = 0, more = 0, most = 0, doubt = 0 } }
+      known = { exact = {}, shapes = {}, hop_index = last_hop, at_hop = { once = 0, more = 0, most = 0 } }
       of_hop[hop] = known
     end
     local is_exact = link == "ethernet" and #header <= LONGEST_HEADER
@@ -80,15 +80,14 @@ function M.new()
     place = known.shapes[shape]
     if not place then
       if count >= limits.places then
-        known = { exact = {}, shapes = {}, hop_index = known.hop_index, seen = known.seen }
+        known = { exact = {}, shapes = {}, hop_index = known.hop_index, at_hop = known.at_hop }
         of_hop, count = { [hop] = known }, 0
       end
       count = count + 1
       place = {
         hop = hop,
-        index = count,
         hop_index = known.hop_index,
-        at_hop = known.seen, -- how many packets its hop has shown once, how many more often, and how often at most
+        at_hop = known.at_hop, -- how many packets its hop has shown once, how many more often, and how often at most
         link = link,
         route = routes.new(), -- of packets that come to this hop here
       }

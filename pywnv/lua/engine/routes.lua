@@ -108,7 +108,8 @@ local function kind_of(node)
   return node.is_group and "to_group" or "to_one"
 end
 
--- Learns for all packets of a kind past a hop: where they all are seen at one place, it does not matter at which.
+-- Learns for all packets of a kind past a hop: where they all are seen at one place, it does not matter at which. It
+-- writes into `places`, which is not read after it.
 local function learn_of_all(at_hop, node, length)
   local kind, first = kind_of(node), places[1]
   for at = 1, length do
@@ -120,23 +121,34 @@ end
 
 local function count(at_hop, what)
   at_hop[what] = at_hop[what] + 1
-  doubt(at_hop, what == "more" and 1 or 0)
   if at_hop.once + at_hop.more >= 2 * limits.taught then
     at_hop.once, at_hop.more = at_hop.once / 2, at_hop.more / 2
   end
 end
 
---- Whether packets have lately gone another way than a route.
--- @return whether any of the last ones did; whether most of them did, or most of all packets at the hop
-function M.is_doubted(route, at_hop)
-  return route.doubt >= 1 / limits.doubted, route.doubt >= MOSTLY or at_hop.doubt >= MOSTLY
+--- Whether a packet went another way than a route just now, or several did lately.
+function M.is_doubted(route)
+  return route.doubt >= 1 / limits.doubted
+end
+
+--- Whether a hop does not show each packet once any more.
+-- @param route of some, as long as it says that each shows once, or nil
+function M.has_changed(at_hop, node, route)
+  local others = at_hop[kind_of(node)]
+  if not others then
+    return false
+  end
+  return others.doubt >= MOSTLY or others.length > 1 and (not route or M.is_doubted(route))
 end
 
 --- Notes that a packet may have been seen again at a hop that shows each once.
-function M.note_doubt(class, place)
-  doubt(class.routes[place.hop] or place.route, 1)
-  doubt(place.route, 1)
-  count(place.at_hop, "more")
+-- @param route that says so
+function M.note_doubt(route, at_hop, node)
+  local others = at_hop[kind_of(node)]
+  doubt(route, 1)
+  if others then
+    doubt(others, 1)
+  end
 end
 
 --- What one packet that is seen no more teaches: its class, and the places where it came to each hop.
@@ -176,7 +188,8 @@ end
 
 --- The usual route past a hop: of a class or, where nothing is known of that, of all that begins at a place; nil where
 -- none is known, or packets go different ways.
--- @return table: length (sightings), counts (of them, by place; mirrors may change their order), hits and misses
+-- @return table: length (sightings), counts (of them, by place; mirrors may change their order), begins (of packets, by
+--   place), steps (see `step`), hits and misses, doubt (share of the last packets that went another way)
 function M.usual(class, hop, place)
   local route = class.routes[hop]
   if not route and place then

@@ -83,8 +83,8 @@ function M.is_sent_before(segment, sent, time)
   return true
 end
 
--- Where the data ends that an ACK reports behind a hole: selective acknowledgement (RFC 2018), but of data that came
--- twice (RFC 2883); nil where there is no hole.
+-- Where the data ends that an ACK reports behind a hole (RFC 2018); nil where it reports none. Blocks before the ACK
+-- report data that came twice (RFC 2883).
 local function end_of_holes(what, ack)
   local content, at = what.content, OPTIONS
   local stop = min(identity.tcp_options_size(what), #content)
@@ -114,7 +114,7 @@ end
 --- Notes what a packet acknowledges.
 -- @param acks what is kept of its flow so far, or nil
 -- @param is_sure whether it is surely another packet than the one before
--- @return what is kept now: ack, time, dups (pure ACKs that repeat it), holes (where the data ends that came behind
+-- @return what is kept now: ack, time, dups (pure ACKs that repeat it), holes_end (where the data ends that came behind
 --   it); may_be_dups and last_time, with those that may be sightings
 function M.note_ack(what, segment, acks, time, is_sure)
   if segment.flags % 32 < ACK or segment.flags % 8 >= SYN or not (acks or is_sure) then
@@ -133,7 +133,7 @@ function M.note_ack(what, segment, acks, time, is_sure)
     acks.dups, acks.may_be_dups = acks.dups + 1, acks.may_be_dups + 1
   end
   acks.ack, acks.time, acks.last_time = segment.ack, time, time
-  acks.holes = is_pure and end_of_holes(what, segment.ack) or nil
+  acks.holes_end = is_pure and end_of_holes(what, segment.ack) or nil
   return acks
 end
 
@@ -146,7 +146,7 @@ function M.is_asked_for(segment, acks, since)
   end
   local ahead = minus(segment.seq, acks.ack)
   local is_new = acks.time > since
-  if is_new and acks.holes and ahead >= 0 and minus(segment.seq, acks.holes) < 0 then
+  if is_new and acks.holes_end and ahead >= 0 and minus(segment.seq, acks.holes_end) < 0 then
     return true, true
   end
   local may_be = ahead == 0 and acks.may_be_dups >= limits.duplicate_acks
@@ -164,7 +164,7 @@ local function fill(holes, seq, after)
       else
         table.remove(holes, at)
       end
-      if minus(rest.to, rest.from) > 0 then
+      if minus(rest.to, rest.from) > 0 and #holes < limits.holes then
         table.insert(holes, at, rest)
       end
     end

@@ -99,7 +99,7 @@ local function open(slot, said, way, ends, frame)
   record.packet, record.way, record.mask, record.direction = packet, way, 0, "unknown"
   record.drops, record.end_time, record.end_hop = false, false, false
   record.flow, record.question, record.first_hop = false, false, false
-  record.is_to_group, record.ends = is_to_group(frame), ends or false
+  record.is_to_group = is_to_group(frame)
   losses.note(record, frame, ends, said)
   total.packets, total.octets = total.packets + 1, total.octets + length
   total.first_frame = min(total.first_frame or packet, packet)
@@ -282,7 +282,7 @@ function M.row(number, seconds, nanos, _, said, _, _, frame)
   total.all_frames = number
   local settled = records[number % SLOTS]
   if settled and settled.packet == number - SLOTS then
-    losses.settle(settled)
+    losses.settle(settled, settled.drops or nears[settled.packet])
   end
   if not said then
     return
@@ -365,7 +365,7 @@ function M.total()
   end)
   for at = 1, #left do
     if left[at].packet > total.all_frames - SLOTS then
-      losses.settle(left[at])
+      losses.settle(left[at], left[at].drops or nears[left[at].packet])
     end
     close(left[at])
   end

@@ -8,7 +8,7 @@
 
 local tcp, codes, layout = ...
 
-local concat, max, min = table.concat, math.max, math.min
+local concat, max, min, sort = table.concat, math.max, math.min, table.sort
 local byte, sub = string.byte, string.sub
 
 local MOST_FLOWS = 8192 -- that are followed at a time
@@ -32,6 +32,18 @@ local function is_sent_until_it_arrives(frame)
   end
   local flags = segment.flags
   return segment.size > 0 or flags % (2 * SYN) >= SYN or flags % (2 * FIN) >= FIN
+end
+
+local function by_index(one, other)
+  return one.index < other.index
+end
+
+-- The most packets first.
+local function is_before(one, other)
+  if one.packets ~= other.packets then
+    return one.packets > other.packets
+  end
+  return one.first_frame < other.first_frame
 end
 
 --- The losses of one capture.
@@ -107,7 +119,14 @@ function M.new(is_all)
     if not is_told then
       return
     end
-    for hop, lost in pairs(way.missing) do
+    local hops = {}
+    for hop in pairs(way.missing) do
+      hops[#hops + 1] = hop
+    end
+    sort(hops, by_index)
+    for at = 1, #hops do
+      local hop = hops[at]
+      local lost = way.missing[hop]
       local known = min(strange, lost.packets)
       strange = strange - known
       if known < lost.packets and (way.exits[hop] or 0) >= LEAST_EXITS * way.came then
@@ -125,12 +144,16 @@ function M.new(is_all)
     flows, flow_count = {}, 0
   end
 
+  -- Of the record of a packet, of joined captures: by how many observers it was seen (seen_by), and how, in the order of
+  -- time: views, each with observer, hop (the last one), first and last (times); those behind are of older packets.
+  local states = {}
+
   --- Notes a sighting of a packet.
-  -- @param record of the packet, which keeps by how many observers it was seen (seen_by), and how, in the order of
-  --   time: views, each with observer, hop (the last one), first and last (times); those behind are of older packets
-  -- @param hop  with the observer that it is of
+  -- @param record of the packet, as `count` keeps it
+  -- @param hop    with the observer that it is of
   function losses.see(record, hop, time)
-    local views, count = record.views, record.seen_by
+    local state = states[record]
+    local views, count = state.views, state.seen_by
     for at = 1, count do
       local view = views[at]
       if view.observer == hop.observer then
@@ -141,14 +164,10 @@ function M.new(is_all)
         return
       end
     end
-    if not views then
-      views = {}
-      record.views = views
-    end
     count = count + 1
     local view = views[count] or {}
     view.observer, view.hop, view.first, view.last = hop.observer, hop, time or false, time or false
-    record.seen_by = count
+    state.seen_by = count
     while count > 1 and time and views[count - 1].first and views[count - 1].first > time do
       views[count] = views[count - 1]
       count = count - 1
@@ -191,17 +210,17 @@ function M.new(is_all)
   end
 
   -- A packet was seen no more behind an observer.
-  local function miss(flow, whole, record, view)
+  local function miss(flow, whole, record, state, view)
     local to = flow.following[view.observer] or whole.following[view.observer]
-    if not to or record.length > LARGE and record.length > (flow.largest or 0) then
+    if not to or state.length > LARGE and state.length > (flow.largest or 0) then
       return
     end
-    for at = 1, record.seen_by do
-      if record.views[at].observer == to then
+    for at = 1, state.seen_by do
+      if state.views[at].observer == to then
         return -- by clocks that are not sure, it came there before it left here
       end
     end
-    if record.is_doubtful then
+    if state.is_doubtful then
       flow.has_doubtful = true
       return
     end
@@ -216,30 +235,38 @@ function M.new(is_all)
       pending.hops[view.hop] = lost
     end
     lost.packets, lost.last_frame = lost.packets + 1, record.packet
-    lost.needed = lost.needed + (record.is_needed and 1 or 0)
-    lost.again = lost.again + (record.is_needed and record.was_again and 1 or 0)
+    lost.needed = lost.needed + (state.is_needed and 1 or 0)
+    lost.again = lost.again + (state.is_needed and state.was_again and 1 or 0)
   end
 
   --- Notes what the first sighting of a packet tells.
   -- @param ends of it, with name; nil: it is not understood
   -- @param said of it
   function losses.note(record, frame, ends, said)
-    record.flow_name, record.whole_name, record.translated, record.seen_by = nil, nil, nil, 0
-    record.is_needed, record.was_again, record.is_cut, record.length = false, false, false, frame.length
-    record.is_doubtful = said.verdict == REPEAT or said.rule == "ambiguous"
-    local kind = byte(frame.key, 1)
-    if not frame.hop.observer or not ends or kind ~= 4 and kind ~= 6 then
+    if not frame.hop.observer then
       return
     end
-    record.flow_name = ends.name
-    record.whole_name = concat({ ends.protocol, ends.source, ends.destination }, ">")
+    local state = states[record]
+    if not state then
+      state = { views = {} }
+      states[record] = state
+    end
+    state.flow_name, state.whole_name, state.translated, state.seen_by = nil, nil, nil, 0
+    state.is_needed, state.was_again, state.is_cut, state.length = false, false, false, frame.length
+    state.is_doubtful = said.verdict == REPEAT or said.rule == "ambiguous"
+    local kind = byte(frame.key, 1)
+    if not ends or kind ~= 4 and kind ~= 6 then
+      return
+    end
+    state.flow_name = ends.name
+    state.whole_name = concat({ ends.protocol, ends.source, ends.destination }, ">")
     if ends.protocol == "TCP" then
-      record.is_needed = is_sent_until_it_arrives(frame)
+      state.is_needed = is_sent_until_it_arrives(frame)
     elseif ECHO[ends.protocol] then
       local ports = layout(frame.key).ports
-      record.flow_name = ends.name .. sub(frame.key, ports, ports + 3)
+      state.flow_name = ends.name .. sub(frame.key, ports, ports + 3)
       -- Errors are about other packets: a NAT may keep what passes for others.
-      record.is_doubtful = record.is_doubtful or not ECHO[ends.protocol][byte(frame.key, ports + 4)]
+      state.is_doubtful = state.is_doubtful or not ECHO[ends.protocol][byte(frame.key, ports + 4)]
     end
   end
 
@@ -247,37 +274,43 @@ function M.new(is_all)
   -- @param translated the name of the ends that a NAT gave the packet here, or nil
   -- @param before     the record in whose place that of the packet was which carried this before, or nil
   function losses.learn(record, said, translated, before)
-    record.translated = translated or record.translated
-    record.is_cut = record.is_cut or IS_CUT[said.verdict] or false
-    if before and before.packet == said.repeat_of then
-      before.was_again = true
+    local state = states[record]
+    if not state then
+      return
+    end
+    state.translated = translated or state.translated
+    state.is_cut = state.is_cut or IS_CUT[said.verdict] or false
+    if before and before.packet == said.repeat_of and states[before] then
+      states[before].was_again = true
     end
   end
 
   --- Takes a packet of which no more sightings are expected, in the order of their numbers.
   -- @param record of it, as `count` keeps it
-  function losses.settle(record)
-    local views, count = record.views, record.seen_by
-    if count == 0 or not record.flow_name or record.is_to_group then
+  -- @param is_dropped whether a drop tells of it
+  function losses.settle(record, is_dropped)
+    local state = states[record]
+    local views, count = state and state.views, state and state.seen_by
+    if not state or count == 0 or not state.flow_name or record.is_to_group then
       return
     end
     if flow_count >= MOST_FLOWS then
       count_all()
     end
-    local flow, whole = flow_named(record.flow_name), flow_named(record.whole_name)
-    flow.whole, flow.translated = record.whole_name, record.translated or flow.translated
-    flow.is_cut = flow.is_cut or record.is_cut
+    local flow, whole = flow_named(state.flow_name), flow_named(state.whole_name)
+    flow.whole, flow.translated = state.whole_name, state.translated or flow.translated
+    flow.is_cut = flow.is_cut or state.is_cut
     for at = 2, count do
       local from, to = views[at - 1], views[at]
       arrive(flow, record, from, to)
       flow.following[from.observer], whole.following[from.observer] = to.observer, to.observer
-      flow.largest = max(flow.largest or 0, record.length)
+      flow.largest = max(flow.largest or 0, state.length)
     end
     local first = views[1].observer
     flow.strange[first] = (flow.strange[first] or 0) + 1
     flow.strangers[first] = (flow.strangers[first] or 0) + 1
-    if not record.drops and not record.near then
-      miss(flow, whole, record, views[count])
+    if not is_dropped then
+      miss(flow, whole, record, state, views[count])
     end
   end
 
@@ -307,12 +340,16 @@ function M.new(is_all)
     for _, pair in pairs(pairs_of) do
       for _, group in pairs(pair.groups) do
         -- From packets that all go one way, no clock can tell which.
-        if ways[pair.to .. "\n" .. pair.from] and #found < MOST_GROUPS then
+        if ways[pair.to .. "\n" .. pair.from] then
           group.came, group.at_least = pair.came, pair.at_least or false
           group.missed = missed_by(pair.to)
           found[#found + 1] = group
         end
       end
+    end
+    sort(found, is_before)
+    for at = #found, MOST_GROUPS + 1, -1 do
+      found[at] = nil
     end
     return found
   end

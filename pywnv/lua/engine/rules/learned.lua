@@ -1,5 +1,6 @@
---- A hop that is known to show each packet of a sender several times shows the next sighting of a packet that it has
--- not shown that often yet. If several packets could be meant, there is no mark.
+--- A hop that is known to show each packet of a sender to a receiver several times (if nothing is known of them: each
+-- packet of all others) shows the next sighting of a packet that it has not shown that often yet. If several packets
+-- could be meant, there is no mark, unless they wait in order at another place.
 
 local parts = ...
 local candidates, identity, limits, routes = parts.candidates, parts.identity, parts.limits, parts.routes
@@ -7,7 +8,7 @@ local abs, max = math.abs, math.max
 
 return {
   name = "learned",
-  reason = "This hop shows each packet of its sender this often, and this soon",
+  reason = "This hop shows each packet like it this often, and this soon",
   source = "",
   proof = "vlan_one_interface",
   verdict = "duplicate",

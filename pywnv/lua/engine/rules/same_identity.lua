@@ -3,13 +3,14 @@
 
 local parts = ...
 local identity, candidates, limits = parts.identity, parts.candidates, parts.limits
+local abs = math.abs
 
 -- Whether nothing but the IP ID identifies a packet, its sender has not been seen to change that, and a frame with the
 -- very same headers comes so late that another packet may have it, too.
 local function is_perhaps_constant(packet, frame)
   return packet.ident > 0
     and not packet.flow.sender.is_changing
-    and frame.time - packet.last_time > limits.same_hop_soon
+    and abs(frame.time - packet.last_time) > limits.same_hop_soon
     and frame.header == packet.header
     and frame.mutable == packet.mutable
     and identity.without_ident(packet, packet.flow) < identity.PROOF

@@ -31,8 +31,6 @@ return {
         return nil
       elseif candidates.is_other_vlan(packet, frame) then
         return nil
-      elseif frame.place.at_hop.more == 0 and packet.flow.repeats >= limits.flood then
-        return nil -- a sender that repeats itself, where nothing proves that packets show several times
       end
       local segment = state.segment_of(frame)
       local is_asked, may_be_asked = false, false
@@ -44,9 +42,13 @@ return {
         return nil
       elseif ttl_of(frame) ~= ttl_of(packet) then
         return nil -- a ladder of probes
-      elseif candidates.is_known_once(packet, frame.hop) or candidates.seems_once(frame.place) then
-        look.is_doubted = true
+      end
+      local is_once, _, route = candidates.is_known_once(packet, frame.hop)
+      if is_once or candidates.seems_once(packet, frame.place) then
+        look.doubted = route or frame.place.route
         return nil
+      elseif not segment and frame.place.at_hop.more == 0 and packet.flow.repeats >= limits.flood then
+        return nil -- a sender that repeats itself, where nothing proves that packets show several times
       end
       return packet
     end
