@@ -4716,8 +4716,8 @@ function M.new()
   local young_from, bytes = 1, 0 -- the first packet of the young generation, and the bytes of all
   local store = { packets = packets, oldest = 1, newest = 0, latest = -math.huge, disorder = 0 }
 
-  -- key -> the id of the only packet with it, or a queue of ids: { first =, last =, taken = { [hop] = index }, slipped =
-  -- { [hop] = whether a packet was lost before it } }
+  -- key -> the id of the only packet with it, or a queue of ids: { first =, last =, taken = { [hop] = index },
+  -- slipped = { [hop] = whether a packet was lost before it } }
   -- A queue that gets a new packet moves into the young generation; its old packets leave it as they expire.
   local young, old = {}, {}
 

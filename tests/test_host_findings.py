@@ -42,7 +42,7 @@ def test_each_says_them(command: tuple[str, ...]) -> None:
 def test_in_the_page(tmp_path: Path) -> None:
     assert run("report", VLAN_DROP, "--host", HOST, "-o", tmp_path / "x.html").returncode == 0
     page = (tmp_path / "x.html").read_text("utf-8")
-    assert "untagged mode, but 4 tagged packets of VLAN 20" in page
+    assert "Untagged mode, but 4 tagged packets of VLAN 20" in page
 
 
 def test_for_programs() -> None:

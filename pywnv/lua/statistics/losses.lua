@@ -144,8 +144,8 @@ function M.new(is_all)
     flows, flow_count = {}, 0
   end
 
-  -- Of the record of a packet, of joined captures: by how many observers it was seen (seen_by), and how, in the order of
-  -- time: views, each with observer, hop (the last one), first and last (times); those behind are of older packets.
+  -- Of the record of a packet, of joined captures: by how many observers it was seen (seen_by), and how, in the order
+  -- of time: views, each with observer, hop (the last one), first and last (times); those behind are of older packets.
   local states = {}
 
   --- Notes a sighting of a packet.
