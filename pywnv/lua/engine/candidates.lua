@@ -120,7 +120,7 @@ function M.new(store, differs, all)
   end
 
   -- Of the packets of a queue from one on, the only one that comes to a hop as soon as others did; else the only one
-  -- that may come that late.
+  -- that may come that late. Where no other one may come, the count is right again.
   local function only_in_time(queue, index, frame)
     local hop = frame.hop
     local usual, usual_index, is_one, found, found_index, is_only = nil, nil, true, nil, nil, true
@@ -138,10 +138,11 @@ function M.new(store, differs, all)
         end
       end
     end
-    if usual and is_one then
-      return usual, usual_index
-    elseif found and is_only then
+    if found and is_only then
+      look.slips = false
       return found, found_index
+    elseif usual and is_one then
+      return usual, usual_index
     end
     look.is_ambiguous = found ~= nil
     return found, found_index
@@ -165,7 +166,7 @@ function M.new(store, differs, all)
             return only_in_time(queue, try, frame)
           elseif known or strength == identity.WEAK or path.may_go_on(packet.flow.class, packet.node, hop) then
             if took <= longest then
-              look.has_slipped = first ~= nil
+              look.slips = first and true
               return packet, try
             elseif not known then
               return first or packet, first_index or try
@@ -196,7 +197,7 @@ function M.new(store, differs, all)
   --   tell)
   function candidates.find(entry, frame)
     look.entry, look.elsewhere, look.here, look.index = entry, nil, nil, nil
-    look.is_ambiguous, look.has_slipped, look.doubted, look.refused, look.probe = false, false, nil, nil, nil
+    look.is_ambiguous, look.slips, look.doubted, look.refused, look.probe = false, nil, nil, nil, nil
     if not entry then
       return look
     elseif type(entry) == "number" then

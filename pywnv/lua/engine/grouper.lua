@@ -159,9 +159,9 @@ function M.new()
     packet.written_ends = step.rule == decide.TRANSLATED and look.binding.ends or frame.written_ends
     if step.index then
       look.entry.taken[frame.hop] = step.index
-      if look.has_slipped then
+      if look.slips ~= nil then
         look.entry.slipped = look.entry.slipped or {}
-        look.entry.slipped[frame.hop] = true
+        look.entry.slipped[frame.hop] = look.slips or nil
       end
     end
   end
