@@ -6892,7 +6892,7 @@ local function is_perhaps_constant(packet, frame)
     and abs(frame.time - packet.last_time) > limits.same_hop_soon
     and frame.header == packet.header
     and frame.mutable == packet.mutable
-    and identity.without_ident(packet, packet.flow) < identity.PROOF
+    and (identity.is_timed(packet) or identity.without_ident(packet, packet.flow) == identity.WEAK)
 end
 
 return {

@@ -23,7 +23,9 @@ PROVED = {
 def test_an_identity_tells_until_a_sender_would_send_again(
     runtime: str, frame: bytes, gap: float, packets: int
 ) -> None:
-    assert [said.packet for said in play(runtime, [("A", 0.0, frame), ("A", gap, frame)])] == [1, packets]
+    before = ethernet(ipv4(udp(DATA), ident=6))  # its sender counts
+    said = play(runtime, [("A", 0.0, before), ("A", 1.0, frame), ("A", 1.0 + gap, frame)])
+    assert [one.packet for one in said] == [1, 2, packets + 1]
 
 
 @runtimes
