@@ -90,7 +90,9 @@ def checked(source: str) -> Page:
     ids = [value for _, name, value in attributes if name == "id"]
     assert len(ids) == len(set(ids))
     assert {value[1:] for tag, name, value in attributes if (tag, name) == ("a", "href")} <= set(ids)
-    assert {value for _, name, value in attributes if name == "aria-labelledby"} <= set(ids)
+    labels = [value or "" for _, name, value in attributes if name == "aria-labelledby"]
+    assert {one for value in labels for one in value.split()} <= set(ids)
+    assert len(labels) == len(set(labels))  # no two places with one name
     assert made.headings[0] == 1
     assert made.headings.count(1) == 1
     assert all(after <= before + 1 for before, after in zip(made.headings, made.headings[1:], strict=False))
