@@ -42,6 +42,13 @@ def host_and_guest(name: str) -> str:
     return "host" if name.startswith(("pnic", "team", "gw")) else "guest"
 
 
+def joined(observers: list[Observer], folder: Path) -> Path:
+    """What `pywnv join` makes of captures."""
+    path = folder / "joined.pcapng"
+    path.write_bytes(b"".join(Join(observers).pieces()))
+    return path
+
+
 class Observed:
     """A capture of the lab, split; each frame bears its number in an option. What is in `gone` nobody has captured.
 
