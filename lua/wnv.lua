@@ -789,7 +789,7 @@ limit("swapped", 0.1 * MILLISECOND, "s", 0, "lab2/nat",
 limit("varying", 2, "packets", 0, "rules/journal-flood-n",
   "Packets of a flow that must differ before a random payload counts as new in each")
 limit("varying_share", 50, "to 1", 0, "rules/neg-flood-udp-const",
-  "New payloads to repeated ones, of the packets of such a flow")
+  "Packets of a flow with a new payload, to those with a repeated one, before a payload identifies its packet")
 limit("flood_of_changing", 16, "sightings", 1e9, "rules/neg-flood-udp-const",
   "As `flood`, for a packet whose sender was seen to change its identity")
 limit("flood", 4, "sightings", 1e9, "rules/journal-flood-n",
@@ -825,7 +825,7 @@ limit("weak_step", 10 * MILLISECOND, "s", 1e9, "lab2/tenants",
 limit("least_weak_step", 2 * MILLISECOND, "s", 0, "lab2/tcp-same",
   "Longest step for packets without an identity, at least, once a step is known; also at one hop")
 limit("usual_gap", 1.25, "times", 1e9, "equal_one_lost",
-  "How long it usually takes between two hops, in multiples of the longest known step")
+  "Time that a packet usually takes between two hops, at most, in multiples of the longest known step")
 limit("once_share", 50, "to 1", 0, "rules/neg-flood-udp-const",
   "Packets that a hop has shown equally often, to others, before that counts as sure")
 limit("hop_once", 16, "packets", 1e9, "lab2/busy",
@@ -2823,7 +2823,7 @@ local byte, find, gsub, match, sub = string.byte, string.find, string.gsub, stri
 local clean, tonumber = text.clean, tonumber
 
 local LONGEST = 65535 -- bytes, as an option of pcapng
-local TOO_LARGE = 1e15 -- a double holds all digits of what is smaller
+local TOO_LARGE = 1e15 -- from here on a double loses digits
 local MOST_DISTANCE = 2 ^ 20 -- frames over which the engine joins nothing
 local MOST_APPEARANCE = 65535
 local MOST_SHARED, MOST_BYTES = 65536, 32 * 1024 * 1024 -- only a capture made to defeat us says more different things
@@ -3055,7 +3055,7 @@ local LATER, later_at = form("packet", "previous", "appearance", "hop_delta", "h
 function M.reader(is_kept)
   local known, again, count, size = {}, {}, 0, 0
   local said = {}
-  local has_more = false -- whether it names a frame besides those of the packet
+  local has_more = false -- whether the last comment had other numbers than those of its packet
 
   local function shared_of(rest, is_again)
     if count >= MOST_SHARED or size > MOST_BYTES then
@@ -4570,7 +4570,7 @@ local function is_arp_question(key)
   return byte(key, 1) == ARP and sub(key, ARP_SENDER, ARP_SENDER + 3) ~= sub(key, ARP_TARGET, ARP_TARGET + 3)
 end
 
---- How much the identity of a packet tells without its IP ID: as `strength`.
+--- How much tells a packet from others if its IP ID does not: WEAK, STRONG or PROOF.
 function M.without_ident(what, flow)
   local protocol = what.protocol
   if not what.has_transport then
@@ -4870,7 +4870,7 @@ local function time_step(step, took)
   step.shortest, step.longest, step.number = min(step.shortest, took), max(step.longest, took), step.number + 1
 end
 
-local MOSTLY = 0.5
+local MOSTLY = 0.5 -- more than half
 
 --- Nothing is known yet.
 function M.new()
@@ -4971,7 +4971,7 @@ local function count(at_hop, what)
   end
 end
 
---- Whether a packet went another way than a route just now, or several did lately.
+--- Whether the last packet was seen otherwise than a route says, or several of the last ones were.
 function M.is_doubted(route)
   return route.doubt >= 1 / limits.doubted
 end
@@ -5057,7 +5057,7 @@ function M.of_others(class, place, node)
   return is_sure and route.counts[at_hop] == route.length and route or nil
 end
 
---- Whether a packet may begin a route at a place, as far as others did.
+--- Whether packets may be seen first at a place: enough others were.
 function M.begins_at(route, place)
   return ((route.begins[place] or 0) + 1) * limits.begins >= route.hits
 end
@@ -5272,7 +5272,7 @@ local function note_way(known, flow, place, time, other_place, other_time)
 end
 
 --- Notes that a proved packet shows at one more place.
--- @param all what is known of all packets
+-- @param all what is known of the order of all packets: a table as `known`
 function M.note_sighting(packet, frame, all)
   local places, times, depth, flow = packet.places, packet.times, packet.node.depth, packet.flow
   -- From the two sightings before: a packet may be lost between the first hop and the last.
@@ -5526,10 +5526,12 @@ end
 function M.is_known_once(packet, hop)
   local place = M.first_place(packet, hop)
   local route = routes.usual(packet.flow.class, hop, place)
-  if not route or route.length > 1 or route.hits < limits.once then
-    return false, false, nil
-  end
-  if routes.has_changed(place.at_hop, packet.node, route) then
+  if
+    not route
+    or route.length > 1
+    or route.hits < limits.once
+    or routes.has_changed(place.at_hop, packet.node, route)
+  then
     return false, false, nil
   end
   local is_sure = route.hits >= limits.hop_once and route.hits >= limits.once_share * route.misses
@@ -5606,6 +5608,11 @@ function M.new(store, differs, all)
       )
   end
 
+  -- Whether a frame may show a packet of a queue that its hop has not shown.
+  local function may_show(packet, frame)
+    return packet and not packet.node.counts[frame.hop] and not differs(packet, frame)
+  end
+
   -- How long a packet took from where it was seen last, and how long others took at most: see `order.longest`.
   local function time_of(packet, frame)
     local last, time = packet.places[packet.node.depth], packet.last_time
@@ -5615,11 +5622,10 @@ function M.new(store, differs, all)
   -- Of the packets of a queue from one on, the only one that comes to a hop as soon as others did; else the only one
   -- that may come that late. Where no other one may come, the count is right again.
   local function only_in_time(queue, index, frame)
-    local hop = frame.hop
     local usual, usual_index, is_one, found, found_index, is_only = nil, nil, true, nil, nil, true
     for try = index, min(queue.last, index + limits.tries - 1) do
       local packet = store.get(queue[try])
-      if packet and not packet.node.counts[hop] and not differs(packet, frame) and not is_lost(packet, frame) then
+      if may_show(packet, frame) and not is_lost(packet, frame) then
         local took, longest, known = time_of(packet, frame)
         if took <= longest then
           is_only = not found
@@ -5649,7 +5655,7 @@ function M.new(store, differs, all)
     local first, first_index = nil, nil
     for try = index, min(queue.last, index + limits.tries - 1) do
       local packet = store.get(queue[try])
-      if packet and not packet.node.counts[hop] and not differs(packet, frame) then
+      if may_show(packet, frame) then
         local strength = identity.of_pair(packet, frame)
         if strength == identity.PROOF then
           return packet, try
@@ -5687,7 +5693,8 @@ function M.new(store, differs, all)
   -- @param entry what the store knows by its key
   -- @return table, until the next call: entry; elsewhere (the first packet that its hop has not shown), index (where
   --   that stands in a queue); here (the latest packet that its hop has shown); is_ambiguous (set by rules that cannot
-  --   tell)
+  --   tell); slips (true: a packet before it was lost, so that the count of equal ones is no longer sure; false: it is
+  --   sure again); doubted (set by a rule: the route that this frame speaks against)
   function candidates.find(entry, frame)
     look.entry, look.elsewhere, look.here, look.index = entry, nil, nil, nil
     look.is_ambiguous, look.slips, look.doubted, look.refused, look.probe = false, nil, nil, nil, nil
@@ -5698,10 +5705,7 @@ function M.new(store, differs, all)
       if packet and not differs(packet, frame) then
         if packet.node.counts[frame.hop] then
           look.here = packet
-        elseif
-          identity.of_pair(packet, frame) > identity.WEAK
-          or not is_lost(packet, frame, true)
-        then
+        elseif identity.of_pair(packet, frame) > identity.WEAK or not is_lost(packet, frame, true) then
           look.elsewhere = packet
         end
       end
@@ -7056,14 +7060,14 @@ return {
         return nil
       end
       local segment = state.segment_of(frame)
-      local is_asked, may_be_asked = false, false
       if segment then
-        is_asked, may_be_asked = tcp.is_asked_for(segment, state.back_of(frame).acks, packet.last_time)
+        local is_asked, may_be_asked = tcp.is_asked_for(segment, state.back_of(frame).acks, packet.last_time)
+        if may_be_asked then
+          look.is_ambiguous = not is_asked
+          return nil
+        end
       end
-      if is_asked or may_be_asked then
-        look.is_ambiguous = not is_asked
-        return nil
-      elseif ttl_of(frame) ~= ttl_of(packet) then
+      if ttl_of(frame) ~= ttl_of(packet) then
         return nil -- a ladder of probes
       end
       local is_once, _, route = candidates.is_known_once(packet, frame.hop)
@@ -7127,15 +7131,16 @@ return {
     -- Whether the next sighting of a packet at this hop comes at the place and the time of a frame.
     local function fits(packet, frame, route)
       local stage, place = packet.node.counts[frame.hop], frame.place
-      local is_of_others = route.counts[place.at_hop] ~= nil
+      local is_of_others, seen = route.counts[place.at_hop] ~= nil, candidates.seen(packet, place)
       if stage >= route.length or packet.node.hop ~= frame.hop then
         return false
-      elseif is_of_others and candidates.seen(packet, place) < stage then
-        return false
-      elseif not is_of_others and candidates.seen(packet, place) >= (route.counts[place] or 0) then
-        return false
-      elseif not is_of_others and not routes.begins_at(route, candidates.first_place(packet, frame.hop)) then
-        return false
+      elseif is_of_others and seen < stage then
+        return false -- it was seen at another place
+      elseif not is_of_others then
+        local begins = routes.begins_at(route, candidates.first_place(packet, frame.hop))
+        if not begins or seen >= (route.counts[place] or 0) then
+          return false
+        end
       end
       local shortest, longest = routes.step(route, stage + 1)
       local gap = abs(frame.time - packet.last_time)

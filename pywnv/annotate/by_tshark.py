@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pywnv.annotate.columns import Batch, Kind, kinds
+from pywnv.annotate.table import csv_text
 from pywnv.capture.source import open_file
 from pywnv.errors import CaptureError
 from pywnv.tables import fields
@@ -107,17 +108,7 @@ def _in_range(time: str) -> str:
 def csv(pieces: Iterable[list[Row]]) -> Iterator[bytes]:
     """Rows as CSV, without a header."""
     for piece in pieces:
-        yield "".join(map(_csv_row, piece)).encode()
-
-
-def _csv_row(row: Row) -> str:
-    return ",".join(_csv_value(row.get(column, "")) for column in fields.columns()) + "\n"
-
-
-def _csv_value(value: str) -> str:
-    if any(character in value for character in ',"\r\n'):
-        return '"' + value.replace('"', '""') + '"'
-    return value
+        yield csv_text([row.get(column, "") for column in fields.columns()] for row in piece)
 
 
 def jsonl(pieces: Iterable[list[Row]]) -> Iterator[bytes]:

@@ -175,7 +175,7 @@ def _annotated(form: _Form[Piece], asked: _Asked) -> Iterator[Piece]:
         except UnknownFormatError:
             if engine is Engine.LUPA or is_stream(captures[0]):  # what was read from a pipe is gone
                 raise
-    assert form.of_tshark is not None  # noqa: S101  # else LUPA was asked for
+    assert form.of_tshark is not None  # noqa: S101  # the type checker cannot know: else an error was raised above
     yield from form.of_tshark(by_tshark.rows(captures[0], display_filter=asked.display_filter, **given))
 
 

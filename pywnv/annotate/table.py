@@ -86,13 +86,14 @@ def csv_rows(batches: Iterable[Batch], columns: Sequence[str]) -> Iterator[bytes
     """CSV of chosen columns."""
     header = [tuple(columns)]
     for batch in batches:
-        yield _csv(header + _chosen(batch, columns))
+        yield csv_text(header + _chosen(batch, columns))
         header = []
     if header:
-        yield _csv(header)
+        yield csv_text(header)
 
 
-def _csv(rows: list[tuple[str, ...]]) -> bytes:
+def csv_text(rows: Iterable[Sequence[str]]) -> bytes:
+    """Rows as CSV, quoted where they must be."""
     out = io.StringIO(newline="")
     csv.writer(out, lineterminator="\n").writerows(rows)
     return out.getvalue().encode()

@@ -211,20 +211,10 @@ def _unanswered(groups: list[Found], names: list[str | None]) -> Iterator[Unansw
 
 
 def _loss(loss: Found, names: list[str | None]) -> Loss:
-    return Loss(
-        way=loss["way"] or None,
-        from_observer=loss["from"],
-        to_observer=loss["to"],
-        hop=names[loss["hop"] - 1],
-        packets=loss["packets"],
-        at_least=loss["at_least"],
-        came=loss["came"],
-        needed=loss["needed"],
-        again=loss["again"],
-        missed=loss["missed"],
-        first_frame=loss["first_frame"],
-        last_frame=loss["last_frame"],
-    )
+    known: dict[str, Any] = {name: loss.get(name) for name in Loss.__dataclass_fields__}
+    known |= {"way": loss["way"] or None, "hop": names[loss["hop"] - 1]}
+    known |= {"from_observer": loss["from"], "to_observer": loss["to"]}
+    return Loss(**known)
 
 
 def _flow(flow: Found) -> Flow:

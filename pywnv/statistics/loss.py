@@ -25,7 +25,7 @@ class Loss:
         came: packets of the flows from the one to the other that came.
         needed: of those that are missing, how many TCP sends until they arrive.
         again: of these, how many it has sent again.
-        missed: packets that what captured at the next observer says that it has missed, of all.
+        missed: packets that the capture at the next observer says that it has missed, of all.
         first_frame, last_frame: of the first and of the last of these packets, their first frames.
     """
 
@@ -49,7 +49,7 @@ class Loss:
 
     @property
     def is_told(self) -> bool:
-        """Whether they are known to be lost: what captured at the next observer may have missed them."""
+        """Whether they are known to be lost: the capture at the next observer may have missed them."""
         if self.needed >= LEAST_NEEDED:
             return not self.has_come
         return not self.missed

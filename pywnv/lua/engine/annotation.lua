@@ -11,7 +11,7 @@ local byte, find, gsub, match, sub = string.byte, string.find, string.gsub, stri
 local clean, tonumber = text.clean, tonumber
 
 local LONGEST = 65535 -- bytes, as an option of pcapng
-local TOO_LARGE = 1e15 -- a double holds all digits of what is smaller
+local TOO_LARGE = 1e15 -- from here on a double loses digits
 local MOST_DISTANCE = 2 ^ 20 -- frames over which the engine joins nothing
 local MOST_APPEARANCE = 65535
 local MOST_SHARED, MOST_BYTES = 65536, 32 * 1024 * 1024 -- only a capture made to defeat us says more different things
@@ -243,7 +243,7 @@ local LATER, later_at = form("packet", "previous", "appearance", "hop_delta", "h
 function M.reader(is_kept)
   local known, again, count, size = {}, {}, 0, 0
   local said = {}
-  local has_more = false -- whether it names a frame besides those of the packet
+  local has_more = false -- whether the last comment had other numbers than those of its packet
 
   local function shared_of(rest, is_again)
     if count >= MOST_SHARED or size > MOST_BYTES then

@@ -33,10 +33,12 @@ end
 function M.is_known_once(packet, hop)
   local place = M.first_place(packet, hop)
   local route = routes.usual(packet.flow.class, hop, place)
-  if not route or route.length > 1 or route.hits < limits.once then
-    return false, false, nil
-  end
-  if routes.has_changed(place.at_hop, packet.node, route) then
+  if
+    not route
+    or route.length > 1
+    or route.hits < limits.once
+    or routes.has_changed(place.at_hop, packet.node, route)
+  then
     return false, false, nil
   end
   local is_sure = route.hits >= limits.hop_once and route.hits >= limits.once_share * route.misses
@@ -113,6 +115,11 @@ function M.new(store, differs, all)
       )
   end
 
+  -- Whether a frame may show a packet of a queue that its hop has not shown.
+  local function may_show(packet, frame)
+    return packet and not packet.node.counts[frame.hop] and not differs(packet, frame)
+  end
+
   -- How long a packet took from where it was seen last, and how long others took at most: see `order.longest`.
   local function time_of(packet, frame)
     local last, time = packet.places[packet.node.depth], packet.last_time
@@ -122,11 +129,10 @@ function M.new(store, differs, all)
   -- Of the packets of a queue from one on, the only one that comes to a hop as soon as others did; else the only one
   -- that may come that late. Where no other one may come, the count is right again.
   local function only_in_time(queue, index, frame)
-    local hop = frame.hop
     local usual, usual_index, is_one, found, found_index, is_only = nil, nil, true, nil, nil, true
     for try = index, min(queue.last, index + limits.tries - 1) do
       local packet = store.get(queue[try])
-      if packet and not packet.node.counts[hop] and not differs(packet, frame) and not is_lost(packet, frame) then
+      if may_show(packet, frame) and not is_lost(packet, frame) then
         local took, longest, known = time_of(packet, frame)
         if took <= longest then
           is_only = not found
@@ -156,7 +162,7 @@ function M.new(store, differs, all)
     local first, first_index = nil, nil
     for try = index, min(queue.last, index + limits.tries - 1) do
       local packet = store.get(queue[try])
-      if packet and not packet.node.counts[hop] and not differs(packet, frame) then
+      if may_show(packet, frame) then
         local strength = identity.of_pair(packet, frame)
         if strength == identity.PROOF then
           return packet, try
@@ -194,7 +200,8 @@ function M.new(store, differs, all)
   -- @param entry what the store knows by its key
   -- @return table, until the next call: entry; elsewhere (the first packet that its hop has not shown), index (where
   --   that stands in a queue); here (the latest packet that its hop has shown); is_ambiguous (set by rules that cannot
-  --   tell)
+  --   tell); slips (true: a packet before it was lost, so that the count of equal ones is no longer sure; false: it is
+  --   sure again); doubted (set by a rule: the route that this frame speaks against)
   function candidates.find(entry, frame)
     look.entry, look.elsewhere, look.here, look.index = entry, nil, nil, nil
     look.is_ambiguous, look.slips, look.doubted, look.refused, look.probe = false, nil, nil, nil, nil
@@ -205,10 +212,7 @@ function M.new(store, differs, all)
       if packet and not differs(packet, frame) then
         if packet.node.counts[frame.hop] then
           look.here = packet
-        elseif
-          identity.of_pair(packet, frame) > identity.WEAK
-          or not is_lost(packet, frame, true)
-        then
+        elseif identity.of_pair(packet, frame) > identity.WEAK or not is_lost(packet, frame, true) then
           look.elsewhere = packet
         end
       end

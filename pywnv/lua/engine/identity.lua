@@ -200,7 +200,7 @@ local function is_arp_question(key)
   return byte(key, 1) == ARP and sub(key, ARP_SENDER, ARP_SENDER + 3) ~= sub(key, ARP_TARGET, ARP_TARGET + 3)
 end
 
---- How much the identity of a packet tells without its IP ID: as `strength`.
+--- How much tells a packet from others if its IP ID does not: WEAK, STRONG or PROOF.
 function M.without_ident(what, flow)
   local protocol = what.protocol
   if not what.has_transport then

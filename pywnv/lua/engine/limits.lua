@@ -38,7 +38,7 @@ limit("swapped", 0.1 * MILLISECOND, "s", 0, "lab2/nat",
 limit("varying", 2, "packets", 0, "rules/journal-flood-n",
   "Packets of a flow that must differ before a random payload counts as new in each")
 limit("varying_share", 50, "to 1", 0, "rules/neg-flood-udp-const",
-  "New payloads to repeated ones, of the packets of such a flow")
+  "Packets of a flow with a new payload, to those with a repeated one, before a payload identifies its packet")
 limit("flood_of_changing", 16, "sightings", 1e9, "rules/neg-flood-udp-const",
   "As `flood`, for a packet whose sender was seen to change its identity")
 limit("flood", 4, "sightings", 1e9, "rules/journal-flood-n",
@@ -74,7 +74,7 @@ limit("weak_step", 10 * MILLISECOND, "s", 1e9, "lab2/tenants",
 limit("least_weak_step", 2 * MILLISECOND, "s", 0, "lab2/tcp-same",
   "Longest step for packets without an identity, at least, once a step is known; also at one hop")
 limit("usual_gap", 1.25, "times", 1e9, "equal_one_lost",
-  "How long it usually takes between two hops, in multiples of the longest known step")
+  "Time that a packet usually takes between two hops, at most, in multiples of the longest known step")
 limit("once_share", 50, "to 1", 0, "rules/neg-flood-udp-const",
   "Packets that a hop has shown equally often, to others, before that counts as sure")
 limit("hop_once", 16, "packets", 1e9, "lab2/busy",

@@ -92,7 +92,7 @@ local function note_way(known, flow, place, time, other_place, other_time)
 end
 
 --- Notes that a proved packet shows at one more place.
--- @param all what is known of all packets
+-- @param all what is known of the order of all packets: a table as `known`
 function M.note_sighting(packet, frame, all)
   local places, times, depth, flow = packet.places, packet.times, packet.node.depth, packet.flow
   -- From the two sightings before: a packet may be lost between the first hop and the last.

@@ -25,7 +25,7 @@ local function time_step(step, took)
   step.shortest, step.longest, step.number = min(step.shortest, took), max(step.longest, took), step.number + 1
 end
 
-local MOSTLY = 0.5
+local MOSTLY = 0.5 -- more than half
 
 --- Nothing is known yet.
 function M.new()
@@ -126,7 +126,7 @@ local function count(at_hop, what)
   end
 end
 
---- Whether a packet went another way than a route just now, or several did lately.
+--- Whether the last packet was seen otherwise than a route says, or several of the last ones were.
 function M.is_doubted(route)
   return route.doubt >= 1 / limits.doubted
 end
@@ -212,7 +212,7 @@ function M.of_others(class, place, node)
   return is_sure and route.counts[at_hop] == route.length and route or nil
 end
 
---- Whether a packet may begin a route at a place, as far as others did.
+--- Whether packets may be seen first at a place: enough others were.
 function M.begins_at(route, place)
   return ((route.begins[place] or 0) + 1) * limits.begins >= route.hits
 end

@@ -17,15 +17,16 @@ return {
     -- Whether the next sighting of a packet at this hop comes at the place and the time of a frame.
     local function fits(packet, frame, route)
       local stage, place = packet.node.counts[frame.hop], frame.place
-      local is_of_others = route.counts[place.at_hop] ~= nil
+      local is_of_others, seen = route.counts[place.at_hop] ~= nil, candidates.seen(packet, place)
       if stage >= route.length or packet.node.hop ~= frame.hop then
         return false
-      elseif is_of_others and candidates.seen(packet, place) < stage then
-        return false
-      elseif not is_of_others and candidates.seen(packet, place) >= (route.counts[place] or 0) then
-        return false
-      elseif not is_of_others and not routes.begins_at(route, candidates.first_place(packet, frame.hop)) then
-        return false
+      elseif is_of_others and seen < stage then
+        return false -- it was seen at another place
+      elseif not is_of_others then
+        local begins = routes.begins_at(route, candidates.first_place(packet, frame.hop))
+        if not begins or seen >= (route.counts[place] or 0) then
+          return false
+        end
       end
       local shortest, longest = routes.step(route, stage + 1)
       local gap = abs(frame.time - packet.last_time)

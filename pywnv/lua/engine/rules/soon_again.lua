@@ -33,14 +33,14 @@ return {
         return nil
       end
       local segment = state.segment_of(frame)
-      local is_asked, may_be_asked = false, false
       if segment then
-        is_asked, may_be_asked = tcp.is_asked_for(segment, state.back_of(frame).acks, packet.last_time)
+        local is_asked, may_be_asked = tcp.is_asked_for(segment, state.back_of(frame).acks, packet.last_time)
+        if may_be_asked then
+          look.is_ambiguous = not is_asked
+          return nil
+        end
       end
-      if is_asked or may_be_asked then
-        look.is_ambiguous = not is_asked
-        return nil
-      elseif ttl_of(frame) ~= ttl_of(packet) then
+      if ttl_of(frame) ~= ttl_of(packet) then
         return nil -- a ladder of probes
       end
       local is_once, _, route = candidates.is_known_once(packet, frame.hop)
