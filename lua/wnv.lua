@@ -813,6 +813,9 @@ limit("least_longest_gap", 5 * MILLISECOND, "s", 0, "rules/vpn-e",
 limit("shortest_gap", 0.6, "times", 0, "vlan_one_interface",
   "Earliest time of a sighting, in multiples of the shortest known step")
 
+limit("crowds", 4, "to 1", 0, "equal_bursts",
+  "Equal packets of a flow that come apart, for each one that comes while others are on their way, before a hop counts")
+
 -- Order.
 limit("begin", 4, "packets", 1e9, "equal_held",
   "Packets that must be seen first at a place before it counts as their sender's first place")
@@ -5434,7 +5437,7 @@ function M.new()
 
   local function make(name, sender, class)
     last_id = last_id + 1
-    local flow = { id = last_id, number = 0, repeats = 0, counted = 0, drawn = 0 }
+    local flow = { id = last_id, number = 0, repeats = 0, crowds = 0, apart = 0, counted = 0, drawn = 0 }
     flow.sender = find_sender(sender) or put_sender(sender, new_sender())
     flow.class = find_class(class) or put_class(class, new_class())
     return put_flow(name, flow)
@@ -5694,10 +5697,12 @@ function M.new(store, differs, all)
   -- @return table, until the next call: entry; elsewhere (the first packet that its hop has not shown), index (where
   --   that stands in a queue); here (the latest packet that its hop has shown); is_ambiguous (set by rules that cannot
   --   tell); slips (true: a packet before it was lost, so that the count of equal ones is no longer sure; false: it is
-  --   sure again); doubted (set by a rule: the route that this frame speaks against)
+  --   sure again); doubted (set by a rule: the route that this frame speaks against); is_crowd (set by a rule:
+  --   whether equal packets are on their way at once; nil: so often that there is no mark)
   function candidates.find(entry, frame)
     look.entry, look.elsewhere, look.here, look.index = entry, nil, nil, nil
     look.is_ambiguous, look.slips, look.doubted, look.refused, look.probe = false, nil, nil, nil, nil
+    look.is_crowd = false
     if not entry then
       return look
     elseif type(entry) == "number" then
@@ -7120,6 +7125,8 @@ local parts = ...
 local candidates, identity, limits, routes = parts.candidates, parts.identity, parts.limits, parts.routes
 local abs, max = math.abs, math.max
 
+local TCP = 6
+
 return {
   name = "learned",
   reason = "This hop shows each packet like it this often, and this soon",
@@ -7159,6 +7166,24 @@ return {
         and packet.written_ends == frame.written_ends
     end
 
+    -- Whether a frame comes too soon to be the next sighting of a packet that is still to be seen at this hop.
+    local function is_too_soon(packet, frame, route)
+      local stage = packet.node.counts[frame.hop]
+      return stage < route.length
+        and abs(frame.time - packet.last_time) < limits.shortest_gap * routes.step(route, stage + 1)
+    end
+
+    -- Whether the sender of a packet without an identity often sends equal ones so close together that their sightings
+    -- mix. Equal ACKs are as far apart as what they acknowledge; what shows once at each place is in order.
+    local function is_crowded(packet, frame, route)
+      local flow = packet.flow
+      return packet.strength == identity.WEAK
+        and route.counts[frame.place] ~= 1
+        and packet.protocol ~= TCP
+        and not packet.node.is_group
+        and flow.crowds * limits.crowds > flow.apart
+    end
+
     return function(frame, look)
       local packet, hop = look.here, frame.hop
       if not packet then
@@ -7174,12 +7199,17 @@ return {
         local candidate = look.list[at]
         if fits(candidate, frame, route) then
           if found and not are_in_order(found, candidate, frame, route) then
-            look.is_ambiguous = true
+            look.is_ambiguous, look.is_crowd = true, true
             return nil
           end
           found = found or candidate
         end
       end
+      if found and is_crowded(found, frame, route) then
+        look.is_ambiguous, look.is_crowd = true, nil
+        return nil
+      end
+      look.is_crowd = not found and is_too_soon(packet, frame, route)
       return found
     end
   end,
@@ -7881,9 +7911,27 @@ function M.new()
     return last and last.key == packet.key and last.content == packet.content
   end
 
+  -- Counts how often equal packets of a flow come while others are on their way, and how often not. What gets no mark
+  -- for that (nil) counts less and less, so that pywnv tries again.
+  local function note_crowd(flow, is_crowd)
+    if is_crowd == nil then
+      flow.crowds = flow.crowds * (1 - 1 / limits.taught)
+    elseif is_crowd then
+      flow.crowds = flow.crowds + 1
+    else
+      flow.apart = flow.apart + 1
+    end
+    if flow.crowds + flow.apart >= 2 * limits.taught then
+      flow.crowds, flow.apart = flow.crowds / 2, flow.apart / 2
+    end
+  end
+
   local function commit_new(frame)
     local packet = add(frame, nil, nil)
     local flow = packet.flow
+    if packet.strength == identity.WEAK then
+      note_crowd(flow, look.is_crowd)
+    end
     -- An ambiguous frame that may be a sighting of a known packet does not count as another one.
     local may_be_sighting = look.elsewhere and packet.strength > identity.WEAK or identity.is_large_random(packet)
     if step.rule ~= decide.AMBIGUOUS or not may_be_sighting then

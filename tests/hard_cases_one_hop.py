@@ -172,6 +172,22 @@ def equal_among_others() -> Case:
 
 
 @case
+def equal_bursts() -> Case:
+    """Three edges show all packets; one host often sends equal datagrams so close together that their sightings mix."""
+    world, _, peers = office(18)
+    world.mixed(peers, rounds=6)
+    sender = Host(60, "zero")
+    for number in range(400):
+        for later in range(world.rng.choice((1, 1, 2, 3))):
+            line = datagram(b"<13>the same line", 40_000, 514)
+            world.send(
+                200_000 + number * 8_000 + later * world.rng.uniform(2, 25), sender, peers[0], UDP, line, ident=0
+            )
+    path = [Stop(), Stop(gap=(3, 40)), Stop(gap=(3, 40))]
+    return Case(record(world, lambda _: path), least_recall=0.7)
+
+
+@case
 def twice_from_a_moment() -> Case:
     """Without IP IDs nor timestamps, packets show once for two seconds, then twice: what was learned does not last."""
     world, _, peers = office(16, "zero")

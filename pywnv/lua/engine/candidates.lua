@@ -201,10 +201,12 @@ function M.new(store, differs, all)
   -- @return table, until the next call: entry; elsewhere (the first packet that its hop has not shown), index (where
   --   that stands in a queue); here (the latest packet that its hop has shown); is_ambiguous (set by rules that cannot
   --   tell); slips (true: a packet before it was lost, so that the count of equal ones is no longer sure; false: it is
-  --   sure again); doubted (set by a rule: the route that this frame speaks against)
+  --   sure again); doubted (set by a rule: the route that this frame speaks against); is_crowd (set by a rule:
+  --   whether equal packets are on their way at once; nil: so often that there is no mark)
   function candidates.find(entry, frame)
     look.entry, look.elsewhere, look.here, look.index = entry, nil, nil, nil
     look.is_ambiguous, look.slips, look.doubted, look.refused, look.probe = false, nil, nil, nil, nil
+    look.is_crowd = false
     if not entry then
       return look
     elseif type(entry) == "number" then

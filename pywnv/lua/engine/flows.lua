@@ -55,7 +55,7 @@ function M.new()
 
   local function make(name, sender, class)
     last_id = last_id + 1
-    local flow = { id = last_id, number = 0, repeats = 0, counted = 0, drawn = 0 }
+    local flow = { id = last_id, number = 0, repeats = 0, crowds = 0, apart = 0, counted = 0, drawn = 0 }
     flow.sender = find_sender(sender) or put_sender(sender, new_sender())
     flow.class = find_class(class) or put_class(class, new_class())
     return put_flow(name, flow)

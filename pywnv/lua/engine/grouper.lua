@@ -204,9 +204,27 @@ function M.new()
     return last and last.key == packet.key and last.content == packet.content
   end
 
+  -- Counts how often equal packets of a flow come while others are on their way, and how often not. What gets no mark
+  -- for that (nil) counts less and less, so that pywnv tries again.
+  local function note_crowd(flow, is_crowd)
+    if is_crowd == nil then
+      flow.crowds = flow.crowds * (1 - 1 / limits.taught)
+    elseif is_crowd then
+      flow.crowds = flow.crowds + 1
+    else
+      flow.apart = flow.apart + 1
+    end
+    if flow.crowds + flow.apart >= 2 * limits.taught then
+      flow.crowds, flow.apart = flow.crowds / 2, flow.apart / 2
+    end
+  end
+
   local function commit_new(frame)
     local packet = add(frame, nil, nil)
     local flow = packet.flow
+    if packet.strength == identity.WEAK then
+      note_crowd(flow, look.is_crowd)
+    end
     -- An ambiguous frame that may be a sighting of a known packet does not count as another one.
     local may_be_sighting = look.elsewhere and packet.strength > identity.WEAK or identity.is_large_random(packet)
     if step.rule ~= decide.AMBIGUOUS or not may_be_sighting then

@@ -62,6 +62,9 @@ limit("least_longest_gap", 5 * MILLISECOND, "s", 0, "rules/vpn-e",
 limit("shortest_gap", 0.6, "times", 0, "vlan_one_interface",
   "Earliest time of a sighting, in multiples of the shortest known step")
 
+limit("crowds", 4, "to 1", 0, "equal_bursts",
+  "Equal packets of a flow that come apart, for each one that comes while others are on their way, before a hop counts")
+
 -- Order.
 limit("begin", 4, "packets", 1e9, "equal_held",
   "Packets that must be seen first at a place before it counts as their sender's first place")

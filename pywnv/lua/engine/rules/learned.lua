@@ -6,6 +6,8 @@ local parts = ...
 local candidates, identity, limits, routes = parts.candidates, parts.identity, parts.limits, parts.routes
 local abs, max = math.abs, math.max
 
+local TCP = 6
+
 return {
   name = "learned",
   reason = "This hop shows each packet like it this often, and this soon",
@@ -45,6 +47,24 @@ return {
         and packet.written_ends == frame.written_ends
     end
 
+    -- Whether a frame comes too soon to be the next sighting of a packet that is still to be seen at this hop.
+    local function is_too_soon(packet, frame, route)
+      local stage = packet.node.counts[frame.hop]
+      return stage < route.length
+        and abs(frame.time - packet.last_time) < limits.shortest_gap * routes.step(route, stage + 1)
+    end
+
+    -- Whether the sender of a packet without an identity often sends equal ones so close together that their sightings
+    -- mix. Equal ACKs are as far apart as what they acknowledge; what shows once at each place is in order.
+    local function is_crowded(packet, frame, route)
+      local flow = packet.flow
+      return packet.strength == identity.WEAK
+        and route.counts[frame.place] ~= 1
+        and packet.protocol ~= TCP
+        and not packet.node.is_group
+        and flow.crowds * limits.crowds > flow.apart
+    end
+
     return function(frame, look)
       local packet, hop = look.here, frame.hop
       if not packet then
@@ -60,12 +80,17 @@ return {
         local candidate = look.list[at]
         if fits(candidate, frame, route) then
           if found and not are_in_order(found, candidate, frame, route) then
-            look.is_ambiguous = true
+            look.is_ambiguous, look.is_crowd = true, true
             return nil
           end
           found = found or candidate
         end
       end
+      if found and is_crowded(found, frame, route) then
+        look.is_ambiguous, look.is_crowd = true, nil
+        return nil
+      end
+      look.is_crowd = not found and is_too_soon(packet, frame, route)
       return found
     end
   end,
