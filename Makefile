@@ -5,6 +5,9 @@ SUITES := trixie sid
 NEXT := $(SUITES:%=test-next-%)
 WINDOW := wireshark xvfb=Xvfb openbox xdotool imagemagick=import
 
+# Where it is set, as in many containers, each start would compile all of pywnv and its tests anew.
+unexport PYTHONDONTWRITEBYTECODE
+
 .PHONY: help setup demo test test-fast test-next $(NEXT) coverage lint rules generate bench hostile fuzz screenshots docs release \
 	clean
 .DELETE_ON_ERROR:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import struct
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import cache
 from typing import Any, NamedTuple
 
@@ -86,6 +88,27 @@ def lua_function(runtime: str, body: str) -> Any:
     lua, driver = bundle(runtime)
     function = lua.execute(f"return function(driver, ...) {body} end".encode())
     return lambda *args: function(driver, *args)
+
+
+INSTRUCTIONS = """
+local count = 0
+debug.sethook(function() count = count + 1 end, "", 1000)
+return function()
+  debug.sethook()
+  return count * 1000
+end
+"""
+
+
+@contextmanager
+def at_most(runtime: str, instructions: int) -> Iterator[None]:
+    """Lua may run so many instructions of its own in here: unlike seconds, as many on a busy machine (not LuaJIT)."""
+    stop = bundle(runtime)[0].execute(INSTRUCTIONS.encode())
+    try:
+        yield
+    finally:
+        count = stop()
+    assert count < instructions
 
 
 def read_frame(runtime: str, kind: str, buf: bytes, at: int, stop: int, length: int) -> tuple[object, ...]:

@@ -49,6 +49,23 @@ def annotating(worker: int) -> list[int]:
     return found
 
 
+def is_open(handle: Path, path: Path) -> bool:
+    try:
+        return handle.samefile(path)
+    except (FileNotFoundError, ProcessLookupError):  # closed meanwhile
+        return False
+
+
+def readers(worker: int, path: Path) -> list[int]:
+    """Of the processes that annotate for a worker, those that have opened a file."""
+    found = []
+    for pid in annotating(worker):
+        with suppress(FileNotFoundError, ProcessLookupError):
+            if any(is_open(handle, path) for handle in Path(f"/proc/{pid}/fd").glob("*")):
+                found.append(pid)
+    return found
+
+
 def processes_of(cluster: LocalCluster) -> list[int]:
     return [pid for worker in cluster.workers.values() for pid in annotating(worker.pid)]
 
@@ -155,8 +172,13 @@ def test_a_process_that_dies_takes_no_other_along(tmp_path: Path, local: LocalCl
     os.mkfifo(pipe)
     arguments = command("annotate", pipe, SAME, "-o", out, "--cluster", local.scheduler_address)
     with subprocess.Popen(arguments, stderr=subprocess.PIPE) as process, begun(pipe):
-        wait_for(lambda: (out / "single-udpsame.csv").exists() and processes_of(local), process)
-        for pid in processes_of(local):
+
+        def begun_ones() -> list[int]:
+            return [pid for worker in local.workers.values() for pid in readers(worker.pid, pipe)]
+
+        # The other's process may be there still, and have to say that it has written.
+        wait_for(lambda: (out / "single-udpsame.csv").exists() and begun_ones(), process)
+        for pid in begun_ones():
             os.kill(pid, signal.SIGKILL)
         _, words = process.communicate(timeout=TIMEOUT)
     assert process.returncode == 1

@@ -11,14 +11,14 @@ import sysconfig
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 import pcapng_blocks as ng
 import pytest
 from command import TIMEOUT, command, run
 from test_bad_output import tree, wait_for
-from test_cluster import annotating
+from test_cluster import annotating, readers
 from test_many import SAME, begun, whole
 
 from pywnv import __version__
@@ -68,24 +68,13 @@ def worker(tmp_path: Path) -> Callable[[str], object]:
     return start
 
 
-def is_open(handle: Path, path: Path) -> bool:
-    try:
-        return handle.samefile(path)
-    except FileNotFoundError:  # closed meanwhile
-        return False
-
-
-def reads(worker: subprocess.Popen[bytes], path: Path) -> bool:
-    folders = (Path(f"/proc/{pid}/fd") for pid in annotating(worker.pid))
-    return any(is_open(handle, path) for folder in folders for handle in folder.glob("*"))
-
-
 def kill(worker: subprocess.Popen[bytes]) -> None:
     others = annotating(worker.pid)
     worker.kill()
     worker.wait()
     for pid in others:
-        os.kill(pid, signal.SIGKILL)
+        with suppress(ProcessLookupError):  # it may have seen first that its worker is gone
+            os.kill(pid, signal.SIGKILL)
 
 
 def piped(tmp_path: Path) -> tuple[Path, Path]:
@@ -148,10 +137,10 @@ def test_a_worker_dies_and_another_does_its_capture(
     with ExitStack() as stack:
         process = stack.enter_context(subprocess.Popen(arguments, stderr=subprocess.PIPE))
         with begun(pipe), worker(scheduler) as first:
-            wait_for(lambda: reads(first, pipe), process)
+            wait_for(lambda: readers(first.pid, pipe), process)
             kill(first)
             second = stack.enter_context(worker(scheduler))
-            wait_for(lambda: reads(second, pipe), process)
+            wait_for(lambda: readers(second.pid, pipe), process)
             with pipe.open("wb") as writer:
                 writer.write(START + ng.packet(0, 0, ng.ethernet()))
         _, words = process.communicate(timeout=TIMEOUT)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from time import process_time
-
 import pytest
 from engine import (
     ARP,
@@ -13,6 +11,7 @@ from engine import (
     TCP,
     Engine,
     arp,
+    at_most,
     brief,
     bundle,
     ethernet,
@@ -171,13 +170,18 @@ def test_12_memory(wide):
     lua, _ = bundle("luajit21")
     engine = Engine("luajit21")
     hop = engine.hop(name="A")
+    extension = (HOP_BY_HOP, b"\xff" + bytes(4 + 2042))
+    first = (
+        ethernet(ipv4(udp(b"x")), tags=((0x8100, 0), (0x8100, 0), *((VLAN,) * 1000)))
+        if wide == "link"
+        else ethernet(ipv6(udp(b"x"), extensions=(extension,) * 2))
+    )
     for n in range(32000):
-        tags = ((0x8100, n >> 8), (0x8100, n & 255), *((VLAN,) * 1000))
-        extension = (HOP_BY_HOP, b"\xff" + n.to_bytes(4, "big") + bytes(2042))
+        number = n.to_bytes(4, "big")
         frame = (
-            ethernet(ipv4(udp(b"x")), tags=tags)
+            put(put(first, 14, n >> 8), 18, n & 255)
             if wide == "link"
-            else ethernet(ipv6(udp(b"x"), extensions=(extension,) * 2))
+            else put(put(first, 56, number), 56 + 2048, number)
         )
         engine.frame(n * 1e-6, hop, frame)
     assert lua.execute(b"collectgarbage() return (collectgarbage('count'))") < 100 * 1024
@@ -193,9 +197,8 @@ def test_13_hops_quadratic():
       e.frame(2, 0, a, other, 1, #other, #other)
       for i = 1, n do e.frame(i + 2, i * 0.06, driver.hop("ethernet", i), frame, 1, #frame, #frame) end""",
     )
-    start = process_time()
-    run(SAME, ethernet(ipv4(udp(), ident=7)), 20_000)
-    assert process_time() - start < 3
+    with at_most("lua52", 5_000 * 16_000):  # twice what it takes
+        run(SAME, ethernet(ipv4(udp(), ident=7)), 5_000)
 
 
 # 14: keys of different protocols may be equal: an ARP frame and an IPv4 packet of protocol 0, made to be

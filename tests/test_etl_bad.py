@@ -7,7 +7,7 @@ import random
 import re
 import struct
 from pathlib import Path
-from time import perf_counter
+from time import process_time
 
 import etl_writer as w
 import pcapng_blocks as ng
@@ -80,10 +80,10 @@ def test_a_decompression_bomb(tmp_path: Path) -> None:
     path = tmp_path / "bomb.etl"
     bomb = struct.pack("<IIII24xHHI", 72 + len(data), 0, 0, 0, 0, 0, 3) + struct.pack("<IHH16x", 2**25, 0x40, 0) + data
     path.write_bytes(HEAD + bomb * 3000)
-    begun = perf_counter()
+    begun = process_time()
     with pytest.raises(WnvError, match="decompresses to more than any trace does"):
         convert(path, io.BytesIO())
-    assert perf_counter() - begun < 20
+    assert process_time() - begun < 20
     path.write_bytes(HEAD + bomb.replace(struct.pack("<I", 2**25), struct.pack("<I", 2**31)))
     with pytest.raises(WnvError):
         convert(path, io.BytesIO())
@@ -140,14 +140,14 @@ def _flipped(data: bytes, count: int, chance: random.Random) -> bytes:
 
 def _survives(path: Path, data: bytes) -> None:
     path.write_bytes(data)
-    begun = perf_counter()
+    begun = process_time()
     problem = ""
     try:
         made_of(path)
     except WnvError as error:
         problem = str(error)
     assert "\n" not in problem
-    assert perf_counter() - begun < 10
+    assert process_time() - begun < 10
 
 
 def test_flipped_bytes(tmp_path: Path) -> None:

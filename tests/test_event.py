@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import struct
-from time import perf_counter
+from time import process_time
 from typing import Any
 
 import pytest
@@ -144,12 +144,12 @@ def test_only_of_the_switch(runtime: str) -> None:
 @pytest.mark.parametrize("name", HOSTILE)
 def test_hostile_texts(runtime: str, name: bytes) -> None:
     read = module(runtime, "event")[b"read"]
-    begun = perf_counter()
+    begun = process_time()
     for message in TEXTS:
         for part in (b"wireless", b"Friendly Name", b"Nic", b"Reason"):
             plain(read(PROVIDER, message.encode().replace(part, name)))
     plain(read(PROVIDER, b"NBL" + name * 1000))
-    assert perf_counter() - begun < 5
+    assert process_time() - begun < 5
 
 
 @given(st.binary(max_size=200), st.sampled_from(RUNTIMES))
@@ -284,9 +284,9 @@ def test_journal(runtime: str, body: bytes, expected: dict[str, str]) -> None:
 @pytest.mark.parametrize("runtime", RUNTIMES)
 @pytest.mark.parametrize("filler", [b"\n", b"A=\n", b"A", b"=", b"x\n", b"MESSAGE=1\nx\n"])
 def test_a_megabyte_of_journal_takes_no_time(runtime: str, filler: bytes) -> None:
-    begun = perf_counter()
+    begun = process_time()
     module(runtime, "event")[b"journal"](b"MESSAGE=" + filler * (2**20 // len(filler)))
-    assert perf_counter() - begun < 1
+    assert process_time() - begun < 1
 
 
 @given(st.binary(max_size=200), st.sampled_from(RUNTIMES))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from time import perf_counter
+from time import process_time
 
 import pytest
 from hypothesis import given, settings
@@ -167,11 +167,11 @@ def test_hostile_comments(runtime: str, name: bytes) -> None:
 @pytest.mark.parametrize("filler", [b"x", b" ", b"\0", b"\n", b"9", b"\xff", b"a:\n", b" HashValue=0", b"(1)"])
 def test_a_megabyte_takes_no_time(runtime: str, start: bytes, filler: bytes) -> None:
     read = module(runtime, "note")[b"read"]
-    begun = perf_counter()
+    begun = process_time()
     for size in (4096, 2**20):
         comment = start + filler * (size // len(filler))
         read(comment[:4096] if size == 4096 else comment)
-    assert perf_counter() - begun < 1
+    assert process_time() - begun < 1
 
 
 @given(st.binary(max_size=200), st.sampled_from(RUNTIMES))
