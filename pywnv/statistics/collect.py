@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, closing
 from functools import partial
 from pathlib import Path
@@ -15,7 +15,10 @@ from pywnv.statistics.model import Selection, Statistics
 if TYPE_CHECKING:
     from pywnv.annotate.sinks import Lua
     from pywnv.annotate.walker import Watch
+    from pywnv.capture.source import Capture
     from pywnv.host.topology import Topology
+
+    Looking = Callable[[Iterable[Capture]], Iterator[Capture]]
 
 PARTS = ("timeline", "places", "traffic", "selection", "outcome", "strangers", "examples")
 
@@ -63,6 +66,7 @@ def collect(
     progress: Callable[[int], None] = lambda _: None,
     warn: Callable[[str], None] = lambda _: None,
     watch: Watch | None = None,
+    looking: Looking = iter,
 ) -> Statistics:
     """Counts what captures show.
 
@@ -74,6 +78,7 @@ def collect(
         progress: is told how many bytes have been read.
         warn: is told what the user should know of the captures, in one line.
         watch: as `pywnv.annotate.walker.annotate` takes it.
+        looking: is given the open captures, and gives them back: for who looks at their bytes, too.
 
     Raises:
         CaptureError: a capture is missing, of a kind that pywnv does not read by itself, or broken.
@@ -105,6 +110,7 @@ def collect(
                 progress=progress,
                 warn=note,
                 watch=watch,
+                looking=looking,
             )
 
         found = counted(any_part=False)
@@ -130,13 +136,14 @@ def _counted(
     progress: Callable[[int], None],
     warn: Callable[[str], None],
     watch: Watch | None,
+    looking: Looking,
 ) -> dict[str, Any]:
     from pywnv.annotate.walker import annotate
     from pywnv.capture.source import opened_each
 
     with closing(opened_each(captures, of_any_format=len(captures) == 1)) as opened:
         pieces = annotate(
-            opened,
+            looking(opened),
             sink=partial(sink, selection=selection, any_part=any_part),
             window=window,
             topology=topology,

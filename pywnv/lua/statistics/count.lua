@@ -1,8 +1,7 @@
 --- A sink that counts what the frames of a capture show, and gives all of it at the end, as JSON.
 --
 -- What a packet did is known only when no more of its sightings come. So each has a record in a slot, by its number,
--- and is counted when another packet needs that slot: SLOTS frames later, or at the end. Memory does not grow with the
--- capture.
+-- and is counted SLOTS frames later, or at the end; its record is used again. Memory does not grow with the capture.
 
 local codes, is_to_group, wanted, parts, ends_of, write = ...
 
@@ -44,7 +43,8 @@ local series = {
 local first_seconds, first_nanos -- of the capture
 local time_before = 0 -- that of the last frame
 
-local records = {} -- by slot
+local records = {} -- by slot; false: of no packet
+local free, free_count = {}, 0 -- records of packets that have been counted
 local nears = {} -- drops that only the time joins with a packet, by that
 -- Of the last SLOTS frames: hop, packet, sighting before, time; and the questions that packets ask.
 local hop_ring, packet_ring, previous_ring, time_ring, asked_ring = {}, {}, {}, {}, {}
@@ -77,16 +77,29 @@ end
 
 local function close(record)
   local near = nears[record.packet] or false
+  losses.settle(record, record.drops or near)
   nears[record.packet] = nil
   examples.close(record, near, outcome.close(record, near))
 end
 
--- Makes the record of a packet, in the place of an older one.
-local function open(slot, said, way, ends, frame)
-  local packet, length = said.packet, frame.length
+-- Makes the slot of a frame free: the packet that began there SLOTS frames ago is over.
+local function make_room(slot)
   local record = records[slot]
+  asked_ring[slot] = false
   if record then
     close(record)
+    records[slot], record.flow, record.question, record.drops = false, false, false, false
+    free_count = free_count + 1
+    free[free_count] = record
+  end
+end
+
+-- Makes the record of a packet.
+local function open(slot, said, way, ends, frame)
+  local packet, length = said.packet, frame.length
+  local record = free[free_count]
+  if record then
+    free_count = free_count - 1
   else
     -- Sixteen fields: one more would double what each of many records takes.
     record = {
@@ -94,8 +107,9 @@ local function open(slot, said, way, ends, frame)
       first_hop = false, flow = false, is_back = false, question = false, path = false, direction = "",
       is_to_group = false, first_time = false,
     }
-    records[slot] = record
   end
+  records[slot] = record
+  strangers.forget(packet)
   record.packet, record.way, record.mask, record.direction = packet, way, 0, "unknown"
   record.drops, record.end_time, record.end_hop = false, false, false
   record.flow, record.question, record.first_hop = false, false, false
@@ -280,10 +294,7 @@ end
 --- Takes a frame.
 function M.row(number, seconds, nanos, _, said, _, _, frame)
   total.all_frames = number
-  local settled = records[number % SLOTS]
-  if settled and settled.packet == number - SLOTS then
-    losses.settle(settled, settled.drops or nears[settled.packet])
-  end
+  make_room(number % SLOTS)
   if not said then
     return
   end
@@ -358,15 +369,12 @@ end
 function M.total()
   local left = {}
   for _, record in pairs(records) do
-    left[#left + 1] = record
+    left[#left + 1] = record or nil
   end
   table.sort(left, function(one, other)
     return one.packet < other.packet
   end)
   for at = 1, #left do
-    if left[at].packet > total.all_frames - SLOTS then
-      losses.settle(left[at], left[at].drops or nears[left[at].packet])
-    end
     close(left[at])
   end
   outcome.end_capture(left, total.all_frames)
@@ -379,7 +387,7 @@ function M.total()
     start = first_seconds and { first_seconds, first_nanos } or { is_list = true },
     verdicts = parts.timeline.pairs(verdicts), hops = listed(places.hops), steps = listed(places.steps),
     paths = outcome.paths, ends = outcome.ends, drops = listed(outcome.drops),
-    masks = listed(outcome.masks), strangers = parts.timeline.pairs(strangers.close(records)),
+    masks = listed(outcome.masks), strangers = parts.timeline.pairs(strangers.close()),
     questions = questions.groups, flows = traffic.sorted(MOST_FLOWS),
     addresses = traffic.addresses, protocols = traffic.protocols, series = bins,
     width = over_time.width, bins = over_time.last + 1, frame_width = over_frames.width,

@@ -9,7 +9,7 @@ local MASKED = 52 -- hops that a number tells apart
 local M = {}
 
 --- @param slots how many of the last frames may show a packet
--- @return table: see, close
+-- @return table: see, forget, close
 function M.new(slots)
   local by_slot, masks, count = {}, {}, 0
   local strangers = {}
@@ -29,7 +29,9 @@ function M.new(slots)
       stranger = { packet = packet, mask = 0 }
       by_slot[packet % slots] = stranger
     elseif stranger.packet ~= packet then
-      settle(stranger)
+      if stranger.packet then
+        settle(stranger)
+      end
       stranger.packet, stranger.mask = packet, 0
     end
     local bit = hop.index <= MASKED and 2 ^ (hop.index - 1) or 0
@@ -38,11 +40,18 @@ function M.new(slots)
     end
   end
 
-  --- @param records of packets that were selected after all, by slot
-  -- @return how many packets, by mask
-  function strangers.close(records)
-    for slot, stranger in pairs(by_slot) do
-      if not records[slot] or records[slot].packet ~= stranger.packet then
+  --- Takes back what was noted of a packet: it was selected after all.
+  function strangers.forget(packet)
+    local stranger = by_slot[packet % slots]
+    if stranger and stranger.packet == packet then
+      stranger.packet = false
+    end
+  end
+
+  --- @return how many packets, by mask
+  function strangers.close()
+    for _, stranger in pairs(by_slot) do
+      if stranger.packet then
         settle(stranger)
       end
     end
