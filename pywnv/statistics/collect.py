@@ -45,16 +45,16 @@ def sink(lua: Lua, *, selection: Selection | None = None, any_part: bool = False
         selection: whose packets count; None: all.
         any_part: whether a part of a NIC's name is enough.
     """
-    ends = lua.load("writers/ends.lua")
-    parts = {name.encode(): lua.load(f"statistics/{name}.lua") for name in PARTS}
+    ends, limits = lua.load("writers/ends.lua"), lua.load("statistics/limits.lua")
+    parts = {name.encode(): lua.load(f"statistics/{name}.lua", limits) for name in PARTS}
     is_to_group = lua.modules[b"drop"][b"is_to_group"]
     tcp, codes, frame = (lua.modules[name] for name in (b"tcp", b"codes", b"frame"))
-    parts[b"losses"] = lua.load("statistics/losses.lua", tcp, codes, frame[b"layout"])
-    parts[b"questions"] = lua.load("statistics/questions.lua", ends, is_to_group)
+    parts[b"losses"] = lua.load("statistics/losses.lua", limits, tcp, codes, frame[b"layout"])
+    parts[b"questions"] = lua.load("statistics/questions.lua", limits, ends, is_to_group)
     write = lua.load("statistics/json.lua", lua.load("writers/cells.lua"))
     wanted = _wanted(lua, selection, any_part=any_part)
     table = lua.runtime.table_from(parts)
-    return lua.load("statistics/count.lua", codes, is_to_group, wanted, table, ends[b"of"], write)
+    return lua.load("statistics/count.lua", limits, codes, is_to_group, wanted, table, ends[b"of"], write)
 
 
 def collect(

@@ -3,13 +3,11 @@
 -- What a packet did is known only when no more of its sightings come. So each has a record in a slot, by its number,
 -- and is counted SLOTS frames later, or at the end; its record is used again. Memory does not grow with the capture.
 
-local codes, is_to_group, wanted, parts, ends_of, write = ...
+local limits, codes, is_to_group, wanted, parts, ends_of, write = ...
 
 local find, floor, max, min = string.find, math.floor, math.max, math.min
 
-local SLOTS = 2 ^ 16 -- more frames than lie between the sightings of one packet
-local MASKED = 52 -- hops that a number tells apart
-local MOST_FLOWS = 200 -- that are told
+local SLOTS = limits.slots
 local NANO, MICRO = 1e9, 1e-6 -- MICRO: the first width of a bin
 local PACKET_ID = codes.evidence["packet-id"]
 local EVENT, RETRANSMISSION, REPEAT = codes.verdict.event, codes.verdict.retransmission, codes.verdict["repeat"]
@@ -24,9 +22,9 @@ local over_time, over_frames = parts.timeline.new(MICRO), parts.timeline.new(1)
 local places = parts.places.new(over_time)
 local traffic, questions = parts.traffic.new(), parts.questions.new()
 local way_of = parts.selection.new(wanted)
-local strangers = parts.strangers.new(SLOTS)
+local strangers = parts.strangers.new()
 local outcome = parts.outcome.new(over_time, over_frames, questions, not way_of)
-local examples = parts.examples.new(SLOTS)
+local examples = parts.examples.new()
 local losses = parts.losses.new(not way_of)
 
 local M = { missed = losses.note_missed }
@@ -190,7 +188,7 @@ end
 -- Counts a sighting.
 local function sight(record, number, verdict, path, previous, hop, time)
   local time_bin = time and over_time.bin(time)
-  local bit = hop.index <= MASKED and 2 ^ (hop.index - 1) or 0
+  local bit = hop.index <= limits.masked and 2 ^ (hop.index - 1) or 0
   local is_new = bit == 0 or floor(record.mask / bit) % 2 == 0
   if is_new then
     record.mask = record.mask + bit
@@ -388,7 +386,7 @@ function M.total()
     verdicts = parts.timeline.pairs(verdicts), hops = listed(places.hops), steps = listed(places.steps),
     paths = outcome.paths, ends = outcome.ends, drops = listed(outcome.drops),
     masks = listed(outcome.masks), strangers = parts.timeline.pairs(strangers.close()),
-    questions = questions.groups, flows = traffic.sorted(MOST_FLOWS),
+    questions = questions.groups, flows = traffic.sorted(),
     addresses = traffic.addresses, protocols = traffic.protocols, series = bins,
     width = over_time.width, bins = over_time.last + 1, frame_width = over_frames.width,
   })
