@@ -29,6 +29,7 @@ OUT = ROOT / "benchmarks/out"
 PLUGIN = ROOT / "lua/wnv.lua"
 ANNOTATE = "pywnv annotate"
 CONVERT = "pywnv convert"
+REPORT = "pywnv report"
 OTHER_FORMATS = ("pcapng", "parquet")
 LARGER = 4  # times as many frames, for all cores
 
@@ -90,6 +91,11 @@ def annotate_job(capture: Capture, versions: list[str]) -> Job:
     return Job(ANNOTATE, capture, annotate_command(capture, "csv"), versions, dict.fromkeys(versions, ANNOTATE_AIM))
 
 
+def report_job(capture: Capture) -> Job:
+    command = [str(Path(sys.executable).with_name("pywnv")), "report", str(capture.path), "--force"]
+    return Job(REPORT, capture, [*command, "-o", str(OUT / "report.html")])
+
+
 def is_convert(job: Job) -> bool:
     return job.name == CONVERT and job.measured
 
@@ -118,7 +124,8 @@ def all_jobs(frames: int, tshark_frames: int, env: dict[str, str]) -> tuple[Jobs
     jobs.append(convert_job(tshark_frames))
     # No frames at all: what starting costs.
     sizes = [annotate_job(inputs.capture(OUT, size), []) for size in (0, frames // 100, frames // 10)]
-    return jobs, [*sizes, *(job for job in jobs if job.name == ANNOTATE and job.capture == large)]
+    sizes += [job for job in jobs if job.name == ANNOTATE and job.capture == large]
+    return jobs, sizes + [report_job(job.capture) for job in sizes[-2:]]
 
 
 def core_jobs(frames: int) -> list[Job]:
@@ -169,7 +176,7 @@ def main() -> None:
     for job in track(every * arguments.runs, "Measuring", console=Console(stderr=True), refresh_per_second=1):
         job.run(env)
     changed, after = code() != measured, os.getloadavg()
-    for made in ("convert.pcapng", *(f"annotate.{kind}" for kind in ("csv", *OTHER_FORMATS))):
+    for made in ("convert.pcapng", "report.html", *(f"annotate.{kind}" for kind in ("csv", *OTHER_FORMATS))):
         (OUT / made).unlink(missing_ok=True)
 
     facts = {

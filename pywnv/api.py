@@ -109,7 +109,7 @@ def report(
     """A report of captures: what is wrong, the host, paths, latency, drops; of several the worst first.
 
     Args:
-        captures: pcapng, pcap or .etl files; no pipes.
+        captures: pcapng, pcap or .etl; ``-`` is stdin.
         title: of the report; None: the name of the capture.
         window: longest time between two sightings of one packet, in seconds; None for the engine's own.
         topology: what the user knows of the host, as `pywnv.host.loading.load` reads it.

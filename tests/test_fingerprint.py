@@ -8,7 +8,7 @@ import pcapng_blocks as ng
 import pytest
 from conftest import CAPTURES
 
-from pywnv.inspect.fingerprint import Tool, scan, tool
+from pywnv.inspect.fingerprint import MOST_LENGTHS, OTHER_LENGTHS, Tool, scan, tool
 
 TICK = ng.SECONDS * 10**6
 
@@ -123,3 +123,12 @@ def test_pieces_may_end_anywhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     monkeypatch.setattr("pywnv.capture.source.PIECE", 13)
     assert {name: scan(tmp_path / name) for name in odd} == seen
     assert any(traits.packets > 5 for traits in seen.values())
+
+
+def test_of_very_many_lengths_some_are_told_as_one(tmp_path: Path) -> None:
+    records = b"".join(ng.packet(0, ng.SECONDS, bytes(size), length=9000) for size in range(14, 14 + 1500))
+    (tmp_path / "capture").write_bytes(ng.section() + ng.interface() + records)
+    traits = scan(tmp_path / "capture")
+    assert traits.cut.total() == 1500
+    assert len(traits.cut) == MOST_LENGTHS + 1
+    assert traits.cut[OTHER_LENGTHS] == 1500 - MOST_LENGTHS

@@ -67,6 +67,20 @@ def test_inspect_reads_it_once(tmp_path: Path, data: bytes) -> None:
     assert b"not a pcapng or pcap file" in done.stderr
 
 
+def test_report_reads_it_once(tmp_path: Path) -> None:
+    def words(report: bytes) -> list[bytes]:
+        return [line for line in report.splitlines() if b"/" not in line]  # which names the capture
+
+    (tmp_path / "capture").write_bytes(CAPTURE)
+    options = ("--title", "x", "-o", "-", "--format", "md")
+    expected = run("report", tmp_path / "capture", *options).stdout
+    with pipe() as handle:
+        done = run("report", f"/dev/fd/{handle}", *options, pass_fds=(handle,))
+    assert done.returncode == 0
+    assert len(words(done.stdout)) > 5
+    assert words(done.stdout) == words(expected)
+
+
 @pytest.mark.parametrize("engine", [[], pytest.param(["--engine", "tshark"], marks=pytest.mark.wireshark)])
 def test_annotate_reads_it_once(tmp_path: Path, engine: list[object]) -> None:
     (tmp_path / "capture").write_bytes(CAPTURE)

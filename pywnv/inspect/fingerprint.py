@@ -29,7 +29,8 @@ COMMENT, SYSTEM, PROGRAM = 1, 3, 4  # options of a section
 PACKET_ID, VERDICT = 5, 7  # options of a packet
 
 LOOKED_AT = 20_000  # packets whose options are read
-MOST_NAMES = 1000  # of interfaces
+MOST_NAMES = 1000  # of interfaces; only a capture made to defeat us has more
+MOST_LENGTHS, OTHER_LENGTHS = 1000, -1  # that are told apart
 
 ETL2PCAPNG, ETWDUMP, PKTMON, PSPKT = "etl2pcapng", "Wireshark's etwdump", "pktmon", "pspkt"
 PYWNV, ETL2TXT, NDISCAP = "pywnv", "pktmon etl2txt", "netsh trace or NetEventPacketCapture"
@@ -83,7 +84,7 @@ class Traits:
         used: interfaces that have packets, as (section, number).
         etw: numbers of interfaces that hold ETW records.
         packets, journals: blocks of these kinds.
-        cut: packets that were cut, by the length that was kept.
+        cut: packets that were cut, by the length that was kept; of very many lengths some are OTHER_LENGTHS.
         marks: what the options of packets hold, counted over the first LOOKED_AT.
     """
 
@@ -110,6 +111,11 @@ class Traits:
     def is_pktmon_trace(self) -> bool:
         """Whether the interfaces are components of pktmon."""
         return any(name.lower().endswith(".sys") or EDGE.search(name) for name in self.names)
+
+
+def _count_length(counts: Counter[int], length: int) -> None:
+    known = length in counts or len(counts) < MOST_LENGTHS
+    counts[length if known else OTHER_LENGTHS] += 1
 
 
 def _text(value: bytes) -> str | None:
@@ -200,10 +206,11 @@ class Scan:
         number, _, _, captured, whole = PACKET_HEAD[order](data, at + 8)
         traits.packets += 1
         if number != self._last:
-            traits.used.add((self._sections, number))
+            if len(traits.used) < MOST_NAMES:
+                traits.used.add((self._sections, number))
             self._last = number
         if captured < whole:
-            traits.cut[captured] += 1
+            _count_length(traits.cut, captured)
         if traits.packets <= LOOKED_AT:
             _mark_packet(data[at + 8 : at + length - 4], captured, order, traits.marks)
 
@@ -211,15 +218,16 @@ class Scan:
         traits = self.traits
         if kind == SIMPLE_PACKET:
             traits.packets += 1
-            traits.used.add((self._sections, 0))
+            if len(traits.used) < MOST_NAMES:
+                traits.used.add((self._sections, 0))
         elif kind == pcapng.JOURNAL:
             traits.journals += 1
         elif kind == pcapng.INTERFACE and len(body) >= 8:
             linktype, _, snap = struct.unpack_from(order + "HHI", body)
-            if linktype == LINKTYPE_ETW:
+            if linktype == LINKTYPE_ETW and len(traits.etw) < MOST_NAMES:
                 traits.etw.add((self._sections, self._interfaces))
             name = next((value for code, value in pcapng.options(body[8:], order) if code == pcapng.IF_NAME), b"")
-            traits.snaps[snap] += 1
+            _count_length(traits.snaps, snap)
             if len(traits.names) < MOST_NAMES:
                 traits.names.append(_text(name) or "")
             self._interfaces += 1
@@ -242,7 +250,7 @@ class Scan:
                 break
             self.traits.packets += 1
             if captured < length:
-                self.traits.cut[captured] += 1
+                _count_length(self.traits.cut, captured)
             at += PCAP_RECORD + captured
         self._rest = data[at:]
 

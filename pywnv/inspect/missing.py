@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from pywnv.inspect.fingerprint import ETL2PCAPNG, ETL2TXT, ETWDUMP, PKTMON, PSPKT, PYWNV, Tool, Traits
+from pywnv.inspect.fingerprint import ETL2PCAPNG, ETL2TXT, ETWDUMP, OTHER_LENGTHS, PKTMON, PSPKT, PYWNV, Tool, Traits
 from pywnv.inspect.tally import Tally
 from pywnv.words import count
 
@@ -163,7 +163,7 @@ def _cut(tool: Tool, traits: Traits) -> Iterator[Finding]:
     if cut < LEAST_CUT * max(traits.packets, 1):
         return
     ((length, times),) = traits.cut.most_common(1)
-    where = f" at {length} bytes" if times >= SAME_CUT * cut else ""
+    where = f" at {length} bytes" if times >= SAME_CUT * cut and length != OTHER_LENGTHS else ""
     what = f"the ends of packets: {cut:,} of {traits.packets:,} are cut{where}. What is cut off cannot be compared."
     if tool.name == ETL2TXT:
         yield Finding(

@@ -177,7 +177,7 @@ def report(
     """Looks through captures, one after the other.
 
     Args:
-        captures: pcapng, pcap or .etl; no pipe, as each is read twice.
+        captures: pcapng, pcap or .etl, each read once; stdin or a pipe, too.
         title: of the report; None: the name of the capture.
         window: longest time between two sightings of one packet, in seconds; None for the engine's own.
         topology: what the user knows of the host.
@@ -185,7 +185,6 @@ def report(
 
     Raises:
         CaptureError: the only capture is missing, of another kind, or broken; of several, they are named in `unread`.
-        UsageError: it is stdin or a pipe.
     """
     paths = list(captures)
     found: list[tuple[Row, Captured | None]] = []

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pywnv.capture.source import need_file
 from pywnv.inspect import fingerprint
 from pywnv.inspect.missing import findings
 from pywnv.inspect.tally import Tally
@@ -136,20 +135,24 @@ def captured(
 
     Raises:
         CaptureError: it is missing, of another kind, or broken.
-        UsageError: it is stdin or a pipe.
     """
     from pywnv.capture.convert import as_pcapng
     from pywnv.host.lint import Tagged, with_capture
     from pywnv.statistics.collect import collect
 
-    need_file(path)
     host = topology.host if topology else None
-    tagged = Tagged(host)
+    tagged, scan = Tagged(host), fingerprint.Scan()
     with as_pcapng(path, warn=lambda _: None, progress=progress) as opened:
-        statistics = collect([opened], window=window, topology=topology, progress=progress, watch=tagged.watch)
-        traits = fingerprint.scan(opened)
-    tool = fingerprint.tool(traits)
-    lacks = findings(tool, traits, _tally(statistics), statistics.hops, statistics.drops, statistics.warnings)
+        statistics = collect(
+            [opened],
+            window=window,
+            topology=topology,
+            progress=progress,
+            watch=tagged.watch,
+            looking=scan.watching,
+        )
+    tool = fingerprint.tool(scan.traits)
+    lacks = findings(tool, scan.traits, _tally(statistics), statistics.hops, statistics.drops, statistics.warnings)
     of_host = with_capture(host, tagged, str(path))
     return Captured(str(path), statistics, tool, tuple(lacks), topology, of_host)
 

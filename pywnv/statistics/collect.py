@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, closing
 from functools import partial
 from pathlib import Path
@@ -15,7 +15,10 @@ from pywnv.statistics.model import Selection, Statistics
 if TYPE_CHECKING:
     from pywnv.annotate.sinks import Lua
     from pywnv.annotate.walker import Watch
+    from pywnv.capture.source import Capture
     from pywnv.host.topology import Topology
+
+    Looking = Callable[[Iterable[Capture]], Iterator[Capture]]
 
 PARTS = ("timeline", "places", "traffic", "selection", "outcome", "strangers", "examples")
 
@@ -42,16 +45,16 @@ def sink(lua: Lua, *, selection: Selection | None = None, any_part: bool = False
         selection: whose packets count; None: all.
         any_part: whether a part of a NIC's name is enough.
     """
-    ends = lua.load("writers/ends.lua")
-    parts = {name.encode(): lua.load(f"statistics/{name}.lua") for name in PARTS}
+    ends, limits = lua.load("writers/ends.lua"), lua.load("statistics/limits.lua")
+    parts = {name.encode(): lua.load(f"statistics/{name}.lua", limits) for name in PARTS}
     is_to_group = lua.modules[b"drop"][b"is_to_group"]
     tcp, codes, frame = (lua.modules[name] for name in (b"tcp", b"codes", b"frame"))
-    parts[b"losses"] = lua.load("statistics/losses.lua", tcp, codes, frame[b"layout"])
-    parts[b"questions"] = lua.load("statistics/questions.lua", ends, is_to_group)
+    parts[b"losses"] = lua.load("statistics/losses.lua", limits, tcp, codes, frame[b"layout"])
+    parts[b"questions"] = lua.load("statistics/questions.lua", limits, ends, is_to_group)
     write = lua.load("statistics/json.lua", lua.load("writers/cells.lua"))
     wanted = _wanted(lua, selection, any_part=any_part)
     table = lua.runtime.table_from(parts)
-    return lua.load("statistics/count.lua", codes, is_to_group, wanted, table, ends[b"of"], write)
+    return lua.load("statistics/count.lua", limits, codes, is_to_group, wanted, table, ends[b"of"], write)
 
 
 def collect(
@@ -63,6 +66,7 @@ def collect(
     progress: Callable[[int], None] = lambda _: None,
     warn: Callable[[str], None] = lambda _: None,
     watch: Watch | None = None,
+    looking: Looking = iter,
 ) -> Statistics:
     """Counts what captures show.
 
@@ -74,6 +78,7 @@ def collect(
         progress: is told how many bytes have been read.
         warn: is told what the user should know of the captures, in one line.
         watch: as `pywnv.annotate.walker.annotate` takes it.
+        looking: is given the open captures, and gives them back: for who looks at their bytes, too.
 
     Raises:
         CaptureError: a capture is missing, of a kind that pywnv does not read by itself, or broken.
@@ -105,6 +110,7 @@ def collect(
                 progress=progress,
                 warn=note,
                 watch=watch,
+                looking=looking,
             )
 
         found = counted(any_part=False)
@@ -130,13 +136,14 @@ def _counted(
     progress: Callable[[int], None],
     warn: Callable[[str], None],
     watch: Watch | None,
+    looking: Looking,
 ) -> dict[str, Any]:
     from pywnv.annotate.walker import annotate
     from pywnv.capture.source import opened_each
 
     with closing(opened_each(captures, of_any_format=len(captures) == 1)) as opened:
         pieces = annotate(
-            opened,
+            looking(opened),
             sink=partial(sink, selection=selection, any_part=any_part),
             window=window,
             topology=topology,

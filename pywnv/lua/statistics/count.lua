@@ -1,16 +1,13 @@
 --- A sink that counts what the frames of a capture show, and gives all of it at the end, as JSON.
 --
 -- What a packet did is known only when no more of its sightings come. So each has a record in a slot, by its number,
--- and is counted when another packet needs that slot: SLOTS frames later, or at the end. Memory does not grow with the
--- capture.
+-- and is counted SLOTS frames later, or at the end; its record is used again. Memory does not grow with the capture.
 
-local codes, is_to_group, wanted, parts, ends_of, write = ...
+local limits, codes, is_to_group, wanted, parts, ends_of, write = ...
 
 local find, floor, max, min = string.find, math.floor, math.max, math.min
 
-local SLOTS = 2 ^ 16 -- more frames than lie between the sightings of one packet
-local MASKED = 52 -- hops that a number tells apart
-local MOST_FLOWS = 200 -- that are told
+local SLOTS = limits.slots
 local NANO, MICRO = 1e9, 1e-6 -- MICRO: the first width of a bin
 local PACKET_ID = codes.evidence["packet-id"]
 local EVENT, RETRANSMISSION, REPEAT = codes.verdict.event, codes.verdict.retransmission, codes.verdict["repeat"]
@@ -25,9 +22,9 @@ local over_time, over_frames = parts.timeline.new(MICRO), parts.timeline.new(1)
 local places = parts.places.new(over_time)
 local traffic, questions = parts.traffic.new(), parts.questions.new()
 local way_of = parts.selection.new(wanted)
-local strangers = parts.strangers.new(SLOTS)
+local strangers = parts.strangers.new()
 local outcome = parts.outcome.new(over_time, over_frames, questions, not way_of)
-local examples = parts.examples.new(SLOTS)
+local examples = parts.examples.new()
 local losses = parts.losses.new(not way_of)
 
 local M = { missed = losses.note_missed }
@@ -44,7 +41,8 @@ local series = {
 local first_seconds, first_nanos -- of the capture
 local time_before = 0 -- that of the last frame
 
-local records = {} -- by slot
+local records = {} -- by slot; false: of no packet
+local free, free_count = {}, 0 -- records of packets that have been counted
 local nears = {} -- drops that only the time joins with a packet, by that
 -- Of the last SLOTS frames: hop, packet, sighting before, time; and the questions that packets ask.
 local hop_ring, packet_ring, previous_ring, time_ring, asked_ring = {}, {}, {}, {}, {}
@@ -77,16 +75,29 @@ end
 
 local function close(record)
   local near = nears[record.packet] or false
+  losses.settle(record, record.drops or near)
   nears[record.packet] = nil
   examples.close(record, near, outcome.close(record, near))
 end
 
--- Makes the record of a packet, in the place of an older one.
-local function open(slot, said, way, ends, frame)
-  local packet, length = said.packet, frame.length
+-- Makes the slot of a frame free: the packet that began there SLOTS frames ago is over.
+local function make_room(slot)
   local record = records[slot]
+  asked_ring[slot] = false
   if record then
     close(record)
+    records[slot], record.flow, record.question, record.drops = false, false, false, false
+    free_count = free_count + 1
+    free[free_count] = record
+  end
+end
+
+-- Makes the record of a packet.
+local function open(slot, said, way, ends, frame)
+  local packet, length = said.packet, frame.length
+  local record = free[free_count]
+  if record then
+    free_count = free_count - 1
   else
     -- Sixteen fields: one more would double what each of many records takes.
     record = {
@@ -94,8 +105,9 @@ local function open(slot, said, way, ends, frame)
       first_hop = false, flow = false, is_back = false, question = false, path = false, direction = "",
       is_to_group = false, first_time = false,
     }
-    records[slot] = record
   end
+  records[slot] = record
+  strangers.forget(packet)
   record.packet, record.way, record.mask, record.direction = packet, way, 0, "unknown"
   record.drops, record.end_time, record.end_hop = false, false, false
   record.flow, record.question, record.first_hop = false, false, false
@@ -176,7 +188,7 @@ end
 -- Counts a sighting.
 local function sight(record, number, verdict, path, previous, hop, time)
   local time_bin = time and over_time.bin(time)
-  local bit = hop.index <= MASKED and 2 ^ (hop.index - 1) or 0
+  local bit = hop.index <= limits.masked and 2 ^ (hop.index - 1) or 0
   local is_new = bit == 0 or floor(record.mask / bit) % 2 == 0
   if is_new then
     record.mask = record.mask + bit
@@ -280,10 +292,7 @@ end
 --- Takes a frame.
 function M.row(number, seconds, nanos, _, said, _, _, frame)
   total.all_frames = number
-  local settled = records[number % SLOTS]
-  if settled and settled.packet == number - SLOTS then
-    losses.settle(settled, settled.drops or nears[settled.packet])
-  end
+  make_room(number % SLOTS)
   if not said then
     return
   end
@@ -358,15 +367,12 @@ end
 function M.total()
   local left = {}
   for _, record in pairs(records) do
-    left[#left + 1] = record
+    left[#left + 1] = record or nil
   end
   table.sort(left, function(one, other)
     return one.packet < other.packet
   end)
   for at = 1, #left do
-    if left[at].packet > total.all_frames - SLOTS then
-      losses.settle(left[at], left[at].drops or nears[left[at].packet])
-    end
     close(left[at])
   end
   outcome.end_capture(left, total.all_frames)
@@ -379,8 +385,8 @@ function M.total()
     start = first_seconds and { first_seconds, first_nanos } or { is_list = true },
     verdicts = parts.timeline.pairs(verdicts), hops = listed(places.hops), steps = listed(places.steps),
     paths = outcome.paths, ends = outcome.ends, drops = listed(outcome.drops),
-    masks = listed(outcome.masks), strangers = parts.timeline.pairs(strangers.close(records)),
-    questions = questions.groups, flows = traffic.sorted(MOST_FLOWS),
+    masks = listed(outcome.masks), strangers = parts.timeline.pairs(strangers.close()),
+    questions = questions.groups, flows = traffic.sorted(),
     addresses = traffic.addresses, protocols = traffic.protocols, series = bins,
     width = over_time.width, bins = over_time.last + 1, frame_width = over_frames.width,
   })

@@ -1,16 +1,15 @@
 --- Packets that are worth a look, with all that shows them: of each path a usual one, the slowest of all, and the first
 -- ones that were dropped.
 
-local MOST_DROPPED = 3
-local MOST_SIGHTINGS = 24 -- of one packet
+local limits = ...
 
 local M = {}
 
 --- Gathers examples.
--- @param slots frames that lie between the sightings of one packet at most
--- @return table: close, list; and what the caller puts into it, of the last `slots` frames: hops, previous, times,
---   rewritten
-function M.new(slots)
+-- @return table: close, list; and what the caller puts into it, of the last `limits.slots` frames: hops, previous,
+--   times, rewritten
+function M.new()
+  local slots = limits.slots
   local dropped, dropped_why = {}, {}
   local slowest, longest
   local examples = {}
@@ -18,7 +17,7 @@ function M.new(slots)
   -- The sightings of a packet, the last first. That of its first frame may be gone from the rings.
   local function sightings(record)
     local found, number = { is_list = true }, record.last_frame
-    while number and #found < MOST_SIGHTINGS and record.last_frame - number < slots do
+    while number and #found < limits.sightings and record.last_frame - number < slots do
       local at, is_first = number % slots, number == record.packet
       local time = is_first and record.first_time or not is_first and examples.times[at]
       found[#found + 1] = {
@@ -47,7 +46,7 @@ function M.new(slots)
   -- Keeps a packet that was dropped, if none was for this reason there.
   local function take_drop(record, drop, is_near)
     local why = (drop.text or "") .. "\n" .. (drop.place or "")
-    if #dropped >= MOST_DROPPED or dropped_why[why] or drop.harmless then
+    if #dropped >= limits.dropped or dropped_why[why] or drop.harmless then
       return
     end
     dropped_why[why] = true

@@ -6,13 +6,11 @@
 -- its own, and what was cut or put together is another packet there: of these nothing is told. Where the next observer
 -- shows packets of the flow that the one before does not, these may be the ones that are missing.
 
-local tcp, codes, layout = ...
+local limits, tcp, codes, layout = ...
 
 local concat, max, min, sort = table.concat, math.max, math.min, table.sort
 local byte, sub = string.byte, string.sub
 
-local MOST_FLOWS = 8192 -- that are followed at a time
-local MOST_GROUPS = 200 -- that are told
 local LARGE = 1600 -- bytes: what is larger may be cut on the way
 local MOST_SHARE = 0.5 -- lost of those that came: where more are missing, others may go another way
 local LEAST_EXITS = 0.1 -- of the packets that came left by a hop that is a way out: others were lost before that
@@ -52,7 +50,8 @@ end
 function M.new(is_all)
   local flows, flow_count = {}, 0 -- by protocol, addresses and ports, and by protocol and addresses
   local pairs_of = {}
-  local missed = {} -- by the name of an interface, how many packets its capture says that it missed, all in all
+  -- By the name of an interface, how many packets its capture says that it missed, all in all.
+  local missed, missed_count = {}, 0
   local losses = {}
 
   local function flow_named(name)
@@ -294,7 +293,7 @@ function M.new(is_all)
     if not state or count == 0 or not state.flow_name or record.is_to_group then
       return
     end
-    if flow_count >= MOST_FLOWS then
+    if flow_count >= limits.followed then
       count_all()
     end
     local flow, whole = flow_named(state.flow_name), flow_named(state.whole_name)
@@ -316,7 +315,11 @@ function M.new(is_all)
 
   --- Notes how many packets an interface's capture has missed so far, as it says itself.
   function losses.note_missed(name, count)
-    missed[name] = max(missed[name] or 0, count)
+    if missed[name] then
+      missed[name] = max(missed[name], count)
+    elseif missed_count < limits.missed then
+      missed[name], missed_count = count, missed_count + 1
+    end
   end
 
   local function missed_by(observer)
@@ -348,7 +351,7 @@ function M.new(is_all)
       end
     end
     sort(found, is_before)
-    for at = #found, MOST_GROUPS + 1, -1 do
+    for at = #found, limits.losses + 1, -1 do
       found[at] = nil
     end
     return found

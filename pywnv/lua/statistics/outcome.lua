@@ -1,9 +1,9 @@
 --- What became of packets: their paths, where they were seen last, and which were dropped, why and where.
 
+local limits = ...
+
 local max, min, find, sub = math.max, math.min, string.find, string.sub
 
-local MOST_KINDS = 1000 -- of paths, ends, drops; only a capture made to defeat us has more
-local MOST_MASKS = 2000 -- sets of hops that packets of a class passed
 local NO_PAIR = -1
 local OTHERS = "(others)"
 -- Who asks for all hosts, and not one, asks in vain every day.
@@ -42,7 +42,7 @@ function M.new(over_time, over_frames, questions, is_all)
 
   -- Puts an entry among those of its kind; when there are too many, one stands for all that follow.
   local function add(of, list, name, new)
-    local others = #list >= MOST_KINDS
+    local others = #list >= limits.kinds
     local found = others and of[OTHERS] or new
     if found == new then
       found.is_others = others or nil
@@ -63,8 +63,9 @@ function M.new(over_time, over_frames, questions, is_all)
     }, "\n")
     local found = drops[name] or add(drops, outcome.drops, name, {
       way = way, reason = drop.reason, text = drop.text, hop = drop.place, rule = drop.rule, harmless = does_no_harm,
-      advice = drop.advice, packets = 0, near = 0, frames = 0, times = over_time.series(),
+      advice = drop.advice, packets = 0, near = 0, frames = 0,
     })
+    found.times = found.times or over_time.series() -- not of each that becomes one of the others
     found.frames = found.frames + 1
     if is_near then
       found.near = found.near + 1
@@ -148,7 +149,7 @@ function M.new(over_time, over_frames, questions, is_all)
     end
     local known = of_pair[record.mask]
     if not known then
-      if #outcome.masks >= MOST_MASKS then
+      if #outcome.masks >= limits.masks then
         return
       end
       known = { mask = record.mask, pair = pair, frames = over_frames.series() }

@@ -1,11 +1,10 @@
 --- What is counted of hops, and of the steps from one to the next.
 
+local limits = ...
+
 local floor, log, max, min, find = math.floor, math.log, math.max, math.min, string.find
 
-local MOST_HOPS, MOST_STEPS = 500, 500
-local MOST_GAPS = 4 -- the longest of a hop
-local MOST_TIMELINES = 64
-local MOST_PATHS = 1000 -- of which is kept whether they have branches
+local MOST_GAPS = limits.gaps
 local OTHERS = "(others)"
 local BUCKETS = 100 / log(10) -- of a histogram: a hundred a decade
 local NANO = 1e9
@@ -32,14 +31,14 @@ function M.new(over_time)
   local hops, steps = places.hops, places.steps
 
   local function series_for(list, make)
-    return #list < MOST_TIMELINES and make() or nil
+    return #list < limits.timelines and make() or nil
   end
 
   --- The hop of a name, false for one without; observer: who saw it, of a joined capture, or nil.
   function places.hop(name, role, observer)
     local hop = by_name[name]
     if not hop then
-      if #hops >= MOST_HOPS then
+      if #hops >= limits.hops then
         name, role, observer = OTHERS, 0, nil
       end
       hop = by_name[name]
@@ -85,7 +84,7 @@ function M.new(over_time)
     local pair = from.index * 65536 + to.index
     local step = by_pair[pair]
     if not step then
-      if #steps >= MOST_STEPS then
+      if #steps >= limits.steps then
         return
       end
       step = { from = from.index, to = to.index, count = 0, least = seconds, most = -1, histogram = {} }
@@ -109,7 +108,7 @@ function M.new(over_time)
   function places.branches(path)
     local known = known_paths[path]
     if not known then
-      if known_count >= MOST_PATHS then
+      if known_count >= limits.branches then
         known_paths, known_count = {}, 0
       end
       local at = find(path, " > {", 1, true)

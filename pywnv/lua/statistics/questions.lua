@@ -2,13 +2,11 @@
 --
 -- Sources: RFC 9293 (flags), RFC 792, RFC 4443 (echo), RFC 826, RFC 4861.
 
-local ends_module, is_to_group = ...
+local limits, ends_module, is_to_group = ...
 
 local byte, sub = string.byte, string.sub
 local ipv6 = ends_module.ipv6
 
-local MOST_PENDING = 65536 -- questions that wait for an answer; only a flood asks more at once
-local MOST_GROUPS = 2000 -- of who asks whom
 local V4_PORTS, V6_PORTS = 17, 37 -- where they stand in a key: see `frame`
 local FLAGS = 13 -- bytes behind the ports
 local ECHO = { ICMP = { [8] = "asks", [0] = "answers" }, ICMPv6 = { [128] = "asks", [129] = "answers" } }
@@ -27,7 +25,7 @@ function M.new()
     local name = kind .. source .. ">" .. destination .. ":" .. (port or "")
     local group = by_name[name]
     if not group then
-      if #questions.groups >= MOST_GROUPS then
+      if #questions.groups >= limits.groups then
         source, destination, port, name = "(others)", "(others)", nil, kind
         group = by_name[name]
         if group then
@@ -51,7 +49,7 @@ function M.new()
       return nil
     end
     if not question then
-      if count >= MOST_PENDING then
+      if count >= limits.pending then
         pending, count = {}, 0
       end
       question = { kind = kind, group = group_of(kind, source, destination, port) }

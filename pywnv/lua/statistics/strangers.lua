@@ -1,22 +1,21 @@
 --- Which hops the packets show that were not selected: one of them may be the rest of one that seems to end early,
 -- behind a NAT or where nothing tells equal packets apart.
 
-local floor = math.floor
+local limits = ...
 
-local MOST_MASKS = 1000
-local MASKED = 52 -- hops that a number tells apart
+local floor = math.floor
 
 local M = {}
 
---- @param slots how many of the last frames may show a packet
--- @return table: see, close
-function M.new(slots)
+--- @return table: see, forget, close
+function M.new()
+  local slots = limits.slots
   local by_slot, masks, count = {}, {}, 0
   local strangers = {}
 
   local function settle(stranger)
     local known = masks[stranger.mask]
-    if known or count < MOST_MASKS then
+    if known or count < limits.strangers then
       count = known and count or count + 1
       masks[stranger.mask] = (known or 0) + 1
     end
@@ -29,20 +28,29 @@ function M.new(slots)
       stranger = { packet = packet, mask = 0 }
       by_slot[packet % slots] = stranger
     elseif stranger.packet ~= packet then
-      settle(stranger)
+      if stranger.packet then
+        settle(stranger)
+      end
       stranger.packet, stranger.mask = packet, 0
     end
-    local bit = hop.index <= MASKED and 2 ^ (hop.index - 1) or 0
+    local bit = hop.index <= limits.masked and 2 ^ (hop.index - 1) or 0
     if bit > 0 and floor(stranger.mask / bit) % 2 == 0 then
       stranger.mask = stranger.mask + bit
     end
   end
 
-  --- @param records of packets that were selected after all, by slot
-  -- @return how many packets, by mask
-  function strangers.close(records)
-    for slot, stranger in pairs(by_slot) do
-      if not records[slot] or records[slot].packet ~= stranger.packet then
+  --- Takes back what was noted of a packet: it was selected after all.
+  function strangers.forget(packet)
+    local stranger = by_slot[packet % slots]
+    if stranger and stranger.packet == packet then
+      stranger.packet = false
+    end
+  end
+
+  --- @return how many packets, by mask
+  function strangers.close()
+    for _, stranger in pairs(by_slot) do
+      if stranger.packet then
         settle(stranger)
       end
     end

@@ -1,8 +1,10 @@
 --- Numbers over time, or over frames, in a bounded number of bins: when there is no room for more, two become one.
 
+local limits = ...
+
 local floor, max = math.floor, math.max
 
-local MOST_BINS = 256
+local MOST_BINS = limits.bins
 
 local M = {}
 

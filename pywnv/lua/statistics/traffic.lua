@@ -1,10 +1,10 @@
 --- Flows: both ways of each, how much they carry, and their trouble. The most important are kept.
 
+local limits = ...
+
 local sort, byte = table.sort, string.byte
 
-local MOST, KEPT = 20000, 5000 -- flows; when there are so many, the least important go
-local MOST_ADDRESSES = 4096
-local PAIRS = 64 -- classes of pairs of addresses
+local OTHERS = "(others)"
 
 local M = {}
 
@@ -35,13 +35,13 @@ end
 function M.new()
   local flows, list = {}, {}
   local traffic = { addresses = {}, protocols = {} }
-  local address_count = 0
+  local address_count, protocol_count = 0, 0
 
   local function prune()
     sort(list, is_before)
     local kept = {}
     flows = {}
-    for at = 1, KEPT do
+    for at = 1, limits.kept_flows do
       local flow = list[at]
       kept[at], flows[flow.name], flows[flow.back_name] = flow, flow, flow
     end
@@ -60,7 +60,7 @@ function M.new()
   function traffic.of(ends, number, length)
     local flow = flows[ends.name]
     if not flow then
-      if #list >= MOST then
+      if #list >= limits.flows then
         prune()
       end
       flow = {
@@ -68,7 +68,7 @@ function M.new()
         destination = ends.destination, source_port = ends.source_port, destination_port = ends.destination_port,
         packets = 0, back = 0, octets = 0, dropped = 0, dropped_harmless = 0, near = 0, retransmissions = 0,
         repeats = 0, unanswered = 0, first_frame = number, last_frame = number,
-        pair = (hash(ends.source or "") + hash(ends.destination or "")) % PAIRS, -- the same both ways
+        pair = (hash(ends.source or "") + hash(ends.destination or "")) % limits.pairs, -- the same both ways
       }
       list[#list + 1], flows[ends.name], flows[ends.back_name] = flow, flow, flow
     end
@@ -78,10 +78,21 @@ function M.new()
     return flow
   end
 
+  local function count_protocol(name)
+    local known = traffic.protocols[name]
+    if not known then
+      if protocol_count >= limits.protocols then
+        name = OTHERS
+      end
+      protocol_count, known = protocol_count + 1, traffic.protocols[name] or 0
+    end
+    traffic.protocols[name] = known + 1
+  end
+
   local function count(name)
     local known = traffic.addresses[name]
     if not known then
-      if address_count >= MOST_ADDRESSES then
+      if address_count >= limits.addresses then
         return
       end
       address_count, known = address_count + 1, 0
@@ -91,7 +102,7 @@ function M.new()
 
   --- Counts who sends and gets packets.
   function traffic.count_addresses(ends)
-    traffic.protocols[ends.protocol] = (traffic.protocols[ends.protocol] or 0) + 1
+    count_protocol(ends.protocol)
     if ends.source then
       count(ends.source)
     end
@@ -101,10 +112,10 @@ function M.new()
   end
 
   --- The most important flows.
-  function traffic.sorted(most)
+  function traffic.sorted()
     sort(list, is_before)
     local found = { is_list = true }
-    for at = 1, math.min(most, #list) do
+    for at = 1, math.min(limits.told_flows, #list) do
       found[at] = list[at]
       list[at].name, list[at].back_name, list[at].pair = nil, nil, nil
     end
