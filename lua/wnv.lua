@@ -5593,13 +5593,24 @@ function M.new(store, differs, all)
   local look = { list = {} }
   local candidates = { look = look }
 
+  -- Whether a frame was seen behind a packet's first sighting. What two observers saw may be the other way round: their
+  -- clocks are set alike no better than by the time that packets take between them.
+  local function is_later(packet, frame)
+    local ahead, first = frame.time - packet.first_time, packet.places[1]
+    if ahead <= 0 or first.hop.observer == frame.hop.observer then
+      return ahead > 0
+    end
+    local _, longest = order.longest(all, frame.place, 0, first, 1)
+    return ahead > (longest or 0)
+  end
+
   -- Whether what is known of the order of packets speaks against a packet that was not seen at this hop.
   local function is_lost(packet, frame, is_alone)
     local flow, place = packet.flow, frame.place
     if not is_alone and path.ends_before(flow.class, packet.node, frame.hop) then
       return true
     end
-    if frame.time > packet.first_time and order.begins_at(flow.sender, frame.hop) then
+    if order.begins_at(flow.sender, frame.hop) and is_later(packet, frame) then
       return true
     end
     local last, time = packet.places[packet.node.depth], packet.last_time

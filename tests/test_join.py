@@ -83,6 +83,47 @@ def test_a_clock_is_set(who: str, by: int, tmp_path: Path) -> None:
     assert (precision >= 0.998, recall >= 0.98) == (True, True), (precision, recall)
 
 
+def test_a_clock_is_set_between_two_short_bursts(tmp_path: Path) -> None:
+    """Each tells little of the drift; both together, with what follows them, enough."""
+
+    def set_meanwhile(time: int) -> float:
+        return 0.8e9 + time * 20e-6 - (3 * SECOND if time > 1.7 * SECOND else 0)
+
+    observed = Observed(tmp_path, "v6-loss", {"host": right, "guest": set_meanwhile})
+    found = observed.joined(tmp_path / "joined.pcapng")["guest"]
+    assert found.offset == pytest.approx(observed.ahead["guest"], abs=15e-6)
+    precision, recall = observed.score(tmp_path / "joined.pcapng")
+    assert (precision >= 0.998, recall >= 0.98) == (True, True), (precision, recall)
+
+
+@pytest.mark.parametrize(("name", "last"), [("lab2/vxlan", "5 s"), ("lab2/tenants", "0.8 s")])
+def test_two_observers_may_seem_to_see_equal_packets_the_other_way_round(name: str, last: str, tmp_path: Path) -> None:
+    """Their clocks are set alike no better than by what packets need from one to the other."""
+
+    def who(tap: str) -> str:
+        return {"pnic": "wire", "team": "host", "gw0": "host"}.get(tap[:4], "guest")
+
+    clocks: dict[str, Clock] = {
+        "wire": right,
+        "host": lambda time: -1.5e9 - time * 30e-6,
+        "guest": CLOCKS["0.8 s, 20 ppm"] if last == "0.8 s" else lambda time: 5e9 + time * 200e-6,
+    }
+    observed = Observed(tmp_path, name, clocks, who)
+    observed.joined(tmp_path / "joined.pcapng")
+    precision, recall = observed.score(tmp_path / "joined.pcapng")
+    assert (precision >= 0.998, recall >= 0.98) == (True, True), (precision, recall)
+
+
+def test_a_clock_is_set_before_packets_whose_sides_only_the_others_tell(tmp_path: Path) -> None:
+    def set_meanwhile(time: int) -> float:
+        return 0.8e9 + time * 20e-6 - (3 * SECOND if time > 3.5 * SECOND else 0)
+
+    observed = Observed(tmp_path, "lab2/tcp-same", {"host": right, "guest": set_meanwhile})
+    observed.joined(tmp_path / "joined.pcapng")
+    precision, recall = observed.score(tmp_path / "joined.pcapng")
+    assert (precision >= 0.998, recall >= 0.98) == (True, True), (precision, recall)
+
+
 @pytest.mark.parametrize("by", [-3 * SECOND, 3 * SECOND])
 @pytest.mark.parametrize("who", ["host", "guest"])
 @pytest.mark.parametrize("name", ["v6", "v6-loss"])
@@ -107,8 +148,14 @@ def test_one_packet_to_a_group_that_contradicts_all_others_leaves_no_bounds(tmp_
     def set_meanwhile(time: int) -> float:
         return 0.8e9 + (3 * SECOND if time > 0.3 * SECOND else 0)
 
-    found = Observed(tmp_path, "v6", {"host": right, "guest": set_meanwhile}).joined(tmp_path / "joined.pcapng")
+    observed = Observed(tmp_path, "v6", {"host": right, "guest": set_meanwhile})
+    found = observed.joined(tmp_path / "joined.pcapng")
     assert (found["guest"].lowest, found["guest"].highest) == (None, None)
+    from_packet = found["guest"].known_from
+    assert from_packet is not None
+    host, guest = (f"{one.name}={one.files[0]}" for one in observed.observers)
+    done = run("join", host, guest, "-o", tmp_path / "out.pcapng")
+    assert f"all that is known from packet {from_packet} on" in done.stderr.decode()
 
 
 def test_a_file_that_runs_back_before_all_packets_in_common_bounds_nothing(tmp_path: Path) -> None:

@@ -111,3 +111,18 @@ def test_many_packets_one_way_tell_the_drift_of_a_short_capture() -> None:
         late = 20e-6 + chance.expovariate(1 / 10e-6)
         found.append(Delay(time, ahead(time) + late, ahead(time) + late, 1, HERE, THERE))
     assert error(fit(found, 0, 0.33), ahead) < 30e-6
+
+
+def test_what_a_switch_floods_is_seen_again_where_it_came_from() -> None:
+    """It bounds nothing by when that was: one such packet among many would bend the line."""
+
+    def ahead(time: float) -> float:
+        return 1 + 20e-6 * time
+
+    found = delays(ahead, 400, 1, length=0.4)
+    flooded = Delay(0, ahead(0) + 300e-6, ahead(0) + 300e-6, -1, THERE, HERE, ahead(0) - 60e-6)
+    lines = fit([flooded, *found], 0, 0.4)
+    assert error(lines, ahead, 0.4) < 50e-6
+    assert lines[0].below is not None
+    assert lines[0].above is not None
+    assert -lines[0].above <= lines[0].at(0) - ahead(0) <= lines[0].below

@@ -122,6 +122,11 @@ def _words(one: Aligned) -> str:
             f"its clock is {abs(one.offset):.6f} s {place} the first, {_bounds(one)}, "
             f"and drifts {one.drift_ppm:+.1f} ppm"
         )
+        if one.known_from is not None:
+            words += (
+                f"; all that is known from packet {one.known_from:,} on: one of both clocks may have been set before "
+                "that, and then the times of earlier packets are wrong"
+            )
     for step in one.steps:
         to = "back" if step.by < 0 else "forward"
         words += f"; it was set {to} by {abs(step.by):.6f} s before packet {step.packet:,}"
@@ -130,6 +135,8 @@ def _words(one: Aligned) -> str:
 
 def _bounds(one: Aligned) -> str:
     """How sure the offset is."""
+    if one.known_from is not None:
+        return "without bounds"
     if one.lowest is not None and one.highest is not None:
         return f"between {one.lowest:.6f} and {one.highest:.6f}"
     if one.highest is not None:

@@ -45,6 +45,7 @@ class Aligned:
         drift_ppm: microseconds a second that it gains.
         lowest, highest: seconds that it is ahead at that packet, at least and at most; None: packets went one way only.
         steps: where it was set.
+        known_from: which of its packets is the first for which all that is known; None: it is known of all.
     """
 
     name: str
@@ -56,6 +57,7 @@ class Aligned:
     lowest: float | None
     highest: float | None
     steps: tuple[SetClock, ...]
+    known_from: int | None = None
 
 
 class Join:
@@ -107,19 +109,19 @@ class Join:
         from pywnv.join.scan import scan
 
         ordered = [Observer(observer.name, tuple(in_order(list(observer.files)))) for observer in self._observers]
-        lua = JoinLua()
         scans, before = [], 0
         for observer in ordered:
 
             def count(done: int, before: int = before) -> None:
                 progress(before + done)
 
-            scans.append(scan(observer.name, observer.files, lua, progress=count, warn=self._warn))
+            # A Lua for each: what LuaJIT has compiled would keep all samples to the end, and search them for rubbish.
+            scans.append(scan(observer.name, observer.files, JoinLua(), progress=count, warn=self._warn))
             before += sum(file.stat().st_size for file in observer.files)
         clocks = align(scans)
         self.aligned = tuple(_aligned(clock, one.packets, one.base) for clock, one in zip(clocks, scans, strict=True))
         yield from write.pieces(
-            ordered, scans, clocks, self._topologies, lua, progress=lambda done: progress(before + done)
+            ordered, scans, clocks, self._topologies, JoinLua(), progress=lambda done: progress(before + done)
         )
 
 
@@ -140,4 +142,5 @@ def _aligned(clock: Clock, frames: int, base: int) -> Aligned:
         lowest=None if lowest is None else lowest / NANO,
         highest=None if highest is None else highest / NANO,
         steps=tuple(SetClock(step.first, by) for step, by in zip(clock.steps, set_by, strict=True)),
+        known_from=clock.known_from,
     )

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from itertools import combinations
 
 from pywnv.errors import CaptureError
-from pywnv.join.clock import Delay, Line, common_rate, fit
+from pywnv.join.clock import Delay, Line, Sides, common_rate, fit, sides
 from pywnv.join.match import (
     MOST_TOLERANCE,
     Pair,
@@ -51,6 +51,8 @@ class Segment:
 
     def line(self, time: int) -> Line:
         """The line that holds at a time."""
+        if len(self.lines) == 1:
+            return self.lines[0]
         since = (time - self.base) / NANO
         return self.lines[min(bisect_right(self.lines, since, key=lambda line: line.stop), len(self.lines) - 1)]
 
@@ -84,6 +86,7 @@ class Clock:
         segments: one more than steps.
         packets: that it shares with the observer by which it was aligned.
         by: the name of that; empty: it is the first.
+        known_from: the number of the first packet that tells of it, where it may have been set before that; else None.
     """
 
     name: str
@@ -91,6 +94,7 @@ class Clock:
     segments: list[Segment] = field(default_factory=list)
     packets: int = 0
     by: str = ""
+    known_from: int | None = None
 
 
 class _Alignment:
@@ -119,7 +123,7 @@ class _Alignment:
                     self.edges[(one, here), (other, there)].append(pair)
         self.placed: dict[Node, Segment] = {(0, 0): _right(scans[0].base)}
         self.parents: dict[int, int] = {}
-        self.rates: dict[tuple[int, int], float | None] = {}
+        self.over_all: dict[tuple[int, int], tuple[float | None, Sides | None]] = {}
         self.shared: dict[int, int] = {}
 
     def _segment(self, observer: int, first: int, last: int) -> int | None:
@@ -155,33 +159,38 @@ class _Alignment:
         known, base = self.placed[parent], self.scans[child[0]].base
         sure = _sure(found)
         ahead, delays = _delays(sure or found, known, base, reverse=reverse)
-        rate = self._rate(parent[0], child[0])
+        rate, ways = self._over_all(parent[0], child[0])
         start, stop = self._times(child)
         lines = fit(
             delays,
             min(start, delays[0].time),
             max(stop, delays[-1].time),
             None if rate is None else rate + known.drift,
+            ways,
         )
         if not sure:
             lines = _unbounded(lines)
         return Segment(base, ahead, tuple(lines), known.doubt + max(map(_doubt, lines)), known.doubt, len(found))
 
-    def _rate(self, parent: int, child: int) -> float | None:
-        """At which rate the clock of one observer drifts from another's, where one of them was set; else None."""
-        if (parent, child) not in self.rates:
-            parts = [
-                (sure, one[0] == child)
+    def _over_all(self, parent: int, child: int) -> tuple[float | None, Sides | None]:
+        """What all packets of two observers tell, where a clock of them was set; None: it was not.
+
+        Returns:
+            At which rate the clock of the child drifts from that of the parent, or None; and who sends from where.
+        """
+        if (parent, child) not in self.over_all:
+            found = [
+                (_sure(found), one[0] == child)
                 for (one, other), found in self.edges.items()
-                if {one[0], other[0]} == {parent, child} and (sure := _sure(found))
+                if {one[0], other[0]} == {parent, child}
             ]
-            self.rates[parent, child] = None
-            if len(parts) > 1:
+            self.over_all[parent, child] = None, None
+            if len(found) > 1:
                 raw, base = _right(self.scans[parent].base), self.scans[child].base
-                self.rates[parent, child] = common_rate(
-                    [_delays(sure, raw, base, reverse=reverse)[1] for sure, reverse in parts]
-                )
-        return self.rates[parent, child]
+                parts = [_delays(sure, raw, base, reverse=reverse)[1] for sure, reverse in found if sure]
+                ways = sides(parts)
+                self.over_all[parent, child] = common_rate(parts, ways), ways
+        return self.over_all[parent, child]
 
     def _times(self, node: Node) -> tuple[float, float]:
         """When a node begins and ends, in seconds since its observer's first packet, as far as it is known."""
@@ -191,8 +200,8 @@ class _Alignment:
         stop = known[segment].time_before if segment < len(known) else scan.latest
         return (start - scan.base) / NANO, (stop - scan.base) / NANO
 
-    def _runs_back_before(self, observer: int) -> bool:
-        """Whether a clock may have been set back before the first packet that tells of it."""
+    def _known_from(self, observer: int) -> int | None:
+        """The number of the first packet that tells of a clock; None: it cannot have been set before that."""
         first = min(
             (
                 pair.one.first_number if one[0] == observer else pair.other.first_number
@@ -202,7 +211,8 @@ class _Alignment:
             ),
             default=0,
         )
-        return any(number <= first and seconds > MOST_TOLERANCE for number, seconds in self.scans[observer].back)
+        runs_back = any(number <= first and seconds > MOST_TOLERANCE for number, seconds in self.scans[observer].back)
+        return first if observer and (runs_back or observer in self.doubtful) else None
 
     def clock(self, observer: int) -> Clock:
         """The clock of an observer; one without segments shares nothing with the first."""
@@ -212,7 +222,8 @@ class _Alignment:
             return Clock(self.scans[observer].name)
         # Where too few packets tell of a segment, it is as the one nearest to it.
         segments = [known[min(there, key=lambda other, at=at: abs(other - at))] for at in range(len(known))]  # type: ignore[misc]
-        if segments[0] and observer and (observer in self.doubtful or self._runs_back_before(observer)):
+        known_from = self._known_from(observer)
+        if segments[0] and known_from:
             segments[0] = replace(segments[0], lines=tuple(_unbounded(segments[0].lines)))
         parent = self.parents.get(observer, 0)
         return Clock(
@@ -221,6 +232,7 @@ class _Alignment:
             [segment for segment in segments if segment],
             self.shared.get(observer, 0),
             "" if observer == 0 else self.scans[parent].name,
+            known_from,
         )
 
 
@@ -252,8 +264,10 @@ def _delays(found: list[Pair], known: Segment, base: int, *, reverse: bool) -> t
     """
     sightings = [(pair.other, pair.one, -pair.way) if reverse else (pair.one, pair.other, pair.way) for pair in found]
 
+    is_measure = known == _right(known.base)
+
     def true(time: int) -> int:
-        return time - known.ahead_at(time)
+        return time if is_measure else time - known.ahead_at(time)
 
     ahead = sightings[0][1].first - true(sightings[0][0].first)
     return ahead, [
@@ -264,6 +278,9 @@ def _delays(found: list[Pair], known: Segment, base: int, *, reverse: bool) -> t
             way,
             pair.source,
             pair.target,
+            (there.first - true(here.first) - ahead) / NANO
+            if here.first < here.last or there.first < there.last
+            else None,
         )
         for pair, (here, there, way) in zip(found, sightings, strict=True)
     ]

@@ -21,6 +21,7 @@ ROUNDING = 2e-6  # seconds that the resolution of timestamps may cost
 ROUNDS = 60  # of a search: each leaves two thirds
 SLOW = 0.25  # seconds: a drift must be worth so many times itself, or it is taken for none: most clocks drift little
 LEAST_DELAY = 20e-6  # seconds that the fastest packets are taken to need, where only one direction was seen
+LIKELY = 20e-6  # drift that is nothing unusual: packets must be surer of it than they are late, or it is taken for none
 MANY = 50  # packets one way, by which the drift in less than a second is seen
 WRONG_SHARE, WRONG = 0.02, 3  # packets that may be left out because they contradict all others
 LEAST_OF_PART = 20  # packets, from which a clock that does not run evenly gets a line of its own
@@ -28,6 +29,7 @@ DEEPEST = 12  # so often a capture is halved for that
 LEAST_VOTES = 0.6  # of those of an address that must say on which side it is, by weight
 
 Point = tuple[float, float]  # seconds by the clock, and how far it seems ahead
+Sides = dict[bytes, int]  # by address, on which side of the clock it is: 1 or -1
 
 
 class Delay(NamedTuple):
@@ -39,6 +41,7 @@ class Delay(NamedTuple):
         least: it is ahead by no less, where the packet went to the other.
         way: 1: it came from the other; -1: it went there; 0: unknown.
         source, target: who sent it to whom.
+        first: how far the clock seems ahead by the first sightings of both; None: each saw it once.
     """
 
     time: float
@@ -47,6 +50,7 @@ class Delay(NamedTuple):
     way: int
     source: bytes
     target: bytes
+    first: float | None = None
 
 
 @dataclass(frozen=True)
@@ -73,7 +77,9 @@ class Line:
         return self.ahead + self.rate * (time - self.start)
 
 
-def fit(delays: Sequence[Delay], start: float, stop: float, rate: float | None = None) -> list[Line]:
+def fit(
+    delays: Sequence[Delay], start: float, stop: float, rate: float | None = None, ways: Sides | None = None
+) -> list[Line]:
     """The lines of a clock that nobody has set meanwhile; there are several where it did not run evenly.
 
     Args:
@@ -81,42 +87,50 @@ def fit(delays: Sequence[Delay], start: float, stop: float, rate: float | None =
         start: from when on the lines are wanted, in seconds by the clock.
         stop: until when.
         rate: at which it drifts, as far as the delays allow it; None: they tell.
+        ways: as `sides` gives it; None: the delays tell.
     """
-    upper, lower, unknown = _points(delays)
+    ways = sides([delays]) if ways is None else ways
+    upper, lower, unknown = _points(delays, ways)
     if upper and lower:
+        if (bounds := _Bounds(upper, lower)).room(_best(bounds)) < -ROUNDING:
+            upper, lower, _ = _points(_loosened(delays), ways)
         return _between(upper, lower, start, stop, DEEPEST, rate)
     if upper:
-        return [_below(upper, start, stop)]
+        return [_below(upper, start, stop, rate)]
     if lower:
-        return [_above(lower, start, stop)]
-    return [_along(unknown, start, stop)]
+        return [_above(lower, start, stop, rate)]
+    return [_along(unknown, start, stop, rate)]
 
 
-def common_rate(parts: Sequence[Sequence[Delay]]) -> float | None:
+def common_rate(parts: Sequence[Sequence[Delay]], ways: Sides) -> float | None:
     """At which rate a clock drifts that was set meanwhile: that leaves most room to all of its parts together.
 
     Args:
-        parts: delays from between it was set, two parts at least.
+        parts: delays from between it was set.
+        ways: as `sides` gives it.
 
     Returns:
-        Seconds a second; None where fewer than two parts have packets in both directions.
+        Seconds a second; None where no part has packets in both directions.
     """
     known = []
     for delays in parts:
-        upper, lower, _ = _points(delays)
+        upper, lower, _ = _points(delays, ways)
         if upper and lower and (bounds := _agreed(upper, lower)).room(_best(bounds)) > 0:
             known.append(bounds)
-    if len(known) < 2:
+    if not known:
         return None
-    return _highest(lambda rate: sum(one.room(rate) for one in known) - SLOW * abs(rate), -FASTEST, FASTEST)
+    slow = [one.slow(_best(one)) for one in known]
+    return _highest(
+        lambda rate: sum(one.room(rate) / least for one, least in zip(known, slow, strict=True)) - abs(rate),
+        -FASTEST,
+        FASTEST,
+    )
 
 
-def _points(delays: Sequence[Delay]) -> tuple[list[Point], list[Point], list[Point]]:
+def _points(delays: Sequence[Delay], ways: Sides) -> tuple[list[Point], list[Point], list[Point]]:
     """What bounds a clock from above, what from below, and what lies between, in the order of time."""
-    ways = _sides(delays)
-    ordered = sorted(delays)
     upper, lower, unknown = list[Point](), list[Point](), list[Point]()
-    for delay in ordered:
+    for delay in sorted(delays):
         way = delay.way or ways.get(delay.source, 0)
         if way > 0:
             upper.append((delay.time, delay.most))
@@ -127,13 +141,32 @@ def _points(delays: Sequence[Delay]) -> tuple[list[Point], list[Point], list[Poi
     return upper, lower, unknown
 
 
-def _sides(delays: Sequence[Delay]) -> dict[bytes, int]:
+def _loosened(delays: Sequence[Delay]) -> list[Delay]:
+    """The same by first sightings alone: what a switch floods is seen again where it came from after it has left."""
+    return [delay if delay.first is None else delay._replace(most=delay.first, least=delay.first) for delay in delays]
+
+
+def sides(parts: Sequence[Sequence[Delay]]) -> Sides:
     """Who sends from where: 1 from the other's side, -1 from that of the clock.
 
     Of two packets of a conversation, one each way, that which makes the clock seem farther ahead came from the other.
     A vote weighs more the more it seems and the sooner one follows the other: so much less of it is drift.
+
+    Args:
+        parts: delays from between the clock was set.
     """
     votes = defaultdict[bytes, dict[int, float]](lambda: {1: 0.0, -1: 0.0})
+    for delays in parts:
+        _vote(delays, votes)
+    found = {}
+    for address, weights in votes.items():
+        side = max(weights, key=lambda side: weights[side])
+        if weights[side] >= LEAST_VOTES * sum(weights.values()):
+            found[address] = side
+    return found
+
+
+def _vote(delays: Sequence[Delay], votes: dict[bytes, dict[int, float]]) -> None:
     latest: dict[tuple[bytes, bytes], Delay] = {}
     for delay in sorted(delays):
         if delay.way:
@@ -149,12 +182,6 @@ def _sides(delays: Sequence[Delay]) -> dict[bytes, int]:
             weight, side = min(abs(more) / (passed + ROUNDING), 1), 1 if more > 0 else -1
             votes[delay.source][side] += weight
             votes[delay.target][-side] += weight
-    sides = {}
-    for address, weights in votes.items():
-        side = max(weights, key=lambda side: weights[side])
-        if weights[side] >= LEAST_VOTES * sum(weights.values()):
-            sides[address] = side
-    return sides
 
 
 def _hull(points: Sequence[Point]) -> list[Point]:
@@ -205,6 +232,7 @@ class _Bounds:
     def __init__(self, upper: Sequence[Point], lower: Sequence[Point]) -> None:
         self.upper = _hull(upper)
         self.lower = [(time, -ahead) for time, ahead in _hull([(time, -ahead) for time, ahead in lower])]
+        self._upper, self._lower = upper, lower
 
     def most(self, rate: float, time: float) -> float:
         """How far ahead a line of that rate may be at a time, by the upper points."""
@@ -217,6 +245,17 @@ class _Bounds:
     def room(self, rate: float) -> float:
         """How far the bounds are apart for lines of that rate; negative: they contradict each other."""
         return self.most(rate, 0.0) - self.least(rate, 0.0)
+
+    def slow(self, rate: float) -> float:
+        """How many times itself a drift must be worth, in seconds: little where many packets were about equally fast.
+
+        Args:
+            rate: about at which the clock drifts.
+        """
+        late = median(ahead - rate * at for at, ahead in self._upper) - self.most(rate, 0.0)
+        early = self.least(rate, 0.0) - median(ahead - rate * at for at, ahead in self._lower)
+        count = min(len(self._upper), len(self._lower), MANY)
+        return min(SLOW, (max(late, early) + ROUNDING) / (count * LIKELY))
 
 
 def _best(bounds: _Bounds) -> float:
@@ -289,7 +328,8 @@ def _middle(bounds: _Bounds, best: float, room: float, start: float, stop: float
         return Line(start, stop, ahead, best, abs(room) + ROUNDING, abs(room) + ROUNDING)
     slow, fast = _edge(bounds.room, best, -FASTEST, 0.0), _edge(bounds.room, best, FASTEST, 0.0)
     if rate is None:
-        rate = _highest(lambda rate: bounds.room(rate) - SLOW * abs(rate), -FASTEST, FASTEST)
+        least = bounds.slow(best)
+        rate = _highest(lambda rate: bounds.room(rate) - least * abs(rate), -FASTEST, FASTEST)
     rate = min(max(rate, slow), fast)
     ahead = (bounds.most(rate, start) + bounds.least(rate, start)) / 2
     above, below = 0.0, 0.0
@@ -302,7 +342,7 @@ def _middle(bounds: _Bounds, best: float, room: float, start: float, stop: float
     return Line(start, stop, ahead, rate, below + ROUNDING, above + ROUNDING)
 
 
-def _below(upper: list[Point], start: float, stop: float) -> Line:
+def _below(upper: list[Point], start: float, stop: float, rate: float | None) -> Line:
     """The line that lies closest below the points, but for what the fastest packets need at least."""
     hull = _hull(upper)
     middle = sum(time for time, _ in upper) / len(upper)
@@ -310,21 +350,22 @@ def _below(upper: list[Point], start: float, stop: float) -> Line:
     def height(rate: float) -> float:
         return min(ahead - rate * (time - middle) for time, ahead in hull)
 
-    # In a short capture a drift is never worth much: there many packets must tell of it.
-    slow = min(SLOW, (hull[-1][0] - hull[0][0]) / 4) if len(upper) >= MANY else SLOW
-    rate = _highest(lambda rate: height(rate) - slow * abs(rate), -FASTEST, FASTEST)
+    if rate is None:
+        # In a short capture a drift is never worth much: there many packets must tell of it.
+        slow = min(SLOW, (hull[-1][0] - hull[0][0]) / 4) if len(upper) >= MANY else SLOW
+        rate = _highest(lambda rate: height(rate) - slow * abs(rate), -FASTEST, FASTEST)
     ahead = height(rate) + rate * (start - middle) - LEAST_DELAY
     return Line(start, stop, ahead, rate, None, LEAST_DELAY + ROUNDING)
 
 
-def _above(lower: list[Point], start: float, stop: float) -> Line:
-    line = _below([(time, -ahead) for time, ahead in lower], start, stop)
+def _above(lower: list[Point], start: float, stop: float, rate: float | None) -> Line:
+    line = _below([(time, -ahead) for time, ahead in lower], start, stop, None if rate is None else -rate)
     return Line(start, stop, -line.ahead, -line.rate, line.above, None)
 
 
-def _along(points: list[Point], start: float, stop: float) -> Line:
+def _along(points: list[Point], start: float, stop: float, rate: float | None) -> Line:
     """A line where nobody knows which way packets went: few are much faster than the others, many are slower."""
-    as_late, as_early = _below(points, start, stop), _above(points, start, stop)
+    as_late, as_early = _below(points, start, stop, rate), _above(points, start, stop, rate)
     above = median(ahead - as_late.at(time) for time, ahead in points)
     below = median(as_early.at(time) - ahead for time, ahead in points)
     if max(above, below) <= LEAST_DELAY + ROUNDING:  # no packet took any time

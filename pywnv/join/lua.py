@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import cached_property
 from typing import Any
 
-from pywnv.generate.engine import engine_lua
 from pywnv.lua import lua_text
 from pywnv.lua.runtime import lua_runtime
 
@@ -22,16 +22,28 @@ class JoinLua:
 
     def __init__(self, runtime: str | None = None) -> None:
         self._lua = lua_runtime(runtime)
-        self.modules = self._lua.execute((engine_lua() + "return modules").encode())
         self._bytes, self._buffer, times = (self._load(f"batch/{name}") for name in ("bytes", "buffer", "times"))
         self._cursors = self._load("join/cursor", self._bytes, times)
-        self._strip = self._load("writers/strip", self._bytes, self.modules[b"annotation"])
-        needs = self.modules[b"frame"], self.modules[b"tunnel"], self._strip, self._bytes, self._buffer
+        link = self._load("engine/link")
+        tunnel = self._load("engine/tunnel", link)
+        frame = self._load("engine/frame", link, tunnel, self._load("engine/key"))
+        needs = frame, tunnel, self._strip, self._bytes, self._buffer
         self._fingerprints = self._load("join/fingerprints", *needs, MOST_SAMPLED, MOST_GROUPS)
         self.scan = self._fingerprints[b"scan"]
 
     def _load(self, name: str, *needs: object) -> Any:
         return self._lua.execute(lua_text(f"{name}.lua").encode(), *needs)
+
+    def _strip(self) -> Any:
+        return self._annotations
+
+    @cached_property
+    def _annotations(self) -> Any:
+        """What takes out annotations: the whole engine, which few captures need, is worth a quarter of a second."""
+        from pywnv.generate.engine import engine_lua
+
+        modules = self._lua.execute((engine_lua() + "return modules").encode())
+        return self._load("writers/strip", self._bytes, modules[b"annotation"])
 
     def cursor(self, on_block: Callable[[int, bytes], bytes | None]) -> Any:
         """A cursor of lua/join/cursor.lua."""

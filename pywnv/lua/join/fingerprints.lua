@@ -4,7 +4,7 @@
 -- A fingerprint is the engine's key of a frame, behind its TTL. Which packets belong to the sample depends only on what
 -- a NAT leaves alone, too. Numbers stand in arrays, not in a table for each packet: that costs a tenth.
 
-local frame_of, tunnel, strip, bytes, new_buffer, most, most_of_groups = ...
+local frame_of, tunnel, strip_of, bytes, new_buffer, most, most_of_groups = ...
 
 local byte, char, floor, min = string.byte, string.char, math.floor, math.min
 local layout, ttl_of = frame_of.layout, frame_of.ttl
@@ -251,12 +251,15 @@ function M.new(least)
   return sample
 end
 
+local strip -- once a packet has options
+
 -- Whether a packet has a comment by which pywnv says what it found.
 local function is_annotated(cursor)
   local at = cursor.data + cursor.captured + -cursor.captured % 4
   if cursor.kind ~= PACKET or at + 7 >= cursor.stop then
     return false
   end
+  strip = strip or strip_of()
   local _, is_own = strip.options(cursor.buf, at, cursor.stop - 4, cursor.is_big and -1 or 1)
   return is_own
 end

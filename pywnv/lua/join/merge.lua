@@ -4,7 +4,7 @@
 -- behind what its observer wrote before it. Sections and interfaces are written beforehand.
 -- Source: draft-ietf-opsawg-pcapng.
 
-local bytes, new_buffer, cursors, put_with, strip, is_big = ...
+local bytes, new_buffer, cursors, put_with, strip_of, is_big = ...
 
 local char, floor, huge, sub = string.char, math.floor, math.huge, string.sub
 local read32 = is_big and bytes.big32 or bytes.little32
@@ -17,6 +17,7 @@ local START_TIME, END_TIME = 2, 3 -- options of statistics
 local HALF = 4294967296 -- 2^32
 local PADDING = { [0] = "", "\0", "\0\0", "\0\0\0" }
 local ENOUGH = 256 * 1024 -- bytes of a piece of the output
+local strip -- where an observer's capture is annotated
 
 local M = {}
 
@@ -93,6 +94,7 @@ function M.new(base_seconds)
   --   the body with its time set right, and seconds and nanoseconds of that, or nil
   -- @param is_annotated whether what pywnv put there is left out: the frames get other numbers
   function merger.add(cursor, input_seconds, input_nanos, segments, on_journal, is_annotated)
+    strip = strip or is_annotated and strip_of()
     inputs[#inputs + 1] = {
       cursor = cursor, base_seconds = input_seconds, base_nanos = input_nanos, segments = segments,
       on_journal = on_journal, segment = 1, line = 1, latest = -huge, number = 0, key = -huge, has_head = false,
