@@ -168,6 +168,7 @@ def install(
         tell_version(tshark),
         find_folders(tshark),
         topology=load_topology(topology_file),
+        names=str(topology_file.absolute()) if topology_file else "",
         deinterlace=deinterlace,
         force=force,
     )
