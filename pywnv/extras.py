@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from importlib.metadata import PackageNotFoundError, distribution
+from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 
@@ -13,8 +14,13 @@ def install_command(extra: str, library: str) -> str:
 
     Args:
         extra: of pyproject.toml, such as "etl".
-        library: that it stands for.
+        library: that it stands for; several with blanks between.
     """
+    room = Path(sys.prefix)
+    if (room / "pipx_metadata.json").exists():
+        return f"pipx inject pywnv {library}"
+    if (room / "uv-receipt.toml").exists():  # uv tool install
+        return f"uv pip install --python '{sys.executable}' {library}"
     try:
         text = distribution("pywnv").read_text("direct_url.json")  # PEP 610: there is none from a package index
     except PackageNotFoundError:

@@ -159,7 +159,7 @@ TEXTS = {
 }
 
 
-@pytest.mark.parametrize("arguments", [["annotate"], ["inspect"], ["explain", 1]])
+@pytest.mark.parametrize("arguments", [["annotate"], ["annotate", "-Y", "frame"], ["inspect"], ["explain", 1]])
 @pytest.mark.parametrize("name", TEXTS)
 def test_a_text_is_named_for_what_it_is(tmp_path: Path, name: str, arguments: list[object]) -> None:
     path = tmp_path / "text"

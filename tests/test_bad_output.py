@@ -211,6 +211,16 @@ def test_stdout_cannot_take_words(arguments: list[object], unbuffered: str) -> N
     assert (done.returncode, done.stderr) == (2, b"pywnv: stdout: Bad file descriptor\n")
 
 
+def test_a_full_disk_takes_no_help() -> None:
+    with Path("/dev/full").open("wb") as full:
+        done = run("annotate", "--help", stdout=full)
+    assert (done.returncode, done.stderr) == (2, b"pywnv: No space left on device\n")
+
+
+def test_a_full_disk_takes_no_error() -> None:
+    assert run("annotate", "missing", before="os.dup2(os.open('/dev/full', os.O_WRONLY), 2)").returncode == 2
+
+
 @pytest.mark.parametrize("encoding", ["cp1252", "cp932", "cp936", "ascii", "utf-8"])
 def test_stdout_lacks_a_character(tmp_path: Path, encoding: str) -> None:
     """As Python sets it on Windows, where stdout is a file or a pipe."""

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import sys
+from pathlib import Path
+
 import pytest
 
 from pywnv import extras
@@ -31,4 +34,17 @@ class Installed:
 )
 def test_fits_the_way_of_installing(monkeypatch: pytest.MonkeyPatch, origin: str | None, command: str) -> None:
     monkeypatch.setattr(extras, "distribution", lambda _: Installed(origin))
+    assert extras.install_command("etl", "dissect.etl") == command
+
+
+@pytest.mark.parametrize(
+    ("mark", "command"),
+    [
+        ("pipx_metadata.json", "pipx inject pywnv dissect.etl"),
+        ("uv-receipt.toml", f"uv pip install --python '{sys.executable}' dissect.etl"),
+    ],
+)
+def test_fits_what_installed_it(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, mark: str, command: str) -> None:
+    (tmp_path / mark).touch()
+    monkeypatch.setattr(sys, "prefix", str(tmp_path))
     assert extras.install_command("etl", "dissect.etl") == command

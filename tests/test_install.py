@@ -43,6 +43,23 @@ def test_an_empty_home_is_empty_again(home: Home) -> None:
 
 
 @pytest.mark.wireshark
+def test_names_are_not_lost_unasked(home: Home) -> None:
+    host = home.path / "host.toml"
+    host.write_text('[[nics]]\nname = "Ethernet 7"\ninterfaces = ["pnic0"]\n', "utf-8")
+    home.run("install", "--topology", host)
+    assert "Ethernet 7" in home.plugin.read_text("utf-8")
+    told = f"{home.plugin}: has the names of {host}"
+    assert told in home.run("doctor")[0]
+    wanted = f"pywnv: {told}; say --topology {host} again, or --force to drop them\n"
+    assert home.refuses("install") == wanted
+    home.run("install", "--host", host)
+    home.run("install", "--force")
+    assert home.plugin.read_text("utf-8") == plugin_lua()
+    assert "has the names" not in home.run("doctor")[0]
+    home.run("install")
+
+
+@pytest.mark.wireshark
 def test_beside_what_the_user_has(home: Home) -> None:
     """The user's own profile, Lua file and settings stay as they are, byte for byte."""
     theirs = {

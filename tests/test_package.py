@@ -67,3 +67,11 @@ def test_the_unpacked_zip_marks_a_capture(tmp_path: Path) -> None:
     environment = {**os.environ, "WIRESHARK_CONFIG_DIR": str(tmp_path)}
     run = subprocess.run([*map(str, show)], env=environment, capture_output=True, text=True, check=True)
     assert "duplicate" in run.stdout
+
+
+def test_a_checkout_that_is_not_installed() -> None:
+    command = [sys.executable, "-S", "-m", "pywnv", "--help"]  # -S: without what is installed
+    run = subprocess.run(command, cwd=PROJECT, capture_output=True, text=True, check=False)
+    assert run.returncode == 2
+    assert run.stderr.startswith("pywnv: not installed for ")
+    assert run.stderr.count("\n") == 1

@@ -73,6 +73,18 @@ def wrong(folder: Path, text: str | bytes, name: str = "host.toml") -> str:
     return message.removeprefix(start)
 
 
+def test_roles_and_keys_in_any_case(tmp_path: Path) -> None:
+    typed = (
+        TOML.replace("nics", "NICs").replace("name =", "Name =").replace("macs", "MACs").replace('"vmNIC"', '"vmnic"')
+    )
+    assert typed != TOML
+    assert load(tmp_path, typed) == load(tmp_path, TOML)
+    nic = '[[nics]]\nname = "Management"\nrole = "{}"\n'
+    assert load(tmp_path, nic.format("HOST-VNIC")) == load(tmp_path, nic.format("host vNIC"))
+    assert wrong(tmp_path, nic.format("filter") + 'Role = "filter"\n').startswith("nics[1]: ")
+    assert wrong(tmp_path, nic.format("filter") + 'Rule = "filter"\n').startswith("nics[1].Rule: is not known here")
+
+
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])
 def test_one_topology_in_each_language(tmp_path: Path, encoding: str) -> None:
     found = load(tmp_path, TOML.encode(encoding))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import partial
@@ -148,7 +148,7 @@ def _annotated(form: _Form[Piece], asked: _Asked) -> Iterator[Piece]:
     """The frames of a capture in a form, by the engine that can read it."""
     from pywnv.annotate import sinks, walker
     from pywnv.capture.order import in_order
-    from pywnv.capture.source import is_stream, opened_each
+    from pywnv.capture.source import is_stream, open_capture, opened_each
 
     given: dict[str, Any] = {"topology": asked.topology, "warn": asked.warn, "window": asked.window}
     if asked.window is not None:
@@ -175,6 +175,9 @@ def _annotated(form: _Form[Piece], asked: _Asked) -> Iterator[Piece]:
         except UnknownFormatError:
             if engine is Engine.LUPA or is_stream(captures[0]):  # what was read from a pipe is gone
                 raise
+    if engine is None and not is_stream(captures[0]):  # a filter leads here: tshark takes some texts for captures
+        with suppress(UnknownFormatError), open_capture(captures[0]):
+            pass
     assert form.of_tshark is not None  # noqa: S101  # the type checker cannot know: else an error was raised above
     yield from form.of_tshark(by_tshark.rows(captures[0], display_filter=asked.display_filter, **given))
 

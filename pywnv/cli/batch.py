@@ -85,7 +85,9 @@ def annotate(
     ] = str(STDOUT),
     output_format: Annotated[
         Format | None,
-        typer.Option("--format", help="Default: by the output's ending, else csv; on a terminal table."),
+        typer.Option(
+            "--format", case_sensitive=False, help="Default: by the output's ending, else csv; on a terminal table."
+        ),
     ] = None,
     columns: Annotated[
         str | None,
@@ -96,7 +98,10 @@ def annotate(
     ] = None,
     engine: Annotated[
         Engine | None,
-        typer.Option(help="lupa is fast; tshark reads every format and filters. Default: lupa, or tshark if needed."),
+        typer.Option(
+            case_sensitive=False,
+            help="lupa is fast; tshark reads every format and filters. Default: lupa, or tshark if needed.",
+        ),
     ] = None,
     display_filter: Annotated[
         str | None, typer.Option("-Y", "--filter", help="Only frames that match this display filter (engine tshark).")
@@ -127,7 +132,7 @@ def annotate(
     window = checked_window(window)
     has_folder = any(map(is_folder, captures))
     captures = expanded(captures)
-    chosen = tuple(name.strip() for name in columns.split(",")) if columns is not None else None
+    chosen = tuple(name.strip().lower() for name in columns.split(",")) if columns is not None else None
     if cluster is not None and series:
         raise UsageError("--series: one capture is decided in order, by one process; omit --cluster")
     if cluster is not None and jobs:

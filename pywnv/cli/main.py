@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from pathlib import Path
 from typing import Annotated
 
@@ -167,6 +168,7 @@ def install(
         tell_version(tshark),
         find_folders(tshark),
         topology=load_topology(topology_file),
+        names=str(topology_file.absolute()) if topology_file else "",
         deinterlace=deinterlace,
         force=force,
     )
@@ -256,6 +258,13 @@ def export(
         file.write(profiles_zip(deinterlace=deinterlace))
 
 
+def _tell(error: WnvError | OSError) -> None:
+    if isinstance(error, OSError):  # a full disk takes no help text
+        error = WnvError(": ".join(str(part) for part in (error.filename, error.strerror or error) if part))
+    with suppress(OSError):  # where stderr is full, the exit code tells
+        typer.echo(f"pywnv: {error}", err=True)
+
+
 def main() -> None:
     """Runs the command line: errors leave as one line and exit code 2."""
     tidy_on_signals()
@@ -263,8 +272,8 @@ def main() -> None:
         app()
     except ReaderGoneError:
         raise SystemExit(Exit.OK) from None  # `| head`
-    except WnvError as error:
-        typer.echo(f"pywnv: {error}", err=True)
+    except (WnvError, OSError) as error:
+        _tell(error)
         raise SystemExit(Exit.ERROR) from None
     except KeyboardInterrupt:
         raise SystemExit(130) from None

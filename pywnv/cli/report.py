@@ -53,7 +53,11 @@ def report(
     output: Annotated[Path, typer.Option("-o", "--output", metavar="PATH", help="File to write; - is stdout.")],
     form: Annotated[
         Form | None,
-        typer.Option("--format", help="html is a page with pictures, md for a ticket. Default: by the name."),
+        typer.Option(
+            "--format",
+            case_sensitive=False,
+            help="html is a page with pictures, md for a ticket. Default: by the name.",
+        ),
     ] = None,
     title: Annotated[str | None, typer.Option(help="Of the report. Default: the name of the capture.")] = None,
     window: Window = None,

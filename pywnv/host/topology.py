@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator
-from typing import Annotated
+from typing import Annotated, get_args
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, model_validator
 from pydantic.json_schema import SkipJsonSchema
 
 from pywnv.host.model import Host, Role
@@ -41,6 +41,12 @@ def _mac(text: str) -> str:
     return digits
 
 
+def _any_case(role: object) -> object:
+    """A role as we write it, where it is one, such as of "VMNIC" or "host-vnic"."""
+    words = role.replace("-", " ").casefold() if isinstance(role, str) else role
+    return next((known for known in get_args(Role) if known.casefold() == words), role)
+
+
 Name = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=120)]
 Text = Annotated[str, StringConstraints(min_length=1, max_length=1024)]
 Number = Annotated[int, Field(ge=0, le=2**32 - 1)]
@@ -48,10 +54,28 @@ Mac = Annotated[str, AfterValidator(_mac)]
 Guid = Annotated[str, AfterValidator(_guid)]
 
 
-class _Part(BaseModel):
-    """A part of the host, and how captures name it."""
+class _Table(BaseModel):
+    """A table of a topology file; its keys count in any case."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _keys(cls, value: object) -> object:
+        if not isinstance(value, dict):
+            return value
+        known: dict[object, object] = {}
+        for key, item in value.items():
+            lower = key.lower() if isinstance(key, str) else key
+            name = lower if lower in cls.model_fields else key
+            if name in known:
+                raise ValueError(f"{name} is there twice")
+            known[name] = item
+        return known
+
+
+class _Part(_Table):
+    """A part of the host, and how captures name it."""
 
     name: Name = Field(description="What people call it")
     interfaces: list[Text] = Field([], description="Names of interfaces in captures, such as eth:12:0")
@@ -67,7 +91,7 @@ class _Part(BaseModel):
 class Nic(_Part):
     """An adapter, or another place where packets are seen."""
 
-    role: Role | None = Field(None, description="What kind of place it is")
+    role: Annotated[Role | None, BeforeValidator(_any_case)] = Field(None, description="What kind of place it is")
 
 
 class Team(_Part):
@@ -82,10 +106,8 @@ class Switch(_Part):
     ports: list[Name] = Field([], description="Names of the NICs and teams connected to it, the uplink too")
 
 
-class Topology(BaseModel):
+class Topology(_Table):
     """Names and roles for the places in a host where packets are seen."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     nics: list[Nic] = []
     teams: list[Team] = []

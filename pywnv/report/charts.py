@@ -40,7 +40,7 @@ def need() -> None:
         MissingExtraError: it is not installed.
     """
     if not all(map(find_spec, ("altair", "vl_convert"))):
-        raise MissingExtraError(f"report: needs altair and vl-convert: {install_command('report', LIBRARIES)}")
+        raise MissingExtraError(f"report: needs altair and vl-convert; run: {install_command('report', LIBRARIES)}")
 
 
 @contextmanager

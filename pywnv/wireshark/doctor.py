@@ -52,6 +52,8 @@ def examine(tshark: str) -> Iterator[Finding]:
         return
     yield _installed(manifest, version)
     yield from _plugins(found, folders)
+    if manifest and manifest.names and folders.plugins / PLUGIN in found:
+        yield Finding(f"{folders.plugins / PLUGIN}: has the names of {manifest.names}")
     yield from _profiles(manifest, folders)
     yield from _interface(manifest, folders)
     yield from _loads(tshark, version, folders)

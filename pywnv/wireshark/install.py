@@ -55,6 +55,7 @@ def install(
     folders: Folders,
     *,
     topology: Topology | None = None,
+    names: str = "",
     deinterlace: bool | None = None,
     force: bool = False,
 ) -> Outcome:
@@ -65,12 +66,13 @@ def install(
         version: its version.
         folders: its folders.
         topology: what the user knows of the host.
+        names: the file that says so.
         deinterlace: whether the profiles keep the conversations of each interface apart; None: where it can.
         force: replace files that are not ours, or that the user has changed.
 
     Raises:
         WiresharkError: this Wireshark cannot load, or did not load, what was put.
-        OutputError: a file is in the way, or cannot be written.
+        OutputError: a file is in the way, or cannot be written; or names from an earlier install would be lost.
     """
     if trouble := unfit(tshark, version):
         raise WiresharkError("; ".join(trouble))
@@ -83,8 +85,12 @@ def install(
         if not folders.holds(path):
             raise OutputError(f"{path.parent}: leads out of {folders.config} by a link; remove the link first")
     old = Manifest.read(folders.config) or Manifest()
+    plugin = folders.plugins / PLUGIN
+    if old.names and not names and not force and plugin.exists():
+        again = f"say --topology {old.names} again, or --force to drop them"
+        raise OutputError(f"{plugin}: has the names of {old.names}; {again}")
     outcome = Outcome(kept=[] if force else _settle(folders, files, old))
-    new = Manifest(wireshark=version.series, made=old.made)
+    new = Manifest(wireshark=version.series, made=old.made, names=old.names if plugin in outcome.kept else names)
     new.files = {path: fingerprints(path, data) for path, data in files.items()}
     gone = [path for path in old.files if path not in files and path.exists() and folders.holds(path)]
     obsolete = [path for path in gone if _ours(path, old)]
@@ -100,7 +106,7 @@ def install(
     remove_empty({path.parent for path in obsolete} & set(old.made))
     outcome.done = [path for path in files if path not in outcome.kept]
     outcome.kept = [path for path in outcome.kept if path.name != RECENT]
-    outcome.others = [path for path, _ in find_plugins(folders.searched) if path != folders.plugins / PLUGIN]
+    outcome.others = [path for path, _ in find_plugins(folders.searched) if path != plugin]
     return outcome
 
 
@@ -133,7 +139,7 @@ def _put(placing: Placing, folders: Folders, new: Manifest, old: Manifest, files
     config = folders.config
     makes = placing.folders_to_make([config / MANIFEST, *files])
     new.made = list(dict.fromkeys([*new.made, *makes]))
-    placing.put(config / MANIFEST, Manifest(new.pywnv, new.wireshark, known, new.made).text(config))
+    placing.put(config / MANIFEST, Manifest(new.pywnv, new.wireshark, known, new.made, new.names).text(config))
     for path, data in files.items():
         placing.put(path, data, executable=path.parent == folders.extcap)
     placing.put(config / MANIFEST, new.text(config))

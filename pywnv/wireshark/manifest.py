@@ -50,12 +50,14 @@ class Manifest:
         wireshark: the series of Wireshark it was made for, as "4.4".
         files: SHA-256 fingerprints of what was put at each path; of old and new where an install was cut off.
         made: the folders that were made for them.
+        names: the file from which the plugin has names of a host; empty: it has none.
     """
 
     pywnv: str = __version__
     wireshark: str = ""
     files: dict[Path, list[str]] = field(default_factory=dict)
     made: list[Path] = field(default_factory=list)
+    names: str = ""
 
     @classmethod
     def read(cls, config: Path) -> Manifest | None:
@@ -68,7 +70,8 @@ class Manifest:
         try:
             data: Any = json.loads(path.read_bytes())
             files = {config / name: [str(hash) for hash in hashes] for name, hashes in data["files"].items()}
-            return cls(str(data["pywnv"]), str(data["wireshark"]), files, [config / name for name in data["made"]])
+            made = [config / name for name in data["made"]]
+            return cls(str(data["pywnv"]), str(data["wireshark"]), files, made, str(data.get("names", "")))
         except FileNotFoundError:
             return None
         except OSError as error:
@@ -87,6 +90,7 @@ class Manifest:
             "wireshark": self.wireshark,
             "files": {name(path): hashes for path, hashes in self.files.items()},
             "made": [name(path) for path in self.made],
+            "names": self.names,
         }
         return json.dumps(data, indent=2).encode() + b"\n"
 
