@@ -39,7 +39,7 @@ class Converted:
 
     Attributes:
         packets: frames that were written for packets, drops among them.
-        drops: how many of those tell of a dropped packet.
+        drops: how many of those report a dropped packet.
         events: journal entries that were written for other events.
         skipped: events without an id (TraceLogging, kernel) that no packet tool writes.
         topology: the host's adapters, as the trace names them.
@@ -152,11 +152,11 @@ def convert(
     Args:
         trace: an .etl file, or the text that `pktmon etl2txt` made of one; ``-`` is stdin.
         out: where the pcapng goes.
-        progress: is told how many bytes of the trace have been read.
+        progress: called with the number of bytes of the trace read so far.
         warn: is told what could not be read, in lines.
 
     Raises:
-        CaptureError: it is no trace, or nothing of it can be read.
+        CaptureError: it is not a trace, or nothing of it can be read.
         MissingExtraError: what reads traces is not installed.
     """
     if trace == STDIN:
@@ -209,7 +209,7 @@ def as_pcapng(
 
     Raises:
         CaptureError: it looks like a trace, and nothing of it can be read.
-        MissingExtraError: it is a trace, and what reads traces is not installed.
+        MissingExtraError: it is a Windows trace, and the extra `etl` is not installed.
     """
     if not (is_trace(path) or is_log(path)):
         yield path

@@ -219,7 +219,7 @@ class Frames:
         return made
 
     def frame(self, event: Event) -> Frame | Taken | None:
-        """The frame that an event makes; TAKEN where it is part of one to come, None where it shows no packet."""
+        """The frame that an event makes; TAKEN where it is part of one to come, None if it shows no packet."""
         if event.provider == pktmon.PROVIDER:
             packet = pktmon.read_packet(event)
             return self._pktmon_frame(event, packet) if packet else None

@@ -1,4 +1,4 @@
-"""Puts several files, all or none of them."""
+"""Writes and removes several files: all or none of them."""
 
 from __future__ import annotations
 

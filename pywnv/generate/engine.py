@@ -128,7 +128,7 @@ def engine_lua(topology: Topology | None = None) -> str:
     """The engine as one piece of Lua that leaves its modules in the local table `modules`.
 
     Args:
-        topology: what the user knows of the host, or None.
+        topology: names and roles in the host, or None.
     """
     return _of_topology(topology) if topology else _of_no_topology()
 

@@ -45,7 +45,7 @@ def generated_for(topology: Topology, name: str) -> dict[str, str]:
     """A plugin and profiles that know a host: their paths below a folder, and their texts.
 
     Args:
-        topology: what the user knows of the host.
+        topology: names and roles in the host.
         name: of the host, in any letters.
     """
     safe = re.sub(r"[^A-Za-z0-9]+", "_", name).strip("_")[:LONGEST_NAME] or "host"  # Wireshark loads no a.b.lua

@@ -99,7 +99,7 @@ def common_rate(parts: Sequence[Sequence[Delay]]) -> float | None:
         parts: delays from between it was set, two parts at least.
 
     Returns:
-        Seconds a second; None where fewer than two parts have packets in both directions.
+        Seconds a second; None if fewer than two parts have packets in both directions.
     """
     known = []
     for delays in parts:
@@ -251,7 +251,7 @@ def _between(
 
 
 def _contradicting(upper: list[Point], lower: list[Point], rate: float, most: int) -> tuple[set[Point], set[Point]]:
-    """The fewest points without which the others agree; none where that takes more than `most`."""
+    """The fewest points without which the others agree; none if that takes more than `most`."""
 
     def height(point: Point) -> float:
         return point[1] - rate * point[0]

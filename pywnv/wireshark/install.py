@@ -1,4 +1,4 @@
-"""Puts plugin, profiles and capture interface into Wireshark's folders, and takes exactly those away again."""
+"""Puts plugin, profiles and capture interface into Wireshark's folders, and removes exactly those again."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ def install(
         tshark: the one beside the Wireshark to install for.
         version: its version.
         folders: its folders.
-        topology: what the user knows of the host.
+        topology: names and roles in the host.
         deinterlace: whether the profiles keep the conversations of each interface apart; None: where it can.
         force: replace files that are not ours, or that the user has changed.
 
@@ -111,7 +111,7 @@ def _settle(folders: Folders, files: dict[Path, bytes], old: Manifest) -> list[P
         foreign = profile.is_symlink() or (profile.exists() and not profile.is_dir())
         strange = not foreign and not ours and profile.is_dir() and any(p not in files for p in profile.iterdir())
         if foreign or strange:
-            raise OutputError(f"{profile}: there is a profile of this name already; --force puts ours into it")
+            raise OutputError(f"{profile}: a profile of this name exists already; --force puts pywnv's into it")
     kept = []
     for path, data in files.items():
         if not path.exists() and not path.is_symlink():
@@ -121,7 +121,7 @@ def _settle(folders: Folders, files: dict[Path, bytes], old: Manifest) -> list[P
             if found != data and not old.knows(path, found):
                 kept.append(path)
         elif found != data:
-            raise OutputError(f"{path}: is there already and was not put by pywnv; --force replaces it")
+            raise OutputError(f"{path}: exists already, and pywnv did not put it there; --force replaces it")
     return kept
 
 
@@ -153,7 +153,7 @@ def _ours(path: Path, manifest: Manifest) -> bool:
 
 
 def uninstall(folders: Folders) -> Outcome | None:
-    """Removes exactly what was put, but for what the user has changed since; None where nothing was put.
+    """Removes exactly what was put, but for what the user has changed since; None if nothing was put.
 
     Raises:
         OutputError: something cannot be removed.

@@ -24,7 +24,7 @@ local M = {}
 -- @param at, stop  indices of the first and the last byte of the options
 -- @param order of their bytes: 1 little-endian, -1 big-endian
 -- @param wants as `engine.wants` gave it
--- @return the packet id; what else is there, as the engine's `frame` takes it, until the next call; each nil where
+-- @return the packet id; what else is there, as the engine's `frame` takes it, until the next call; each nil if
 --   there is none
 function M.read(buf, at, stop, order, wants)
   local read32, read16 = READ32[order], READ16[order]

@@ -194,7 +194,7 @@ function M.new(window, epoch, warm_up)
   -- tracing compiler makes code for each, not for each way through all of them.
   -- @param frame the table, in which there is now, too,
   --   number: of the frame, counting up from 1
-  --   time: seconds since any fixed moment; nil where the capture tells none
+  --   time: seconds since any fixed moment; nil if the capture tells none
   --   hop: as `engine.place` made it
   --   tag: nil, or the packet id that the capture tool wrote: equal for equal packets
   --   carried: nil, or what else the tool wrote, a table: count and [1], [2] ... its comments, flags (1 or 2: the
@@ -284,7 +284,7 @@ function M.new(window, epoch, warm_up)
   -- @param time as `frame` takes it
   -- @param body string
   -- @return what it says, to be shown by `describe_event`; the number of the packet just before it; the packet that it
-  --   is about, where that is proved; the rule of the host that explains a drop; nil where it is no event of a packet
+  --   is about, where that is proved; the rule of the host that explains a drop; nil if it is not an event of a packet
   function engine.journal(time, body)
     return take_event(record.journal(body), time)
   end

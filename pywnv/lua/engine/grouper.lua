@@ -270,7 +270,7 @@ function M.new()
     end
   end
 
-  --- Says of a frame that cannot be grouped, for want of a time, that it is a packet.
+  --- Says of a frame that cannot be grouped, for lack of a time, that it is a packet.
   function grouping.alone(number, hop)
     found.rule, found.rewritten = FIRST, 0
     found.packet, found.previous, found.delta, found.elapsed = number, nil, nil, nil

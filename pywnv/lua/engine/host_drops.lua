@@ -35,7 +35,7 @@ end
 
 local WAYS = { Ingress = false, Egress = true, Rx = true, Tx = false } -- of pktmon, seen from the NIC
 
--- Whether a packet goes to a NIC; nil where nothing tells.
+-- Whether a packet goes to a NIC; nil if unknown.
 local function goes_to(nic, packet, read)
   if nic.mac and packet.destination_mac == nic.mac then
     return true
@@ -116,7 +116,7 @@ local function key_of(nic, packet, knows_vlan, reason)
 end
 
 --- What explains the drops of one capture.
--- @return nil where no rules are known; else a table: packet, event
+-- @return nil if no rules are known; else a table: packet, event
 function M.new()
   if not host.nics or not host.nics[1] then
     return nil
@@ -234,7 +234,7 @@ function M.new()
     return holds(nic.addresses, packet.destination) or holds(nic.addresses, packet.source)
   end
 
-  --- What explains the drop that an event tells of.
+  --- What explains the drop that an event describes.
   -- @param said   what it says, as `record` gives it
   -- @param sample of the packet that it is about, or of the one just before it; nil: none is known
   -- @param proved whether it is about that packet

@@ -1,8 +1,7 @@
---- Counts the tagged packets that go to NICs which take none. It stands between `batch` and the engine, and changes
--- nothing.
+--- Counts the tagged packets that go to NICs in untagged mode. It wraps the engine for `batch`, and changes nothing.
 --
--- The VLAN is that of the tag, or what the tool noted; else the one that the sender's port gives its packets. A packet
--- counts once, however often it is seen.
+-- The VLAN comes from the tag or from the tool's comment; otherwise it is the one that the sender's port gives its
+-- packets. A packet counts once, however often it is seen.
 
 local modules, wanted = ...
 
@@ -13,7 +12,7 @@ local MOST_COUNTED = 65536 -- packets that are remembered; duplicates are near e
 
 local M = {}
 
-local of_mac = {} -- the NIC with a MAC; false where two have it
+local of_mac = {} -- the NIC with a MAC; false if two have it
 for at = 1, #nics do
   local mac = nics[at].mac
   if mac then
@@ -35,7 +34,7 @@ local function noted_vlan(frame)
   return frame.hop.vlan
 end
 
--- The VLAN of a packet to a NIC; nil where nothing tells, or where it comes by another switch, which may change it.
+-- The VLAN of a packet to a NIC; nil if unknown, or where it comes by another switch, which may change it.
 local function vlan_to(target, frame)
   local packet = packets.read(
     frame.kind,
