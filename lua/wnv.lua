@@ -2305,7 +2305,7 @@ local MOST_NOTED = 4096 -- only a capture made to defeat us notes more component
 --- The place that a frame's comment tells of, where it tells more than the interface: the component of pktmon whose
 -- packets pspkt writes to a single interface, or the port that the topology knows.
 -- @param place as `place` gave it
--- @param note  as `note.read` gave it
+-- @param note  as `tool_comments.read` gave it
 function Registry:noted(place, note)
   if place.component_id then -- its interface has said it
     return place
@@ -2379,7 +2379,7 @@ end
 return M
 end)(modules.text, modules.hop_name)
 
-modules.note = (function(...)
+modules.tool_comments = (function(...)
 --- What capture tools leave in the comment of a frame.
 --
 -- Sources: microsoft/etl2pcapng src/main.c since 1.3.0, Wireshark extcap/etw_ndiscap.c, JamesKehr/pspkt class/pspkt.cs,
@@ -3846,7 +3846,7 @@ function M.new()
   local known, count = {}, 0
 
   --- @param place as `hop` made it
-  -- @param note  as `note.read` gave it, or nil
+  -- @param note  as `tool_comments.read` gave it, or nil
   -- @param way   a code of `direction`, or nil
   -- @param is_dropped whether the capture marks the frame as dropped
   -- @param frame as `frame.read` gives it
@@ -7695,7 +7695,7 @@ local FIRST = 0 -- no rule: nothing with these bytes was known
 local M = {}
 
 --- A grouping of the frames of one capture.
--- @return table: shorten, look, decide, commit, alone, span; found
+-- @return table: shorten, look, decide, commit, without_time, span; found
 function M.new()
   local state, paths, place_of = context.new(), path.new(), places_of.new()
   local store = state.store
@@ -7948,7 +7948,7 @@ function M.new()
   end
 
   --- Says of a frame that cannot be grouped, for lack of a time, that it is a packet.
-  function grouping.alone(number, hop)
+  function grouping.without_time(number, hop)
     found.rule, found.rewritten = FIRST, 0
     found.packet, found.previous, found.delta, found.elapsed = number, nil, nil, nil
     found.segment_of, found.repeat_of = nil, nil
@@ -8118,7 +8118,7 @@ function M.new(owner, keep)
   end
 
   --- Says what the frame is that was looked up; changes nothing that counts.
-  -- @param read  what the capture tool noted beside it, as `note.read` gives it, or nil
+  -- @param read  what the capture tool noted beside it, as `tool_comments.read` gives it, or nil
   -- @param noted the direction that the capture tool noted, or nil
   -- @param is_directed whether anything can tell a direction
   -- @return the node of its path; a code of `direction`, or nil. What else was found stands in `found`
@@ -8127,7 +8127,7 @@ function M.new(owner, keep)
     local node, macs, way
     is_directed_now, nic_now = noted ~= nil or is_directed, read and read.nic
     if not time then
-      node = grouping.alone(frame.number, place)
+      node = grouping.without_time(frame.number, place)
     else
       node = grouping.decide()
       local link = frame.link
@@ -8272,9 +8272,11 @@ end)(modules.codes, modules.path, modules.decide, modules.facts)
 modules.engine = (function(...)
 --- The engine: takes the frames of a capture one by one and says what each one is.
 --
--- It makes no Wireshark call. Its bodies are the plugin inside Wireshark and tshark, and `batch` under lupa.
+-- It makes no Wireshark call. It runs in two programs (its "bodies"): in the plugin inside Wireshark and tshark, and in
+-- `batch` under lupa.
 
-local codes, hop, decider, note, annotation, record, facts, direction, limits, topology, describe, host_drops = ...
+local codes, hop, decider, tool_comments, annotation, record, facts, direction, limits, topology, describe, host_drops =
+  ...
 
 local readers = record.readers
 local abs, ceil, next = math.abs, math.ceil, next
@@ -8354,32 +8356,32 @@ function M.new(window, epoch, warm_up)
     return place
   end
 
-  --- What of the things that `frame` takes as `carried`, and of packet ids, is worth looking for at a frame.
+  --- Which kinds of `tool_metadata`, and whether packet ids, are worth looking for in a frame.
   -- @return table: comment, id, flags, verdict: true or false
   function engine.wants(number)
     return number <= LEARN and all or seen
   end
 
-  -- Notes what else a tool wrote. A file that pywnv has annotated is decided anew, as if it had not been, but its hops
+  -- Reads what else a tool wrote. A file that pywnv has annotated is decided anew, as if it had not been, but its hops
   -- keep their names.
-  -- @return the first comment that a known tool wrote, as `note.read` gives it, or nil; whether the packet id is ours;
-  --   what our comment says that all of its kind say, or nil
-  local function read_carried(number, carried)
+  -- @return the first comment that a known tool wrote, as `tool_comments.read` gives it, or nil; whether the packet id
+  --   is pywnv's; the table that our comment shares with others, see `annotation`, or nil
+  local function read_tool_metadata(number, tool_metadata)
     local read, has_comment, owns_id, shared = nil, false, false, nil
-    for at = 1, carried.count do
-      local own = read_own(carried[at])
+    for at = 1, tool_metadata.count do
+      local own = read_own(tool_metadata[at])
       if own then
         seen.comment, owns_id, shared = true, owns_id or own.owns_id, shared or own.shared
       elseif number <= LEARN or has_comments then
         has_comment = true
-        read = read or note.read(carried[at])
+        read = read or tool_comments.read(tool_metadata[at])
       end
     end
     has_comments = has_comments or has_comment
     seen.comment = seen.comment or has_comment
-    seen.flags = seen.flags or carried.flags ~= nil
+    seen.flags = seen.flags or tool_metadata.flags ~= nil
     -- A trace of pktmon has flags at each packet and comments at none, and drops may come late.
-    seen.verdict = seen.verdict or carried.dropped or carried.flags ~= nil and not has_comment
+    seen.verdict = seen.verdict or tool_metadata.dropped or tool_metadata.flags ~= nil and not has_comment
     return read, owns_id, shared
   end
 
@@ -8403,12 +8405,12 @@ function M.new(window, epoch, warm_up)
   end
 
   -- Reads what a tool wrote beside a packet, and where it was seen.
-  -- @return a comment, as `note.read` gives it, or nil; the direction that was noted, or nil
+  -- @return a comment, as `tool_comments.read` gives it, or nil; the direction that was noted, or nil
   local function take_notes(frame)
-    local number, place, tag, carried = frame.number, frame.hop, frame.tag, frame.carried
+    local number, place, tag, tool_metadata = frame.number, frame.hop, frame.tag, frame.tool_metadata
     local read, noted, owns_id, shared
-    if carried then
-      read, owns_id, shared = read_carried(number, carried)
+    if tool_metadata then
+      read, owns_id, shared = read_tool_metadata(number, tool_metadata)
     end
     if tag and (owns_id or not place.id) then
       frame.tag = nil -- no tool gave it
@@ -8424,8 +8426,8 @@ function M.new(window, epoch, warm_up)
       places:annotated(place, shared)
       is_directed = is_directed or direction.side(place) ~= nil
     end
-    if carried then
-      noted = carried.flags and noted_direction(place, read, carried.flags, frame.tag)
+    if tool_metadata then
+      noted = tool_metadata.flags and noted_direction(place, read, tool_metadata.flags, frame.tag)
     end
     pending.number, pending.time = number, frame.time
     return read, noted
@@ -8469,7 +8471,7 @@ function M.new(window, epoch, warm_up)
   --   time: seconds since any fixed moment; nil if the capture tells none
   --   hop: as `engine.place` made it
   --   tag: nil, or the packet id that the capture tool wrote: equal for equal packets
-  --   carried: nil, or what else the tool wrote, a table: count and [1], [2] ... its comments, flags (1 or 2: the
+  --   tool_metadata: nil, or what else the tool wrote, a table: count and [1], [2] ... its comments, flags (1 or 2: the
   --     direction, of epb_flags) or nil, dropped (true: its verdict says so) or nil
   function engine.look(frame)
     taken = frame
@@ -8497,8 +8499,8 @@ function M.new(window, epoch, warm_up)
       return nil
     end
     local node, way = now.decide(taken_read, taken_noted, is_directed)
-    local carried = frame.carried
-    local is_dropped = carried and carried.dropped
+    local tool_metadata = frame.tool_metadata
+    local is_dropped = tool_metadata and tool_metadata.dropped
     local has_facts = taken_read or way or is_dropped
     local known = has_facts and facts_of(frame.hop, taken_read, way, is_dropped, frame) or nil
     if drops and known and known.drop then
@@ -8568,7 +8570,7 @@ M.read_journal, M.journal_annotation, M.EVENT_PROTOCOL = record.journal, record.
 M.verdict, M.describe, M.describe_event = describe.verdict, describe.packet, describe.event
 
 return M
-end)(modules.codes, modules.hop, modules.decider, modules.note, modules.annotation, modules.record, modules.facts, modules.direction, modules.limits, modules.topology, modules.describe, modules.host_drops)
+end)(modules.codes, modules.hop, modules.decider, modules.tool_comments, modules.annotation, modules.record, modules.facts, modules.direction, modules.limits, modules.topology, modules.describe, modules.host_drops)
 
 
 return modules.engine, modules.drops, modules.annotation, modules.words
@@ -8779,7 +8781,7 @@ local function place(number, buf)
   return true, known
 end
 
-local carried = { count = 0 }
+local tool_metadata = { count = 0 }
 
 -- What the capture tool wrote beside the current frame, where it may be there.
 -- @return the packet id; what else is there, as the engine's `frame` takes it; each nil if there is none
@@ -8795,7 +8797,7 @@ local function notes(number)
     local comments = { comment() }
     count = #comments
     for at = 1, count do
-      carried[at] = comments[at].value
+      tool_metadata[at] = comments[at].value
     end
   end
   if wants.flags then
@@ -8809,8 +8811,8 @@ local function notes(number)
   if count == 0 and not flags and not verdict then
     return tag
   end
-  carried.count, carried.flags, carried.dropped = count, flags, verdict
-  return tag, carried
+  tool_metadata.count, tool_metadata.flags, tool_metadata.dropped = count, flags, verdict
+  return tag, tool_metadata
 end
 
 local function keep_event(into, at, event, near, about, rule)
@@ -8853,7 +8855,7 @@ local function decide(number, tvb, pinfo, time, into, at)
     return
   end
   frame.number, frame.time, frame.hop = number, time, where
-  frame.tag, frame.carried = notes(number)
+  frame.tag, frame.tool_metadata = notes(number)
   frame.kind, frame.buf, frame.at, frame.stop, frame.length = where.kind, buf, 1, #buf, pinfo.len
   engine.read(frame)
   engine.look(frame)

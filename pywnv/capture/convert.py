@@ -1,8 +1,8 @@
-"""Windows traces (.etl) as pcapng files that lose nothing: every packet of pktmon and ndiscap, and every event.
+"""Converts Windows traces (.etl) to pcapng without loss: every packet of pktmon and ndiscap, and every event.
 
-The text logs that `pktmon etl2txt` makes of them come the same way, as far as a text tells.
+It converts the text logs that `pktmon etl2txt` makes of traces in the same way, as far as the text goes.
 
-What has no place in a pcapng's own options goes into a comment of fixed form, which engine/note.lua reads back.
+Values for which pcapng has no option go into a comment of fixed form, which engine/tool_comments.lua reads back.
 """
 
 from __future__ import annotations

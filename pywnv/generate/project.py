@@ -60,13 +60,13 @@ def write(texts: dict[str, str], folder: Path) -> list[Path]:
     Raises:
         OutputError: one cannot be written.
     """
-    from pywnv.files.transaction import Placing
+    from pywnv.files.transaction import Transaction
 
     wanted = {folder / name: text.encode() for name, text in texts.items()}
     try:
-        with Placing() as placing:
+        with Transaction() as transaction:
             for path, data in wanted.items():
-                placing.put(path, data)
+                transaction.put(path, data)
     except OSError as error:
         raise OutputError(f"{error.filename}: {error.strerror or error}") from error
     return list(wanted)

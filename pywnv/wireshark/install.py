@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pywnv.errors import OutputError, WiresharkError
-from pywnv.files.transaction import PART, Placing
+from pywnv.files.transaction import PART, Transaction
 from pywnv.wireshark.folders import Folders
 from pywnv.wireshark.interface import starter
 from pywnv.wireshark.manifest import MANIFEST, RECENT, Manifest, fingerprints, says_nothing
@@ -90,10 +90,10 @@ def install(
     obsolete = [path for path in gone if _ours(path, old)]
     outcome.kept += [path for path in gone if path not in obsolete]
     try:
-        with Placing() as placing:
-            _put(placing, folders, new, old, {p: data for p, data in files.items() if p not in outcome.kept})
+        with Transaction() as transaction:
+            _put(transaction, folders, new, old, {p: data for p, data in files.items() if p not in outcome.kept})
             for path in obsolete:
-                placing.remove(path)
+                transaction.remove(path)
             _check(tshark, version, folders)
     except OSError as error:
         raise OutputError(f"{error.filename}: {error.strerror or error}; nothing was installed") from error
@@ -125,18 +125,18 @@ def _settle(folders: Folders, files: dict[Path, bytes], old: Manifest) -> list[P
     return kept
 
 
-def _put(placing: Placing, folders: Folders, new: Manifest, old: Manifest, files: dict[Path, bytes]) -> None:
+def _put(transaction: Transaction, folders: Folders, new: Manifest, old: Manifest, files: dict[Path, bytes]) -> None:
     """Puts files. Wherever a kill ends this, what is there then is in the manifest."""
     known = {path: hashes + old.files.get(path, []) for path, hashes in new.files.items()}
     for path, hashes in old.files.items():
         known.setdefault(path, hashes)
     config = folders.config
-    makes = placing.folders_to_make([config / MANIFEST, *files])
+    makes = transaction.folders_to_make([config / MANIFEST, *files])
     new.made = list(dict.fromkeys([*new.made, *makes]))
-    placing.put(config / MANIFEST, Manifest(new.pywnv, new.wireshark, known, new.made).text(config))
+    transaction.put(config / MANIFEST, Manifest(new.pywnv, new.wireshark, known, new.made).text(config))
     for path, data in files.items():
-        placing.put(path, data, executable=path.parent == folders.extcap)
-    placing.put(config / MANIFEST, new.text(config))
+        transaction.put(path, data, executable=path.parent == folders.extcap)
+    transaction.put(config / MANIFEST, new.text(config))
 
 
 def _check(tshark: str, version: Version, folders: Folders) -> None:

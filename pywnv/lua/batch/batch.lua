@@ -158,10 +158,10 @@ local function frame_of(buf, at)
     interface.place = place
   end
   frame.number, frame.time, frame.hop = number, relative(seconds_of[at], nanos_of[at]), place
-  frame.tag, frame.carried = nil, nil
+  frame.tag, frame.tool_metadata = nil, nil
   local options = options_from[at]
   if options then
-    frame.tag, frame.carried =
+    frame.tag, frame.tool_metadata =
       read_options(buf, options, options_to[at], block < 0 and -1 or 1, running.wants(number))
   end
   return frame

@@ -61,7 +61,7 @@ function M.new(owner, keep)
   end
 
   --- Says what the frame is that was looked up; changes nothing that counts.
-  -- @param read  what the capture tool noted beside it, as `note.read` gives it, or nil
+  -- @param read  what the capture tool noted beside it, as `tool_comments.read` gives it, or nil
   -- @param noted the direction that the capture tool noted, or nil
   -- @param is_directed whether anything can tell a direction
   -- @return the node of its path; a code of `direction`, or nil. What else was found stands in `found`
@@ -70,7 +70,7 @@ function M.new(owner, keep)
     local node, macs, way
     is_directed_now, nic_now = noted ~= nil or is_directed, read and read.nic
     if not time then
-      node = grouping.alone(frame.number, place)
+      node = grouping.without_time(frame.number, place)
     else
       node = grouping.decide()
       local link = frame.link

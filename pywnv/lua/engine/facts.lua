@@ -61,7 +61,7 @@ function M.new()
   local known, count = {}, 0
 
   --- @param place as `hop` made it
-  -- @param note  as `note.read` gave it, or nil
+  -- @param note  as `tool_comments.read` gave it, or nil
   -- @param way   a code of `direction`, or nil
   -- @param is_dropped whether the capture marks the frame as dropped
   -- @param frame as `frame.read` gives it

@@ -18,7 +18,7 @@ local FIRST = 0 -- no rule: nothing with these bytes was known
 local M = {}
 
 --- A grouping of the frames of one capture.
--- @return table: shorten, look, decide, commit, alone, span; found
+-- @return table: shorten, look, decide, commit, without_time, span; found
 function M.new()
   local state, paths, place_of = context.new(), path.new(), places_of.new()
   local store = state.store
@@ -271,7 +271,7 @@ function M.new()
   end
 
   --- Says of a frame that cannot be grouped, for lack of a time, that it is a packet.
-  function grouping.alone(number, hop)
+  function grouping.without_time(number, hop)
     found.rule, found.rewritten = FIRST, 0
     found.packet, found.previous, found.delta, found.elapsed = number, nil, nil, nil
     found.segment_of, found.repeat_of = nil, nil

@@ -206,7 +206,7 @@ local MOST_NOTED = 4096 -- only a capture made to defeat us notes more component
 --- The place that a frame's comment tells of, where it tells more than the interface: the component of pktmon whose
 -- packets pspkt writes to a single interface, or the port that the topology knows.
 -- @param place as `place` gave it
--- @param note  as `note.read` gave it
+-- @param note  as `tool_comments.read` gave it
 function Registry:noted(place, note)
   if place.component_id then -- its interface has said it
     return place

@@ -56,7 +56,7 @@ end
 --- Notes what a frame shows, for the event that may come next.
 -- @param into  a table
 -- @param frame as the engine takes it
--- @param read  as `note.read` gave it, or nil
+-- @param read  as `tool_comments.read` gave it, or nil
 -- @return the table
 function M.note(into, frame, read)
   into.kind, into.buf, into.at, into.stop, into.length = frame.kind, frame.buf, frame.at, frame.stop, frame.length
@@ -207,7 +207,7 @@ function M.new()
 
   --- What explains that a frame was dropped.
   -- @param frame as the engine takes it
-  -- @param read  as `note.read` gave it, or nil
+  -- @param read  as `tool_comments.read` gave it, or nil
   -- @param facts of the frame
   -- @return words, or nil
   function explainer.packet(frame, read, facts)

@@ -127,7 +127,7 @@ function M.new(nics)
 
   --- The NIC that a place is.
   -- @param place as `hop` made it
-  -- @param read  as `note.read` gave it, or nil
+  -- @param read  as `tool_comments.read` gave it, or nil
   -- @param packet that was seen there
   function index.of_place(place, read, packet)
     local names = { read and read.component or false, place.description or false, place.port_name or false }

@@ -7,7 +7,8 @@ local modules, wanted = ...
 
 local byte, sub = string.byte, string.sub
 
-local nics, vlan_of, packets, note = modules.host.nics, modules.host_vlan, modules.host_packet, modules.note
+local nics, vlan_of, packets = modules.host.nics, modules.host_vlan, modules.host_packet
+local tool_comments = modules.tool_comments
 local MOST_COUNTED = 65536 -- packets that are remembered; duplicates are near each other
 
 local M = {}
@@ -24,9 +25,9 @@ local found, order = {}, {}
 local counted, count = {}, 0
 
 local function noted_vlan(frame)
-  local carried = frame.carried
-  for at = 1, carried and carried.count or 0 do
-    local read = note.read(carried[at])
+  local tool_metadata = frame.tool_metadata
+  for at = 1, tool_metadata and tool_metadata.count or 0 do
+    local read = tool_comments.read(tool_metadata[at])
     if read and read.vlan then
       return read.vlan
     end
