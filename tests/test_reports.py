@@ -88,9 +88,9 @@ def test_drops_are_sorted_and_advise_once(runtime: str) -> None:
     assert drops[b"total"]().decode() == (
         "count  reason           where\n"
         "    2  9 Filtered VLAN  ü\n"
-        "    1  not given         a\n"
+        "    1  not given        a\n"
         "    1  9 Filtered VLAN  a\n"
-        "    1  not given         %s in switch %1\n"
+        "    1  not given        %s in switch %1\n"
         "\n9 Filtered VLAN:\nLook. Look again.\n"
     )
 
@@ -99,7 +99,7 @@ def test_drops_are_sorted_and_advise_once(runtime: str) -> None:
 def test_reports_of_nothing(runtime: str) -> None:
     for name in ("drops", "latency"):
         assert report(runtime, name, lay_out(runtime), module(runtime, "words"))[b"total"]().startswith(
-            (b"The capture tells of no", b"No packet")
+            (b"The capture records no", b"No packet")
         )
 
 

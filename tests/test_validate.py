@@ -44,9 +44,9 @@ def told(text: str, tmp_path: Path) -> Path:
         ("frame,packet\n1\n", None),
         ("frame,packet\n0,1\n", "line 2: frame '0' is not a frame number"),
         ("frame,packet\n1,-1\n", "line 2: packet '-1' is not a frame number"),
-        ("frame,packet\n1,٣\n", "line 2: packet '٣' is no number"),
+        ("frame,packet\n1,٣\n", "line 2: packet '٣' is not a frame number"),
         (f"frame,packet\n{'9' * 5000},1\n", "is not a frame number"),
-        ("frame,packet,segment_of\n1,1,x\n", "line 2: segment_of 'x' is no number"),
+        ("frame,packet,segment_of\n1,1,x\n", "line 2: segment_of 'x' is not a frame number"),
         (f'frame,packet\n1,"{"9" * 200_000}"\n', "is not a CSV file in UTF-8: field larger than field limit"),
     ],
 )
