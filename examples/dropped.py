@@ -1,6 +1,6 @@
 """Which packets did Windows drop, where, and why?
 
-The capture was made with pspkt, which notes with each frame what dropped it.
+The capture was made with pspkt, which records in a frame's comment that it was dropped, and why.
 """
 
 from __future__ import annotations
@@ -15,11 +15,11 @@ CAPTURE = Path(__file__).parent.parent / "tests" / "captures" / "deep-dive" / "a
 
 
 def main(capture: str | Path) -> None:
-    """Tells of each drop, and of each kind of drop what to look at."""
+    """Prints each drop, and for each kind of drop what to look at."""
     advice = {}
     for frame in pywnv.annotate(capture, warn=print):
         if frame.drop:
-            # With events of the vmSwitch, as etl2pcapng writes them, the frame is the event, and no packet.
+            # If etl2pcapng wrote the capture, the drop is in a vmSwitch event: a frame that holds no packet.
             what = f"packet {frame.packet}" if frame.packet else f"what event {frame.frame} is about"
             print(f"Frame {frame.frame}: {what} was dropped: {frame.drop_reason_text or 'no reason was noted'}")
             print(f"    its path: {frame.path or 'not known'}")

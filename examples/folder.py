@@ -9,7 +9,7 @@ from pathlib import Path
 import pywnv
 
 FOLDER = Path(__file__).parent.parent / "tests" / "captures" / "deep-dive"
-ENDINGS = (".pcapng", ".pcapng.gz", ".pcap", ".pcap.gz", ".etl")  # .etl needs the extra etl
+ENDINGS = (".pcapng", ".pcapng.gz", ".pcap", ".pcap.gz", ".etl")  # .etl needs the extra: pip install '.[etl]'
 
 
 def main(folder: str | Path) -> None:

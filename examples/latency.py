@@ -1,7 +1,7 @@
 """How long does each step between two hops take?
 
-Writes the annotations of a capture to Parquet and asks duckdb. A Parquet file can be kept, and many can be asked at
-once: 'rows/*.parquet'. Needs duckdb and pyarrow.
+Writes the annotations of a capture to Parquet and queries them with duckdb. You can keep Parquet files, and query many
+at once: 'rows/*.parquet'. Needs duckdb and pyarrow.
 """
 
 from __future__ import annotations

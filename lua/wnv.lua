@@ -70,7 +70,7 @@ local hops, hop_list = {}, {} -- by name; in the order in which they come
 local drops, drop_list = {}, {}
 
 local LONGEST, LONGEST_DROP = 36, 70 -- characters
-local MOST_KINDS = 1000 -- of hops, and of drops, that are told apart
+local MOST_KINDS = 1000 -- of hops, and of drops, that are counted separately
 
 local function counter(of, list, name)
   if not of[name] and #list >= MOST_KINDS then -- only a capture made to defeat us has so many
@@ -114,7 +114,7 @@ function M.row(_, seconds, nanos, _, said)
     end
   end
   if said.drop then
-    local drop = counter(drops, drop_list, said.drop_reason_text or "reason not known")
+    local drop = counter(drops, drop_list, said.drop_reason_text or "reason not given")
     drop.frames = drop.frames + 1
   end
 end
@@ -248,7 +248,7 @@ local format = string.format
 local M = {}
 
 local WIDTH, LONGEST = 80, 34 -- characters of a line; of a reason or a place
-local NOT_TOLD = "not told"
+local NOT_TOLD = "not given"
 local drops, list = {}, {} -- by reason and place; in the order in which they come
 
 local function reason_of(said)
@@ -291,7 +291,7 @@ end
 --- The text.
 function M.total()
   if not list[1] then
-    return "The capture tells of no drop.\n"
+    return "The capture records no drop.\n"
   end
   table.sort(list, before)
   local rows, advice, given = { { "count", "reason", "where" } }, {}, {}
@@ -437,7 +437,7 @@ function M.total()
   end
   text = text .. table.concat(drops)
   if events[1] then
-    text = text .. "\nEvents within a millisecond behind it; nothing but the time tells that they are\nabout it:\n"
+    text = text .. "\nEvents within a millisecond after it; only the time connects them with it:\n"
     text = text .. table.concat(events)
   end
   return text
@@ -448,15 +448,15 @@ return M
 }
 
 local function open_windows(...)
---- What people ask of a whole capture, or of one packet: Tools > WNV, the packet's menu, and tshark's -z wnv,...
+--- Windows and tables about the whole capture or one packet: Tools > WNV, the packet's menu, and tshark's -z wnv,...
 --
--- Nothing is gathered before somebody asks. Then it is read from what the plugin has decided of each frame.
+-- Nothing is counted until the user opens one. Then it is read from the plugin's decisions on each frame.
 
 local reports, records, names, in_words = ...
 
 local lay_out = reports.table()
 
-local NOTHING = "No frame has been marked: is a capture open, and the preference wnv.enabled on?\n"
+local NOTHING = "No frame has a mark: is a capture open, and the preference wnv.enabled on?\n"
 
 local function over_all(report, take)
   if records.last() == 0 then
@@ -498,7 +498,7 @@ local function packet_of(frame)
   if not frame then
     return nil, "Select a packet first.\n"
   elseif not said then
-    return nil, ("Frame %d is no packet.\n"):format(frame)
+    return nil, ("Frame %d is not a packet.\n"):format(frame)
   elseif said.packet then
     return said.packet
   end
@@ -528,7 +528,7 @@ local function path(frame)
 end
 
 local function failure(problem)
-  return "this went wrong, please report it: " .. tostring(problem)
+  return "pywnv failed, please report this: " .. tostring(problem)
 end
 
 -- Shows a text in a window, and makes it anew at the press of a button.
@@ -590,7 +590,7 @@ end
 local function takes_nothing(text_of)
   return function(rest)
     if rest ~= "" then
-      return nil, "takes nothing more"
+      return nil, "takes no further argument"
     end
     return text_of()
   end
@@ -603,7 +603,7 @@ local function path_of_argument(rest)
   local digits = rest:match("^,(%d+)$")
   local frame = digits and tonumber(digits)
   if not frame or frame < 1 or frame > records.last() then
-    return nil, ("takes the number of a frame from 1 to %d, as in -z wnv,path,1"):format(records.last())
+    return nil, ("needs a frame number from 1 to %d, as in -z wnv,path,1"):format(records.last())
   end
   return path(frame)
 end
@@ -773,23 +773,23 @@ limit("key_span", 16, "bytes", 0, "lab2/tenants",
 
 -- Identity.
 limit("idents_of_sender", 8, "packets", 1, "lab2/busy",
-  "Packets of a sender that must have other IP IDs before an IP ID identifies its packet")
+  "How many packets of a sender must have different IP IDs before an IP ID identifies a packet")
 limit("same_hop_soon", 2 * MILLISECOND, "s", 0, "rules/lso-n",
   "Time within which no sender sends TCP data without an identity again")
 limit("same_hop_timers", 0.08 * MILLISECOND, "s", 0, "rules/client-p24",
-  "Time within which nobody sends again what protocols send by a timer")
+  "Time within which nobody repeats packets that protocols repeat by a timer")
 limit("random_least", 24, "bytes", 1e9, "lab2/tenants",
   "Shortest payload that can be told from text and patterns")
 limit("random_share", 0.8, "", 0, "telemetry",
-  "Share of the different bytes of a random payload that a payload must have to look random")
+  "How many different bytes a payload must have to look random, as a share of those of a random payload")
 limit("random_large", 500, "bytes", 1e9, "quic_twice",
-  "Random payload that counts as another packet only with proof")
+  "Size of a random payload from which on only proof makes it another packet")
 limit("swapped", 0.1 * MILLISECOND, "s", 0, "lab2/nat",
   "Time within which a mirror may swap two sightings")
 limit("varying", 2, "packets", 0, "rules/journal-flood-n",
-  "Packets of a flow that must differ before a random payload counts as new in each")
+  "How many packets of a flow must differ before a random payload counts as new in each")
 limit("varying_share", 50, "to 1", 0, "rules/neg-flood-udp-const",
-  "Packets of a flow with a new payload, to those with a repeated one, before a payload identifies its packet")
+  "Packets of a flow with a new payload for each one with a repeated payload, before a payload identifies its packet")
 limit("flood_of_changing", 16, "sightings", 1e9, "rules/neg-flood-udp-const",
   "As `flood`, for a packet whose sender was seen to change its identity")
 limit("flood", 4, "sightings", 1e9, "rules/journal-flood-n",
@@ -801,50 +801,49 @@ limit("settled", 10 * MILLISECOND, "s", 0, "lab2/busy",
 limit("agreement", 0.8, "", 0, "rules/busy-q8-drop-one-interface",
   "Share of a sender's packets that must have been seen equally often")
 limit("begins", 8, "to 1", 1e9, "seen_behind_first",
-  "A packet may begin at one of the places of a hop only if at least one of so many began there")
+  "A packet may begin at a place of a hop only if at least one of this many began there")
 limit("taught", 64, "packets", 1e9, "lab2/tcp-same",
-  "Packets after which older ones count half")
+  "How many packets pywnv learns from before older ones count half")
 limit("doubted", 8, "packets", 1e9, "twice_from_a_moment",
-  "After about so many packets that are seen otherwise than those before, pywnv learns anew")
+  "How many packets must be seen more or less often than those before until pywnv learns anew")
 limit("longest_gap", 4, "times", 1e9, "lab2/tcp-same",
   "How long to wait for a packet, in multiples of the longest known step")
 limit("least_longest_gap", 5 * MILLISECOND, "s", 0, "rules/vpn-e",
   "Shortest wait for a further sighting of a packet whose bytes nobody sends again so soon")
 limit("shortest_gap", 0.6, "times", 0, "vlan_one_interface",
   "Earliest time of a sighting, in multiples of the shortest known step")
-
 limit("crowds", 4, "to 1", 0, "equal_bursts",
-  "Equal packets of a flow that come apart, for each one that comes while others are on their way, before a hop counts")
+  "Equal packets of a flow that come apart for each one that comes while others are on their way, before a hop counts")
 
 -- Order.
 limit("begin", 4, "packets", 1e9, "equal_held",
-  "Packets that must be seen first at a place before it counts as their sender's first place")
+  "How many packets must be seen first at a place before it counts as their sender's first place")
 limit("in_order", 8, "packets", 1e9, "lab2/busy-drop-fifo",
-  "Packets that must keep their order between two places before the order counts")
+  "How many packets must keep their order between two places before the order counts")
 limit("order_share", 50, "to 1", 0, "lab2/busy",
-  "Packets that kept their order, to those that did not")
+  "Packets that kept their order for each one that did not, before the order counts")
 limit("weak_step", 10 * MILLISECOND, "s", 1e9, "lab2/tenants",
   "Longest step between two hops for packets without an identity, while no step is known")
 limit("least_weak_step", 2 * MILLISECOND, "s", 0, "lab2/tcp-same",
-  "Longest step for packets without an identity, at least, once a step is known; also at one hop")
+  "Lower bound of the longest step for packets without an identity, once a step is known; also at one hop")
 limit("usual_gap", 1.25, "times", 1e9, "equal_one_lost",
-  "Time that a packet usually takes between two hops, at most, in multiples of the longest known step")
+  "Longest usual time between two hops, in multiples of the longest known step")
 limit("once_share", 50, "to 1", 0, "rules/neg-flood-udp-const",
-  "Packets that a hop has shown equally often, to others, before that counts as sure")
+  "Packets that a hop has shown equally often for each other one, before that counts as sure")
 limit("hop_once", 16, "packets", 1e9, "lab2/busy",
-  "Packets that a hop must have shown equally often before that counts for unknown senders")
+  "How many packets a hop must have shown equally often before that counts for unknown senders")
 limit("hop_once_share", 8, "to 1", 0, "rules/client-p24",
-  "Packets that a hop has shown once, to those that it has shown more often, for the same")
+  "Packets that a hop has shown once for each one that it has shown more often, before that counts for unknown senders")
 limit("once", 4, "packets", 1e9, "lab2/busy",
-  "Packets that must have been seen once at a place before one more is a new packet")
+  "How many packets must have been seen once at a place before one more is a new packet")
 
 -- Packet ids.
 limit("ids_repeat", 4, "frames", 1, "hard/pktmon_ids",
-  "Frames with an id among which one must repeat an id before ids are trusted")
+  "Among how many frames with an id one must repeat an id before ids are trusted")
 limit("path_ends", 4, "packets", 1e9, "lab2/busy-drop-fifo",
-  "Packets that must end before some hops before this counts as their path")
+  "How many packets must end before some hops before this counts as their path")
 limit("path_share", 16, "to 1", 0, "lab2/busy-drop-fifo",
-  "Packets that ended before these hops, to those that went on")
+  "Packets that ended before these hops for each one that went on")
 
 -- TCP, segments, NAT.
 limit("duplicate_acks", 2, "ACKs", 1e9, "coarse_clock",
@@ -856,15 +855,15 @@ limit("flight", MEGABYTE, "bytes", 2 ^ 31, "rules/tenants-p24",
 limit("idents_ahead", 1024, "packets", 0, "lab2/nat-loss",
   "Largest step between the IP IDs of two packets of a sender that counts them")
 limit("counted", 4, "to 1", 0, "rules/vpn-e",
-  "Steps that fit a counter in the IP IDs of a flow, to other steps, for it to count")
+  "Steps between the IP IDs of a flow that fit a counter for each one that does not, for it to count")
 limit("segment_idents", 63, "", 1, "hard/lso",
   "Segments of one large frame, by IP ID")
 limit("nat_votes", 2, "packets", 1e9, "lab2/nat",
-  "Packets that must agree on a binding if none proves it")
+  "How many packets must agree on a binding if none proves it")
 limit("network_agree", 2, "packets", 1, "rules/vxlan-2vni",
-  "Packets that must show that a hop leads to one virtual network")
+  "How many packets must show that a hop leads to one virtual network")
 limit("network_share", 8, "to 1", 0, "rules/vxlan-2vni",
-  "Packets that show that a hop leads to one virtual network, to those that show another")
+  "Packets that show one virtual network behind a hop for each one that shows another")
 limit("near", 1 * MILLISECOND, "s", 1e9, "rules/journal-flood-n",
   "Time between a vmSwitch event and the packet before or after it")
 
@@ -1014,7 +1013,7 @@ local function whole_ip(buf, at, length)
   return nil
 end
 
--- What carries a packet inside Ethernet, by its EtherType: functions of the index behind that; nil where no packet that
+-- What carries a packet inside Ethernet, by its EtherType: functions of the index behind that; nil if no packet that
 -- is known lies behind.
 local carriers = {}
 
@@ -1169,7 +1168,7 @@ end
 -- @param at   the index of the frame's first byte in it
 -- @param stop the index of its last byte
 -- @param length bytes of the frame on the wire; nil: only what the kind says is looked for
--- @return index and EtherType (LLC for 802.3 without SNAP), or nil where the header is cut or unknown; then, where the
+-- @return index and EtherType (LLC for 802.3 without SNAP), or nil if the header is cut or unknown; then, where the
 --   bytes are of another kind than the interface's, that: "wifi", "ethernet", "raw", or "tunnel" where MPLS carries
 --   Ethernet
 function M.network(kind, buf, at, stop, length)
@@ -1311,7 +1310,7 @@ local function is_whole(ethertype, buf, at, stop)
   return ethertype == link.ARP and at + 27 <= stop
 end
 
---- The index of the network header of the packet inside, and its EtherType; nil where there is none.
+--- The index of the network header of the packet inside, and its EtherType; nil if there is none.
 -- @param protocol of the outer packet's transport
 -- @param at       index of its transport header
 -- @param stop     index of its last captured byte
@@ -1450,7 +1449,7 @@ local min, floor = math.min, math.floor
 
 -- How keys begin, so that no two kinds are ever equal.
 local ARP, OTHER, UNKNOWN_LINK, IPV4, IPV6 = "\1", "\2", "\3", "\4", "\6"
-local PROTOCOL, WHOLE = {}, {} -- the byte of a protocol; that behind the fragment bits of a packet that is no fragment
+local PROTOCOL, WHOLE = {}, {} -- the byte of a protocol; the same behind the fragment bits of a whole packet
 for number = 0, 255 do
   PROTOCOL[number], WHOLE[number] = char(number), "\0\0" .. char(number)
 end
@@ -1494,7 +1493,7 @@ end
 
 -- Goes into a tunnel.
 -- @return the index of the network header inside, of which the EtherType, and the last byte that may be its own, stand
---   in `inside`; nil where there is none
+--   in `inside`; nil if there is none
 local inside = {}
 local function enter_tunnel(frame, protocol, transport, last)
   local l3, ethertype, l2, vni = tunnel.network(protocol, frame.buf, transport, last)
@@ -1613,7 +1612,7 @@ local function number(value)
   return char(floor(value / 65536) % 256, floor(value / 256) % 256, value % 256)
 end
 
--- Reads what is no IP packet, from its network header on.
+-- Reads what is not an IP packet, from its network header on.
 local function read_other(frame, l3, ethertype, last, span)
   local buf, at, length = frame.buf, frame.at, frame.length
   if ethertype == link.ARP then
@@ -1672,14 +1671,14 @@ end
 --   content: string, everything behind the transport checksum, as far as captured
 --   mutable: TTL or hop limit * 2^32 + IP checksum * 2^16 + transport checksum; no whole number where that checksum was
 --     not captured
---   ident: the IP ID; 0 where there is none
+--   ident: the IP ID; 0 if there is none
 --   protocol: of the transport header, or 0; has_transport: whether it is there (not in a fragment)
 --   size: bytes on the wire from the transport header on, by the length in the network header
---   room: how many bytes of content a key could hold; nil where it holds none
+--   room: how many bytes of content a key could hold; nil if it holds none
 --   cut: whether content is missing from the capture
 --   link: what stands before the packet: the kind of its link header, "tunnel" (vni: its virtual network, or nil;
 --     outer_ident: the IP ID of the outermost IPv4 header, or nil)
---   l3: index of the network header, or nil where the link header is not understood
+--   l3: index of the network header, or nil if the link header is not understood
 --   l2: index of the innermost Ethernet header, or nil
 --   header: string, the bytes before the network header
 --   span: as below
@@ -1713,7 +1712,7 @@ return M
 end)(modules.link, modules.tunnel, modules.key)
 
 modules.text = (function()
---- Foreign text, made fit to be shown.
+--- Cleans text from captures, so that it can be shown.
 
 local byte, char, find, gsub, sub = string.byte, string.char, string.find, string.gsub, string.sub
 local floor = math.floor
@@ -1768,7 +1767,7 @@ function M.trim(text)
   return sub(text, 1, stop)
 end
 
---- A name from a capture as it may be shown: valid UTF-8, on one line, no control characters, not endless.
+--- A name from a capture as it may be shown: valid UTF-8, on one line, no control characters, of limited length.
 -- @param longest most bytes; nil: as many as a name may have
 function M.clean(name, longest)
   longest = longest or LONGEST_NAME
@@ -1832,7 +1831,7 @@ function M.number(digits)
   return value and value <= 4294967295 and value or nil
 end
 
---- The VLAN that a number stands for; nil where it is none.
+--- The VLAN that a number stands for; nil if it is not one.
 function M.vlan(digits)
   local value = M.number(digits)
   return value and value <= 4095 and value or nil
@@ -1949,7 +1948,7 @@ local function read_ndis(name, description, place)
     return format("ifIndex %d over ifIndex %d", place.ifindex, over)
   end
   place.role = known[2]
-  -- What people call it; `pywnv convert` knows.
+  -- The name to show; `pywnv convert` knows.
   if description ~= "" and not find(description, "VlanID=", 1, true) then
     return description
   end
@@ -2118,7 +2117,7 @@ local M = {}
 -- @param id   number of the interface in its section, from 0; nil for a file without interfaces
 -- @param name string or nil: what the capture calls it
 -- @param description string or nil: the interface's description in the capture
--- @return table: kind, id, role, name (as shown; nil where there is no interface), title (the name without the role),
+-- @return table: kind, id, role, name (as shown; nil if there is no interface), title (the name without the role),
 --   observer (of a joined capture, who saw it; else nil);
 --   and where the name says it: vlan, port, port_name, nic_type, ifindex, over (ifIndex of the NIC below a filter),
 --   driver, description, component_id, edge
@@ -2196,7 +2195,7 @@ function Registry:discard()
   end
 end
 
--- What the topology says under a key of one of its indexes; nil where nothing. Of several observers, it names whole
+-- What the topology says under a key of one of its indexes; nil if nothing. Of several observers, it names whole
 -- interfaces only: numbers are each host's own.
 function Registry:entry(index, key, observer)
   local entries = key ~= nil and not observer and self.topology[index]
@@ -2248,7 +2247,7 @@ local function adapter(place)
   return not place.over and not place.nic_type and place.ifindex or nil
 end
 
---- A place, as `hop.new` makes it, named by the topology where that knows it, and unlike all others here.
+--- A place, as `hop.new` makes it, named by the topology where that knows it, and different from all others here.
 function Registry:place(kind, id, name, description)
   local place = read(kind, id, name, description)
   local observer = place.observer
@@ -2308,7 +2307,7 @@ local MOST_NOTED = 4096 -- only a capture made to defeat us notes more component
 --- The place that a frame's comment tells of, where it tells more than the interface: the component of pktmon whose
 -- packets pspkt writes to a single interface, or the port that the topology knows.
 -- @param place as `place` gave it
--- @param note  as `note.read` gave it
+-- @param note  as `tool_comments.read` gave it
 function Registry:noted(place, note)
   if place.component_id then -- its interface has said it
     return place
@@ -2373,7 +2372,7 @@ function Registry:named(said)
   return known
 end
 
---- Whose MAC this is: a table with name and, where known, role; nil where the topology does not say.
+--- Whose MAC this is: a table with name and, where known, role; nil if the topology does not say.
 -- @param mac its six bytes
 function Registry:owner(mac)
   return self.owners[mac]
@@ -2382,7 +2381,7 @@ end
 return M
 end)(modules.text, modules.hop_name)
 
-modules.note = (function(...)
+modules.tool_comments = (function(...)
 --- What capture tools leave in the comment of a frame.
 --
 -- Sources: microsoft/etl2pcapng src/main.c since 1.3.0, Wireshark extcap/etw_ndiscap.c, JamesKehr/pspkt class/pspkt.cs,
@@ -2612,7 +2611,7 @@ local M = {
   extension_advice = drops.extension_advice, -- where an extension of the vmSwitch dropped
 }
 
---- The number that a text stands for, in any case and in each of Windows' spellings; nil where it is none of them.
+--- The number that a text stands for, in any case and in each of Windows' spellings; nil if it is not one of them.
 function M.number(reason)
   if #reason > LONGEST_TEXT then
     return nil
@@ -2629,7 +2628,7 @@ local function family(location)
   return number and drops.families[number] and number
 end
 
---- Which part of Windows dropped: "vmSwitch", "TCP/IP" ...; nil where the location does not tell.
+--- Which part of Windows dropped: "vmSwitch", "TCP/IP" ...; nil if the location does not say.
 function M.family(location)
   return drops.families[family(location)]
 end
@@ -2652,7 +2651,7 @@ function M.is_harmless(reason, is_to_group)
   return which == "all" or which == "group" and is_to_group or false
 end
 
---- What to look at; nil where nothing is known.
+--- What to look at; nil if nothing is known.
 -- @param reason, location numbers, or nil
 function M.advice(reason, location)
   local at = drops.advice_of_reason[reason] or drops.advice_of_family[family(location)]
@@ -2663,7 +2662,7 @@ return M
 end)(modules.drops, modules.text)
 
 modules.words = (function(...)
---- What the engine says of a frame, as words for people.
+--- Puts what the engine decided about a frame into words for people.
 
 local codes = ...
 
@@ -2704,7 +2703,7 @@ function M.short(name, most)
   return concat(characters, "", 1, most - 1 - ends) .. ELLIPSIS .. concat(characters, "", #characters - ends + 1)
 end
 
---- Where a frame was seen, in at most so many characters: its hop; of an event, the NICs that it names.
+--- Where a frame was seen, in at most this many characters: its hop; of an event, the NICs that it names.
 -- @return string or nil
 function M.place(said, most)
   local from, to = said.event_nic, said.event_destination_nic
@@ -2813,12 +2812,12 @@ return M
 end)(modules.codes)
 
 modules.annotation = (function(...)
---- What `pywnv annotate` wrote into the comment of a frame, or into a journal entry, read back.
+--- Reads back what `pywnv annotate` wrote into the comment of a frame, or into a journal entry.
 --
 --   duplicate of 8 at pNIC Ethernet 2, +2.8 us (wnv frame=10 packet=8 delta_ns=2800 path="vmNIC A > pNIC Ethernet 2")
 --
--- First a sentence for people; then, in brackets, keys and values, in the order of the table of fields. A value that
--- `usual` can tell is omitted. Comments may come from strangers: one that is not exactly in this form is ignored.
+-- First a sentence for people; then, in brackets, keys and values in the order of the table of fields. Default values
+-- (see `usual`) are omitted. Comments may come from strangers: one that is not exactly in this form is ignored.
 
 local columns, codes, drop, text, hop_name = ...
 
@@ -2916,7 +2915,7 @@ for at = 1, #columns do
 end
 
 -- How a value is written, by its kind: each a function of the text and where the value begins; returns the value and
--- where what follows begins; nil where it is not in form.
+-- where what follows begins; nil if it is not in form.
 local readers = {}
 
 function readers.text(rest, at)
@@ -2960,7 +2959,7 @@ function readers.name(rest, at, column)
   return column.names[value or false], following
 end
 
--- What comments share, from its text and the bracket behind it; nil where that is not in form.
+-- What comments share, from its text and the bracket behind it; nil if that is not in form.
 local function parse(rest, is_again)
   local shared, at, last = { previous = is_again or nil }, 1, 0
   local is_kept = sub(rest, -#M.KEPT - 1, -2) == M.KEPT
@@ -3053,8 +3052,8 @@ local LATER, later_at = form("packet", "previous", "appearance", "hop_delta", "h
 -- @param is_kept whether all that it gives is kept: then it believes no more once that is too much
 -- @return function: what a comment says, a table that is used again: frame, packet, previous, appearance, segment_of,
 --   repeat_of, hop_delta, hop_elapsed, event_near, event_packet, owns_id (whether the packet id is ours), shared (a
---   table of all other columns, often the same one, not to be changed), words (for people; of events only); nil where
---   the comment is none of ours, or says what cannot be
+--   table of all other columns, often the same one, not to be changed), words (for people; of events only); nil if
+--   the comment is none of ours, or is invalid
 function M.reader(is_kept)
   local known, again, count, size = {}, {}, 0, 0
   local said = {}
@@ -3074,7 +3073,7 @@ function M.reader(is_kept)
   end
 
   -- The numbers that begin a comment, each for itself.
-  -- @return where the last one ends; nil where that is not in form
+  -- @return where the last one ends; nil if that is not in form
   local function read_more(comment, stop, last)
     while true do
       local _, following, key, value = find(comment, "^ ([%l_]+)=(%-?%d+)", stop + 1)
@@ -3164,7 +3163,7 @@ return M
 end)(modules.comment, modules.codes, modules.drop, modules.text, modules.hop_name)
 
 modules.event_text = (function(...)
---- What the texts of the vmSwitch's events say, in any language.
+--- Reads the texts of the vmSwitch's events, in any language.
 --
 -- Sources: WNV Deep Dive part 4; rahul24/Tech-O-articles (messages of a NetEventSession trace).
 
@@ -3319,7 +3318,7 @@ end
 
 --- Reads the text of an event.
 -- @param message string
--- @return nil where it tells of no packet; else a table: event (a code of `event`; none where the language is not
+-- @return nil if it is about no packet; else a table: event (a code of `event`; none if the language is not
 --   known), nic (the one named first), destination_nic, switch; buffer, nic_id (of that NIC) and destination_id, where
 --   the text has them: the same for all events of one NBL while it is on its way; and for a dropped packet: drop
 --   (true), reason (number), reason_text, filtered (true: by an extension of the switch)
@@ -3395,7 +3394,7 @@ end
 --- Reads the text of an event.
 -- @param provider name or GUID of the ETW provider
 -- @param message  its text
--- @return as `event_text.read`; nil where it is not the vmSwitch's
+-- @return as `event_text.read`; nil if it is not the vmSwitch's
 function M.read(provider, message)
   return M.is_switch(provider) and event_text.read(message) or nil
 end
@@ -3451,7 +3450,7 @@ end
 --- Reads the binary data of an event.
 -- @param id   of the event
 -- @param data string
--- @return as `read`; with extension, where the event has one; nil where the data is not what this event holds
+-- @return as `read`; with extension, where the event has one; nil if the data is not what this event holds
 function M.user_data(id, data)
   local form = TEMPLATES[id]
   if not form then
@@ -3489,7 +3488,7 @@ end
 -- Journal entries.
 
 --- Splits a journal entry (systemd's export format) into its fields. Of a field that is there twice the first counts.
--- A line that is no field belongs to the value before it: etl2pcapng writes texts of several lines as they are.
+-- A line that is not a field belongs to the value before it: etl2pcapng writes texts of several lines as they are.
 -- @param body string
 -- @return table: values by field name
 function M.journal(body)
@@ -3518,8 +3517,8 @@ return M
 end)(modules.codes, modules.text, modules.drop, modules.event_text)
 
 modules.vfp = (function(...)
---- What VFP, the switch extension behind Hyper-V firewall and Azure's networks, says of a packet that a rule of it
--- blocked.
+--- Reads the events of VFP, the switch extension behind Hyper-V firewall and Azure's networks, about packets that one
+-- of its rules blocked.
 --
 -- Block rule with ID {..} processed inbound packets on port 2 (Name = .., FriendlyName = ..) with status = ..: flow id
 -- {src ip = .., dst ip = .., protocol = 1, icmp type = ..}, rule {layer = .., group = .., rule id = .., gftFlags = 0}
@@ -3551,7 +3550,7 @@ end
 
 --- Reads the text of an event.
 -- @param message string
--- @return nil where it tells of no packet that a rule blocked; else a table: event (a code of `event`), nic, drop
+-- @return nil if it is about no packet that a rule blocked; else a table: event (a code of `event`), nic, drop
 --   (true), rule (VFP's, in words)
 function M.read(message)
   if not message or #message > LONGEST_TEXT or not find(message, "^Block rule with ID ") then
@@ -3583,7 +3582,7 @@ return M
 end)(modules.codes, modules.text)
 
 modules.record = (function(...)
---- Frames that are no packets but events of Windows (ETW): says what those of the vmSwitch and of VFP tell.
+--- Frames that are not packets but events of Windows (ETW): says what those of the vmSwitch and of VFP tell.
 --
 -- Sources: systemd.io/JOURNAL_EXPORT_FORMATS as etl2pcapng writes it; Wireshark's extcap/etl.c and packet-etw.c (ETW
 -- records), packet-netmon.c (events in Netmon files); EVENT_HEADER in the Windows SDK.
@@ -3697,7 +3696,7 @@ end
 
 --- Reads a journal entry.
 -- @param body string
--- @return nil where it is no event of the vmSwitch or of VFP that tells of a packet; else what it says, keyed like the
+-- @return nil if it is not an event of the vmSwitch or of VFP that tells of a packet; else what it says, keyed like the
 --   columns of the table of fields: verdict, event ..., drop ...; with protocol and info, what the packet list shows of
 --   it; said, as `event` or `vfp` gives it. The table is shared and not to be changed.
 function M.journal(body)
@@ -3786,8 +3785,8 @@ return M
 end)(modules.codes, modules.event, modules.text, modules.drop, modules.vfp, modules.annotation)
 
 modules.facts = (function(...)
---- What is known of a frame besides its packet: what the capture tool noted, which way it goes, and whether it was
--- dropped. Frames of which the same is known share a table; its keys are columns of the table of fields.
+--- What is known about a frame besides its packet: what the capture tool recorded, its direction, and whether it was
+-- dropped. Frames with the same facts share one table; its keys are columns of the table of fields.
 
 local drop = ...
 
@@ -3849,7 +3848,7 @@ function M.new()
   local known, count = {}, 0
 
   --- @param place as `hop` made it
-  -- @param note  as `note.read` gave it, or nil
+  -- @param note  as `tool_comments.read` gave it, or nil
   -- @param way   a code of `direction`, or nil
   -- @param is_dropped whether the capture marks the frame as dropped
   -- @param frame as `frame.read` gives it
@@ -3894,7 +3893,7 @@ local byte, sub = string.byte, string.sub
 
 local role = codes.role
 local OUTBOUND, INBOUND, INTERNAL = codes.direction.outbound, codes.direction.inbound, codes.direction.internal
-local NONE = 0 -- a node of a path that does not tell
+local NONE = 0 -- a node of a path that does not say
 
 local INNER, OUTER = 1, 2
 local SIDE_OF_ROLE = {
@@ -3911,7 +3910,7 @@ local MOST_MACS = 4096 -- only a capture made to defeat us shows more at once
 
 local M = {}
 
---- On which side of the host a place is: 1 inside, 2 outside; nil where that is not known.
+--- On which side of the host a place is: 1 inside, 2 outside; nil if that is not known.
 -- A vmSwitch's port is named for the source of what is seen there: what comes from External comes from outside.
 function M.side(place)
   return SIDE_OF_ROLE[place.role] or place.nic_type == "External" and OUTER or nil
@@ -4041,7 +4040,7 @@ function M.new(owner)
   -- @param noted   the direction that the capture tool noted, or nil
   -- @param macs    string: the first twelve bytes of an Ethernet header, or nil
   -- @param is_whole whether all packets so far were given to this function
-  -- @return a code of `direction`, or nil where nothing tells
+  -- @return a code of `direction`, or nil if unknown
   function ways.decide(time, node, elapsed, noted, macs, is_whole)
     step.time, step.macs, step.side = time, macs, nil
     if not time then
@@ -4112,7 +4111,7 @@ local MOST_TEXT = 4 * 1024 * 1024 -- bytes of texts, and of the nodes they are o
 
 local M = {}
 
--- node -> its text, false where it has none: made when it is asked for, as each of many nodes may have kilobytes.
+-- node -> its text, false if it has none: made when it is asked for, as each of many nodes may have kilobytes.
 local texts, text_bytes = {}, 0
 
 local Path = {}
@@ -4153,7 +4152,7 @@ local function parts(hop, following)
   return hop.role ~= role.unknown and (IS_INNER[following.role] or IS_OUTER[following.role]) and not goes_on
 end
 
--- The way of a packet to a group: from where it comes, then in braces where the switch floods it to. What comes from
+-- The path of a packet to a group: from where it comes, then in braces where the switch floods it to. What comes from
 -- the wire goes to no wire: a file that says so is not in order, and tells no branches. Nor do those of several
 -- observers, whose switches are many.
 local function in_branches(hops, first, last)
@@ -4194,7 +4193,7 @@ local function join_names(node)
   return (is_group and in_branches or in_line)(hops, first, limits.hops)
 end
 
---- The names of a path's hops, as one text; nil where a hop has no name.
+--- The names of a path's hops, as one text; nil if a hop has no name.
 function M.text(node)
   local text = texts[node]
   if text == nil then
@@ -4218,7 +4217,7 @@ local function counts_of(parent, hop)
   return counts
 end
 
---- The node behind `parent` (nil: the start) for a sighting at `hop`; nil where the path is too long.
+--- The node behind `parent` (nil: the start) for a sighting at `hop`; nil if the path is too long.
 -- A node has: hop, parent, depth (1 for the first sighting), counts (how many sightings, by hop), next (the
 -- nodes behind it, by hop), is_group.
 -- @param is_group whether the packet goes to a group, so that it takes other ways
@@ -4266,12 +4265,12 @@ local function count(ways, what, node)
 end
 
 --- Learns that a packet came to a node.
--- @param ways of the packet's class: how many packets came to a node, and how many were seen no more behind it
+-- @param ways of the packet's class: how many packets came to a node, and how many were not seen again behind it
 function M.pass(ways, node)
   count(ways, "passed", node)
 end
 
---- Learns that it is seen no more.
+--- Learns that it is not seen again.
 function M.stop(ways, node)
   count(ways, "ended", node)
 end
@@ -4371,7 +4370,7 @@ return M
 end)(modules.codes, modules.link)
 
 modules.identity = (function(...)
---- Identity: what the sender of a packet counts, or draws anew, for each one it sends.
+--- Identity: what the sender of a packet counts, or chooses at random, for each one it sends.
 --
 -- Sources: RFC 6864 (IP ID, also of fragments), RFC 8200 4.5 (fragments), RFC 7323 (TCP timestamps), RFC 792,
 -- RFC 4443 (echo), RFC 4303 (ESP), RFC 1035 4.1.1 (DNS), RFC 3550 5.1 (RTP); of timers: RFC 826, RFC 4861, RFC 6762,
@@ -4406,7 +4405,7 @@ local M = {
   PROOF = PROOF, -- not before the sender would wait for an answer in vain
 }
 
---- Bytes of data in a TCP segment, on the wire; 0 where its header was cut.
+--- Bytes of data in a TCP segment, on the wire; 0 if its header was cut.
 -- @param what a frame or a packet
 function M.tcp_size(what)
   local key = what.key
@@ -4466,7 +4465,7 @@ function M.is_counting(flow)
   return flow.counted >= limits.counted * flow.drawn
 end
 
---- When a TCP segment was sent, by its sender's clock (RFC 7323); nil where it does not say.
+--- When a TCP segment was sent, by its sender's clock (RFC 7323); nil if it does not say.
 function M.tcp_timestamp(what)
   local content, at = what.content, OPTIONS
   local stop = min(M.tcp_options_size(what), #content)
@@ -4496,7 +4495,7 @@ local function of_tcp(what)
   return flags % 4 >= FIN and STRONG or WEAK
 end
 
--- Whether the bytes of a payload look drawn by lot: many different ones, many different steps from one to the next, and
+-- Whether the bytes of a payload look random: many different ones, many different steps from one to the next, and
 -- not all of them letters.
 local function is_random(payload)
   local have = min(#payload, limits.random_most)
@@ -4520,7 +4519,7 @@ local function is_random(payload)
   return different >= least and different_steps >= least and high >= have / 4
 end
 
--- A DNS message with one question has an identifier drawn by lot.
+-- A DNS message with one question has an identifier chosen at random.
 local function is_name_query(content)
   local id_high, id_low, flags, _, questions_high, questions = byte(content, 1, 6)
   return questions ~= nil and id_high + id_low > 0 and flags % 128 < 8 and questions_high == 0 and questions == 1
@@ -4532,7 +4531,7 @@ local function is_rtp(content)
   return #content >= LEAST_RTP and floor(version / 64) == 2 and (kind % 128 < 64 or kind % 128 > 95)
 end
 
--- Whether the packets of a flow were seen to differ, so that what is drawn by lot is drawn for each.
+-- Whether the packets of a flow were seen to differ, so that what is chosen at random is drawn for each.
 function M.is_varying(flow)
   return flow.number >= limits.varying and flow.repeats * limits.varying_share <= flow.number
 end
@@ -4609,7 +4608,7 @@ function M.strength(what, flow)
   return M.without_ident(what, flow)
 end
 
---- Whether a packet holds so much that looks drawn by lot that hardly anybody sends it twice: QUIC, for one.
+--- Whether a packet holds so much that looks random that hardly anybody sends it twice: QUIC, for one.
 function M.is_large_random(packet)
   return packet.strength > WEAK and packet.protocol == UDP and #packet.content >= limits.random_large
 end
@@ -4623,8 +4622,8 @@ function M.of_pair(packet, frame)
   return packet.strength
 end
 
---- Whether a packet that is STRONG may be told by that at one place: a payload that was drawn by lot once may be sent
--- again and again.
+--- Whether that identifies a STRONG packet at one place: a payload that was chosen at random once may be sent again and
+-- again.
 function M.is_asked_for(packet)
   return packet.protocol ~= UDP or M.is_timed(packet) or is_name_query(packet.content)
 end
@@ -4649,7 +4648,7 @@ return M
 end)(modules.frame, modules.limits)
 
 modules.checksums = (function(...)
---- What the checksums of transport headers tell of bytes that were not captured.
+--- Compares bytes that were not captured, by the checksums of transport headers.
 
 local frame_of = ...
 
@@ -4697,10 +4696,10 @@ return M
 end)(modules.frame)
 
 modules.packet_store = (function(...)
---- The packets of the last moments: by number, and by key.
+--- Remembers the latest packets, by number and by key.
 --
--- They are in two generations. When the young one is full, the old one is forgotten as a whole: no list has to be kept
--- in order, and the tables of forgotten packets are used again.
+-- They are in two generations. When the young one is full, the old one is forgotten as a whole: so no list has to be
+-- sorted, and the tables of forgotten packets are used again.
 
 local limits = ...
 
@@ -4724,7 +4723,7 @@ function M.new()
   -- A queue that gets a new packet moves into the young generation; its old packets leave it as they expire.
   local young, old = {}, {}
 
-  --- A packet by its id; nil where it is forgotten.
+  --- A packet by its id; nil if it is forgotten.
   function store.get(id)
     return id >= store.oldest and id <= store.newest and packets[id % SLOTS + 1] or nil
   end
@@ -4846,13 +4845,12 @@ return M
 end)(modules.limits)
 
 modules.routes = (function(...)
---- The way of packets past one hop: at which of its places they are seen one after another, and how long each step
--- takes.
+--- Routes: at which places of one hop packets are seen one after another, and how long each step takes.
 --
--- A port that is mirrored twice, a trace of several edges of one component, a router whose two sides are recorded: each
--- shows every packet of some senders in the same way. It is learned by sender and receiver (a class), and for all that
--- begins at a place. Only packets teach that were told by their identity alone, and only once no further sighting is to
--- be expected: else what is not complete yet would teach that there is nothing to come.
+-- A port that is mirrored twice, a trace of several edges of one component, a router that is recorded on both sides:
+-- each shows every packet of some senders in the same way. The engine learns this for each sender and receiver (a
+-- class), and for all packets that begin at a place. It learns only from packets that their identity alone proved, and
+-- only once no further sighting is expected: otherwise an incomplete packet would teach that nothing more comes.
 
 local limits = ...
 
@@ -4999,7 +4997,7 @@ function M.note_doubt(route, at_hop, node)
   end
 end
 
---- What one packet that is seen no more teaches: its class, and the places where it came to each hop.
+--- What one packet that is not seen again teaches: its class, and the places where it came to each hop.
 function M.teach(packet)
   local class, node = packet.flow.class, packet.node
   local last = nil
@@ -5034,7 +5032,7 @@ function M.teach(packet)
   end
 end
 
---- The usual route past a hop: of a class or, where nothing is known of that, of all that begins at a place; nil where
+--- The usual route past a hop: of a class or, where nothing is known of that, of all that begins at a place; nil if
 -- none is known, or packets go different ways.
 -- @return table: length (sightings), counts (of them, by place; mirrors may change their order), begins (of packets, by
 --   place), steps (see `step`), hits and misses, doubt (share of the last packets that went another way)
@@ -5075,8 +5073,8 @@ return M
 end)(modules.limits)
 
 modules.places = (function(...)
---- Places: a hop together with what stands around the packet there. One interface may show a packet before and behind a
--- router, with and without a VLAN tag, bare and in a tunnel.
+--- Places: a hop, together with the link header or tunnel around the packet there. One interface may show a packet
+-- before and after a router, with and without a VLAN tag, in a tunnel and without.
 
 local routes, limits = ...
 
@@ -5181,11 +5179,11 @@ return M
 end)(modules.routes, modules.limits)
 
 modules.order = (function(...)
---- The order in which packets pass: what cannot be told by identity keeps its place between what can.
+--- The order in which packets pass: a packet without an identity keeps its place between packets with one.
 --
--- Of the packets that are proved it is learned where those of each sender begin, and between which hops none of a flow
--- ever overtook another. Then a packet that waits at the first of two hops, while a later one has been seen at
--- both, is lost; and a frame at the hop where its sender's packets begin is a new packet.
+-- From packets with an identity the engine learns where those of each sender begin, and between which hops no packet of
+-- a flow ever overtook another. Then a packet that was seen at the first of two hops only, while a later one was seen
+-- at both, is lost; and a frame at the hop where its sender's packets begin is a new packet.
 
 local limits = ...
 
@@ -5193,7 +5191,7 @@ local max = math.max
 
 local M = {}
 
--- Notes that a proved packet came to a hop from elsewhere: another hop may have begun to show packets.
+-- Learns that a proved packet came to a hop from elsewhere: another hop may have begun to show packets.
 local function note_came(sender, hop)
   local begin = sender.begins[hop]
   if begin then
@@ -5251,7 +5249,7 @@ local function new_way(known, which)
 end
 
 -- Notes when a proved packet was seen at two places, of different hops.
--- @param known of its flow, or of all: a table in which `ways` are kept, at most so many (most_ways)
+-- @param known of its flow, or of all: a table in which `ways` are kept, at most this many (most_ways)
 -- @param flow  of the packet
 local function note_way(known, flow, place, time, other_place, other_time)
   local which, left, came = way_between(place, time, other_place, other_time)
@@ -5274,7 +5272,7 @@ local function note_way(known, flow, place, time, other_place, other_time)
   way.left, way.came, way.flow = left, came, flow
 end
 
---- Notes that a proved packet shows at one more place.
+--- Learns that a proved packet shows at one more place.
 -- @param all what is known of the order of all packets: a table as `known`
 function M.note_sighting(packet, frame, all)
   local places, times, depth, flow = packet.places, packet.times, packet.node.depth, packet.flow
@@ -5319,7 +5317,8 @@ return M
 end)(modules.limits)
 
 modules.teaching = (function(...)
---- Lets packets teach that are seen no more: which way they took, how often each hop showed them, where they began.
+--- Learns from packets once no further sighting is expected: their path, how often each hop showed them, where they
+-- began.
 
 local order, path, routes, limits = ...
 
@@ -5494,7 +5493,7 @@ return M
 end)(modules.frame, modules.path, modules.limits)
 
 modules.candidates = (function(...)
---- The packets that a frame may show: those with its bytes that are still about.
+--- Finds the packets that a frame may show: those with the same bytes that are still remembered.
 
 local frame_of, identity, link, order, path, routes, limits = ...
 
@@ -5756,9 +5755,9 @@ return M
 end)(modules.frame, modules.identity, modules.link, modules.order, modules.path, modules.routes, modules.limits)
 
 modules.tcp = (function(...)
---- What TCP has sent before: follows each flow by its packets, each once, whatever number of hops showed it.
+--- Finds data that TCP has sent before: follows each flow by its packets, each once, however many hops showed it.
 --
--- Says what Wireshark's TCP analysis says of a capture made at one hop.
+-- The result equals Wireshark's TCP analysis of a capture made at one hop.
 -- Sources: RFC 9293 3.4; Wireshark's epan/dissectors/packet-tcp.c (what it calls a retransmission).
 
 local frame_of, identity, limits = ...
@@ -5841,7 +5840,7 @@ function M.is_sent_before(segment, sent, time)
   return true
 end
 
--- Where the data ends that an ACK reports behind a hole (RFC 2018); nil where it reports none. Blocks before the ACK
+-- Where the data ends that an ACK reports behind a hole (RFC 2018); nil if it reports none. Blocks before the ACK
 -- report data that came twice (RFC 2883).
 local function end_of_holes(what, ack)
   local content, at = what.content, OPTIONS
@@ -5932,7 +5931,7 @@ end
 --- Notes a new packet.
 -- @param sent what is kept of its flow so far, or nil
 -- @param back the same of the flow the other way, or nil
--- @return what is kept now, or nil where there is nothing to keep
+-- @return what is kept now, or nil if there is nothing to keep
 function M.note(segment, sent, back, time, packet)
   local length, seq, flags = length_of(segment), segment.seq, segment.flags
   if length == 0 or flags % 8 >= RST then
@@ -6229,7 +6228,7 @@ local function number(text, at)
   return d and ((a * 256 + b) * 256 + c) * 256 + d
 end
 
--- A number that translation leaves alone; nil where there is none.
+-- A number that translation leaves alone; nil if there is none.
 local function mark_of(what)
   local protocol, rest = what.protocol, nil
   if not what.has_transport then
@@ -6430,8 +6429,8 @@ return M
 end)(modules.frame, modules.identity, modules.tcp, modules.limits)
 
 modules.networks = (function(...)
---- Virtual networks: which one a hop leads to where packets are bare, learned from packets that were seen bare there,
--- and in a tunnel elsewhere. A hop that leads to several is told apart by who sends there to whom.
+--- Learns which virtual network a hop leads to if it shows packets without their tunnel: from packets that were seen so
+-- there, and in a tunnel elsewhere. If a hop leads to several networks, sender and receiver distinguish them.
 
 local limits = ...
 
@@ -6450,7 +6449,7 @@ function M.new()
     return nil
   end
 
-  --- The virtual network of what is seen bare at a place; nil where none is known.
+  --- The virtual network of what is seen bare at a place; nil if none is known.
   function networks.of(place)
     if networks.is_empty or place.link == "tunnel" then
       return nil
@@ -6483,7 +6482,7 @@ return M
 end)(modules.limits)
 
 modules.context = (function(...)
---- What the rules share: the stores of one capture, and what they ask of a frame.
+--- What the rules share: the stores of one capture, and functions that look up what is known about a frame.
 
 local candidates, parts, limits = ...
 
@@ -6531,7 +6530,7 @@ function M.new()
     frame.flow, header.is_read = nil, false
   end
 
-  --- The TCP header of a frame, where it is there whole: seq, ack, flags, size. nil where it is not.
+  --- The TCP header of a frame, where it is there whole: seq, ack, flags, size. nil if it is not.
   function context.segment_of(frame)
     if not header.is_read then
       header.is_read = true
@@ -6985,7 +6984,7 @@ end
 
 return {
   name = "rebuilt",
-  reason = "It looks as tcpip.sys logs dropped packets: without a link header, with a rebuilt IP header",
+  reason = "It looks like the dropped packets that tcpip.sys logs: no link header, a rebuilt IP header",
   source = "pktmon on Windows 11 24H2",
   proof = "rules/drops-p24",
   verdict = "duplicate",
@@ -7266,7 +7265,7 @@ local abs = math.abs
 
 return {
   name = "another_hop",
-  reason = "The same bytes at another hop, in the order of packets, and as soon as other packets",
+  reason = "The same bytes at another hop, in the order of packets, and no later than other packets",
   source = "",
   proof = "lab2/tcp-same",
   verdict = "duplicate",
@@ -7486,7 +7485,7 @@ sources.ambiguous = (function(...)
 
 return {
   name = "ambiguous",
-  reason = "A packet with the same bytes came before, but nothing tells whether this is the same packet",
+  reason = "A packet with the same bytes came before, but nothing shows whether this is the same packet",
   source = "",
   proof = "hard/unique_ids",
   verdict = "original",
@@ -7625,7 +7624,7 @@ function M.new(state)
     return differ_1(packet, frame) or differ_2(packet, frame) or differ_3(packet, frame) or differ_4(packet, frame) or differ_5(packet, frame) or differ_6(packet, frame) or differ_7(packet, frame)
   end
 
-  --- The packet that a frame shows, or false where it is a new one, and the number of the rule that says so; nil where
+  --- The packet that a frame shows, or false if it is a new one, and the number of the rule that says so; nil if
   -- none does.
   function chain.decide(frame, look)
     local packet
@@ -7736,7 +7735,7 @@ local FIRST = 0 -- no rule: nothing with these bytes was known
 local M = {}
 
 --- A grouping of the frames of one capture.
--- @return table: shorten, look, decide, commit, alone, span; found
+-- @return table: shorten, look, decide, commit, without_time, span; found
 function M.new()
   local state, paths, place_of = context.new(), path.new(), places_of.new()
   local store = state.store
@@ -7922,15 +7921,13 @@ function M.new()
     return last and last.key == packet.key and last.content == packet.content
   end
 
-  -- Counts how often equal packets of a flow come while others are on their way, and how often not. What gets no mark
-  -- for that (nil) counts less and less, so that pywnv tries again.
+  -- Counts how often equal packets of a flow are on their way at once. If they get no mark (nil), pywnv tries again later.
   local function note_crowd(flow, is_crowd)
     if is_crowd == nil then
       flow.crowds = flow.crowds * (1 - 1 / limits.taught)
-    elseif is_crowd then
-      flow.crowds = flow.crowds + 1
     else
-      flow.apart = flow.apart + 1
+      local what = is_crowd and "crowds" or "apart"
+      flow[what] = flow[what] + 1
     end
     if flow.crowds + flow.apart >= 2 * limits.taught then
       flow.crowds, flow.apart = flow.crowds / 2, flow.apart / 2
@@ -8006,8 +8003,8 @@ function M.new()
     end
   end
 
-  --- Says of a frame that cannot be grouped, for want of a time, that it is a packet.
-  function grouping.alone(number, hop)
+  --- Says of a frame that cannot be grouped, for lack of a time, that it is a packet.
+  function grouping.without_time(number, hop)
     found.rule, found.rewritten = FIRST, 0
     found.packet, found.previous, found.delta, found.elapsed = number, nil, nil, nil
     found.segment_of, found.repeat_of = nil, nil
@@ -8021,11 +8018,11 @@ return M
 end)(modules.codes, modules.path, modules.mutable_fields, modules.decide, modules.self)
 
 modules.chains = (function(...)
---- The way of one buffer (NBL) through a vmSwitch: received, routed, delivered or dropped, and the packet that it held.
+--- Follows each buffer (NBL) through a vmSwitch: received, routed, delivered or dropped, and the packet that it held.
 --
--- An event names the buffer's address and the NIC; a fragment, which is a packet, names the NIC that it came from. One
--- follows `received` and another follows `routed`. An address is used again at once: its chain ends with `delivered` or
--- `dropped`, or with the next `received`.
+-- An event names the buffer's address and the NIC; a captured packet names the NIC that it came from. One packet
+-- follows `received`, another follows `routed`. Windows uses an address again at once: its chain ends with `delivered`
+-- or `dropped`, or with the next `received`.
 -- Source: event messages of Microsoft-Windows-Hyper-V-VmSwitch, NDIS-PacketCapture event 1003.
 
 local codes, limits = ...
@@ -8043,7 +8040,7 @@ function M.new(keep)
   local waiting = {} -- by NIC: the chain whose fragment comes next; `is_shared` where it may be another's
   local chains = {}
 
-  --- The packet that an event is about; nil where nothing proves one. Then what was kept of it, or nil.
+  --- The packet that an event is about; nil if nothing proves one. Then what was kept of it, or nil.
   -- @param said what an event says: see `event`
   function chains.packet_of(said)
     local chain = said.buffer and by_address[said.buffer]
@@ -8114,8 +8111,8 @@ return M
 end)(modules.codes, modules.limits)
 
 modules.decider = (function(...)
---- Decides packets: which frames show one, and which way it goes. All that it learns of a capture, it learns from the
--- frames that it has taken.
+--- Decides which packet a frame shows, and in which direction that goes. It learns only from the frames that it was
+-- given, so each epoch has a decider of its own.
 
 local frame_of, grouper, direction, chains_of = ...
 
@@ -8158,7 +8155,7 @@ function M.new(owner, keep)
   end
 
   --- Looks up what is known of the next frame: the first step of `decide`.
-  -- @param frame as `engine.look` takes it; its span is nil where it has not been read
+  -- @param frame as `engine.look` takes it; its span is nil if it has not been read
   -- @param is_again whether another decider has had it, and changed what was read
   function decider.look(frame, is_again)
     frame_now, time_now = frame, frame.time
@@ -8177,7 +8174,7 @@ function M.new(owner, keep)
   end
 
   --- Says what the frame is that was looked up; changes nothing that counts.
-  -- @param read  what the capture tool noted beside it, as `note.read` gives it, or nil
+  -- @param read  what the capture tool noted beside it, as `tool_comments.read` gives it, or nil
   -- @param noted the direction that the capture tool noted, or nil
   -- @param is_directed whether anything can tell a direction
   -- @return the node of its path; a code of `direction`, or nil. What else was found stands in `found`
@@ -8186,7 +8183,7 @@ function M.new(owner, keep)
     local node, macs, way
     is_directed_now, nic_now = noted ~= nil or is_directed, read and read.nic
     if not time then
-      node = grouping.alone(frame.number, place)
+      node = grouping.without_time(frame.number, place)
     else
       node = grouping.decide()
       local link = frame.link
@@ -8331,9 +8328,11 @@ end)(modules.codes, modules.path, modules.decide, modules.facts)
 modules.engine = (function(...)
 --- The engine: takes the frames of a capture one by one and says what each one is.
 --
--- It makes no Wireshark call. Its bodies are the plugin inside Wireshark and tshark, and `batch` under lupa.
+-- It makes no Wireshark call. It runs in two programs (its "bodies"): in the plugin inside Wireshark and tshark, and in
+-- `batch` under lupa.
 
-local codes, hop, decider, note, annotation, record, facts, direction, limits, topology, describe, host_drops = ...
+local codes, hop, decider, tool_comments, annotation, record, facts, direction, limits, topology, describe, host_drops =
+  ...
 
 local readers = record.readers
 local abs, ceil, next = math.abs, math.ceil, next
@@ -8413,32 +8412,32 @@ function M.new(window, epoch, warm_up)
     return place
   end
 
-  --- What of the things that `frame` takes as `carried`, and of packet ids, is worth looking for at a frame.
+  --- Which kinds of `tool_metadata`, and whether packet ids, are worth looking for in a frame.
   -- @return table: comment, id, flags, verdict: true or false
   function engine.wants(number)
     return number <= LEARN and all or seen
   end
 
-  -- Notes what else a tool wrote. A file that pywnv has annotated is decided anew, as if it had not been, but its hops
+  -- Reads what else a tool wrote. A file that pywnv has annotated is decided anew, as if it had not been, but its hops
   -- keep their names.
-  -- @return the first comment that a known tool wrote, as `note.read` gives it, or nil; whether the packet id is ours;
-  --   what our comment says that all of its kind say, or nil
-  local function read_carried(number, carried)
+  -- @return the first comment that a known tool wrote, as `tool_comments.read` gives it, or nil; whether the packet id
+  --   is pywnv's; the table that our comment shares with others, see `annotation`, or nil
+  local function read_tool_metadata(number, tool_metadata)
     local read, has_comment, owns_id, shared = nil, false, false, nil
-    for at = 1, carried.count do
-      local own = read_own(carried[at])
+    for at = 1, tool_metadata.count do
+      local own = read_own(tool_metadata[at])
       if own then
         seen.comment, owns_id, shared = true, owns_id or own.owns_id, shared or own.shared
       elseif number <= LEARN or has_comments then
         has_comment = true
-        read = read or note.read(carried[at])
+        read = read or tool_comments.read(tool_metadata[at])
       end
     end
     has_comments = has_comments or has_comment
     seen.comment = seen.comment or has_comment
-    seen.flags = seen.flags or carried.flags ~= nil
+    seen.flags = seen.flags or tool_metadata.flags ~= nil
     -- A trace of pktmon has flags at each packet and comments at none, and drops may come late.
-    seen.verdict = seen.verdict or carried.dropped or carried.flags ~= nil and not has_comment
+    seen.verdict = seen.verdict or tool_metadata.dropped or tool_metadata.flags ~= nil and not has_comment
     return read, owns_id, shared
   end
 
@@ -8462,12 +8461,12 @@ function M.new(window, epoch, warm_up)
   end
 
   -- Reads what a tool wrote beside a packet, and where it was seen.
-  -- @return a comment, as `note.read` gives it, or nil; the direction that was noted, or nil
+  -- @return a comment, as `tool_comments.read` gives it, or nil; the direction that was noted, or nil
   local function take_notes(frame)
-    local number, place, tag, carried = frame.number, frame.hop, frame.tag, frame.carried
+    local number, place, tag, tool_metadata = frame.number, frame.hop, frame.tag, frame.tool_metadata
     local read, noted, owns_id, shared
-    if carried then
-      read, owns_id, shared = read_carried(number, carried)
+    if tool_metadata then
+      read, owns_id, shared = read_tool_metadata(number, tool_metadata)
     end
     if tag and (owns_id or not place.id) then
       frame.tag = nil -- no tool gave it
@@ -8483,8 +8482,8 @@ function M.new(window, epoch, warm_up)
       places:annotated(place, shared)
       is_directed = is_directed or direction.side(place) ~= nil
     end
-    if carried then
-      noted = carried.flags and noted_direction(place, read, carried.flags, frame.tag)
+    if tool_metadata then
+      noted = tool_metadata.flags and noted_direction(place, read, tool_metadata.flags, frame.tag)
     end
     pending.number, pending.time = number, frame.time
     return read, noted
@@ -8525,10 +8524,10 @@ function M.new(window, epoch, warm_up)
   -- tracing compiler makes code for each, not for each way through all of them.
   -- @param frame the table, in which there is now, too,
   --   number: of the frame, counting up from 1
-  --   time: seconds since any fixed moment; nil where the capture tells none
+  --   time: seconds since any fixed moment; nil if the capture tells none
   --   hop: as `engine.place` made it
   --   tag: nil, or the packet id that the capture tool wrote: equal for equal packets
-  --   carried: nil, or what else the tool wrote, a table: count and [1], [2] ... its comments, flags (1 or 2: the
+  --   tool_metadata: nil, or what else the tool wrote, a table: count and [1], [2] ... its comments, flags (1 or 2: the
   --     direction, of epb_flags) or nil, dropped (true: its verdict says so) or nil
   function engine.look(frame)
     taken = frame
@@ -8556,8 +8555,8 @@ function M.new(window, epoch, warm_up)
       return nil
     end
     local node, way = now.decide(taken_read, taken_noted, is_directed)
-    local carried = frame.carried
-    local is_dropped = carried and carried.dropped
+    local tool_metadata = frame.tool_metadata
+    local is_dropped = tool_metadata and tool_metadata.dropped
     local has_facts = taken_read or way or is_dropped
     local known = has_facts and facts_of(frame.hop, taken_read, way, is_dropped, frame) or nil
     if drops and known and known.drop then
@@ -8615,7 +8614,7 @@ function M.new(window, epoch, warm_up)
   -- @param time as `frame` takes it
   -- @param body string
   -- @return what it says, to be shown by `describe_event`; the number of the packet just before it; the packet that it
-  --   is about, where that is proved; the rule of the host that explains a drop; nil where it is no event of a packet
+  --   is about, where that is proved; the rule of the host that explains a drop; nil if it is not an event of a packet
   function engine.journal(time, body)
     return take_event(record.journal(body), time)
   end
@@ -8627,7 +8626,7 @@ M.read_journal, M.journal_annotation, M.EVENT_PROTOCOL = record.journal, record.
 M.verdict, M.describe, M.describe_event = describe.verdict, describe.packet, describe.event
 
 return M
-end)(modules.codes, modules.hop, modules.decider, modules.note, modules.annotation, modules.record, modules.facts, modules.direction, modules.limits, modules.topology, modules.describe, modules.host_drops)
+end)(modules.codes, modules.hop, modules.decider, modules.tool_comments, modules.annotation, modules.record, modules.facts, modules.direction, modules.limits, modules.topology, modules.describe, modules.host_drops)
 
 
 return modules.engine, modules.drops, modules.annotation, modules.words
@@ -8650,9 +8649,9 @@ local fields = {
   duplicate_of = ProtoField.framenum("wnv.duplicate_of", "Duplicate of", base.NONE, frametype.NONE, 0, "The first frame of the packet"),
   previous = ProtoField.framenum("wnv.previous", "Previous appearance", base.NONE, frametype.NONE, 0, "The sighting before this one"),
   verdict = ProtoField.uint8("wnv.verdict", "Verdict", base.DEC, names.verdict, 0, "What this frame is"),
-  evidence = ProtoField.uint8("wnv.evidence", "Evidence", base.DEC, names.evidence, 0, "Why it is the same packet"),
+  evidence = ProtoField.uint8("wnv.evidence", "Evidence", base.DEC, names.evidence, 0, "What proves that it is the same packet"),
   rule = ProtoField.string("wnv.rule", "Rule", base.NONE, "The engine's rule that decided, see docs/deciding.md"),
-  repeat_of = ProtoField.framenum("wnv.repeat_of", "Repeat of", base.NONE, frametype.NONE, 0, "For a repeat or a retransmission: the first frame of the packet that carried the same before"),
+  repeat_of = ProtoField.framenum("wnv.repeat_of", "Repeat of", base.NONE, frametype.NONE, 0, "For a repeat or a retransmission: the first frame of the packet that carried the same content before"),
   rewritten = ProtoField.string("wnv.rewritten", "Rewritten", base.NONE, "What differs from the previous sighting"),
   segment_of = ProtoField.framenum("wnv.segment_of", "Segment of", base.NONE, frametype.NONE, 0, "The larger frame that this one was cut from"),
   hop = ProtoField.string("wnv.hop", "Hop", base.NONE, "The place in the host where the frame was seen"),
@@ -8664,13 +8663,13 @@ local fields = {
   vlan = ProtoField.uint16("wnv.vlan", "VLAN", base.DEC, nil, 0, "VLAN that the capture tool recorded"),
   port = ProtoField.uint32("wnv.port", "Port", base.DEC, nil, 0, "Port of the vSwitch"),
   nic = ProtoField.string("wnv.nic", "NIC", base.NONE, "Name of the NIC that the capture tool recorded"),
-  nic_type = ProtoField.string("wnv.nic.type", "NIC type", base.NONE, "Type of that NIC"),
-  pid = ProtoField.uint32("wnv.pid", "Process", base.DEC, nil, 0, "Id of the process that ran when the frame was captured"),
+  nic_type = ProtoField.string("wnv.nic.type", "NIC type", base.NONE, "Type of the NIC that the capture tool recorded"),
+  pid = ProtoField.uint32("wnv.pid", "Process", base.DEC, nil, 0, "Id of the process that was running when the frame was captured"),
   event = ProtoField.uint8("wnv.event", "Event", base.DEC, names.event, 0, "What the vmSwitch did with a packet"),
   event_nic = ProtoField.string("wnv.event.nic", "Event NIC", base.NONE, "The NIC that the event names first"),
   event_destination_nic = ProtoField.string("wnv.event.destination_nic", "Event destination NIC", base.NONE, "The NIC that the event says the packet went to"),
   event_switch = ProtoField.string("wnv.event.switch", "Event switch", base.NONE, "The vmSwitch"),
-  event_near = ProtoField.framenum("wnv.event.near", "Event near", base.NONE, frametype.NONE, 0, "The packet just before the event, at most a millisecond; the event may be about another one"),
+  event_near = ProtoField.framenum("wnv.event.near", "Event near", base.NONE, frametype.NONE, 0, "The packet just before the event, by at most a millisecond; the event may be about another one"),
   event_packet = ProtoField.framenum("wnv.event.packet", "Event packet", base.NONE, frametype.NONE, 0, "The packet that the event is about, where the buffer's address and the order of events prove it"),
   drop = ProtoField.bool("wnv.drop", "Dropped", base.NONE, nil, 0, "The packet was dropped here"),
   drop_reason = ProtoField.uint32("wnv.drop.reason", "Drop reason", base.DEC, drops.texts, 0, "Why it was dropped, as the number that Windows uses"),
@@ -8721,18 +8720,18 @@ wnv.prefs.expert = Pref.bool("Expert information", true, "For drops, repeats and
 wnv.prefs.slow_us = Pref.uint(
   "Slow hop (µs)",
   0,
-  "A step that takes longer is slow; 0: a step that takes far longer than it usually does"
+  "A step is slow if it takes longer than this; 0: if it takes far longer than usual"
 )
 
 wnv.prefs.info = Pref.bool(
   "Marks in the Info column",
   true,
-  "Begin the Info of duplicates and dropped frames with a mark, such as [duplicate of 8, +2.8 us]"
+  "Begin the Info column of duplicates and dropped frames with a mark, such as [duplicate of 8, +2.8 us]"
 )
 wnv.prefs.decide_anew = Pref.bool(
   "Decide anew",
   false,
-  "Ignore what pywnv annotate wrote into the capture, and decide its frames again"
+  "Ignore the annotation that pywnv wrote into the capture, and decide its frames again"
 )
 
 -- What is remembered of a million frames makes an incremental collector start over and over again.
@@ -8801,7 +8800,7 @@ end
 -- Looks up where the current frame was seen.
 -- @param buf the frame
 -- @return whether the fields can be read at all: tshark's first pass of two may go without a tree
--- @return the place; nil for a block of a pcapng that is no packet
+-- @return the place; nil for a block of a pcapng that is not a packet
 -- @return whether this block may be a journal entry
 local function place(number, buf)
   local id, section = interface_id(), section_number()
@@ -8838,10 +8837,10 @@ local function place(number, buf)
   return true, known
 end
 
-local carried = { count = 0 }
+local tool_metadata = { count = 0 }
 
 -- What the capture tool wrote beside the current frame, where it may be there.
--- @return the packet id; what else is there, as the engine's `frame` takes it; each nil where there is none
+-- @return the packet id; what else is there, as the engine's `frame` takes it; each nil if there is none
 local function notes(number)
   local wants = engine.wants(number)
   local tag, count, flags, verdict
@@ -8854,7 +8853,7 @@ local function notes(number)
     local comments = { comment() }
     count = #comments
     for at = 1, count do
-      carried[at] = comments[at].value
+      tool_metadata[at] = comments[at].value
     end
   end
   if wants.flags then
@@ -8868,8 +8867,8 @@ local function notes(number)
   if count == 0 and not flags and not verdict then
     return tag
   end
-  carried.count, carried.flags, carried.dropped = count, flags, verdict
-  return tag, carried
+  tool_metadata.count, tool_metadata.flags, tool_metadata.dropped = count, flags, verdict
+  return tag, tool_metadata
 end
 
 local function keep_event(into, at, event, near, about, rule)
@@ -8912,7 +8911,7 @@ local function decide(number, tvb, pinfo, time, into, at)
     return
   end
   frame.number, frame.time, frame.hop = number, time, where
-  frame.tag, frame.carried = notes(number)
+  frame.tag, frame.tool_metadata = notes(number)
   frame.kind, frame.buf, frame.at, frame.stop, frame.length = where.kind, buf, 1, #buf, pinfo.len
   engine.read(frame)
   engine.look(frame)
@@ -9044,7 +9043,7 @@ local function read_annotated(from, at, number)
   return told
 end
 
--- Since the first frame, in seconds; nil where the file says none.
+-- Since the first frame, in seconds; nil if the file says none.
 local function time_of_frame(pinfo)
   local time = pinfo.rel_ts
   return (time > 0 or pinfo.abs_ts ~= NO_TIME) and time or nil
@@ -9413,7 +9412,7 @@ function records.chosen()
   return looked_at
 end
 
--- @return what is said of a frame, until the next call; nil where it is neither packet nor event
+-- @return what is said of a frame, until the next call; nil if it is neither packet nor event
 -- @return its time, or nil; the name of the hop of the packet's sighting before, or nil
 function records.read(number)
   local from, at = page_of(number)

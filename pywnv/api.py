@@ -1,4 +1,4 @@
-"""What `import pywnv` offers: the annotations of a capture, one by one or as a table; why packets end; reports."""
+"""The functions of `import pywnv`: annotations of a capture, one by one or as a table; why packets end; reports."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def _silent(_: str) -> None:
 
 @contextmanager
 def _opened(capture: Path | str | Sequence[Path | str], warn: Callable[[str], None]) -> Iterator[list[Path]]:
-    """The captures as the engine reads them: of a Windows trace, the pcapng."""
+    """The captures as the engine reads them; a Windows trace is converted to pcapng first."""
     from pywnv.capture.convert import as_pcapng
 
     captures = [capture] if isinstance(capture, Path | str) else capture
@@ -39,21 +39,21 @@ def annotate(
     display_filter: str | None = None,
     warn: Callable[[str], None] = _silent,
 ) -> Iterator[Annotation]:
-    """Annotates a capture, frame by frame, as they are decided.
+    """Annotates a capture: yields an `Annotation`, a named tuple, for each frame, in file order.
 
     Args:
-        capture: pcapng or pcap, plain or gzipped; a Windows trace (.etl); other formats by the user's tshark. Several
-            go on from each other, as the files of a ring buffer do.
-        engine: which body of the engine reads it; None for the fastest that can.
-        window: longest time between two sightings of one packet, in seconds; None for the engine's own.
-        topology: what the user knows of the host, as `pywnv.host.loading.load` reads it.
-        display_filter: of Wireshark, by which frames are chosen; that takes tshark.
-        warn: is told what the user should know of the capture, in one line.
+        capture: pcapng or pcap, plain or gzipped; a Windows trace (.etl); other formats through the user's tshark. A
+            list is read as one capture, like the files of a ring buffer.
+        engine: "lupa" or "tshark"; None for the fastest that can read the capture.
+        window: longest time between two sightings of one packet, in seconds; None for the engine's default.
+        topology: names and roles in the host, as `pywnv.host.loading.load` returns them.
+        display_filter: Wireshark's; yields only frames that match. Needs tshark.
+        warn: called with each warning, one line for the user.
 
     Raises:
-        CaptureError: the capture is missing, of another kind, or broken.
-        MissingExtraError: it is a trace, and what reads traces is not installed.
-        WiresharkError: there is no tshark, or it loads no plugin.
+        CaptureError: the capture is missing, in another format, or broken.
+        MissingExtraError: it is a Windows trace, and the extra `etl` is not installed.
+        WiresharkError: tshark is missing, or does not load the plugin.
     """
     from pywnv.annotate.rows import batches
 
@@ -74,21 +74,25 @@ def annotate_table(
     display_filter: str | None = None,
     warn: Callable[[str], None] = _silent,
 ) -> Any:
-    """The annotations of a capture as a `pyarrow.Table`: a row a frame, the columns of the table of fields.
+    """The annotations of a capture as a `pyarrow.Table`: one row for each frame, the columns of the table of fields.
 
     Args:
-        capture: as `annotate` takes it, and so the other arguments.
-        engine: which body of the engine reads it.
-        window: longest time between two sightings of one packet, in seconds.
-        topology: what the user knows of the host.
-        display_filter: of Wireshark.
-        warn: is told what the user should know of the capture.
+        capture: as for `annotate`.
+        engine: as for `annotate`.
+        window: likewise.
+        topology: likewise.
+        display_filter: likewise.
+        warn: likewise.
+
+    Returns:
+        A table with the columns of docs/fields.md, typed as docs/batch.md says: times in nanoseconds UTC, latencies in
+        seconds, named values as dictionaries, null for what does not apply.
 
     Raises:
-        CaptureError: the capture is missing, of another kind, or broken.
-        MissingExtraError: it is a trace, and what reads traces is not installed.
+        CaptureError: the capture is missing, in another format, or broken.
+        MissingExtraError: it is a Windows trace, and the extra `etl` is not installed.
         UsageError: pyarrow is not installed.
-        WiresharkError: there is no tshark, or it loads no plugin.
+        WiresharkError: tshark is missing, or does not load the plugin.
     """
     from pywnv.annotate import arrow
     from pywnv.annotate.rows import batches
@@ -106,20 +110,20 @@ def report(
     window: float | None = None,
     topology: Topology | None = None,
 ) -> Report:
-    """A report of captures: what is wrong, the host, paths, latency, drops; of several the worst first.
+    """Reads captures and reports what is wrong, the host, paths, latency and drops; of several, the worst first.
 
     Args:
-        captures: pcapng, pcap or .etl; ``-`` is stdin.
-        title: of the report; None: the name of the capture.
-        window: longest time between two sightings of one packet, in seconds; None for the engine's own.
-        topology: what the user knows of the host, as `pywnv.host.loading.load` reads it.
+        captures: pcapng, pcap or .etl files; ``-`` is stdin.
+        title: of the report; None for the name of the capture.
+        window: longest time between two sightings of one packet, in seconds; None for the engine's default.
+        topology: names and roles in the host, as `pywnv.host.loading.load` returns them.
 
     Returns:
-        What was found, as `captures`; `html()` is the page, `markdown()` the text for a ticket.
+        A `Report`: `captures` holds the results, `html()` makes the page, `markdown()` the text for a ticket.
 
     Raises:
-        CaptureError: the only capture is missing, of another kind, or broken; of several, `unread` names those.
-        MissingExtraError: it is a trace, and what reads traces is not installed.
+        CaptureError: the only capture is missing, in another format, or broken; of several, `unread` lists those.
+        MissingExtraError: it is a Windows trace, and the extra `etl` is not installed.
     """
     from pywnv.report import build
 
@@ -137,25 +141,26 @@ def why(
     topology: Topology | None = None,
     warn: Callable[[str], None] = _silent,
 ) -> Answer:
-    """Says where some packets end, how many, and why; one of `ip`, `nic` and `flow` says which.
+    """Says how many packets end where, and why. Give exactly one of `ip`, `nic` and `flow` to choose the packets.
 
     Args:
-        capture: pcapng, pcap, also gzipped, or a Windows trace (.etl); annotated ones too. Several are one, in the
-            order of their times.
-        ip: an IPv4 or IPv6 address: its packets, and what ARP asks of it.
-        nic: the name of a hop or of a NIC, with or without its role, in any case; where none is called so, any part.
-        flow: both ways of a TCP or UDP flow: "10.0.0.1:50000-10.0.0.9:443", "[fd00::1]:50000-[fd00::9]:443".
-        window: longest time between two sightings of one packet, in seconds; None for the engine's own.
-        topology: what the user knows of the host.
-        warn: is told what the user should know of the capture, in one line.
+        capture: pcapng or pcap (also gzipped), or a Windows trace (.etl); also annotated ones. A list is read as one
+            capture, in order of time.
+        ip: an IPv4 or IPv6 address: packets from and to it, and ARP requests for it.
+        nic: the name of a hop or NIC, upper or lower case, with or without its role; if no name is equal, a part.
+        flow: both directions of a TCP or UDP flow: "10.0.0.1:50000-10.0.0.9:443", "[fd00::1]:50000-[fd00::9]:443".
+        window: longest time between two sightings of one packet, in seconds; None for the engine's default.
+        topology: names and roles in the host.
+        warn: called with each warning, one line for the user.
 
     Returns:
-        The answer: its `sentence`, its `statistics`; where there is no such packet, `statistics.packets` is 0.
+        An `Answer`: `sentence` says it in words, `statistics` in numbers. `statistics.packets` is 0 if there is no such
+        packet.
 
     Raises:
-        CaptureError: a capture is missing, of a kind that pywnv does not read by itself, or broken.
-        UsageError: it is not said which packets, or one of several captures is a pipe.
-        MissingExtraError: it is a trace, and what reads traces is not installed.
+        CaptureError: a capture is missing, in a format that pywnv cannot read without tshark, or broken.
+        UsageError: not exactly one of `ip`, `nic` and `flow` is given, or one of several captures is a pipe.
+        MissingExtraError: it is a Windows trace, and the extra `etl` is not installed.
     """
     from pywnv.why.answer import ask, selection_of
 

@@ -1,4 +1,4 @@
-"""One frame a packet: the capture again, without the other sightings."""
+"""One frame for each packet: the capture again, without the other sightings."""
 
 from __future__ import annotations
 
@@ -30,9 +30,9 @@ def keep_of(text: str) -> str:
 
 
 class Dedup:
-    """A capture with one frame a packet, in two passes over the file: one chooses, one writes.
+    """A capture with one frame for each packet, in two passes over the file: one chooses, one writes.
 
-    Choosing takes one byte a frame, and 40 MB for those whose packet may still show again.
+    Choosing takes one byte for each frame, and 40 MB for those whose packet may still show again.
 
     Attributes:
         frames: records of all kinds, once the first pass is done.
@@ -48,14 +48,14 @@ class Dedup:
         topology: Topology | None = None,
         warn: Callable[[str], None] = lambda _: None,
     ) -> None:
-        """Nothing is read yet.
+        """Reads nothing yet.
 
         Args:
             capture: pcapng or pcap, plain or gzipped; no pipe.
             keep: "first" or "last" sighting, the one nearest the "wire", or that at the role of a hop (else the first).
-            window: longest time between two sightings of one packet, in seconds; None for the engine's own.
-            topology: what the user knows of the host.
-            warn: is told what the user should know of the capture, in one line.
+            window: longest time between two sightings of one packet, in seconds; None for the engine's default.
+            topology: names and roles in the host.
+            warn: called with each warning, one line for the user.
 
         Raises:
             UsageError: the capture is stdin or a pipe, or there is no such choice.
@@ -72,10 +72,10 @@ class Dedup:
         """The pcapng, in pieces.
 
         Args:
-            progress: is told how many bytes of the file have been read, in both passes together.
+            progress: called with the number of bytes of the file read so far, in both passes together.
 
         Raises:
-            CaptureError: the capture is missing, of another kind, broken, or changes.
+            CaptureError: the capture is missing, in another format, broken, or changes during the run.
         """
         from pywnv.annotate.walker import annotate
         from pywnv.capture.source import open_to_join

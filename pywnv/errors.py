@@ -1,4 +1,4 @@
-"""What can go wrong, in words for the user: each message says what, where and what to do."""
+"""The errors that users see: each message says what is wrong, where, and what to do, in one line."""
 
 from __future__ import annotations
 
@@ -30,15 +30,15 @@ class UnknownFormatError(CaptureError):
 
 
 class MissingExtraError(WnvError):
-    """A part of pywnv that is installed on demand, and is not there."""
+    """An optional dependency (an extra of the package) that is not installed."""
 
 
 class TopologyError(WnvError):
-    """A topology file that cannot be read, or says what cannot be."""
+    """A topology file that cannot be read, or is invalid."""
 
 
 class TruthError(WnvError):
-    """A file of truth that cannot be read, or is of another capture."""
+    """A truth file that cannot be read, or belongs to another capture."""
 
 
 class OutputError(WnvError):
@@ -46,7 +46,7 @@ class OutputError(WnvError):
 
 
 class ClusterError(WnvError):
-    """A cluster where nobody answers, or nobody who can do the work."""
+    """A cluster that does not answer, or has no worker that can do the work."""
 
 
 class WiresharkError(WnvError):
@@ -54,4 +54,4 @@ class WiresharkError(WnvError):
 
 
 class ReaderGoneError(WnvError):
-    """Whoever read our output has seen enough."""
+    """The program that read our output has closed the pipe."""

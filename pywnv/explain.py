@@ -45,8 +45,8 @@ class Pair:
 
     Attributes:
         rows: of both.
-        gap: seconds from the first to the second; None where one has no time.
-        difference: the first; None where they are equal as far as both were captured.
+        gap: seconds from the first to the second; None if one has no time.
+        difference: the first; None if they are equal as far as both were captured.
         window: longest time between two sightings of a packet, in seconds.
     """
 
@@ -84,8 +84,8 @@ def frame_row(
     Args:
         capture: pcapng or pcap.
         frame: its number, from 1.
-        warn: is told what the user should know of the capture, in one line.
-        topology: what the user knows of the host, or None.
+        warn: called with each warning, one line for the user.
+        topology: names and roles in the host, or None.
         watch: as `walker.annotate` takes it.
 
     Raises:
@@ -118,7 +118,7 @@ def compare(
 
     Raises:
         CaptureError: the capture cannot be read.
-        UsageError: there is no such frame, or it is no packet.
+        UsageError: there is no such frame, or it is not a packet.
     """
     eyes: list[Any] = []
 
@@ -131,7 +131,7 @@ def compare(
     one, other = _rows(capture, {first, second}, warn, topology, watch)
     for row in (one, other):
         if row.packet is None:
-            raise UsageError(f"{capture}: frame {row.frame} is no packet")
+            raise UsageError(f"{capture}: frame {row.frame} is not a packet")
     found = eyes[0][b"difference"](first, second)
     difference = None
     if found:
@@ -191,7 +191,7 @@ def interval(seconds: float) -> str:
 
 
 def path_lines(rows: list[Annotation]) -> list[str]:
-    """The way of one packet, as the plugin's window shows it: its sightings, a ladder, the path."""
+    """The path of one packet, as the plugin's window shows it: its sightings, a ladder, the path."""
     from pywnv.generate.engine import engine_lua
     from pywnv.lua.runtime import lua_runtime
 
@@ -224,11 +224,11 @@ WHAT = {
 
 
 def why(row: Annotation, earlier: list[Annotation]) -> list[str]:
-    """Why a frame is marked as it is: one sentence a line, the answer first.
+    """Why a frame has its mark: one sentence in each line, the answer first.
 
     Args:
         row: of the frame, which is a packet.
-        earlier: the rows of the packet that carried before what this one carries again; or none.
+        earlier: for a repeat or a retransmission, the rows of the packet that carried the same before; else empty.
     """
     from pywnv.generate.rules import rules
 
@@ -241,21 +241,21 @@ def why(row: Annotation, earlier: list[Annotation]) -> list[str]:
             f"Rule: {rule.name}" + (f" ({rule.source})" if rule.source else ""),
         ]
     else:
-        lines = [f"Frame {row.frame} {what}: nothing with these bytes was known before."]
+        lines = [f"Frame {row.frame} {what}: pywnv remembers no earlier packet with these bytes."]
     if row.rewritten:
         lines.append(f"Since frame {row.previous}, a hop has changed: {row.rewritten.replace(',', ', ')}.")
     if earlier:
         frames = ", ".join(str(other.frame) for other in earlier)
         gap = (row.time or 0) - (earlier[0].time or 0)
         lines.append(
-            f"Packet {earlier[0].packet} carried the same {interval(float(gap))} before"
+            f"Packet {earlier[0].packet} carried the same content {interval(float(gap))} earlier"
             f" (frame{'s' if len(earlier) > 1 else ''} {frames})."
         )
     return lines
 
 
 def reasons(pair: Pair) -> list[str]:
-    """Why two frames are, or are not, the same packet: one sentence a line, the answer first."""
+    """Why two frames are, or are not, the same packet: one sentence in each line, the answer first."""
     first, second = pair.rows
     joined = first.packet == second.packet
     lines = [
@@ -264,7 +264,7 @@ def reasons(pair: Pair) -> list[str]:
     ]
     lines.append(_difference(pair.difference, first.frame, second.frame, joined=joined))
     if pair.gap is None:
-        lines.append("One of them has no time, so it is never taken for another's sighting.")
+        lines.append("One of them has no time, so pywnv never takes it for a sighting of the other's packet.")
     else:
         when = f"{interval(abs(pair.gap))} {'later' if pair.gap >= 0 else 'earlier'}"
         lines.append(f"Frame {second.frame} comes {when}; the window is {pair.window * 1e3:g} ms.")
@@ -274,18 +274,18 @@ def reasons(pair: Pair) -> list[str]:
 def _difference(found: Difference | None, first: int, second: int, *, joined: bool) -> str:
     if found is None:
         return "From the network header on they are equal, as far as both were captured."
-    kind = "What differs first, and a hop may change" if found.may_change or joined else "They differ"
+    kind = "First difference, which a hop may change" if found.may_change or joined else "They differ"
     one, other = found.values
     return f"{kind}: {found.field} (byte {found.offset}), 0x{one} in frame {first}, 0x{other} in frame {second}."
 
 
 def _event(row: Annotation) -> str:
-    """What is said of a frame that is no packet."""
+    """What is said of a frame that is not a packet."""
     if not row.event:
-        return f"Frame {row.frame} is no packet."
+        return f"Frame {row.frame} is not a packet."
     words = f"Frame {row.frame} is an event of the vmSwitch: {row.event}"
     if row.event_packet:
-        return f"{words}. It is about packet {row.event_packet}: the buffer's address and the order of events say so."
+        return f"{words}. It is about packet {row.event_packet}: the buffer's address and the order of events prove it."
     return f"{words}. Nothing proves which packet it is about."
 
 

@@ -28,11 +28,11 @@ CHOICES = """\
 arg {number=0}{call=--file}{display=Trace or capture}{type=fileselect}{mustexist=true}{required=true}\
 {tooltip=.etl of pktmon, netsh trace or NetEvent; pcapng or pcap, also gzipped}
 arg {number=1}{call=--host}{display=Host (optional)}{type=fileselect}{mustexist=true}\
-{tooltip=A topology file, or what pktmon list --json printed: names and roles of its NICs}
+{tooltip=The host's inventory, a topology file, or the output of pktmon list --json: names and roles of its NICs}
 """
 NO_FILTER = "a capture filter cannot be used on a file: leave it empty, and use a display filter"
 
-NO_NEWS = "in blocks that hold no comment"  # as the events of every trace are: the plugin looks at them itself
+NO_NEWS = "in blocks that cannot hold a comment"  # as the events of every trace are: the plugin looks at them itself
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -102,7 +102,7 @@ def _capture(asked: Namespace, pipe: BinaryIO) -> None:
         raise UsageError(f"no file was chosen; in tshark: -o extcap.{NAME}.file:/whole/path.pcapng")
     for name in (asked.file, asked.host):
         if name and not Path(name).is_absolute():
-            raise UsageError(f"{name}: name the file with its whole path")  # Wireshark runs us in a folder of its own
+            raise UsageError(f"{name}: give its full path")  # Wireshark runs us in a folder of its own
     with ExitStack() as stack:
         for piece in _annotated(Path(asked.file), Path(asked.host) if asked.host else None, stack):
             if not _sent(piece, pipe):

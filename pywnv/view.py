@@ -1,4 +1,4 @@
-"""A capture in Wireshark's window, from a private file that goes when the window is closed."""
+"""Opens a capture in Wireshark from a private temporary file, which is deleted when Wireshark ends."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def view(name: str, make: Callable[[Path], None], *, profile: str | None, warn: 
         name: of the file.
         make: writes it, at a path.
         profile: of Wireshark; None: ours, where it is installed.
-        warn: is told what the user should know, in one line.
+        warn: called with each warning, one line for the user.
 
     Raises:
         WiresharkError: there is no Wireshark, no display, or Wireshark failed.
@@ -45,13 +45,13 @@ def view(name: str, make: Callable[[Path], None], *, profile: str | None, warn: 
     command = [find_wireshark()]
     _need_display()
     if profile is None and not _is_installed():
-        warn(f"the profile {PROFILE} is not there, so all looks as usual; run `pywnv install`")
+        warn(f"the profile {PROFILE} is missing, so Wireshark looks as usual; run `pywnv install`")
     else:
         command += ["-C", profile or PROFILE]
     try:
         folder = Path(tempfile.mkdtemp(prefix="pywnv-"))  # for this user only
     except OSError as error:
-        raise OutputError(f"{error.filename}: {error.strerror or error}; TMPDIR names another folder") from error
+        raise OutputError(f"{error.filename}: {error.strerror or error}; set TMPDIR to another folder") from error
     made: dict[str, tuple[int, int, int]] = {}
     try:
         path = folder / name
@@ -61,7 +61,7 @@ def view(name: str, make: Callable[[Path], None], *, profile: str | None, warn: 
         _run([*command, "-r", str(path)])
     finally:
         if made and _state(folder) != made:
-            warn(f"{folder}: is kept, as you have saved something there")
+            warn(f"{folder}: kept, as you saved something there")
         else:
             shutil.rmtree(folder, ignore_errors=True)
 

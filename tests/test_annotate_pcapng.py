@@ -93,7 +93,7 @@ def two(*more: bytes, order: str = "<") -> bytes:
 @pytest.mark.parametrize("name", WHOLE)
 def test_what_was_added_can_be_taken_out(tmp_path: Path, name: str) -> None:
     unfit = 2 if name.startswith("blocks") else 0
-    words = [f"{tmp_path / 'capture'}: {unfit} frames are in blocks that hold no comment; they stay as they are"]
+    words = [f"{tmp_path / 'capture'}: {unfit} frames are in blocks that cannot hold a comment; they are not changed"]
     found = written(tmp_path, WHOLE[name], words * bool(unfit))
     assert len(found) > len(WHOLE[name])
     assert restored(found) == WHOLE[name]
@@ -295,7 +295,7 @@ def test_every_lua_writes_the_same(tmp_path: Path, runtime: str) -> None:
 def test_a_block_that_would_grow_too_large_stays(tmp_path: Path) -> None:
     large = ng.packet(0, TICK, bytes(16 * 1024 * 1024 - 40))
     capture = ng.section() + ng.interface("a") + large + ng.packet(0, TICK + 1, FRAME)
-    words = [f"{tmp_path / 'capture'}: 1 frames are in blocks that hold no comment; they stay as they are"]
+    words = [f"{tmp_path / 'capture'}: 1 frames are in blocks that cannot hold a comment; they are not changed"]
     found = written(tmp_path, capture, words)
     assert restored(found) == capture
     assert comments(found)[0] == (None, None)
@@ -316,5 +316,5 @@ def test_what_cannot_be(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="--format pcapng: is for the lupa engine"):
         next(rows(CAPTURES / "mix.pcapng.gz", output_format=Format.PCAPNG, engine=Engine.TSHARK))
     (tmp_path / "text").write_bytes(b"\0no capture")
-    with pytest.raises(CaptureError, match="not a pcapng or pcap file; make it a pcapng with editcap first"):
+    with pytest.raises(CaptureError, match="not a pcapng or pcap file; convert it to pcapng with editcap first"):
         next(rows(tmp_path / "text", output_format=Format.PCAPNG))

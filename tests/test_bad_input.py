@@ -41,7 +41,7 @@ def refuses(arguments: list[object], words: str, folder: Path) -> None:
 
 
 BROKEN = {
-    "pcap header cut": (ng.pcap([])[:20], "breaks off in its file header, after 20 bytes"),
+    "pcap header cut": (ng.pcap([])[:20], "is cut off in its file header, after 20 bytes"),
     "pcap record too long": (
         ng.pcap([]) + struct.pack("<IIII", 0, 0, TOO_BIG, TOO_BIG),
         f"broken at byte 24, after frame 0: a packet that claims to be {TOO_BIG} bytes long",
@@ -245,13 +245,13 @@ def test_a_window_without_an_end(tmp_path: Path, window: str) -> None:
 
 
 def check_cut(path: Path, whole: list[bytes], where: str | None, engine: Engine = Engine.LUPA) -> int:
-    """The rows of a capture that breaks off are the first ones of the whole; says how many they are."""
+    """The rows of a capture that is cut off are the first ones of the whole; says how many they are."""
     warnings: list[str] = []
     found = b"".join(rows(path, engine=engine, warn=warnings.append)).splitlines()
     assert found == whole[: len(found)]
     frames = len(found) - 1
     if where is not None:
-        assert warnings == [f"{path}: breaks off at byte {where}, inside what follows frame {frames}"]
+        assert warnings == [f"{path}: is cut off at byte {where}, inside what follows frame {frames}"]
     return frames
 
 
@@ -266,7 +266,7 @@ def test_a_capture_cut_at_every_byte(tmp_path: Path) -> None:
         warnings: list[str] = []
         found = b"".join(rows(path, engine=Engine.LUPA, warn=warnings.append)).splitlines()
         assert found == whole[: len(found)]
-        words = f"{path}: breaks off at byte {cut}, inside what follows frame {len(found) - 1}"
+        words = f"{path}: is cut off at byte {cut}, inside what follows frame {len(found) - 1}"
         if cut in ends and len(found) == 1:
             assert "holds no packets" in warnings.pop()
         assert warnings == ([] if cut in ends else [words])
@@ -316,7 +316,7 @@ def test_the_command_tells_where_a_capture_breaks_off(tmp_path: Path) -> None:
         path.write_bytes(content)
         done = run("annotate", path, "-o", out, "--force")
         assert (done.returncode, done.stdout) == (0, b"")
-        words = rf"pywnv: warning: {re.escape(str(path))}: breaks off at byte \d+, inside what follows frame \d+\n"
+        words = rf"pywnv: warning: {re.escape(str(path))}: is cut off at byte \d+, inside what follows frame \d+\n"
         assert re.fullmatch(words, done.stderr.decode())
         assert whole.startswith(out.read_bytes())
 
@@ -331,4 +331,4 @@ def test_tshark_tells_that_a_capture_breaks_off(tmp_path: Path, cut: int) -> Non
     assert found == b"".join(rows(path, engine=Engine.LUPA))
     assert len(warnings) == 1
     frames = found.count(b"\n") - 1
-    assert warnings == [f"{path}: breaks off in the middle of a frame, after frame {frames}"]
+    assert warnings == [f"{path}: is cut off in the middle of a frame, after frame {frames}"]

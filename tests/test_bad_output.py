@@ -320,5 +320,5 @@ def test_killed_half_way(tmp_path: Path, number: signal.Signals, engine: str) ->
 def test_ending_of_another_format(tmp_path: Path, command: list[str | Path], ending: str) -> None:
     done = run(*command, cwd=tmp_path)
     assert done.returncode == 2
-    assert done.stderr.decode() == f"pywnv: {command[-1]}: what is written here is {ending}; end its name so\n"
+    assert done.stderr.decode() == f"pywnv: {command[-1]}: this command writes {ending}; use that ending\n"
     assert not list(tmp_path.iterdir())

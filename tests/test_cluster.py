@@ -221,12 +221,12 @@ def test_a_worker_that_comes_later_and_has_another_pywnv(tmp_path: Path, local: 
 
 
 def test_what_cannot_be(tmp_path: Path) -> None:
-    words = "--cluster: name a folder with -o, which every worker sees"
+    words = "--cluster: name a folder with -o that every worker can reach"
     refuses(["annotate", MIX, "--cluster", "tcp://127.0.0.1:1"], words, tmp_path)
-    words = "--series: one capture is decided in order, by one process; omit --cluster"
+    words = "--series: one process decides a series in order; omit --cluster"
     arguments = ["annotate", MIX, SAME, "-o", tmp_path / "out", "--cluster", "tcp://127.0.0.1:1"]
     refuses([*arguments, "--series"], words, tmp_path)
-    words = "--jobs: with --cluster the workers say how many captures at a time; omit it"
+    words = "--jobs: with --cluster, the workers set how many captures run at a time; omit --jobs"
     refuses([*arguments, "-j", "2"], words, tmp_path)
 
 
@@ -236,10 +236,10 @@ def test_no_scheduler_answers(tmp_path: Path, local: LocalCluster) -> None:
         for address in ("tcp://127.0.0.1:1", f"127.0.0.1:{deaf.getsockname()[1]}"):
             words = f"{address}: no dask scheduler answers; start one with: dask scheduler"
             refuses([*arguments, address], words, tmp_path, environment=QUICK)
-    refuses([*arguments, ""], "--cluster : is no address such as tcp://host:8786", tmp_path)
+    refuses([*arguments, ""], "--cluster : is not an address such as tcp://host:8786", tmp_path)
     job = Job(SAME, tmp_path / "out.csv", Format.CSV, None, None, None, None, False)
     for address in ("tcp://", "tcp://host", "carrier-pigeon://host:1", "tcp://127.0.0.1:99999999", "processes"):
-        with pytest.raises(UsageError, match=f"^--cluster {address}: is no address such as"):
+        with pytest.raises(UsageError, match=f"^--cluster {address}: is not an address such as"):
             next(cluster.run_all([job], address, warn=print))
     worker = next(iter(local.workers.values())).worker_address
     refuses([*arguments, worker], f"{worker}: is a dask Worker, not its scheduler", tmp_path)

@@ -123,7 +123,7 @@ def test_no_worker_is_left(
     with begun(pipe), worker(scheduler) as process:
         ending = threading.Thread(target=end, args=[process])
         ending.start()
-        with pytest.raises(ClusterError, match=r"no worker is left; what is written stays: run it again$"):
+        with pytest.raises(ClusterError, match=r"no worker is left; finished outputs are kept: run it again$"):
             done_here(pipe, out, scheduler, [])
         ending.join()
     assert list(out.iterdir()) == []
@@ -175,7 +175,7 @@ def test_what_kills_workers_is_listed_and_a_scheduler_that_dies_ends_it(
             assert time.monotonic() - begin < TIMEOUT / 2
             kill(second)
         assert process.returncode == 2
-        assert words.decode() == f"pywnv: {address}: the scheduler is gone; what is written stays: run it again\n"
+        assert words.decode() == f"pywnv: {address}: the scheduler is gone; finished outputs are kept: run it again\n"
         assert not out.exists()
 
 

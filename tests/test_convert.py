@@ -205,7 +205,7 @@ def test_ports_and_destinations_of_the_vmswitch_are_kept(trace: Callable[..., Ma
 def test_the_engine_reads_the_comment_back(trace: Callable[..., Made], runtime: str) -> None:
     ports = trace([w.switch_fragment(3, FRAME, HOST, [UPLINK, GUEST], vlan=3)])
     drop = trace([w.packet(20, 5, OTHER, id=170, drop=(12, 0xE0002004), direction=4)])
-    read = module(runtime, "note")[b"read"]
+    read = module(runtime, "tool_comments")[b"read"]
     assert plain(read(ports.packets[0].option(1))) == {
         "pid": 4,
         "tid": 208,

@@ -201,8 +201,8 @@ def test_the_wire_where_nothing_tells(tmp_path: Path) -> None:
     done = run("dedup", path, "-o", tmp_path / "out.pcapng", "--keep", "wire")
     assert done.returncode == 0
     assert done.stderr.decode() == (
-        f"pywnv: warning: {path}: no hop's role is known, so nothing tells which is nearest the wire:"
-        " the first sighting of each packet stays (--topology names hops)\n"
+        f"pywnv: warning: {path}: no hop's role is known, so pywnv cannot tell which is nearest the wire:"
+        " the first sighting of each packet is kept (--host gives roles)\n"
         "pywnv: 833 of 2422 frames kept; left out: 1589 duplicate\n"
     )
     assert (tmp_path / "out.pcapng").read_bytes() == deduped(path)
@@ -213,8 +213,8 @@ def test_a_role_that_no_hop_has(tmp_path: Path) -> None:
     done = run("dedup", path, "-o", tmp_path / "out.pcapng", "--keep", "pnic")
     assert done.returncode == 0
     assert done.stderr.decode() == (
-        f"pywnv: warning: {path}: no hop is known as pNIC: the first sighting of each packet stays"
-        " (--topology names hops)\n"
+        f"pywnv: warning: {path}: no hop has the role pNIC: the first sighting of each packet is kept"
+        " (--host gives roles)\n"
         "pywnv: 833 of 2422 frames kept; left out: 1589 duplicate\n"
     )
     assert (tmp_path / "out.pcapng").read_bytes() == deduped(path)

@@ -169,7 +169,7 @@ def test_names_of_interfaces(runtime: str) -> None:
 @pytest.mark.parametrize("runtime", RUNTIMES)
 @pytest.mark.parametrize("name", BUILT)
 def test_comments(runtime: str, name: str) -> None:
-    read = module(runtime, "note")[b"read"]
+    read = module(runtime, "tool_comments")[b"read"]
     notes = [plain(read(comment.encode())) for comment in comments(name)]
     frames = 0 if "pktmon" in name or "etl2pcap" in name.split("-") else sum(1 for _ in bodies(name, PACKET))
     assert len(notes) == frames - BUILT[name].count(deep_dive.tools.SWITCH_GUID)

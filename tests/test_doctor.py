@@ -63,13 +63,13 @@ def test_doctor_finds_what_lies_wrong(home: Home, monkeypatch: pytest.MonkeyPatc
         manifest.write_text(json.dumps(json.loads(good) | changed))
         assert [(words in found, remedy) for found, remedy in wrong()] == [(True, "pywnv install")]
     manifest.write_bytes(b"{}")
-    assert wrong() == [(f"{manifest}: not as pywnv wrote it", "delete it and run `pywnv install --force`")]
+    assert wrong() == [(f"{manifest}: is damaged", "delete it and run `pywnv install --force`")]
     manifest.write_bytes(good)
 
     twin = home.config / "plugins/sub/copy.lua"
     twin.parent.mkdir(parents=True)
     shutil.copy(home.plugin, twin)
-    assert wrong() == [("the plugin is there 2 times, and only one of them counts", f"delete {twin}")]
+    assert wrong() == [("the plugin is there 2 times, and Wireshark loads only one", f"delete {twin}")]
     assert f"{twin}: the plugin is here too" in home.run("install")[1]
     twin.unlink()
 
@@ -101,7 +101,7 @@ def test_doctor_sees_a_plugin_put_by_hand(home: Home, doctor: Examine) -> None:
     home.plugin.parent.mkdir(parents=True)
     home.plugin.write_text(plugin_lua(), "utf-8")
     words = doctor(wrong=True)
-    assert "the plugin was put by hand" in words
+    assert "the plugin was installed by hand" in words
     assert words.count("wrong") == len(PROFILES)
 
 

@@ -140,7 +140,7 @@ def test_lines_that_were_cut_short_are_named(log: Path) -> None:
 def test_a_line_without_a_time_is_not_taken_for_a_build_without_ids(log: Path) -> None:
     log.write_text("".join(line(SYN, prefix="") for _ in range(3)))
     told = run("inspect", log).stdout.decode()
-    assert "Paste whole lines, with the times" in " ".join(told.split())
+    assert "Paste whole lines, including the time" in " ".join(told.split())
     assert "gives every frame its own" not in told
 
 

@@ -34,8 +34,8 @@ FOREIGN = {
     "pcapng": (ng.section() + ng.interface() + bytes(100), r"not a Windows trace \(.etl\)"),
     "short": (GOOD[:60], r"not a Windows trace \(.etl\)"),
     "only a head": (HEAD, "holds no packets and no events"),
-    "cut in its head": (HEAD[:200], "breaks off in its head"),
-    "no clock": (w.head(frequency=0), "does not say what its clock counts"),
+    "cut in its head": (HEAD[:200], "is cut off in its head"),
+    "no clock": (w.head(frequency=0), "does not say what unit its clock counts"),
 }
 
 

@@ -85,7 +85,7 @@ def test_says_by_which_rule_and_why(tmp_path: Path) -> None:
     ]
     again = said(path, 3)
     assert again[0].startswith("Frame 3 is a retransmission: its flow has carried this data")
-    assert again[2] == "Packet 1 carried the same 300.000 ms before (frames 1, 2)."
+    assert again[2] == "Packet 1 carried the same content 300.000 ms earlier (frames 1, 2)."
 
 
 def test_a_path_may_begin_long_before(tmp_path: Path) -> None:
@@ -102,8 +102,8 @@ def test_says_what_was_dropped() -> None:
 def test_wrong_use(tmp_path: Path) -> None:
     path = write(tmp_path, [(0, 0, FRAME), (1, 0, FRAME)])
     path.write_bytes(path.read_bytes() + ng.journal(b"MESSAGE=x\n"))
-    assert said(path, 3) == ["Frame 3 is no packet."]
-    with pytest.raises(UsageError, match="frame 3 is no packet"):
+    assert said(path, 3) == ["Frame 3 is not a packet."]
+    with pytest.raises(UsageError, match="frame 3 is not a packet"):
         compare(path, 1, 3)
     with pytest.raises(UsageError, match="has no frame 9; the last is 3"):
         sightings(path, 9)

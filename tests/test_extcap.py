@@ -78,8 +78,8 @@ def test_asked_wrongly(ask: Callable[..., tuple[int, str, str]], arguments: list
     ("options", "words"),
     [
         ([], "no file was chosen; in tshark: -o extcap.pywnv.file:/whole/path.pcapng"),
-        (["--file", "host.pcapng"], "host.pcapng: name the file with its whole path"),
-        (["--file", CAPTURE, "--host", "host.toml"], "host.toml: name the file with its whole path"),
+        (["--file", "host.pcapng"], "host.pcapng: give its full path"),
+        (["--file", CAPTURE, "--host", "host.toml"], "host.toml: give its full path"),
         (["--file", "/none\nat all"], "/none at all: No such file or directory"),
         (["--file", "/dev"], "/dev: Is a directory"),
         (["--file", __file__], f"{__file__}: is a text file, not a capture"),
@@ -100,7 +100,7 @@ def test_what_cannot_be_sent(
 
 
 def test_warnings_name_the_file_that_was_chosen(ask: Callable[..., tuple[int, str, str]], tmp_path: Path) -> None:
-    """Wireshark shows each as an error: those that are none are not told."""
+    """Wireshark shows each as an error: those that are none are not shown."""
     pipe, trace = tmp_path / "pipe", tmp_path / "host.etl"
     pipe.touch()
     asked = ("--capture", "--extcap-interface", "pywnv", "--fifo", pipe, "--file", trace)
@@ -283,7 +283,7 @@ def test_tshark_gets_what_annotate_writes(
 @pytest.mark.wireshark
 def test_tshark_says_what_is_wrong(captured: Callable[..., tuple[Path, str]], open_home: Home) -> None:
     _, words = captured("-o", "extcap.pywnv.file:host.pcapng")
-    assert words.endswith(" extcap pipe: pywnv: host.pcapng: name the file with its whole path")
+    assert words.endswith(" extcap pipe: pywnv: host.pcapng: give its full path")
     # Wireshark's dialog, or the user's hand, has written it to the preferences.
     with (open_home.config / "preferences").open("a") as file:
         file.write("extcap.pywnv.file: /none.etl\n")

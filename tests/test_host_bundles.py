@@ -85,7 +85,7 @@ def test_sddc(tmp_path: Path) -> None:
 
 def test_a_cluster_has_several_hosts(tmp_path: Path) -> None:
     folder = sddc(sddc(tmp_path / "HealthTest"), "Node_HV02.contoso.com")
-    with pytest.raises(TopologyError, match=r"tells of 2 hosts \(HV01, HV02\); name the folder of one"):
+    with pytest.raises(TopologyError, match=r"holds 2 hosts \(HV01, HV02\); name the folder of one"):
         loading.load(folder)
 
 
@@ -181,7 +181,7 @@ def test_hostile_zips(tmp_path: Path) -> None:
     with zipfile.ZipFile(bomb, "w", zipfile.ZIP_DEFLATED) as archive:
         archive.writestr("Get-NetAdapter.txt", b"A" * 80_000_000)
     assert bomb.stat().st_size < 100_000
-    assert wrong(bomb) == "Get-NetAdapter.txt: larger than what a host has to tell"
+    assert wrong(bomb) == "Get-NetAdapter.txt: too large for a file about a host"
 
     climbing = tmp_path / "climbing.zip"
     with zipfile.ZipFile(climbing, "w") as archive:
@@ -193,25 +193,25 @@ def test_hostile_zips(tmp_path: Path) -> None:
     whole = climbing.read_bytes()
     cut = tmp_path / "cut.zip"
     cut.write_bytes(whole[:-30])
-    assert "is no zip that can be read" in wrong(cut)
+    assert "is not a readable zip" in wrong(cut)
     broken = tmp_path / "broken.zip"
     broken.write_bytes(whole.replace(b'"Ethernet 2"', b'"Ethernet 9"'))
-    assert wrong(broken).startswith("is no zip that can be read: Bad CRC-32")
+    assert wrong(broken).startswith("is not a readable zip: Bad CRC-32")
     empty = tmp_path / "empty.zip"
     zipfile.ZipFile(empty, "w").close()
     empty_words = wrong(empty)
-    assert "holds nothing" in empty_words or "is nothing known here" in empty_words
+    assert "holds nothing" in empty_words or "is none of these" in empty_words
 
 
 def test_hostile_files(tmp_path: Path) -> None:
     assert wrong(tmp_path).startswith("holds nothing that Get-SDDCDiagnosticInfo, Get-NetView or WSL's")
     entity = b'<?xml version="1.0"?><!DOCTYPE x [<!ENTITY a "b">]><Objs/>'
     for data, words in (
-        (entity, "Get-NetAdapter.xml: has a DOCTYPE, which CliXml has not"),
-        (b"<Objs><Obj>", "Get-NetAdapter.xml: is no CliXml: what Export-Clixml writes begins with Objs"),
-        (clixml([adapter()])[:-20], "Get-NetAdapter.xml: is no whole XML: broken at line 1, column"),
-        (b"", "Get-NetAdapter.xml: is no whole XML: broken at line 1, column 1"),
-        (b"<Objs xmlns='http://schemas.microsoft.com/powershell/2004/04'>" + b"<Obj>" * 3000, "is no whole XML"),
+        (entity, "Get-NetAdapter.xml: has a DOCTYPE, which CliXml never has"),
+        (b"<Objs><Obj>", "Get-NetAdapter.xml: is not CliXml: the output of Export-Clixml begins with Objs"),
+        (clixml([adapter()])[:-20], "Get-NetAdapter.xml: is not valid XML: broken at line 1, column"),
+        (b"", "Get-NetAdapter.xml: is not valid XML: broken at line 1, column 1"),
+        (b"<Objs xmlns='http://schemas.microsoft.com/powershell/2004/04'>" + b"<Obj>" * 3000, "is not valid XML"),
     ):
         put(tmp_path, {"Get-NetAdapter.xml": data})
         assert words in wrong(tmp_path)
@@ -226,5 +226,5 @@ def test_commands_say_it_in_one_line(tmp_path: Path) -> None:
         done = run(*arguments)
         assert (done.returncode, done.stdout) == (2, b"")
         assert done.stderr.decode() == (
-            f"pywnv: {broken}: Get-VMNetworkAdapterAcl[1].Action: 'Explode' is none of: 1 allow, 2 deny, 3 meter\n"
+            f"pywnv: {broken}: Get-VMNetworkAdapterAcl[1].Action: 'Explode' must be one of: 1 allow, 2 deny, 3 meter\n"
         )

@@ -66,9 +66,9 @@ def test_an_allow_of_one_direction(tmp_path: Path) -> None:
     allow, wall = acl("Inbound", "Allow", "10.0.0.0/8"), acl("Outbound", "Deny", "10.0.0.0/16")
     kind = "acl-one-direction"
     alone = only(found(tmp_path, Get_VMNetworkAdapterAcl=[allow]), kind)
-    assert (alone.severity, "while nothing is denied Outbound" in alone.what) == ("warning", True)
+    assert (alone.severity, "while no rule denies Outbound" in alone.what) == ("warning", True)
     grave = [one for one in found(tmp_path, Get_VMNetworkAdapterAcl=[allow, wall]) if one.id == kind]
-    assert [(one.severity, "nothing is denied" in one.what) for one in grave] == [("warning", False)] * 2
+    assert [(one.severity, "no rule denies" in one.what) for one in grave] == [("warning", False)] * 2
 
 
 def test_a_native_vlan_that_the_list_does_not_hold(tmp_path: Path) -> None:
@@ -101,7 +101,7 @@ def test_what_was_left_out_is_said(tmp_path: Path) -> None:
         Get_VMNetworkAdapter=[nic(), nic()], Get_VMNetworkAdapterAcl=[acl("Inbound", "Deny", "10.0.0.0/8")]
     )
     said = run("host", "lint", written(tmp_path, twins)).stdout.decode()
-    assert "not looked at: Get-VMNetworkAdapterAcl[1]: left out: VM Alpha has 2 NICs 'Network Adapter'" in said
+    assert "not checked: Get-VMNetworkAdapterAcl[1]: left out: VM Alpha has 2 NICs 'Network Adapter'" in said
 
 
 def test_names_cannot_leave_their_quotes(tmp_path: Path) -> None:
@@ -191,7 +191,7 @@ def test_lint_says_and_ends(tmp_path: Path) -> None:
     names.write_text('[[nics]]\nname = "a"\n')
     done = run("host", "lint", names)
     assert (done.returncode, done.stdout) == (2, b"")
-    assert b"has names only, no VLANs and ACLs; `pywnv host script` collects them\n" in done.stderr
+    assert b"holds only names, no VLANs and ACLs; `pywnv host script` collects them\n" in done.stderr
     done = run("host", "lint", written(tmp_path, inventory(**HEALTHY)), tmp_path / "none.pcapng")
     assert (done.returncode, done.stdout) == (2, b"")
     assert b"No such file" in done.stderr

@@ -285,7 +285,7 @@ def test_a_name_of_two_names_neither(tmp_path: Path) -> None:
         ({"Get_NetAdapter": [adapter(VlanID=-1)]}, "Get-NetAdapter[1].VlanID: -1 must be a whole number"),
         (
             {"Get_VMNetworkAdapterVlan": [of(OperationMode=4)]},
-            "Get-VMNetworkAdapterVlan[1].OperationMode: 4 is none of: 0 untagged, 1 access, 2 trunk, 3 private",
+            "Get-VMNetworkAdapterVlan[1].OperationMode: 4 must be one of: 0 untagged, 1 access, 2 trunk, 3 private",
         ),
         ({"Get_VMNetworkAdapterVlan": [of(OperationMode=3)]}, ".PrivateVlanMode: None must be Isolated, Community or"),
         (
@@ -295,15 +295,15 @@ def test_a_name_of_two_names_neither(tmp_path: Path) -> None:
         ({"Get_VMNetworkAdapterVlan": [of(AllowedVlanIdList=[1, 9999])]}, "[1, 9999] must be a list of VLANs"),
         (
             {"Get_VMNetworkAdapterAcl": [acl("Inbound", "Explode")]},
-            "Action: 'Explode' is none of: 1 allow, 2 deny, 3 meter",
+            "Action: 'Explode' must be one of: 1 allow, 2 deny, 3 meter",
         ),
-        ({"Get_VMNetworkAdapterAcl": [acl("Sideways", "Deny")]}, ".Direction: 'Sideways' is none of"),
+        ({"Get_VMNetworkAdapterAcl": [acl("Sideways", "Deny")]}, ".Direction: 'Sideways' must be one of"),
         ({"Get_VMNetworkAdapterAcl": [of(Action=1)]}, "Get-VMNetworkAdapterAcl[1].Direction: None is missing"),
         (
             {"Get_VMNetworkAdapterAcl": [acl("Inbound", "Deny", "10.0.0.0/99")]},
             "'10.0.0.0/99' must be ANY, an address, a",
         ),
-        ({"Get_VMNetworkAdapterExtendedAcl": [extended("Inbound", "Meter", 1)]}, ".Action: 'Meter' is none of"),
+        ({"Get_VMNetworkAdapterExtendedAcl": [extended("Inbound", "Meter", 1)]}, ".Action: 'Meter' must be one of"),
         (
             {"Get_VMNetworkAdapterExtendedAcl": [extended("Inbound", "Deny", 1, LocalPort="99999")]},
             "'99999' must be ANY, a",
@@ -323,7 +323,7 @@ def test_cut_off_and_endless(tmp_path: Path) -> None:
     assert wrong(tmp_path, b'{"wnv_host": 1, "x": ' + b"[" * 200_000) == "brackets are nested too deep"
     endless = b'{"wnv_host": 1, "Get-NetAdapter": [{"Name": "x", "ifIndex": ' + b"9" * 5000 + b"}]}"
     assert wrong(tmp_path, endless).startswith("Get-NetAdapter[1].ifIndex: inf must be a whole number")
-    assert wrong(tmp_path, b"\x7fELF\x02\x01") == "is no JSON, or cut off: Expecting value: line 1 column 1 (char 0)"
+    assert wrong(tmp_path, b"\x7fELF\x02\x01") == "is not valid JSON: Expecting value: line 1 column 1 (char 0)"
     rules = [acl("Inbound", "Deny", f"10.{at >> 8 & 255}.{at & 255}.0/24") for at in range(30_000)]
     assert wrong(tmp_path, inventory(Get_VMNetworkAdapterAcl=rules)) == "has 30000 ACLs; 20000 are the limit"
 

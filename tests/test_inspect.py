@@ -235,7 +235,7 @@ def test_what_breaks_off(tmp_path: Path) -> None:
     path.write_bytes(data[:-5])
     report = inspect(path)
     assert report.packets == 2
-    assert report.findings[0].what.startswith("the rest of the file: breaks off at byte")
+    assert report.findings[0].what.startswith("the rest of the file: is cut off at byte")
 
 
 def test_unknown_roles(tmp_path: Path) -> None:
@@ -244,7 +244,7 @@ def test_unknown_roles(tmp_path: Path) -> None:
     )
     path = tmp_path / "roles.pcapng"
     path.write_bytes(data)
-    assert inspect(path).findings[-1].what == "what 1 of 2 hops are: their names do not tell."
+    assert inspect(path).findings[-1].what == "what 1 of 2 hops are: their names do not say."
     assert inspect(path).findings[-1].commands == (missing.ADAPTERS,)
     report = inspect(CAPTURES / "mix.pcapng.gz")  # of Linux, where Get-NetAdapter is no help
     assert (whats(report), report.findings[-1].commands) == (["what 4 of 4 hops are"], ())
@@ -300,7 +300,7 @@ def test_drops_are_shown() -> None:
     lines = [line.split("│")[1:4] for line in shown(report).splitlines() if "│" in line]
     assert [[part.strip() for part in line] for line in lines] == [
         ["4", "34 the text", "wireless in switch docked"],
-        ["1", "not told", "not told"],
+        ["1", "not given", "not given"],
     ]
     assert "vmSwitch: 5 dropped" in shown(report)
     assert "Reason 34: Look there." in shown(report)

@@ -82,9 +82,9 @@ def test_beside_what_the_user_has(home: Home) -> None:
 @pytest.mark.parametrize(
     ("path", "words"),
     [
-        (".local/lib/wireshark/plugins/wnv.lua", "is there already and was not put by pywnv; --force replaces it"),
-        (".config/wireshark/profiles/WNV/preferences", "is there already and was not put by pywnv"),
-        (".config/wireshark/profiles/WNV/mine", "there is a profile of this name already; --force puts ours into it"),
+        (".local/lib/wireshark/plugins/wnv.lua", "exists already, and pywnv did not put it there; --force replaces it"),
+        (".config/wireshark/profiles/WNV/preferences", "exists already, and pywnv did not put it there"),
+        (".config/wireshark/profiles/WNV/mine", "a profile of this name exists already; --force puts pywnv's into it"),
     ],
 )
 def test_a_stranger_of_the_same_name(home: Home, path: str, words: str) -> None:
@@ -193,8 +193,8 @@ def test_a_full_or_closed_folder(home: Home) -> None:
 def test_a_broken_manifest(home: Home) -> None:
     home.run("install")
     (home.config / "pywnv.json").write_bytes(b"{}")
-    assert "not as pywnv wrote it" in home.refuses("install")
-    assert "not as pywnv wrote it" in home.refuses("uninstall")
+    assert "is damaged" in home.refuses("install")
+    assert "is damaged" in home.refuses("uninstall")
 
 
 @pytest.mark.wireshark

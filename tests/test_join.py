@@ -370,7 +370,7 @@ def test_arguments_that_make_no_sense(arguments: list[str], words: str) -> None:
 @pytest.mark.parametrize(
     "damage",
     [
-        lambda data: data[:-3],  # breaks off
+        lambda data: data[:-3],  # is cut off
         lambda data: data[:200] + b"\xff" * 8 + data[208:],
         lambda data: data + section(">"),  # two byte orders
         lambda data: data + interface("a: ]] os.execute('x') --") * 3,

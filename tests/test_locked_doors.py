@@ -50,7 +50,7 @@ def test_a_folder_that_leads_out_is_not_entered(home: Home, outside: Path, link:
     place.symlink_to(outside)
     words = home.refuses("install", *force)
     assert f"{place}" in words
-    assert "leads out of" in words or "there is a profile of this name already" in words
+    assert "leads out of" in words or "a profile of this name exists already" in words
     assert tree(outside) == {"mine": PRECIOUS}
     assert place.is_symlink()
 

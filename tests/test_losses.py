@@ -128,8 +128,8 @@ def test_what_tcp_never_sends_again_was_only_missed(tmp_path: Path) -> None:
     path = joined(observed.observers, tmp_path)
     (loss,) = collect(path).losses
     assert (loss.packets, loss.again, loss.has_come, loss.is_told) == (len(packets), 0, True, False)
-    assert loss_words(loss).endswith("What captured at host has missed them")
-    assert ask([path], Selection(ip="10.0.0.1")).sentence.startswith("Nothing tells of a loss")
+    assert loss_words(loss).endswith("The capture at host missed them")
+    assert ask([path], Selection(ip="10.0.0.1")).sentence.startswith("No loss found")
 
 
 def test_join_tells(tmp_path: Path) -> None:

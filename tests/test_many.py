@@ -113,21 +113,21 @@ def test_one_capture_goes_into_a_folder_that_is_named_as_one(tmp_path: Path) -> 
 
 
 def test_what_cannot_be(tmp_path: Path) -> None:
-    words = "several captures: name a folder with -o, or say --series where they are one"
+    words = "several captures: name a folder with -o, or use --series if they are one"
     refuses(["annotate", MIX, SAME], words, tmp_path)
     refuses(
         ["annotate", MIX, "-", "-o", tmp_path / "out"],
-        "-: is annotated alone, as other processes cannot read it",
+        "-: annotate it alone, as other processes cannot read it",
         tmp_path,
     )
     out = tmp_path / "out" / "mix.csv"
     refuses(["annotate", MIX, MIX, "-o", tmp_path / "out"], f"{MIX} and {MIX}: both would become {out}", tmp_path)
     (tmp_path / "file").write_bytes(b"\0precious")
     for name in ("file", "new.csv", "new.PCAPNG"):
-        words = f"{tmp_path / name}: several captures go into a folder; name one with -o, or say --series"
+        words = f"{tmp_path / name}: several captures are written into a folder; name one with -o, or use --series"
         refuses(["annotate", MIX, SAME, "-o", tmp_path / name], words, tmp_path)
-    refuses(["annotate", MIX, MIX, "--series"], "--series: names a capture twice", tmp_path)
-    words = f"{tmp_path / 'file'}: not a pcapng or pcap file; make it a pcapng with editcap first"
+    refuses(["annotate", MIX, MIX, "--series"], "--series: the same capture twice", tmp_path)
+    words = f"{tmp_path / 'file'}: not a pcapng or pcap file; convert it to pcapng with editcap first"
     refuses(["annotate", MIX, tmp_path / "file", "--series"], words, tmp_path)
     words = f"{tmp_path}: is a folder; the output of a series is one file"
     refuses(["annotate", MIX, SAME, "--series", "-o", tmp_path], words, tmp_path)
@@ -310,7 +310,7 @@ def test_a_folder_of_captures(tmp_path: Path) -> None:
     (tmp_path / "none").mkdir()
     words = f"{tmp_path / 'none'}: holds no capture (.pcapng, .pcap or .cap, also with .gz; .etl)"
     refuses(["annotate", tmp_path / "none", "-o", out], words, tmp_path)
-    words = "several captures: name a folder with -o, or say --series where they are one"
+    words = "several captures: name a folder with -o, or use --series if they are one"
     refuses(["annotate", folder], words, tmp_path)
 
 
@@ -333,4 +333,4 @@ def test_a_rerun_with_other_options_takes_no_old_rows_for_its_own(tmp_path: Path
     assert run(*first).returncode == 1
     (out / RECORD).write_bytes(b'{"output": "mix')
     done = run(*first)
-    assert b"nothing tells with which options it was written" in done.stderr
+    assert b"its options were not recorded" in done.stderr

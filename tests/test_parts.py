@@ -148,7 +148,7 @@ def test_frames_that_hold_no_comment_are_counted_in_all_parts(tmp_path: Path) ->
     path.write_bytes(start + b"".join(frames))
     found = apart(path, "pcapng")
     assert found == whole(path, "pcapng", EPOCH)
-    assert found[1] == [f"{path}: 1000 frames are in blocks that hold no comment; they stay as they are"]
+    assert found[1] == [f"{path}: 1000 frames are in blocks that cannot hold a comment; they are not changed"]
 
 
 def test_a_process_forgets_its_last_part(tmp_path: Path) -> None:
@@ -184,7 +184,7 @@ def test_an_end_inside_a_frame(mix: Path) -> None:
     mix.write_bytes(mix.read_bytes()[:-5])
     found = apart(mix, "csv")
     assert found == whole(mix, "csv", EPOCH)
-    assert "breaks off" in found[1][0]
+    assert "is cut off" in found[1][0]
 
 
 @pytest.mark.parametrize("share", [0.5, 0.9])
@@ -270,7 +270,7 @@ def test_as_many_processes_as_there_are_parts(tmp_path: Path, monkeypatch: pytes
 
 def test_no_room(tmp_path: Path, mix: Path) -> None:
     missing = tmp_path / "missing"
-    words = "No such file or directory; let TMPDIR name another folder, or use --jobs 1"
+    words = "No such file or directory; set TMPDIR to another folder, or use --jobs 1"
     with pytest.raises(OutputError, match=f"^{missing}: {words}$"):
         next(parts.decide(iter([1]), missing, mix, "csv", None, None, EPOCH))
 

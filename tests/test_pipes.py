@@ -105,7 +105,7 @@ def test_other_processes_cannot_read_it(tmp_path: Path) -> None:
     with pipe() as handle:
         done = run("annotate", f"/dev/fd/{handle}", "-o", f"{tmp_path / 'out'}/", pass_fds=(handle,))
     assert done.returncode == 2
-    words = "is annotated alone, as other processes cannot read it"
+    words = "annotate it alone, as other processes cannot read it"
     assert done.stderr.decode() == f"pywnv: /dev/fd/{handle}: {words}\n"
 
 

@@ -242,9 +242,9 @@ def test_a_host_that_loses_packets_and_tells_nothing() -> None:
     made = pywnv.report(CAPTURES / "lab2" / "busy-drop-fifo.pcapng.gz", topology=load(CAPTURES / "lab.toml"))
     words = made.markdown()
     assert words.startswith(
-        "# At least 26 of 836 packets that go from vmNIC Contoso-1 to pNIC Ethernet 2 are last seen at tNIC Team1."
+        "# At least 26 of 836 packets from vmNIC Contoso-1 to pNIC Ethernet 2 are last seen at tNIC Team1."
     )
-    assert "Between tNIC Team1 and pNIC Ethernet 2 this host loses them, or the capture has missed them" in words
+    assert "Between tNIC Team1 and pNIC Ethernet 2 this host loses them, or the capture missed them" in words
     nat = pywnv.report(CAPTURES / "lab2" / "nat.pcapng.gz").markdown()
     assert "this host loses them" not in nat
     assert "| TCP handshake | 10.0.0.1 | 28 ports of 192.0.2.9 | 28 refused |  |  |" in nat
@@ -269,7 +269,7 @@ def test_a_folder(tmp_path: Path) -> None:
     assert b"Traceback" not in ran.stderr
     words = out.read_text("utf-8")
     assert words.startswith(
-        "# 1 of 2 captures shows drops, losses, or questions that nothing answers.\n\n"
+        "# 1 of 2 captures shows drops, losses, or requests without an answer.\n\n"
         f"Report of 2 captures in {page.markdown_text(tmp_path)}. The worst is vlan-drop-pktmon.pcapng: All 4 packets"
     )
     assert "\n| bing-etl2pcapng.pcapng | " in words
@@ -305,7 +305,7 @@ def test_wrong_use(tmp_path: Path) -> None:
     out = tmp_path / "out.pdf"
     ran = run("report", MIX, "-o", out)
     assert ran.returncode == 2
-    assert b"no report has this ending; there are .html, .htm, .md; or say --format" in ran.stderr
+    assert b"unknown ending; use one of .html, .htm, .md, or --format" in ran.stderr
     ran = run("report", tmp_path / "none.pcapng", "-o", tmp_path / "out.html")
     assert ran.returncode == 2
     assert ran.stderr.count(b"\n") == 1

@@ -88,9 +88,9 @@ def test_drops_are_sorted_and_advise_once(runtime: str) -> None:
     assert drops[b"total"]().decode() == (
         "count  reason           where\n"
         "    2  9 Filtered VLAN  ü\n"
-        "    1  not told         a\n"
+        "    1  not given        a\n"
         "    1  9 Filtered VLAN  a\n"
-        "    1  not told         %s in switch %1\n"
+        "    1  not given        %s in switch %1\n"
         "\n9 Filtered VLAN:\nLook. Look again.\n"
     )
 
@@ -99,7 +99,7 @@ def test_drops_are_sorted_and_advise_once(runtime: str) -> None:
 def test_reports_of_nothing(runtime: str) -> None:
     for name in ("drops", "latency"):
         assert report(runtime, name, lay_out(runtime), module(runtime, "words"))[b"total"]().startswith(
-            (b"The capture tells of no", b"No packet")
+            (b"The capture records no", b"No packet")
         )
 
 
@@ -147,8 +147,8 @@ def test_events_and_drops_are_those_of_annotate(asks: Callable[..., str], captur
     lines = asks(capture, "drops").split("\n\n")[0].splitlines()[1:]
     reasons = Counter[str]()
     for drop in inspect(capture).drops:
-        words = drop.text or "not told" if drop.reason is None else f"{drop.reason} {drop.text or ''}".rstrip()
-        reasons[f"{short(words)} {short(drop.place or 'not told')}"] += drop.count
+        words = drop.text or "not given" if drop.reason is None else f"{drop.reason} {drop.text or ''}".rstrip()
+        reasons[f"{short(words)} {short(drop.place or 'not given')}"] += drop.count
     assert {" ".join(line.split()[1:]): int(line.split()[0]) for line in lines} == reasons
 
 
@@ -244,7 +244,7 @@ def test_wrong_questions(unpacked: Unpack, config: Path) -> None:
         ("wnv,path,0", where),
         ("wnv,path,2423", where),
         ("wnv,path,x", where),
-        ("wnv,summary,7", ": takes nothing more\n"),
+        ("wnv,summary,7", ": takes no further argument\n"),
     ):
         run = subprocess.run(
             ["tshark", "-n", "-q", "-r", unpacked("mix"), "-z", question],
@@ -262,7 +262,7 @@ def test_wrong_questions(unpacked: Unpack, config: Path) -> None:
 def test_where_nothing_is_marked(asks: Callable[..., str], unpacked: Unpack) -> None:
     off = ("-o", "wnv.enabled:FALSE")
     for question in ("summary", "latency", "drops", "path,1"):
-        assert asks(unpacked("udpsame"), question, options=off).startswith("No frame has been marked: ")
+        assert asks(unpacked("udpsame"), question, options=off).startswith("No frame has a mark: ")
 
 
 @pytest.mark.wireshark

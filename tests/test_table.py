@@ -118,7 +118,7 @@ def test_a_terminal_gets_the_table() -> None:
 def test_an_ending_that_names_no_format(tmp_path: Path) -> None:
     endings = ".csv, .jsonl, .ndjson, .json, .parquet, .pcapng, .txt (.gz may follow)"
     for name in ("out.xlsx", "out.parq", "out.tar.gz", "out.gz"):
-        words = f"{tmp_path / name}: no format has this ending; there are {endings}; or say --format"
+        words = f"{tmp_path / name}: unknown ending; use one of {endings}, or --format"
         refuses(["annotate", LOSS, "-o", tmp_path / name], words, tmp_path)
     done = run("annotate", LOSS, "-o", tmp_path / "out.xlsx", "--format", "csv")
     assert (done.returncode, tree(tmp_path)) == (0, {"out.xlsx": CSV})
@@ -134,7 +134,7 @@ def test_columns_that_cannot_be(tmp_path: Path) -> None:
     known = ", ".join(fields.columns())
     refuses(
         ["annotate", LOSS, "--columns", "hop,hopp"],
-        f"--columns: there is no column 'hopp'; there are {known}",
+        f"--columns: no column 'hopp'; there are {known}",
         tmp_path,
     )
     refuses(["annotate", LOSS, "--columns", "hop, hop"], "--columns: names hop twice", tmp_path)

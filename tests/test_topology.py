@@ -107,27 +107,27 @@ def test_nothing_is_a_topology_too(tmp_path: Path) -> None:
     [
         ("[[nics]", "Expected ']]' at the end of an array declaration (at line 1, column 7)"),
         ("a = 1\na = 2", "Cannot overwrite a value (at end of document)"),
-        ("nic = 1", "nic: is not known here: look for a typing error"),
+        ("nic = 1", "nic: is unknown: check the spelling"),
         ("nics = 1", "nics: 1 must be a valid list"),
         ("[[nics]]", "nics[1].name: is missing"),
         ('[[nics]]\nname = " "', "nics[1].name: '' must have at least 1 character"),
-        ('[[nics]]\nname = "a"\nnmae = 1', "nics[1].nmae: is not known here"),
+        ('[[nics]]\nname = "a"\nnmae = 1', "nics[1].nmae: is unknown"),
         ('[[nics]]\nname = "a"\nrole = "phys"', "nics[1].role: 'phys' must be 'pNIC', 'tNIC', "),
         ('[[nics]]\nname = "a"\nifindexes = [1, -1]', "nics[1].ifindexes[2]: -1 must be greater than or equal to 0"),
         ('[[nics]]\nname = "a"\nifindexes = [4294967296]', "nics[1].ifindexes[1]: "),
         (
             '[[nics]]\nname = "a"\n[[nics]]\nname = "b"\nmacs = ["x"]',
-            "nics[2].macs[1]: 'x' is no MAC address; write it like 00-15-5D-01-02-03",
+            "nics[2].macs[1]: 'x' is not a MAC address; write it like 00-15-5D-01-02-03",
         ),
-        ('[[nics]]\nname = "a"\nmacs = ["x", "y"]\nrole = 3', "nics[1].macs[1]: 'x' is no MAC address"),
-        ('[[nics]]\nname = "a"\n[[nics]]\nname = "a"', "nics[2].name: 'a' is the name of nics[1] already"),
-        ('[[nics]]\nname = "a"\n[[teams]]\nname = "a"', "teams[1].name: 'a' is the name of nics[1] already"),
+        ('[[nics]]\nname = "a"\nmacs = ["x", "y"]\nrole = 3', "nics[1].macs[1]: 'x' is not a MAC address"),
+        ('[[nics]]\nname = "a"\n[[nics]]\nname = "a"', "nics[2].name: 'a' is already the name of nics[1]"),
+        ('[[nics]]\nname = "a"\n[[teams]]\nname = "a"', "teams[1].name: 'a' is already the name of nics[1]"),
         (
             '[[nics]]\nname = "a"\nifindexes = [1]\n[[switches]]\nname = "a"\nifindexes = [2, 1]',
-            "switches[1].ifindexes[2]: '1' stands for nics[1] already",
+            "switches[1].ifindexes[2]: '1' is already used for nics[1]",
         ),
-        ('[[teams]]\nname = "t"\nmembers = ["x\\ny"]', "teams[1].members[1]: there is no NIC 'x y' in nics"),
-        ('[[switches]]\nname = "s"\nports = ["x"]', "switches[1].ports[1]: there is no 'x' in nics or teams"),
+        ('[[teams]]\nname = "t"\nmembers = ["x\\ny"]', "teams[1].members[1]: no NIC 'x y' in nics"),
+        ('[[switches]]\nname = "s"\nports = ["x"]', "switches[1].ports[1]: no 'x' in nics or teams"),
         ("\xff".encode("latin-1"), "is not text: byte 0 cannot be read as utf-8"),
         ("a = " + "[" * 10000, "brackets are nested too deep"),
         ('[[nics]]\nname = "' + "a" * 9000 + '"', "nics[1].name: '" + "a" * 59 + "…' must have at most 120"),
@@ -146,7 +146,7 @@ def test_how_many_more_are_wrong(tmp_path: Path) -> None:
     ("text", "words"),
     [
         ("nics: [", "expected the node content, but found '<stream end>' (at line 1, column 8)"),
-        ("nics: []\nnics: []", "a key is there twice (at line 1, column 1)"),
+        ("nics: []\nnics: []", "a key occurs twice (at line 1, column 1)"),
         ("? [a]\n: b", "found unhashable key (at line 1, column 3)"),
         ("- a", "the file: must be a table of names and values"),
         ("just words", "the file: 'just words' must be a table"),
@@ -170,9 +170,9 @@ def test_a_billion_laughs(tmp_path: Path) -> None:
 
 
 def test_wrong_files(tmp_path: Path) -> None:
-    assert "is nothing known here" in wrong(tmp_path, "", "host.txt")
-    assert wrong(tmp_path, "[", "host.json") == "is no JSON, or cut off: Expecting value: line 1 column 2 (char 1)"
-    assert wrong(tmp_path, b" " * (topology_file.LARGEST_FILE + 1)) == "larger than 8 MB, which no topology is"
+    assert "is none of these" in wrong(tmp_path, "", "host.txt")
+    assert wrong(tmp_path, "[", "host.json") == "is not valid JSON: Expecting value: line 1 column 2 (char 1)"
+    assert wrong(tmp_path, b" " * (topology_file.LARGEST_FILE + 1)) == "larger than 8 MB, too large for a topology file"
     many = {"nics": [{"name": "a", "ifindexes": list(range(20_001))}]}
     assert "20000 are the limit" in wrong(tmp_path, json.dumps(many), "host.json")
     for path in (tmp_path / "none.toml", tmp_path):

@@ -38,16 +38,16 @@ def told(text: str, tmp_path: Path) -> Path:
     [
         ("", "line 1: has no column frame; a truth begins with `frame,packet`"),
         ("frame,hop\n1,a\n", "line 1: has no column packet"),
-        ("frame,packet\n", "tells of no frame"),
+        ("frame,packet\n", "holds no frame"),
         ("frame,packet\n1,1\n1,1\n", "line 3: frame 1 a second time"),
         ("frame,packet\n,1\n", "line 2: has no frame"),
         ("frame,packet\n1\n", None),
-        ("frame,packet\n0,1\n", "line 2: frame '0' is no number of a frame"),
-        ("frame,packet\n1,-1\n", "line 2: packet '-1' is no number of a frame"),
-        ("frame,packet\n1,٣\n", "line 2: packet '٣' is no number"),
-        (f"frame,packet\n{'9' * 5000},1\n", "is no number of a frame"),
-        ("frame,packet,segment_of\n1,1,x\n", "line 2: segment_of 'x' is no number"),
-        (f'frame,packet\n1,"{"9" * 200_000}"\n', "is no CSV in UTF-8: field larger than field limit"),
+        ("frame,packet\n0,1\n", "line 2: frame '0' is not a frame number"),
+        ("frame,packet\n1,-1\n", "line 2: packet '-1' is not a frame number"),
+        ("frame,packet\n1,٣\n", "line 2: packet '٣' is not a frame number"),
+        (f"frame,packet\n{'9' * 5000},1\n", "is not a frame number"),
+        ("frame,packet,segment_of\n1,1,x\n", "line 2: segment_of 'x' is not a frame number"),
+        (f'frame,packet\n1,"{"9" * 200_000}"\n', "is not a CSV file in UTF-8: field larger than field limit"),
     ],
 )
 def test_a_truth_that_is_none(tmp_path: Path, text: str, words: str | None) -> None:
@@ -64,7 +64,7 @@ def test_a_truth_that_is_none(tmp_path: Path, text: str, words: str | None) -> N
 def test_a_truth_of_other_bytes(tmp_path: Path) -> None:
     path = tmp_path / "truth.csv"
     path.write_bytes(b"frame,packet\n\xff,1\n")
-    with pytest.raises(TruthError, match="is no CSV in UTF-8"):
+    with pytest.raises(TruthError, match="is not a CSV file in UTF-8"):
         truth.read(path)
     with pytest.raises(TruthError, match="No such file or directory"):
         truth.read(tmp_path / "missing")
@@ -144,10 +144,10 @@ def test_the_first_frames_that_differ_are_explained(tmp_path: Path) -> None:
     text = done.stdout.decode()
     assert f"  313 frames, as Wireshark {'.'.join(map(str, version(find_tshark())))} shows them with the plugin" in text
     for words in (
-        "  Frame 4 is one packet with frame 3, as it is shown; in truth it is another\n"
+        "  Frame 4 is one packet with frame 3, as shown; in truth it is another\n"
         "      Frames 3 and 4 are the same packet.\n"
         "      From the network header on they are equal, as far as both were captured.\n",
-        "  Frame 5 is another packet than frame 3, as it is shown; in truth it is the same\n"
+        "  Frame 5 is another packet than frame 3, as shown; in truth it is the same\n"
         "      Frames 3 and 5 are not known to be the same packet.\n"
         "      They differ: payload (byte 21), 0x0100155d0a00010a in frame 3, 0x023ebfa4e99dbd0a in frame 5.\n",
         "  Frame 7 is shown with hop vport1; in truth it is team0\n",
@@ -314,11 +314,11 @@ def test_what_it_refuses(tmp_path: Path) -> None:
     refused(pipe, "--truth", answers, words="is read twice, so it must be a file")
     refused(tmp_path / "none", "--truth", answers, words="none: No such file or directory")
     refused(tmp_path, "--truth", answers, words="Is a directory")
-    refused(UDPSAME, "--truth", UDPSAME, words="is no CSV in UTF-8")
+    refused(UDPSAME, "--truth", UDPSAME, words="is not a CSV file in UTF-8")
     refused(CAPTURES / "README.md", "--truth", answers, words="isn't a capture file")
-    refused(UDPSAME, "--truth", truth_of(VLAN_LOSS), words="has 313: is it of another capture?")
+    refused(UDPSAME, "--truth", truth_of(VLAN_LOSS), words="has 313: does it belong to another capture?")
     refused(UDPSAME, "--truth", answers, "--junit", xml, words="exists already; use --force to replace it")
-    refused(UDPSAME, "--truth", answers, "--json", "--junit", "-", words="--json and --junit - both want stdout")
+    refused(UDPSAME, "--truth", answers, "--json", "--junit", "-", words="--json and --junit - both write to stdout")
     assert xml.read_bytes() == b"precious"
     assert {path.name for path in tmp_path.iterdir()} == {"pipe", "found.xml"}
 
@@ -333,13 +333,13 @@ def test_a_capture_that_breaks_off(tmp_path: Path) -> None:
     capture.write_bytes(DROPS.read_bytes()[:-20])
     done = run("validate", capture, "--truth", told("frame,packet\n1,1\n2,1\n", tmp_path))
     assert done.returncode == 0
-    assert done.stderr.decode() == f"pywnv: warning: {capture}: breaks off in the middle of a frame, after frame 11\n"
+    assert done.stderr.decode() == f"pywnv: warning: {capture}: is cut off in the middle of a frame, after frame 11\n"
 
 
 @pytest.mark.wireshark
 def test_root_is_told_why_nothing_is_shown() -> None:
     environment = {**os.environ, "PYWNV_KEEP_ROOT": "1"}
     if os.geteuid() == 0 and version(find_tshark()) >= (4, 4):
-        refused(words="run as root it loads no Lua plugin", environment=environment)
+        refused(words="run as root, it loads no Lua plugin", environment=environment)
     else:
         assert run("validate", UDPSAME, "--truth", truth_of(UDPSAME), environment=environment).returncode == 0

@@ -73,7 +73,7 @@ def test_an_engine_that_merges_too_much(spoil: Callable[..., Settings]) -> None:
     one = found(VLAN_LOSS, truth_of(VLAN_LOSS), rc=1, environment=environment)
     assert one["measures"]["packets"]["precision"] < 0.9
     why = one["differences"][0]["why"]
-    assert why[0].startswith("Wireshark shows it otherwise than this pywnv decides: is another plugin installed?")
+    assert why[0].startswith("Wireshark shows something else than this pywnv decides: is another plugin installed?")
 
 
 @pytest.mark.wireshark
@@ -92,7 +92,7 @@ def test_an_engine_that_marks_nothing(spoil: Callable[..., Settings], tmp_path: 
     assert not one["passed"]
     (failure,) = ElementTree.parse(junit).getroot().iter("failure")
     assert failure.get("message") == "recall of packets 0, wanted 1"
-    assert failure.text.startswith("Frame 2 is another packet than frame 1, as it is shown; in truth it is the same\n")
+    assert failure.text.startswith("Frame 2 is another packet than frame 1, as shown; in truth it is the same\n")
     found(VLAN_LOSS, truth_of(VLAN_LOSS), "--min-recall", "0", environment=environment)
 
 
@@ -146,4 +146,4 @@ def test_a_wheel_runs_its_own_samples(site: Path, spoil: Callable[..., Settings]
         "wrong  single-udpsame",
         "wrong  vlan-loss",
     ]
-    assert lines[1].endswith("; Frame 5 is one packet with frame 4, as it is shown; in truth it is another")
+    assert lines[1].endswith("; Frame 5 is one packet with frame 4, as shown; in truth it is another")

@@ -64,7 +64,7 @@ def test_the_file_is_private_and_goes(home: Home, tmp_path: Path) -> None:
     fake = Fake(home, tmp_path)
     out, words = home.run("view", CAPTURE)
     assert out == ""
-    assert words == "pywnv: warning: the profile WNV is not there, so all looks as usual; run `pywnv install`\n"
+    assert words == "pywnv: warning: the profile WNV is missing, so Wireshark looks as usual; run `pywnv install`\n"
     assert fake.shown == annotated(CAPTURE)
     _, modes, arguments = fake.given
     assert modes == [0o600, 0o700]
@@ -109,7 +109,7 @@ def test_what_the_user_saved_there_is_kept(home: Home, tmp_path: Path, then: str
     fake = Fake(home, tmp_path, then)
     _, words = home.run("view", CAPTURE)
     (folder,) = fake.tmp.iterdir()
-    assert words.endswith(f"pywnv: warning: {folder}: is kept, as you have saved something there\n")
+    assert words.endswith(f"pywnv: warning: {folder}: kept, as you saved something there\n")
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
@@ -160,7 +160,7 @@ def test_input_that_cannot_be_shown(home: Home, tmp_path: Path) -> None:
         ([tmp_path / "none"], "No such file"),
         ([text], "is a text file, not a capture"),
         ([tmp_path / "none", CAPTURE], "No such file"),
-        ([CAPTURE, CAPTURE], "names a capture twice"),
+        ([CAPTURE, CAPTURE], "the same capture twice"),
         ([CAPTURE, "--topology", tmp_path / "none"], "No such file"),
     ):
         _, words = home.run("view", *wrong, rc=2)

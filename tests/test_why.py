@@ -19,7 +19,7 @@ from pywnv.host.loading import load
 DEEP_DIVE = CAPTURES / "deep-dive"
 HOST = DEEP_DIVE / "contoso01.toml"
 TRACE = PROJECT.parent / "shared" / "public" / "demikernel-pktmon-server2022.etl"
-SEES = "right after each of them the vmSwitch tells of a drop at"
+SEES = "right after each of them the vmSwitch reports a drop at"
 FILTER = "Packet does not match destination NIC packet filter"
 
 
@@ -52,12 +52,12 @@ FILTER = "Packet does not match destination NIC packet filter"
         (
             "vlan-drop-pktmon",
             "192.168.7.52",
-            "4 of 4 packets from 192.168.7.52 end at wireless: dropped there, the capture does not tell why.",
+            "4 of 4 packets from 192.168.7.52 end at wireless: dropped there, the capture does not say why.",
         ),
         (
             "bing-etl2pcapng",
             "192.168.7.40",
-            "Nothing tells of a loss: of 8 packets of 192.168.7.40 none is known to be dropped, and none goes"
+            "No loss found: of 8 packets of 192.168.7.40 none is known to be dropped, and none goes"
             " unanswered; all to 192.168.7.40 end at host vNIC vEthernet (wireless) and all from 192.168.7.40 end at"
             " pNIC Wi-Fi.",
         ),
@@ -85,8 +85,8 @@ def test_the_rule_of_the_host_is_named() -> None:
 def test_a_host_that_loses_packets_and_tells_nothing() -> None:
     answer = pywnv.why(CAPTURES / "lab2" / "busy-drop-fifo.pcapng.gz", ip="10.0.0.2")
     assert answer.sentence == (
-        "At least 14 of 491 packets that go from pnic0 to vport2 are last seen at pnic0: between pnic0 and"
-        " team0 this host loses them, or the capture has missed them; nothing tells of a drop."
+        "At least 14 of 491 packets from pnic0 to vport2 are last seen at pnic0: between pnic0 and"
+        " team0 this host loses them, or the capture missed them; no drop is recorded."
     )
 
 
@@ -137,7 +137,7 @@ def test_a_capture_of_two_halves(tmp_path: Path) -> None:
 def test_a_trace_of_server_2022() -> None:
     done = run("why", TRACE, "--ip", "10.9.1.14", "--json")
     assert json.loads(done.stdout)["sentence"] == (
-        "Nothing tells of a loss: of 38 packets of 10.9.1.14 none is known to be dropped, and none goes unanswered; all"
+        "No loss found: of 38 packets of 10.9.1.14 none is known to be dropped, and none goes unanswered; all"
         " to 10.9.1.14 end at pNIC Ethernet 9 and all from 10.9.1.14 end at filter xdp.sys Lower on Ethernet 3."
     )
 
@@ -145,9 +145,9 @@ def test_a_trace_of_server_2022() -> None:
 def test_what_is_asked_in_vain_every_day_is_not_the_answer() -> None:
     answer = pywnv.why(CAPTURES / "rules" / "wifi-air.pcapng.gz", nic="interface 0")
     assert answer.sentence == (
-        "Nothing tells of a loss in this host: of 1,152 packets of interface 0 none is known to be dropped; 1 asks for"
+        "No loss found in this host: of 1,152 packets of interface 0 none is known to be dropped; 1 asks for"
         " an address that does not answer, 4 packets are TCP data sent again. The capture shows packets more than once"
-        " and gives all of them one name, interface 0: nothing tells where they go."
+        " and gives all of them one name, interface 0, so it does not show where they go."
     )
     answer = pywnv.why(CAPTURES / "rules" / "wifi-air.pcapng.gz", ip="10.222.102.210")
     assert answer.sentence.startswith("1 of 1 ARP request from 10.222.102.107 to 10.222.102.210 goes unanswered: ")
@@ -177,7 +177,7 @@ def test_all_ends_are_told() -> None:
         "; all to 10.0.0.9 end at pnic0 and those from 10.0.0.9 end at vport1 (523) or vport2 (486)."
     )
     assert pywnv.why(CAPTURES / "lab2" / "rsc.pcapng.gz", ip="10.0.0.1").sentence.endswith(
-        " NICs or the switch join small frames (RSC) on the way: what comes of it counts as another packet."
+        " NICs or the switch join small frames (RSC) on the way: the result counts as another packet."
     )
 
 
@@ -185,7 +185,7 @@ def test_a_rule_where_the_capture_tells_no_reason() -> None:
     host = load(CAPTURES / "host" / "contoso01.json")
     answer = pywnv.why(DEEP_DIVE / "acl-drop-pktmon.pcapng", ip="192.168.7.52", topology=host)
     assert answer.sentence == (
-        "3 of 3 packets to 192.168.7.52 end at vmNIC Contoso-Gst: dropped there, the capture does not tell why; as the"
+        "3 of 3 packets to 192.168.7.52 end at vmNIC Contoso-Gst: dropped there, the capture does not say why; as the"
         " host is set up, by port ACL of vmNIC Contoso-Gst: Deny Inbound 192.168.7.99 (longest prefix of 3 that match)."
     )
     commands = [command for _, command in answer.next]
@@ -251,7 +251,9 @@ def test_a_nic_by_name_or_a_part_of_it() -> None:
 def test_nothing_found() -> None:
     done = run("why", CAPTURES / "mix.pcapng.gz", "--ip", "10.9.9.9")
     assert done.returncode == 1
-    assert done.stdout.decode().startswith("No packet of 10.9.9.9 in this capture; the most are of 10.0.0.2 (667), ")
+    assert done.stdout.decode().startswith(
+        "No packet of 10.9.9.9 in this capture; most packets are of 10.0.0.2 (667), "
+    )
     done = run("why", CAPTURES / "mix.pcapng.gz", "--nic", "none")
     assert done.returncode == 1
     assert "No packet of NIC none in this capture; there are vport2, pnic0, team0, vport1." in " ".join(
@@ -264,11 +266,11 @@ def test_nothing_found() -> None:
     [
         ([], "one of --ip ADDRESS, --nic NAME, --flow"),
         (["--ip", "10.0.0.1", "--nic", "a"], "one of --ip ADDRESS, --nic NAME, --flow"),
-        (["--ip", "10.0.0"], "10.0.0: is no IPv4 or IPv6 address"),
+        (["--ip", "10.0.0"], "10.0.0: is not an IPv4 or IPv6 address"),
         (["--flow", "10.0.0.1:1-10.0.0.2"], "must be A:PORT-B:PORT"),
         (["--flow", "10.0.0.1:1-10.0.0.2:70000"], "must be A:PORT-B:PORT"),
         (["--nic", " "], "--nic: is empty"),
-        ([CAPTURES / "mix.pcapng.gz", "--ip", "10.0.0.1"], "names a capture twice"),
+        ([CAPTURES / "mix.pcapng.gz", "--ip", "10.0.0.1"], "the same capture twice"),
     ],
 )
 def test_what_makes_no_sense(arguments: list[object], words: str) -> None:

@@ -1,4 +1,4 @@
-"""Rows as Arrow tables and Parquet; the types come from the table of fields. This alone needs pyarrow."""
+"""Makes Arrow tables and Parquet from rows; the types come from the table of fields. Only this module needs pyarrow."""
 
 from __future__ import annotations
 

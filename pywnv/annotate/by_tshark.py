@@ -1,4 +1,4 @@
-"""The rows of a capture that the user's tshark reads, with the plugin: as text, or typed."""
+"""Makes rows, as text or typed, from the output of the user's tshark with the plugin."""
 
 from __future__ import annotations
 
@@ -39,14 +39,14 @@ def rows(
 
     Args:
         capture: a file in any format that tshark opens.
-        window: longest time between two sightings of one packet, in seconds; None for the engine's own.
-        topology: what the user knows of the host, or None.
-        display_filter: which frames get a row; None: all.
-        warn: is told where the capture breaks off.
+        window: longest time between two sightings of one packet, in seconds; None for the engine's default.
+        topology: names and roles in the host, or None.
+        display_filter: which frames get a row; None for all.
+        warn: called if the capture is cut off.
 
     Raises:
         CaptureError: tshark cannot read the capture, or does not accept the filter.
-        WiresharkError: there is no tshark, or it loads no plugin.
+        WiresharkError: tshark is missing, or does not load the plugin.
     """
     with open_file(capture) as file:  # tshark's own words for a missing file are longer, and for an empty one none
         if file.seekable() and not file.peek(1):

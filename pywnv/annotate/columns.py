@@ -1,4 +1,4 @@
-"""Rows as typed columns: what lua/writers/pack.lua has packed, for Python and for Arrow."""
+"""Unpacks the typed columns that lua/writers/pack.lua has packed, for Python and for Arrow."""
 
 from __future__ import annotations
 
@@ -86,7 +86,7 @@ class Packed(Batch):
     """Rows as pack.lua has packed them: a column is unpacked when it is asked for.
 
     Attributes:
-        cells: by packed column, its cells; None where all are empty.
+        cells: by packed column, its cells; None if all are empty.
         words: by column, its words by what stands in cells for them, EMPTY for None; those of later batches are added.
     """
 

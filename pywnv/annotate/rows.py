@@ -1,4 +1,4 @@
-"""The main job: a row, or a comment, for every frame of a capture, by either body of the engine."""
+"""The main job: a row or a comment for every frame of a capture, by the engine under lupa or in tshark."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ class _Form(Generic[Piece]):
 
 @dataclass(frozen=True)
 class _Asked:
-    """What `rows` is asked for, but for the format."""
+    """What `rows` is asked for, except for the format."""
 
     capture: Path | Sequence[Path]
     engine: Engine | None
@@ -96,30 +96,30 @@ def rows(
     progress: Callable[[int], None] = lambda _: None,
     warn: Callable[[str], None] = lambda _: None,
 ) -> Iterator[bytes]:
-    """Annotates a capture.
+    """Annotates a capture: yields the output as bytes.
 
     Args:
-        capture: pcapng or pcap, plain or gzipped; with the tshark engine any file that tshark opens. Several are one,
-            in the order of their times, as the files of a ring buffer are; that takes LUPA.
-        output_format: rows of CSV, JSONL, PARQUET or TABLE, which is for people; and by LUPA only PCAPNG, the capture
-            again, with comments, and SUMMARY, some lines for people.
-        columns: of CSV, JSONL and TABLE, in this order; None: all, of a TABLE the usual ones.
-        engine: LUPA reads the file itself, fast; TSHARK drives the user's tshark; None: LUPA where it can.
-        window: longest time between two sightings of one packet, in seconds; None for the engine's own.
-        topology: what the user knows of the host, as `pywnv.host.loading.load` reads it; None for nothing.
-        display_filter: for TSHARK: which frames get a row.
-        in_parts: for LUPA: what decides one large capture by several processes: `parallel.parts.by`.
-        progress: is told how many bytes of the file have been read, by LUPA.
-        warn: is told what the user should know of the capture, in one line.
+        capture: pcapng or pcap, plain or gzipped; with TSHARK any file that tshark opens. A list is read as one
+            capture, in order of time, like the files of a ring buffer; this needs LUPA.
+        output_format: rows as CSV, JSONL, PARQUET or TABLE (for people). LUPA also writes PCAPNG, the capture with
+            comments, and SUMMARY, some lines for people.
+        columns: of CSV, JSONL and TABLE, in this order; None for all, or for the usual ones of a TABLE.
+        engine: LUPA reads the file itself and is fast; TSHARK runs the user's tshark; None for LUPA if it can read it.
+        window: longest time between two sightings of one packet, in seconds; None for the engine's default.
+        topology: names and roles in the host, as `pywnv.host.loading.load` returns them, or None.
+        display_filter: for TSHARK: only frames that match get a row.
+        in_parts: for LUPA: decides one large capture by several processes, see `parallel.parts.by`.
+        progress: called with the number of bytes of the file read so far, by LUPA.
+        warn: called with each warning, one line for the user.
 
     Yields:
-        The output in pieces, of whole rows where it has rows, as they are decided; for CSV the header comes first.
+        The output in pieces of whole rows, as frames are decided; CSV begins with its header.
 
     Raises:
-        UsageError: this format cannot be written by tshark, of a filter, with such columns, or without pyarrow; or one
-            of several captures is a pipe.
-        CaptureError: the capture is missing, of another kind, or broken.
-        WiresharkError: there is no tshark, or it loads no plugin.
+        UsageError: the format does not go with tshark, a filter or these columns; pyarrow is missing; or one of several
+            captures is a pipe.
+        CaptureError: the capture is missing, in another format, or broken.
+        WiresharkError: tshark is missing, or does not load the plugin.
     """
     asked = _Asked(capture, engine, window, topology, display_filter, in_parts, progress, warn)
     if columns is not None or output_format in (Format.PARQUET, Format.TABLE):
@@ -193,7 +193,7 @@ def check_columns(columns: Sequence[str], output_format: Format) -> None:
         raise UsageError(f"--columns: is for {', '.join(sorted(OF_COLUMNS))}, not for {output_format}")
     for number, name in enumerate(columns):
         if name not in known:
-            raise UsageError(f"--columns: there is no column {name!r}; there are {', '.join(known)}")
+            raise UsageError(f"--columns: no column {name!r}; there are {', '.join(known)}")
         if name in columns[:number]:
             raise UsageError(f"--columns: names {name} twice")
 

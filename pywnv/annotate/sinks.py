@@ -1,4 +1,4 @@
-"""What is written for the frames that lua/batch/batch.lua walks: each a Lua table, as batch.lua takes it."""
+"""Sinks: Lua tables that lua/batch/batch.lua hands each decided frame to, and that write rows, comments or counts."""
 
 from __future__ import annotations
 

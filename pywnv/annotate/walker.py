@@ -1,4 +1,4 @@
-"""The fast body of the engine: lua/batch/batch.lua under lupa, without a Wireshark."""
+"""Runs the engine without Wireshark: feeds captures to lua/batch/batch.lua under lupa."""
 
 from __future__ import annotations
 
@@ -36,15 +36,15 @@ class Epoch(NamedTuple):
 
 
 class Walker:
-    """Feeds captures to batch.lua and answers its questions about blocks that are no packets.
+    """Feeds captures to batch.lua and answers its questions about blocks that are not packets.
 
     Args:
         sink: what is written; one of `pywnv.sinks`.
-        window: longest time between two sightings of one packet, in seconds; None for the engine's own.
-        topology: what the user knows of the host, or None.
-        runtime: which of lupa's Luas; by default the fastest here.
+        window: longest time between two sightings of one packet, in seconds; None for the engine's default.
+        topology: names and roles in the host, or None.
+        runtime: one of lupa's Lua versions; by default the fastest one available.
         watch: makes an engine that stands between the walker and the engine's modules.
-        epoch: None for the engine's own.
+        epoch: None for the engine's default.
     """
 
     def __init__(
@@ -93,7 +93,7 @@ class Walker:
         )
 
     def _block(self, kind: int, body: bytes) -> tuple[object, ...]:
-        """Takes a block that is no packet: (is it a frame in Wireshark?, its seconds, its nanoseconds)."""
+        """Takes a block that is not a packet: (is it a frame in Wireshark?, its seconds, its nanoseconds)."""
         if kind == pcapng.SECTION_HEADER:
             self._interfaces.clear()
             self._order = ">" if body.startswith(pcapng.BIG_ENDIAN_MAGIC) else "<"
@@ -210,7 +210,7 @@ class Walk:
         if not self._rest and not self._capture.broken:
             return None if self.frames else f"{self._capture.path}: {self._walker.instead_of_packets()}"
         place = f"at byte {self.done + len(self._rest)}, inside what follows frame {self.frames}"
-        return f"{self._capture.path}: breaks off {place}"
+        return f"{self._capture.path}: is cut off {place}"
 
 
 def annotate(
@@ -228,15 +228,15 @@ def annotate(
     """What a sink gives for the frames of captures, piece by piece: rows of CSV (without the header), JSON lines ...
 
     Args:
-        captures: open; where there are several, each goes on where the one before ends.
+        captures: open; where there are several, each continues where the one before ends.
         sink: what is written; one of `pywnv.sinks`.
-        window: longest time between two sightings of one packet, in seconds; None for the engine's own.
-        progress: is told how many bytes of the file have been read.
-        warn: is told what the user should know of the capture, in one line.
-        topology: what the user knows of the host, or None.
-        runtime: which of lupa's Luas; by default the fastest here.
+        window: longest time between two sightings of one packet, in seconds; None for the engine's default.
+        progress: called with the number of bytes of the file read so far.
+        warn: called with each warning, one line for the user.
+        topology: names and roles in the host, or None.
+        runtime: one of lupa's Lua versions; by default the fastest one available.
         watch: makes an engine that stands between the walker and the engine's modules.
-        epoch: None for the engine's own.
+        epoch: None for the engine's default.
 
     Raises:
         CaptureError: a capture is broken; what comes before the break has been given.

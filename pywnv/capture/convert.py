@@ -1,8 +1,8 @@
-"""Windows traces (.etl) as pcapng files that lose nothing: every packet of pktmon and ndiscap, and every event.
+"""Converts Windows traces (.etl) to pcapng without loss: every packet of pktmon and ndiscap, and every event.
 
-The text logs that `pktmon etl2txt` makes of them come the same way, as far as a text tells.
+It converts the text logs that `pktmon etl2txt` makes of traces in the same way, as far as the text goes.
 
-What has no place in a pcapng's own options goes into a comment of fixed form, which engine/note.lua reads back.
+Values for which pcapng has no option go into a comment of fixed form, which engine/tool_comments.lua reads back.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ class Converted:
 
     Attributes:
         packets: frames that were written for packets, drops among them.
-        drops: how many of those tell of a dropped packet.
+        drops: how many of those report a dropped packet.
         events: journal entries that were written for other events.
         skipped: events without an id (TraceLogging, kernel) that no packet tool writes.
         topology: the host's adapters, as the trace names them.
@@ -152,11 +152,11 @@ def convert(
     Args:
         trace: an .etl file, or the text that `pktmon etl2txt` made of one; ``-`` is stdin.
         out: where the pcapng goes.
-        progress: is told how many bytes of the trace have been read.
+        progress: called with the number of bytes of the trace read so far.
         warn: is told what could not be read, in lines.
 
     Raises:
-        CaptureError: it is no trace, or nothing of it can be read.
+        CaptureError: it is not a trace, or nothing of it can be read.
         MissingExtraError: what reads traces is not installed.
     """
     if trace == STDIN:
@@ -209,7 +209,7 @@ def as_pcapng(
 
     Raises:
         CaptureError: it looks like a trace, and nothing of it can be read.
-        MissingExtraError: it is a trace, and what reads traces is not installed.
+        MissingExtraError: it is a Windows trace, and the extra `etl` is not installed.
     """
     if not (is_trace(path) or is_log(path)):
         yield path

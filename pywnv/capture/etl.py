@@ -104,7 +104,7 @@ BY_TIME = attrgetter("time")
 
 
 def in_pieces(events: Iterable[Event | None]) -> Iterator[list[Event]]:
-    """Events in pieces, each by time; what is no event is passed over."""
+    """Events in pieces, each by time; what is not an event is skipped."""
     piece: list[Event] = []
     for event in events:
         if event:
@@ -145,7 +145,7 @@ def looks_like_etl(head: bytes) -> bool:
 
 
 def is_trace(path: Path) -> bool:
-    """Whether a file is a Windows trace, whatever its name; false where it cannot be read or is a pipe."""
+    """Whether a file is a Windows trace, whatever its name; false if it cannot be read or is a pipe."""
     try:
         if path == STDIN or not path.is_file():
             return False
@@ -195,7 +195,7 @@ class Trace:
         wide = bool(record and record[0] in (2, 4))
         at = 248 if wide else 240  # of what follows two pointers and the time zone
         if record is None or record[0] not in SYSTEM_RECORDS or len(data) < SYSTEM_SIZE + at + 32:
-            raise CaptureError(f"{self.path}: breaks off in its head")
+            raise CaptureError(f"{self.path}: is cut off in its head")
         (first,) = struct.unpack_from("<Q", data, 16)
         data = data[SYSTEM_SIZE:]
         build, processors = struct.unpack_from("<II", data, 8)
@@ -204,7 +204,7 @@ class Trace:
         if kind == CPU_CYCLES:
             frequency = megahertz * 10**6
         if kind != SYSTEM_TIME and not frequency:
-            raise CaptureError(f"{self.path}: does not say what its clock counts")
+            raise CaptureError(f"{self.path}: does not say what unit its clock counts")
         name, after = utf16(data, at + 32)
         file, _ = utf16(data, after)
         return Session(build, processors, name, file, lost, wide), _Clock(kind, frequency, first, start)
@@ -221,7 +221,7 @@ class Trace:
         wanted = size if compressed else min(size, filled)
         data = self.fh.read(max(wanted - BUFFER_HEADER, 0))
         if offset + size > self._size:
-            self._warn(offset, "the file breaks off")
+            self._warn(offset, "the file is cut off")
         if compressed:
             self._budget -= filled
             if self._budget < 0:
@@ -255,7 +255,10 @@ class Trace:
                 self._warn(buffer.offset, f"a record that cannot be read, {at} bytes into the buffer")
 
     def buffers(self, progress: Callable[[int], None] = lambda _: None) -> Iterator[list[Event]]:
-        """The events in pieces, each of one buffer and by time; `progress` is told the bytes of the file read.
+        """The events in lists, each of one buffer and sorted by time.
+
+        Args:
+            progress: called with the number of bytes of the file read so far.
 
         Raises:
             CaptureError: nothing of it can be read, or it decompresses to more than any trace does.
@@ -276,7 +279,7 @@ class Trace:
             offset += size
             progress(min(offset, self._size))
         if offset < self._size:
-            self._warn(offset, "the file breaks off")
+            self._warn(offset, "the file is cut off")
 
     def _event(self, kind: int, cpu: int, record: bytes) -> Event | None:
         if kind in EVENT_RECORDS:
@@ -315,7 +318,7 @@ def open_trace(path: Path) -> Iterator[Trace]:
     Raises:
         MissingExtraError: dissect.etl is not installed.
         CaptureError: there is no such file, or it cannot be read.
-        UnknownFormatError: it is no trace.
+        UnknownFormatError: it is not a trace.
     """
     try:
         from dissect.etl.etl import Buffer

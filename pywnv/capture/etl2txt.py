@@ -1,6 +1,6 @@
-"""The text log that `pktmon etl2txt` makes of a trace, also an excerpt of one, read as the events it was made of.
+"""Reads the text log that `pktmon etl2txt` makes of a trace, or an excerpt of one, as the events that it was made from.
 
-A log does not say in which time zone its times are: they are taken as they stand.
+A log does not give its time zone: its times are taken as UTC.
 Sources: Microsoft's page on etl2txt, outputs that people published (builds 17763 to 26200; English, Korean, Chinese).
 """
 
@@ -107,7 +107,7 @@ class _Record:
         return ARROWS.sub(">", " ".join("".join(parts).replace("&gt;", ">").split()))
 
     def event(self, provider: bytes, told: Told) -> Event:
-        """The event that the record tells of."""
+        """The event that the record describes."""
         id_, data, version = told
         return Event(self.time, provider, id_, version, 0, 0, self.pid, self.tid, self.cpu, data)
 
@@ -117,7 +117,7 @@ class Log:
 
     Attributes:
         session: what its head says; complete once all events have been read.
-        warnings: what could not be read: nothing, for what is no event is left out.
+        warnings: what could not be read: nothing, for what is not an event is left out.
     """
 
     def __init__(self, path: Path, file: BinaryIO) -> None:
@@ -190,7 +190,7 @@ class Log:
         return rest if self._is_numbered else line
 
     def _start(self, line: str) -> _Record | None:
-        """A record that begins with a line; None where the line goes on with one."""
+        """A record that begins with a line; None if the line goes on with one."""
         bare = line.lstrip(QUOTED)
         found = START.match(bare)
         if found is None:
@@ -222,7 +222,7 @@ class Log:
         return record
 
     def buffers(self, progress: Callable[[int], None] = lambda _: None) -> Iterator[list[Event]]:
-        """The events in pieces, each by time; `progress` is told the bytes of the file read."""
+        """The events in pieces, each by time; `progress` is called with the bytes of the file read so far."""
         return in_pieces(map(self._event, self._records(progress)))
 
     def _event(self, record: _Record) -> Event | None:
@@ -254,7 +254,7 @@ def open_log(path: Path) -> Iterator[Log]:
 
     Raises:
         CaptureError: there is no such file, or it cannot be read.
-        UnknownFormatError: it is no such log.
+        UnknownFormatError: it is not such a log.
     """
     with open_file(path) as file:
         yield Log(path, file)

@@ -1,6 +1,6 @@
-"""What the records of a log of `pktmon etl2txt` say, as the events of pktmon that they were made of.
+"""Turns the records of a log of `pktmon etl2txt` into the pktmon events that they were made from.
 
-Labels are in the language of the host, so values are found by their places; English labels help where some were cut.
+Labels are in the language of the host, so values are found by position; English labels help if some values were cut.
 """
 
 from __future__ import annotations
@@ -116,7 +116,7 @@ def packet(text: str, dump: bytes) -> Told | None:
 
 
 def _reason(text: str) -> int | None:
-    """The number of a reason, behind a label of one or more words; None where its words are not known."""
+    """The number of a reason, behind a label of one or more words; None if its words are not known."""
     words = text.lower().split()
     if words and words[-1].isdecimal() and len(words[-1]) < 8 and len(words) < 5:
         return int(words[-1])
@@ -124,7 +124,7 @@ def _reason(text: str) -> int | None:
 
 
 class _Head(NamedTuple):
-    """What the first line of a packet says; `drop` is None where it was not dropped, `end` is where the rest begins."""
+    """What the first line of a packet says; `drop` is None if it was not dropped, `end` is where the rest begins."""
 
     group: int
     number: int

@@ -1,7 +1,7 @@
-"""Packets of a trace as frames of a pcapng: their interfaces, options and comments.
+"""Makes the packets of a trace into frames of a pcapng, with their interfaces, options and comments.
 
-A comment has a fixed form, which engine/note.lua reads back: `wnv: ` and words `key=value`; in a value, what is no
-plain character of a word is written as %XX.
+A comment has a fixed form, which engine/tool_comments.lua reads back: `wnv: ` and words `key=value`; in a value, any
+byte that is not a plain character is written as %XX.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from pywnv.capture.pktmon_names import Namer
 from pywnv.capture.trace_host import Host
 
 UNKNOWN_PROCESS, UNKNOWN_CPU = 2**32 - 1, 2**16 - 1
-LONGEST_COMMENT = 4000  # bytes; note.lua reads 4096
+LONGEST_COMMENT = 4000  # bytes; tool_comments.lua reads 4096
 LARGEST_PACKET = 256 * 1024  # bytes, put together from fragments
 PROTECTED = 0x40  # flag of an 802.11 frame
 
@@ -219,7 +219,7 @@ class Frames:
         return made
 
     def frame(self, event: Event) -> Frame | Taken | None:
-        """The frame that an event makes; TAKEN where it is part of one to come, None where it shows no packet."""
+        """The frame that an event makes; TAKEN where it is part of one to come, None if it shows no packet."""
         if event.provider == pktmon.PROVIDER:
             packet = pktmon.read_packet(event)
             return self._pktmon_frame(event, packet) if packet else None

@@ -1,4 +1,4 @@
-"""What decodes the events of a trace: the descriptions of events and of their values that the trace itself carries.
+"""Decodes the events of a trace, with the descriptions of events and values that the trace itself contains.
 
 Windows puts them there when a trace is stopped: records of the provider EventMetadata, of type 32 (TRACE_EVENT_INFO)
 and 33 (a provider's GUID and EVENT_MAP_INFO). Everything goes by event id and position; texts are in the language of
@@ -94,7 +94,7 @@ def _text(data: bytes, at: int) -> str:
 
 @lru_cache(1024)
 def _describe(data: bytes) -> Description | None:
-    """Reads a TRACE_EVENT_INFO; None where it is none."""
+    """Reads a TRACE_EVENT_INFO; None if it is not one."""
     if len(data) < INFO.size:
         return None
     numbers = INFO.unpack_from(data)[9:]
@@ -131,7 +131,7 @@ class Metadata:
         self._maps: dict[tuple[bytes, str], bytes] = {}
 
     def take(self, event: Event) -> bool:
-        """Remembers what an event describes; false where it describes nothing."""
+        """Remembers what an event describes; false if it describes nothing."""
         if event.provider != PROVIDER or not event.classic:
             return False
         data = event.data
@@ -144,12 +144,12 @@ class Metadata:
         return True
 
     def describe(self, provider: bytes, id_: int, version: int) -> Description | None:
-        """What an event is; None where the trace does not say."""
+        """What an event is; None if the trace does not say."""
         data = self._events.get((provider, id_, version))
         return _describe(data) if data else None
 
     def map_text(self, provider: bytes, name: str, value: int) -> str | None:
-        """What a number stands for; None where the trace does not say."""
+        """What a number stands for; None if the trace does not say."""
         data = self._maps.get((provider, name))
         if data is None:
             return None
@@ -160,7 +160,7 @@ class Metadata:
         return "|".join(named) if named else entries.get(0, "0") if value == 0 else None
 
     def tell(self, event: Event) -> Told | None:
-        """What an event tells; None where the trace does not describe it."""
+        """What an event tells; None if the trace does not describe it."""
         description = self.describe(event.provider, event.id, event.version)
         if description is None:
             return None

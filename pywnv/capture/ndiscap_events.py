@@ -57,7 +57,7 @@ class Fragment(NamedTuple):
         lower: ifIndex of what lies below the layer where it was captured.
         data: the bytes.
         starts, ends: whether they are the packet's first and last.
-        sent: whether the host sent it; None where the trace does not say.
+        sent: whether the host sent it; None if the trace does not say.
         linktype: LINKTYPE_*.
         source: the port of the vmSwitch that it came from.
         destinations: ports that it goes to.
@@ -98,7 +98,7 @@ def _common(event: Event) -> tuple[bool, bool, bool | None, int]:
 
 
 def read_fragment(event: Event) -> Fragment | None:
-    """The packet, or the part of one, that an event shows; None where it shows none, or is broken."""
+    """The packet, or the part of one, that an event shows; None if it shows none, or is broken."""
     try:
         if event.id == FRAGMENT:
             miniport, lower, size = struct.unpack_from("<III", event.data)

@@ -1,4 +1,4 @@
-"""When captures begin, so that the files of a ring buffer can be read in order."""
+"""Sorts captures by their first timestamps, so that the files of a ring buffer are read in order."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ ENHANCED, OLD = 6, 2  # packet blocks with a time
 
 
 def first_time(path: Path) -> Fraction | None:
-    """Seconds since 1970 of a capture's first packet that has a time; None where it has none near its beginning.
+    """Seconds since 1970 of a capture's first packet that has a time; None if it has none near its beginning.
 
     Raises:
-        CaptureError: the capture is missing, of another kind, or broken there.
+        CaptureError: the capture is missing, in another format, or broken there.
     """
     with open_to_join(path) as capture:
         data = next(capture.pieces(lambda _: None), b"")

@@ -1,4 +1,4 @@
-"""The blocks of a pcapng that are no packets: sections, interfaces, journal entries.
+"""The blocks of a pcapng that are not packets: sections, interfaces, journal entries.
 
 Source: draft-ietf-opsawg-pcapng; for what counts as a frame, Wireshark's wiretap/pcapng.c.
 """
@@ -48,7 +48,7 @@ class PcapHeader:
         units: of timestamps, per second.
         linktype: LINKTYPE_* of its frames.
         snap: most bytes captured of a frame.
-        fcs: bits of the frame check sequence that ends each frame; None where the header does not say.
+        fcs: bits of the frame check sequence that ends each frame; None if the header does not say.
     """
 
     order: str
@@ -65,7 +65,7 @@ class Interface:
     Attributes:
         linktype: LINKTYPE_* of its frames.
         snap: most bytes captured of a frame; 0 for all.
-        name: if_name, as bytes of the file; None where it has none.
+        name: if_name, as bytes of the file; None if it has none.
         description: if_description, likewise.
         units: of timestamps, per second.
         offset: seconds to add to timestamps.
@@ -154,7 +154,7 @@ def beginning(pcap: PcapHeader) -> bytes:
 
 
 def journal_time(body: bytes) -> tuple[int, int] | None:
-    """Seconds and nanoseconds since 1970 of a systemd journal entry, None where it tells none."""
+    """Seconds and nanoseconds since 1970 of a systemd journal entry, None if it tells none."""
     for line in body.split(b"\n", 64):
         key, _, value = line.partition(b"=")
         if key == b"__REALTIME_TIMESTAMP":

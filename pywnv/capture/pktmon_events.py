@@ -67,7 +67,7 @@ class Packet(NamedTuple):
     Attributes:
         group: PktGroupId: the same for all sightings of a packet, where Windows counts them.
         number: PktNumber, of the packet in its group.
-        appearance: which sighting this is; 0 where Windows does not count.
+        appearance: which sighting this is; 0 if Windows does not count.
         direction: a key of DIRECTIONS, or 0.
         type: PacketType: ETHERNET, WIFI, IP or another.
         component, edge: where it was seen.
@@ -103,7 +103,7 @@ class Component:
 
     Attributes:
         id: that pktmon gave it.
-        type: ComponentType: 2 miniport, 3 filter, 4 protocol ...; 0 where the trace does not say.
+        type: ComponentType: 2 miniport, 3 filter, 4 protocol ...; 0 if the trace does not say.
         name: of its driver.
         description: what it calls itself.
         properties: (PropertyType, value), in order.
@@ -183,14 +183,14 @@ class Components:
         self._vlans: dict[bytes, int] = {}
 
     def get(self, number: int) -> Component:
-        """A component; one of which nothing is known, where the trace does not tell of it."""
+        """A component; an empty one if the trace does not describe it."""
         component = self.by_id.get(number)
         if component is None:
             component = self.by_id[number] = Component(number)
         return component
 
     def vlan(self, event: Event) -> int | None:
-        """The VLAN of a packet, by its out-of-band data or by its component; None where neither says."""
+        """The VLAN of a packet, by its out-of-band data or by its component; None if neither says."""
         found = self._vlans.get(_sighting(event.data))
         if found is None:
             found = self.get(packet_place(event.data)[0]).number(VLAN)

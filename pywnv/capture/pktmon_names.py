@@ -1,6 +1,6 @@
-"""Names, roles and order of pktmon's components: what its list of them, and the list of adapters, tell.
+"""Finds names, roles and order of pktmon's components, from the trace's lists of components and of adapters.
 
-Types, properties and the numbers of adapters decide, never words: they are in the language of the host.
+Types, properties and adapter numbers decide, never texts, as these are in the language of the host.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ class Place:
 
     Attributes:
         title: without its role.
-        role: as far as the trace tells; None where only driver and description do.
+        role: as far as the trace tells; None if only driver and description do.
     """
 
     title: str
@@ -98,7 +98,7 @@ class Namer:
         return miniport.description if miniport else f"ifIndex {index}"
 
     def role(self, component: Component) -> Role | None:
-        """What kind of place a component is; None where its driver must tell."""
+        """What kind of place a component is; None if its driver must tell."""
         if component.type not in (MINIPORT_TYPE, NETCX):
             return ROLES.get(component.type)
         if component.name.lower() in VIRTUAL_DRIVERS:

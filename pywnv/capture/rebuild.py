@@ -1,7 +1,7 @@
-"""Headers of a packet, rebuilt from the line that pktmon, like tcpdump, prints of it.
+"""Rebuilds the headers of a packet from the line that pktmon prints for it, in tcpdump's format.
 
-What the line tells goes where it belongs. What a header must hold and the line does not tell is zero, and is named.
-Where bytes begin that nobody knows, such as the data of a packet, the frame ends.
+Header fields that the line does not give are zero, and are listed. The frame ends where unknown bytes begin, such as
+the payload.
 Sources: outputs of `pktmon etl2txt` as documented by Microsoft and its users; print-ip.c, print-tcp.c of tcpdump.
 """
 
@@ -74,9 +74,9 @@ class Rebuilt(NamedTuple):
 
     Attributes:
         kind: pktmon's packet type: ETHERNET, WIFI, IP or another.
-        data: its first bytes; b"" where the line tells of none.
+        data: its first bytes; b"" if the line tells of none.
         length: of the whole packet, in bytes.
-        untold: fields that are zero because the line does not tell them.
+        untold: fields that are zero because the line does not give them.
     """
 
     kind: int
@@ -86,7 +86,7 @@ class Rebuilt(NamedTuple):
 
 
 class _Layer(NamedTuple):
-    """A header and what follows it: its bytes as far as they are told, and its length on the wire (-1: not told)."""
+    """A header and what follows it: its bytes as far as they are told, and its length on the wire (-1: not given)."""
 
     data: bytes
     length: int
@@ -133,7 +133,7 @@ def _mac(text: str) -> bytes:
 
 
 def _endpoint(text: str) -> tuple[bytes, int | None] | None:
-    """An address and its port, from `10.0.0.1.443`, `fe80::1.443`, or without a port; None where it is none."""
+    """An address and its port, from `10.0.0.1.443`, `fe80::1.443`, or without a port; None if it is not one."""
     text = text.removesuffix(":")
     for address, port in ((text, ""), tuple(text.rpartition(".")[::2])):
         try:
@@ -258,7 +258,7 @@ def _tcp(rest: str, ports: bytes, letters: str, room: int) -> _Layer:
 
 
 def _tcp_options(listed: str) -> bytes | None:
-    """Options of TCP, from their names; None where one is not known."""
+    """Options of TCP, from their names; None if one is not known."""
     made = b""
     for item in listed.split(","):
         words = re.findall(r"[A-Za-z]+|\d+", item)

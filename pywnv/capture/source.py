@@ -50,7 +50,7 @@ class Capture:
         path: as the user named it.
         pcap: the header of a classic pcap; None for a pcapng.
         size: of the file, in bytes; None: it is packed, no file, or one that other processes may not open by its name.
-        broken: whether its gzip breaks off; known once it has been read.
+        broken: whether its gzip is cut off; known once it has been read.
         piece: bytes read at a time; may be changed meanwhile.
         look: is shown each piece, too; None: nobody else looks.
     """
@@ -78,7 +78,7 @@ class Capture:
 
     def _read_some(self, size: int) -> bytes:
         try:
-            return self._file.read1(size)  # not read: a gzip that breaks off then gives what came before
+            return self._file.read1(size)  # not read: a gzip that is cut off then gives what came before
         except EOFError:
             self.broken = True
             return b""
@@ -100,7 +100,7 @@ class Capture:
         order, units = magic
         rest = self._read(PCAP_HEADER_SIZE - len(self._head))
         if len(rest) < PCAP_HEADER_SIZE - len(self._head):
-            raise CaptureError(f"{self.path}: breaks off in its file header, after {4 + len(rest)} bytes")
+            raise CaptureError(f"{self.path}: is cut off in its file header, after {4 + len(rest)} bytes")
         major, minor, snap, network = struct.unpack(order + "HH8xII", rest)
         if variants.is_aix((major, minor), network):
             raise UnknownFormatError(f"{self.path}: a pcap of AIX; --engine tshark reads it")
@@ -116,7 +116,7 @@ class Capture:
         """The rest of the file in pieces of about so many bytes, of a pcap ordinary records; of a pipe, what has come.
 
         Args:
-            progress: is told how many bytes have been read from disk so far.
+            progress: called with the number of bytes read from disk so far.
         """
         pieces = self._pieces_of_file(progress)
         if self.pcap and self._layout != variants.ORDINARY:
@@ -214,7 +214,7 @@ def open_to_join(path: Path) -> Iterator[Capture]:
             capture = stack.enter_context(open_capture(path))
         except UnknownFormatError as error:
             what, _, _ = str(error).partition(";")
-            raise CaptureError(f"{what}; make it a pcapng with editcap first") from None
+            raise CaptureError(f"{what}; convert it to pcapng with editcap first") from None
         yield capture
 
 

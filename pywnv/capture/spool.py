@@ -1,7 +1,7 @@
-"""Events on their way from one pass to the next: kept on disk, given back in the order of their time.
+"""Keeps the events of a trace on disk between two passes, and returns them in the order of their time.
 
-They are of the kind that has an id: classic ones only describe.
-A trace holds a stream of buffers for each processor. Each buffer is in order; the whole is not.
+It keeps only events with an id: classic events only describe others.
+A trace holds a stream of buffers for each processor. Each buffer is in order; the trace is not.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Knows a text that was given for a capture, and whether it is the log that `pktmon etl2txt` writes."""
+"""Recognizes text files that a user gives as a capture, and among them the logs of `pktmon etl2txt`."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def log_encoding(head: bytes) -> str | None:
 
 
 def is_log(path: Path) -> bool:
-    """Whether a file is such a log, whatever its name; false where it cannot be read or is a pipe."""
+    """Whether a file is such a log, whatever its name; false if it cannot be read or is a pipe."""
     try:
         if path == Path("-") or not path.is_file():
             return False

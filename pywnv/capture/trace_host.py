@@ -1,4 +1,4 @@
-"""What a trace says of the host that wrote it: its Windows, its name, its network adapters.
+"""Reads what a trace says about its host: Windows version, name, network adapters.
 
 Windows adds this when a trace is stopped. The adapters are MIB_IF_ROW2 (netioapi.h of the Windows SDK) in records of
 the provider of image identities; the name is in the kernel's SystemConfig event (MSDN: SystemConfig_V2_CPU).
@@ -36,7 +36,7 @@ class Adapter:
         description: what its driver calls it.
         mac: its address; None without.
         is_physical: whether it is hardware and has a connector, or a radio.
-        speed: bit/s; 0 where unknown.
+        speed: bit/s; 0 if unknown.
     """
 
     alias: str

@@ -1,4 +1,4 @@
-"""Values in the data of events: how each type lies there, and how Windows shows it.
+"""Reads the values in the data of events, each by its type, and shows them as Windows does.
 
 Source: TDH_IN_TYPE and TDH_OUT_TYPE in tdh.h of the Windows SDK, and its page on EVENT_PROPERTY_INFO.
 """
@@ -74,7 +74,7 @@ class Reader:
 
 
 def ansi(data: bytes) -> str:
-    """Text of a byte a character: UTF-8 where it is that, else Latin-1, for traces do not say which code page."""
+    """Text in 8-bit characters: UTF-8 if it is valid, else Latin-1, as traces do not name their code page."""
     try:
         return data.decode()
     except UnicodeDecodeError:

@@ -1,4 +1,4 @@
-"""Kinds of pcap with the magic number of the ordinary one, but other records: known by looking at these.
+"""Recognizes variants of pcap that have the usual magic number but other record headers, by looking at the records.
 
 Source: Wireshark's wiretap/libpcap.c.
 """

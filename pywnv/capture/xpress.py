@@ -13,7 +13,7 @@ def decompress(data: bytes, limit: int) -> tuple[bytes, bool]:
     """Decompresses what is there, up to `limit` bytes.
 
     Returns:
-        The bytes, and whether the data ended where it should: false where it breaks off or is no such data.
+        The bytes, and whether the data ended where it should: false if it is cut off or is no such data.
     """
     out = bytearray()
     at, size, half = 0, len(data), -1  # half: where a byte lies whose upper half is the next length

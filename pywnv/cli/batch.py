@@ -57,7 +57,7 @@ def _format_of(output: Path) -> Format:
     suffix = Path(output.stem if output.suffix.lower() == PACKED else output).suffix.lower()
     if is_ending_of_none(output, suffix, FORMAT_OF_SUFFIX):
         endings = ", ".join(FORMAT_OF_SUFFIX)
-        words = f"no format has this ending; there are {endings} ({PACKED} may follow); or say --format"
+        words = f"unknown ending; use one of {endings} ({PACKED} may follow), or --format"
         raise UsageError(f"{output}: {words}")
     return FORMAT_OF_SUFFIX.get(suffix, Format.CSV)
 
@@ -86,7 +86,9 @@ def annotate(
     output_format: Annotated[
         Format | None,
         typer.Option(
-            "--format", case_sensitive=False, help="Default: by the output's ending, else csv; on a terminal table."
+            "--format",
+            case_sensitive=False,
+            help="Default: by the output's ending; without -o, table on a terminal, else csv.",
         ),
     ] = None,
     columns: Annotated[
@@ -109,11 +111,16 @@ def annotate(
     window: Window = None,
     topology_file: TopologyFile = None,
     series: Annotated[
-        bool, typer.Option("--series", help="Read the captures, as of a ring buffer, as one; one output.")
+        bool, typer.Option("--series", help="Read the captures as one, such as the files of a ring buffer.")
     ] = False,
     jobs: Annotated[
         int | None,
-        typer.Option("-j", "--jobs", min=1, help="Captures, or parts of one, at a time. Default: one per core."),
+        typer.Option(
+            "-j",
+            "--jobs",
+            min=1,
+            help="How many captures, or parts of one, to decide at a time. Default: one per core.",
+        ),
     ] = None,
     cluster: Annotated[
         str | None,
@@ -134,9 +141,9 @@ def annotate(
     captures = expanded(captures)
     chosen = tuple(name.strip().lower() for name in columns.split(",")) if columns is not None else None
     if cluster is not None and series:
-        raise UsageError("--series: one capture is decided in order, by one process; omit --cluster")
+        raise UsageError("--series: one process decides a series in order; omit --cluster")
     if cluster is not None and jobs:
-        raise UsageError("--jobs: with --cluster the workers say how many captures at a time; omit it")
+        raise UsageError("--jobs: with --cluster, the workers set how many captures run at a time; omit --jobs")
     if series:
         need_different(captures, "--series")
     output, names_folder = Path(output_name), output_name.endswith(("/", os.sep))
@@ -148,7 +155,7 @@ def annotate(
         check_columns(chosen, output_format)
     if is_many:
         if output != STDOUT and not output.is_dir() and (output.exists() or output.suffix.lower() in FORMAT_OF_SUFFIX):
-            raise UsageError(f"{output}: several captures go into a folder; name one with -o, or say --series")
+            raise UsageError(f"{output}: several captures are written into a folder; name one with -o, or use --series")
         if series:
             raise UsageError(f"{output}: is a folder; the output of a series is one file")
         _annotate_all(
@@ -210,8 +217,8 @@ def _annotate_all(
 
     if folder == STDOUT:
         if cluster is not None:
-            raise UsageError("--cluster: name a folder with -o, which every worker sees")
-        raise UsageError("several captures: name a folder with -o, or say --series where they are one")
+            raise UsageError("--cluster: name a folder with -o that every worker can reach")
+        raise UsageError("several captures: name a folder with -o, or use --series if they are one")
     topology = load_topology(topology_file)
     wanted = [
         Job(capture, output, output_format, engine, window, topology, display_filter, force, columns)

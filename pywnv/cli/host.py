@@ -50,7 +50,7 @@ def script(
 def show_host(
     file: HostFile,
     output_format: Annotated[
-        Picture, typer.Option("--format", help="text; svg; toml: a topology file, to be edited; json: all.")
+        Picture, typer.Option("--format", help="text, svg, toml (a topology file to edit) or json (everything).")
     ] = "text",
 ) -> None:
     """Draw a host: its switches, NICs, VLANs, ACLs, teams and adapters.
@@ -79,11 +79,11 @@ def lint(
     file: HostFile,
     captures: Annotated[
         list[Path] | None,
-        typer.Argument(metavar="[CAPTURE...]", help="Captures of this host, for what only they show."),
+        typer.Argument(metavar="[CAPTURE...]", help="Captures of this host, for findings that need traffic."),
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON: a list of findings.")] = False,
 ) -> None:
-    """Say what is wrong with a host; exit 1 where there is a warning or an error.
+    """Say what is wrong with a host. Exit code 1 if there is a warning or an error.
 
     Example: pywnv host lint hv01.json capture.pcapng
     """
@@ -95,7 +95,7 @@ def lint(
     topology = _loaded(file)
     host = topology.host
     if host is None:
-        raise UsageError(f"{file}: has names only, no VLANs and ACLs; `pywnv host script` collects them")
+        raise UsageError(f"{file}: holds only names, no VLANs and ACLs; `pywnv host script` collects them")
     found = findings_of(host)
     for capture in expanded(captures or []):
         with opened_capture(capture, lambda _: None) as opened:
@@ -117,9 +117,10 @@ def _loaded(file: Path) -> Topology:
 @app.command("test")
 def would_pass(
     file: HostFile,
-    nic: Annotated[str, typer.Option("--nic", help="The NIC: its VM's name, its own, its Id or its MAC.")],
+    nic: Annotated[str, typer.Option("--nic", help="The NIC, by the name of its VM, its own name, its Id or its MAC.")],
     direction: Annotated[
-        Way | None, typer.Option("--direction", help="inbound is towards the NIC. A frame's MACs may tell it.")
+        Way | None,
+        typer.Option("--direction", help="inbound is towards the NIC. With --frame, by default from the MACs."),
     ] = None,
     source: Annotated[str | None, typer.Option("--source", help="IP address of the sender.")] = None,
     destination: Annotated[str | None, typer.Option("--destination", help="IP address of the receiver.")] = None,
@@ -127,18 +128,18 @@ def would_pass(
     destination_mac: Annotated[str | None, typer.Option("--destination-mac", help="MAC of the receiver.")] = None,
     protocol: Annotated[
         str | None,
-        typer.Option("--protocol", help="tcp, udp, icmp, icmpv6 or a number. Default: one that no rule names."),
+        typer.Option("--protocol", help="tcp, udp, icmp, icmpv6 or a number. Default: a protocol that no rule names."),
     ] = None,
     source_port: Annotated[int | None, typer.Option("--source-port", help="Of tcp, udp, sctp.")] = None,
     destination_port: Annotated[int | None, typer.Option("--destination-port", help="Of tcp, udp, sctp.")] = None,
     vlan: Annotated[
-        int | None, typer.Option("--vlan", help="VLAN of its tag. Default: what a capture tells, else untagged.")
+        int | None, typer.Option("--vlan", help="VLAN of the packet's tag. Default: from the capture, else untagged.")
     ] = None,
     capture: Annotated[Path | None, typer.Option("--capture", help="Take the packet from this capture.")] = None,
-    frame: Annotated[int | None, typer.Option("--frame", help="The frame of it that shows the packet.")] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Write passes, decided_by, rule, matched.")] = False,
+    frame: Annotated[int | None, typer.Option("--frame", help="Number of the frame that shows the packet.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON: passes, decided_by, rule, matched.")] = False,
 ) -> None:
-    """Say whether a packet would pass the port of a NIC, and by which VLAN setting or ACL.
+    """Say whether a packet would pass the port of a NIC, and which VLAN setting or ACL decides.
 
     Example: pywnv host test hv01.json --nic Contoso-Gst --direction inbound --source 10.0.0.9 --destination 10.0.0.5
     """
@@ -147,14 +148,14 @@ def would_pass(
 
     topology = _loaded(file)
     if topology.host is None:
-        raise UsageError(f"{file}: has names only, no VLANs and ACLs; `pywnv host script` collects them")
+        raise UsageError(f"{file}: holds only names, no VLANs and ACLs; `pywnv host script` collects them")
     found = find_nic(topology.host, nic)
     described = (source, destination, source_mac, destination_mac, protocol, source_port, destination_port)
     if (capture is None) != (frame is None):
         raise UsageError("--capture and --frame belong together")
     if capture is not None and frame is not None:
         if any(value is not None for value in described):
-            raise UsageError("--capture: the frame says what the packet is; only --direction and --vlan may add to it")
+            raise UsageError("--capture: the packet comes from the frame; only --direction and --vlan may be added")
         with opened_capture(capture, lambda _: None) as opened:
             packet = packet_in(opened, frame, found, direction=direction, vlan=vlan, topology=topology)
     elif direction is None or source is None or destination is None:

@@ -38,14 +38,19 @@ def join(
         list[str],
         typer.Argument(
             metavar="[NAME=]CAPTURE...",
-            help="One of each observer: pcapng, pcap, also gzipped, .etl; of a ring buffer a folder or 'hv1_*.pcapng'.",
+            help="One for each observer: pcapng or pcap (also gzipped), or .etl; for a ring buffer a folder or "
+            "'hv1_*.pcapng'.",
         ),
     ],
     output: Annotated[Path, typer.Option("-o", "--output", help="pcapng to write; - is stdout.")],
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON: how the clocks go, and what was lost.")] = False,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print JSON: offset and drift of the clocks, and losses.")
+    ] = False,
     hosts: Annotated[
         list[str] | None,
-        typer.Option("--host", metavar="NAME=FILE", help="What you know of an observer's host: see --topology."),
+        typer.Option(
+            "--host", metavar="NAME=FILE", help="A file about an observer's host: its inventory or a topology file."
+        ),
     ] = None,
     force: Annotated[bool, typer.Option("--force", help="Replace an existing output.")] = False,
 ) -> None:
@@ -58,7 +63,7 @@ def join(
     from pywnv.statistics.loss import loss_words
 
     if as_json and output == STDOUT:
-        raise UsageError("--json: stdout is taken by the capture; name a file with -o")
+        raise UsageError("--json: the capture already goes to stdout; name a file with -o")
     need_ending(output, ".pcapng")
     observers = observers_of(captures)
     topologies = dict(map(_host, hosts or []))
@@ -80,7 +85,7 @@ def join(
         typer.echo(f"pywnv: {_words(one)}", err=True)
     losses = _losses(output, joined.aligned)
     if losses is None and not is_quiet(output):
-        typer.echo(f"pywnv: what was lost between them: pywnv report {output} -o REPORT.html", err=True)
+        typer.echo(f"pywnv: to see what was lost between them: pywnv report {output} -o REPORT.html", err=True)
     for loss in losses or ():
         typer.echo(f"pywnv: {loss_words(loss)}", err=True)
     if as_json:
@@ -107,14 +112,14 @@ def _host(argument: str) -> tuple[str, Topology]:
 
     name, is_named, file = argument.partition("=")
     if not is_named or not name or not file:
-        raise UsageError(f"--host {argument}: say NAME=FILE, with the name of an observer")
+        raise UsageError(f"--host {argument}: use NAME=FILE, with the name of an observer")
     return name, load(Path(file))
 
 
 def _words(one: Aligned) -> str:
     """What was found of a clock, in a sentence."""
     if one.by is None:
-        words = f"{one.name}: {count(one.frames, 'packet', ',')}; its clock is the measure"
+        words = f"{one.name}: {count(one.frames, 'packet', ',')}; its clock is the reference"
     else:
         place = "behind" if one.offset < 0 else "ahead of"
         words = (
@@ -143,4 +148,4 @@ def _bounds(one: Aligned) -> str:
         return f"at most {one.highest:.6f} (packets went one way only)"
     if one.lowest is not None:
         return f"at least {one.lowest:.6f} (packets went one way only)"
-    return "without bounds (nothing tells how long packets took)"
+    return "without limits (nothing shows how long packets took)"

@@ -128,7 +128,7 @@ def generate(
     if check:
         old = stale(generated_for(topology, name), folder) if topology else differing(folder)
         for path in old:
-            typer.echo(f"{path}: differs from what the tables give; run `pywnv generate`", err=True)
+            typer.echo(f"{path}: is out of date; run `pywnv generate`", err=True)
         raise typer.Exit(Exit.DIFFERENT if old else Exit.OK)
     for path in write(generated_for(topology, name) if topology else generated(), folder):
         show(path)
@@ -177,7 +177,7 @@ def install(
     for path in outcome.kept:
         warn(f"{path}: kept, as you changed it; --force replaces it")
     for path in outcome.others:
-        warn(f"{path}: the plugin is here too, and only one of them counts: delete this one")
+        warn(f"{path}: the plugin is here too, and Wireshark loads only one: delete this one")
     typer.echo("Restart Wireshark and choose the profile WNV at the lower right.", err=True)
 
 

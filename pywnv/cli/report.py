@@ -42,13 +42,14 @@ def _form_of(output: Path) -> Form:
         return Form.MD
     if is_ending_of_none(output, output.suffix.lower(), FORM_OF_SUFFIX):
         endings = ", ".join(FORM_OF_SUFFIX)
-        raise UsageError(f"{output}: no report has this ending; there are {endings}; or say --format")
+        raise UsageError(f"{output}: unknown ending; use one of {endings}, or --format")
     return FORM_OF_SUFFIX.get(output.suffix.lower(), Form.HTML)
 
 
 def report(
     captures: Annotated[
-        list[Path], typer.Argument(metavar="CAPTURE...", help="pcapng, pcap, also gzipped, .etl, or a folder of them.")
+        list[Path],
+        typer.Argument(metavar="CAPTURE...", help="pcapng or pcap (also gzipped), .etl, or a folder of them."),
     ],
     output: Annotated[Path, typer.Option("-o", "--output", metavar="PATH", help="File to write; - is stdout.")],
     form: Annotated[
@@ -56,17 +57,17 @@ def report(
         typer.Option(
             "--format",
             case_sensitive=False,
-            help="html is a page with pictures, md for a ticket. Default: by the name.",
+            help="html: a page with pictures; md: text for a ticket. Default: by the output's ending.",
         ),
     ] = None,
-    title: Annotated[str | None, typer.Option(help="Of the report. Default: the name of the capture.")] = None,
+    title: Annotated[str | None, typer.Option(help="Title of the report. Default: the name of the capture.")] = None,
     window: Window = None,
     topology_file: TopologyFile = None,
     force: Annotated[bool, typer.Option("--force", help="Replace an existing output.")] = False,
 ) -> None:
-    """Write a page to hand on: what is wrong, the host, paths, latency, drops; needs pywnv[report].
+    """Write a page to share: what is wrong, the host, paths, latency, drops; needs pywnv[report].
 
-    Of several captures, exit 1 where one cannot be read.
+    Exit code 1 if one of several captures cannot be read.
 
     Example: pywnv report host.pcapng -o host.html
     """

@@ -150,7 +150,7 @@ def need_different(captures: list[Path], where: str) -> None:
         UsageError: one is.
     """
     if len({capture.resolve() for capture in captures}) < len(captures):
-        raise UsageError(f"{where}: names a capture twice")
+        raise UsageError(f"{where}: the same capture twice")
 
 
 def is_ending_of_none(output: Path, ending: str, known: Collection[str]) -> bool:
@@ -167,7 +167,7 @@ def need_ending(output: Path, ending: str) -> None:
         UsageError: it ends as another format's.
     """
     if is_ending_of_none(output, output.suffix.lower(), (ending,)):
-        raise UsageError(f"{output}: what is written here is {ending}; end its name so")
+        raise UsageError(f"{output}: this command writes {ending}; use that ending")
 
 
 def write_whole(pieces: Iterator[bytes], output: Path, *, force: bool, sources: list[Path]) -> None:

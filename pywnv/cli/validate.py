@@ -50,7 +50,7 @@ def validate(
     if capture is None and topology_file:
         raise UsageError("validate: --topology is for a capture; the samples have none")
     if as_json and junit_file == STDOUT:
-        raise UsageError("validate: --json and --junit - both want stdout")
+        raise UsageError("validate: --json and --junit - both write to stdout")
     with ExitStack() as stack:
         # Opened first: a file that is in the way is known before the work.
         xml = stack.enter_context(whole_file(junit_file, force=force)) if junit_file else None

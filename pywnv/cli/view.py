@@ -26,13 +26,14 @@ def view(
         list[Path],
         typer.Argument(
             metavar="CAPTURE...",
-            help="pcapng, pcap, also gzipped, or .etl; several are one, as a ring buffer writes it; - is stdin.",
+            help="pcapng or pcap (also gzipped), or .etl; several are read as one, like the files of a ring buffer; "
+            "- is stdin.",
         ),
     ],
     topology_file: TopologyFile = None,
     profile: Annotated[str | None, typer.Option(metavar="NAME", help="Wireshark's profile. Default: WNV.")] = None,
 ) -> None:
-    """Open a capture in Wireshark, annotated; its file stays as it is.
+    """Annotate a capture and open it in Wireshark; the capture itself is not changed.
 
     Example: pywnv view host.pcapng
     """

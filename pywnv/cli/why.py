@@ -28,25 +28,29 @@ def why(
         list[Path],
         typer.Argument(
             metavar="CAPTURE...",
-            help="pcapng, pcap, also gzipped, .etl, or a folder of them; several are one, in the order of their times.",
+            help="pcapng or pcap (also gzipped), .etl, or a folder of them; several are read as one, in order of time.",
         ),
     ],
     ip: Annotated[str | None, typer.Option("--ip", metavar="ADDRESS", help="Packets from and to this address.")] = None,
     nic: Annotated[
         str | None,
-        typer.Option("--nic", metavar="NAME", help="Packets at this hop or NIC; a part of the name will do."),
+        typer.Option("--nic", metavar="NAME", help="Packets at this hop or NIC; a part of the name is enough."),
     ] = None,
     flow: Annotated[
         str | None,
         typer.Option(
-            "--flow", metavar="A:PORT-B:PORT", help="Both ways of this flow; IPv6 as [fd00::1]:443-[fd00::2]:50000."
+            "--flow",
+            metavar="A:PORT-B:PORT",
+            help="Both directions of this flow; IPv6 as [fd00::1]:443-[fd00::2]:50000.",
         ),
     ] = None,
     window: Window = None,
     topology_file: TopologyFile = None,
-    as_json: Annotated[bool, typer.Option("--json", help="For programs.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
-    """Say where packets end, how many, dropped why and by which rule; exit 1 where there is none of them.
+    """Say how many packets end where, why they were dropped, and by which rule.
+
+    Exit code 1 if the capture has no such packets.
 
     Example: pywnv why host.pcapng --ip 192.168.1.60
     """

@@ -1,4 +1,4 @@
-"""Names that stand for a handle of this process, such as /dev/stdout: no other process may open them."""
+"""Recognizes names that stand for an open file of this process, such as /dev/stdout; other processes cannot open it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Puts several files, all or none of them."""
+"""Writes and removes several files: all or none of them."""
 
 from __future__ import annotations
 
@@ -28,13 +28,13 @@ def _write_part(path: Path, data: bytes, *, executable: bool = False) -> None:
         raise OSError(error.errno, error.strerror, str(path)) from error  # a full disk does not say for which file
 
 
-class Placing:
+class Transaction:
     """Puts and removes files; where its block ends by an error or a signal, all is as it was before."""
 
     def __init__(self) -> None:
         self._undo: list[Callable[[], object]] = []
 
-    def __enter__(self) -> Placing:
+    def __enter__(self) -> Transaction:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, _: object, __: TracebackType | None) -> None:

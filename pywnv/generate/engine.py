@@ -24,7 +24,7 @@ ENGINE = (
     ("text", ()),
     ("hop_name", ("codes", "text")),
     ("hop", ("text", "hop_name")),
-    ("note", ("text",)),
+    ("tool_comments", ("text",)),
     ("drop", ("drops", "text")),
     ("words", ("codes",)),
     ("annotation", ("comment", "codes", "drop", "text", "hop_name")),
@@ -63,7 +63,18 @@ ENGINE = (
     (
         "engine",
         (
-            *("codes", "hop", "decider", "note", "annotation", "record", "facts", "direction", "limits", "topology"),
+            *(
+                "codes",
+                "hop",
+                "decider",
+                "tool_comments",
+                "annotation",
+                "record",
+                "facts",
+                "direction",
+                "limits",
+                "topology",
+            ),
             *("describe", "host_drops"),
         ),
     ),
@@ -128,7 +139,7 @@ def engine_lua(topology: Topology | None = None) -> str:
     """The engine as one piece of Lua that leaves its modules in the local table `modules`.
 
     Args:
-        topology: what the user knows of the host, or None.
+        topology: names and roles in the host, or None.
     """
     return _of_topology(topology) if topology else _of_no_topology()
 

@@ -24,7 +24,7 @@ def plugin_lua(topology: Topology | None = None, *, for_rows: bool = False) -> s
     """The plugin lua/wnv.lua.
 
     Args:
-        topology: what the user knows of the host, or None.
+        topology: names and roles in the host, or None.
         for_rows: with one more field, wnv.ends: length and ends of a packet, as rows have them, with a bar between.
     """
     return render(

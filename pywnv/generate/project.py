@@ -45,7 +45,7 @@ def generated_for(topology: Topology, name: str) -> dict[str, str]:
     """A plugin and profiles that know a host: their paths below a folder, and their texts.
 
     Args:
-        topology: what the user knows of the host.
+        topology: names and roles in the host.
         name: of the host, in any letters.
     """
     safe = re.sub(r"[^A-Za-z0-9]+", "_", name).strip("_")[:LONGEST_NAME] or "host"  # Wireshark loads no a.b.lua
@@ -60,13 +60,13 @@ def write(texts: dict[str, str], folder: Path) -> list[Path]:
     Raises:
         OutputError: one cannot be written.
     """
-    from pywnv.files.transaction import Placing
+    from pywnv.files.transaction import Transaction
 
     wanted = {folder / name: text.encode() for name, text in texts.items()}
     try:
-        with Placing() as placing:
+        with Transaction() as transaction:
             for path, data in wanted.items():
-                placing.put(path, data)
+                transaction.put(path, data)
     except OSError as error:
         raise OutputError(f"{error.filename}: {error.strerror or error}") from error
     return list(wanted)

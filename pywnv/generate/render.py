@@ -1,4 +1,4 @@
-"""The templates of this room, filled by jinja2."""
+"""Fills the templates of this package with jinja2."""
 
 from __future__ import annotations
 

@@ -17,7 +17,7 @@ class Rule:
         name: of the rule and of its file in lua/engine/rules.
         about: what it rests on, from the head of its file: sentences.
         reason: why it decides so: what follows "because", as a sentence without a full stop.
-        source: RFCs and documents; empty where it rests on what captures show.
+        source: RFCs and documents; empty if it rests on what captures show.
         proof: the capture, or the test, that changes without it.
         verdict: what a frame is by this rule; None of a rule that only says that two frames are two packets.
     """
@@ -40,7 +40,7 @@ class Limit:
         unit: of the value; empty for a share.
         reason: what it is for.
         proof: the capture, or the test, that changes without it.
-        without: the value that stands for no limit; None where a hostile input needs one.
+        without: the value that stands for no limit; None if a hostile input needs one.
     """
 
     name: str

@@ -52,10 +52,10 @@ def cmdlet_of(name: str) -> str | None:
 
 
 def folder(path: Path) -> Host:
-    """The host that a folder tells of.
+    """The host that a folder describes.
 
     Raises:
-        WrongValueError: it tells of none, or of several, or holds a value that cannot be.
+        WrongValueError: it describes none, or several, or holds an invalid value.
         OSError: a file cannot be read.
     """
     return _host(list(_in_folder(path)), path.name)
@@ -68,7 +68,7 @@ def _in_folder(path: Path) -> Iterator[_File]:
         for name in sorted(names):
             seen += 1
             if seen > MOST_FILES:
-                raise WrongValueError(f"holds more than {MOST_FILES} files, which no collection of a host does")
+                raise WrongValueError(f"holds more than {MOST_FILES} files, too many for a collection of one host")
             full = Path(parent, name)
             cmdlet = cmdlet_of(name) if full.suffix.lower() in KINDS else None
             if cmdlet and full.is_file() and not full.is_symlink():
@@ -77,17 +77,17 @@ def _in_folder(path: Path) -> Iterator[_File]:
 
 
 def archive(path: Path) -> Host:
-    """The host that a zip tells of.
+    """The host that a zip describes.
 
     Raises:
-        WrongValueError: it is broken, tells of no host, or of several, or holds a value that cannot be.
+        WrongValueError: it is broken, describes no host, or several, or holds an invalid value.
         OSError: it cannot be read.
     """
     try:
         with zipfile.ZipFile(path) as opened:
             infos = opened.infolist()
             if len(infos) > MOST_FILES:
-                raise WrongValueError(f"holds more than {MOST_FILES} files, which no collection of a host does")
+                raise WrongValueError(f"holds more than {MOST_FILES} files, too many for a collection of one host")
             files = []
             for info in infos:
                 place = PurePosixPath(info.filename.replace("\\", "/"))
@@ -96,15 +96,15 @@ def archive(path: Path) -> Host:
                     files.append(_File(place, cmdlet, lambda info=info: opened.open(info)))  # type: ignore[misc]
             return _host(files, path.stem)
     except (zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, NotImplementedError, RuntimeError) as error:
-        words = " ".join(str(error).split()) or "it breaks off"
-        raise WrongValueError(f"is no zip that can be read: {words}") from None
+        words = " ".join(str(error).split()) or "it is cut off"
+        raise WrongValueError(f"is not a readable zip: {words}") from None
 
 
 def _host(files: list[_File], name: str) -> Host:
     nodes = {node: None for file in files if (node := _node(file.place))}
     if len(nodes) > 1:
         shown = ", ".join(list(nodes)[:5]) + (" ..." if len(nodes) > 5 else "")
-        raise WrongValueError(f"tells of {len(nodes)} hosts ({shown}); name the folder of one")
+        raise WrongValueError(f"holds {len(nodes)} hosts ({shown}); name the folder of one")
     node = next(iter(nodes), None)
     chosen: dict[tuple[PurePosixPath, str], _File] = {}
     for file in sorted(files, key=lambda file: (KINDS.index(file.place.suffix.lower()), file.place.name)):
@@ -135,7 +135,7 @@ def _tables(files: list[_File]) -> dict[str, list[Row]]:
             data = opened.read(min(LARGEST_FILE, left) + 1)
         left -= len(data)
         if len(data) > LARGEST_FILE or left < 0:
-            raise WrongValueError(f"{file.place}: larger than what a host has to tell")
+            raise WrongValueError(f"{file.place}: too large for a file about a host")
         try:
             found = _objects(file.place.suffix.lower(), data)
         except WrongValueError as error:
@@ -179,5 +179,5 @@ def _objects(kind: str, data: bytes) -> list[dict[str, object]]:
         except RecursionError:
             raise WrongValueError("brackets are nested too deep") from None
         except json.JSONDecodeError as error:
-            raise WrongValueError(f"is no JSON, or cut off: {error}") from None
+            raise WrongValueError(f"is not valid JSON: {error}") from None
     return format_list.objects(text)

@@ -20,26 +20,26 @@ def objects(data: bytes) -> Iterator[object]:
     """The objects in a file; each a dict of its properties, or a plain value.
 
     Raises:
-        WrongValueError: this is no CliXml; the message names the place.
+        WrongValueError: this is not CliXml; the message names the place.
     """
     if b"<!DOCTYPE" in data or "<!DOCTYPE".encode("utf-16-le") in data:
-        raise WrongValueError("has a DOCTYPE, which CliXml has not")
+        raise WrongValueError("has a DOCTYPE, which CliXml never has")
     depth = 0
     try:
         for event, element in iterparse(io.BytesIO(data), ("start", "end")):  # noqa: S314 - there are no entities
             depth += 1 if event == "start" else -1
             if depth == 1 and event == "start" and element.tag != f"{SPACE}Objs":
-                raise WrongValueError("is no CliXml: what Export-Clixml writes begins with Objs")
+                raise WrongValueError("is not CliXml: the output of Export-Clixml begins with Objs")
             if depth == 1 and event == "end":
                 yield _value(element, 0)
                 element.clear()
     except ParseError as error:
         line, column = error.position
-        raise WrongValueError(f"is no whole XML: broken at line {line}, column {column + 1}") from None
+        raise WrongValueError(f"is not valid XML: broken at line {line}, column {column + 1}") from None
     except (LookupError, ValueError) as error:
         if isinstance(error, WrongValueError):
             raise
-        raise WrongValueError("is no XML in an encoding that is known here") from None
+        raise WrongValueError("is not XML in an encoding that pywnv knows") from None
 
 
 def _text(element: Element) -> str:

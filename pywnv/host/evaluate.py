@@ -31,7 +31,7 @@ class Packet:
     Attributes:
         direction: inbound is towards the NIC.
         vlan: that of its tag; None without one.
-        source_mac: six bytes; None where not known, and so the others.
+        source_mac: six bytes; None if not known, and so the others.
         destination_mac: six bytes.
         source: an IP address, 4 or 16 bytes.
         destination: likewise.
@@ -73,8 +73,8 @@ class Decision:
 
     Attributes:
         passes: whether it does.
-        decided_by: vlan, port-acl, extended-acl; none where no rule matches.
-        rule: that decides, in words; None where none does.
+        decided_by: vlan, port-acl, extended-acl; none if no rule matches.
+        rule: that decides, in words; None if none does.
         matched: those that match too and lose, in words.
     """
 
@@ -88,7 +88,7 @@ def _end(address: bytes | None, mac: bytes | None, port: int | None) -> str:
     if address:
         text = str(ipaddress.ip_address(address))
         return text if port is None else f"[{text}]:{port}" if ":" in text else f"{text}:{port}"
-    return mac.hex("-").upper() if mac else "not told"
+    return mac.hex("-").upper() if mac else "not given"
 
 
 def find_nic(host: Host, name: str) -> VirtualNic:
@@ -110,8 +110,8 @@ def find_nic(host: Host, name: str) -> VirtualNic:
         return found[0]
     if found:
         raise UsageError(f"--nic {shown(name)}: {len(found)} NICs are called that; there are {_names(found)}")
-    there = f"there are {_names(host.nics)}" if host.nics else "the inventory tells of no virtual NIC"
-    raise UsageError(f"--nic {shown(name)}: there is no such NIC; {there}")
+    there = f"there are {_names(host.nics)}" if host.nics else "the inventory holds no virtual NIC"
+    raise UsageError(f"--nic {shown(name)}: no such NIC; {there}")
 
 
 def _with_owner(nic: VirtualNic) -> list[str]:
@@ -139,7 +139,7 @@ def _address(option: str, text: str) -> bytes:
     try:
         return ipaddress.ip_address(text.strip()).packed
     except ValueError:
-        raise UsageError(f"{option} {shown(text)}: is no IP address") from None
+        raise UsageError(f"{option} {shown(text)}: is not an IP address") from None
 
 
 def _is_group(address: bytes) -> bool:
@@ -152,7 +152,7 @@ def _mac(option: str, text: str | None) -> bytes | None:
         return None
     mac = mac_bytes(text)
     if mac is None:
-        raise UsageError(f"{option} {shown(text)}: is no MAC address; write it like 00-15-5D-01-02-03")
+        raise UsageError(f"{option} {shown(text)}: is not a MAC address; write it like 00-15-5D-01-02-03")
     return mac
 
 
@@ -180,7 +180,7 @@ def packet_of(
     vlan: int | None = None,
     nic_mac: str | None = None,
 ) -> Packet:
-    """A packet as a user describes it.
+    """A packet from the user's options.
 
     Args:
         direction: inbound is towards the NIC.
@@ -236,7 +236,7 @@ def evaluate(nic: VirtualNic, packet: Packet, *, runtime: str | None = None) -> 
     Args:
         nic: the NIC.
         packet: the packet.
-        runtime: which of lupa's Luas; by default the fastest here.
+        runtime: one of lupa's Lua versions; by default the fastest one available.
     """
     lua, rules = _engine(runtime)
     table = {key.encode(): value for key, value in vars(packet).items() if key != "direction" and value is not None}

@@ -13,7 +13,7 @@ CUT = ("...", "…")
 def objects(text: str) -> list[dict[str, object]]:
     """The objects in a text; those of tables where nothing was to be listed.
 
-    Commands, tables and errors around them are passed over. A list is cut after four items; such an item is left out.
+    Commands, tables and errors around them are skipped. A list is cut after four items; such an item is left out.
     """
     listed = list(_listed(text))
     return listed if listed or "Format-List" in text else list(_tabled(text))

@@ -33,7 +33,7 @@ def host(tables: Tables, *, computer: str = "", collected: str = "", left_out: d
         left_out: cmdlets that gave nothing, and why.
 
     Raises:
-        WrongValueError: a value cannot be; the message names the place.
+        WrongValueError: a value is invalid; the message names the place.
     """
     nics, notes = virtual_nics.joined(tables)
     rules = sum(len(nic.acls) + len(nic.extended_acls) for nic in nics)

@@ -66,7 +66,7 @@ class ExtendedAcl(_Part):
         protocol: ANY, TCP, UDP, ICMPv4, ICMPv6 or a number.
         weight: the highest is asked first.
         stateful: whether answers to what it allowed pass.
-        idle_timeout: seconds after which a stateful rule forgets; None where not told.
+        idle_timeout: seconds after which a stateful rule forgets; None if not given.
     """
 
     direction: Direction
@@ -87,14 +87,14 @@ class VirtualNic(_Part):
     Attributes:
         vm: the VM's name; None for a host vNIC.
         name: the adapter's name; "Network Adapter" is that of every VM's first.
-        title: what people call it, unlike all others of the host: the VM's name, and the adapter's where one VM has
+        title: the name to show, unique in the host: the VM's name, and the adapter's where one VM has
             several.
         id: as Hyper-V has it, without `Microsoft:`, in lower case: guid, or guid\guid of a VM and its adapter.
-        mac: twelve lower hex digits; None where not told or all zeros.
-        device: of a host vNIC, the GUID of the adapter that it is to Windows; None where not told.
-        switch: the vmSwitch's name; None where it is connected to none.
-        addresses: the IP addresses that the guest tells of.
-        connected: whether it is; None where not told.
+        mac: twelve lower hex digits; None if not given or all zeros.
+        device: of a host vNIC, the GUID of the adapter that it is to Windows; None if not given.
+        switch: the vmSwitch's name; None if it is connected to none.
+        addresses: the IP addresses that the guest reports.
+        connected: whether it is; None if not given.
         vlan: its VLAN setting; untagged where the inventory has none, as Hyper-V has it.
         acls: its port ACLs.
         extended_acls: its extended ACLs.
@@ -105,7 +105,7 @@ class VirtualNic(_Part):
         dhcp_guard: whether its DHCP server messages are dropped.
         router_guard: whether its router advertisements are dropped.
         port_mirroring: none, source or destination.
-        status: as told.
+        status: as Windows reports it.
     """
 
     vm: str | None
@@ -146,12 +146,12 @@ class Adapter(_Part):
     Attributes:
         name: such as Ethernet 2.
         description: its interface description.
-        ifindex: None where not told.
+        ifindex: None if not given.
         mac: twelve lower hex digits, or None.
         guid: its InterfaceGuid in lower case without braces, or None.
         vlan: its VLAN (advanced property VlanID); 0 for none.
         status: Up, Disconnected and the like.
-        is_physical: whether it is a physical one; None where not told.
+        is_physical: whether it is a physical one; None if not given.
         bindings: component ids of what is bound to it and enabled, in lower case, such as vms_pp.
     """
 
@@ -191,7 +191,7 @@ class Team(_Part):
         nics: its interfaces.
         mode: its teaming mode, as told.
         balancing: its load balancing algorithm, as told.
-        status: as told.
+        status: as Windows reports it.
     """
 
     name: str
@@ -206,11 +206,11 @@ class Extension(_Part):
     """An extension of a vmSwitch.
 
     Attributes:
-        name: as told.
-        vendor: as told.
+        name: as Windows reports it.
+        vendor: as Windows reports it.
         kind: capture, filter, forwarding, monitoring, or as told.
         enabled: whether it is.
-        running: whether it is; None where not told.
+        running: whether it is; None if not given.
     """
 
     name: str
@@ -246,12 +246,12 @@ class Antivirus(_Part):
     """Microsoft Defender on the host.
 
     Attributes:
-        real_time: whether real-time protection is on; None where not told.
+        real_time: whether real-time protection is on; None if not given.
         paths: excluded folders and files.
         processes: excluded processes.
         extensions: excluded file extensions, as told.
         told: whether the exclusions are; who is no administrator may not see them.
-        automatic: whether Defender excludes by itself what a server role needs; None where not told.
+        automatic: whether Defender excludes by itself what a server role needs; None if not given.
     """
 
     real_time: bool | None = None
@@ -266,10 +266,10 @@ class Host(_Part):
     """A Windows host.
 
     Attributes:
-        computer: its name; empty where not told.
+        computer: its name; empty if not given.
         caption: of Windows, such as Microsoft Windows Server 2022 Datacenter.
         build: of Windows, or None.
-        product_type: 1 for a client, 2 for a domain controller, 3 for a server; None where not told.
+        product_type: 1 for a client, 2 for a domain controller, 3 for a server; None if not given.
         collected: when, as told.
         left_out: cmdlets that gave nothing, and why.
         notes: what of the inventory was not used, and why.
@@ -278,7 +278,7 @@ class Host(_Part):
         teams: of LBFO.
         switches: of Hyper-V.
         nics: virtual NICs.
-        antivirus: Defender; None where not told.
+        antivirus: Defender; None if not given.
     """
 
     computer: str = ""

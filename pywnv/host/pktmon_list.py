@@ -85,7 +85,7 @@ def _component(row: dict[str, object], group: str) -> _Component:
 
 
 def topology(value: object) -> Topology:
-    """The topology that a list of pktmon's tells of."""
+    """The topology that a list of pktmon's describes."""
     components = [component for row, group in _rows(value) if (component := _component(row, group)).name]
     switches = [component for component in components if component.kind == SWITCH]
     switch_of_ifindex: dict[int | None, str] = {

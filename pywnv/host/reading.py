@@ -21,7 +21,7 @@ def read(path: Path) -> object:
     """What a file or folder tells of a host.
 
     Returns:
-        The host, or the value of a JSON file that is no inventory.
+        The host, or the value of a JSON file that is not an inventory.
 
     Raises:
         TopologyError: it cannot be read, or is wrong; the message names the place, in one line.
@@ -34,12 +34,12 @@ def read(path: Path) -> object:
         if data[:4] == ZIP:
             return bundle.archive(path)
         if len(data) > bundle.LARGEST_FILE:
-            raise WrongValueError(f"larger than {bundle.LARGEST_FILE >> 20} MB, which nothing is that tells of a host")
+            raise WrongValueError(f"larger than {bundle.LARGEST_FILE >> 20} MB, too large for a file about a host")
         return _value(path, data)
     except OSError as error:
         raise TopologyError(f"{path}: {error.strerror or error}") from error
     except json.JSONDecodeError as error:
-        raise TopologyError(f"{path}: is no JSON, or cut off: {error}") from None
+        raise TopologyError(f"{path}: is not valid JSON: {error}") from None
     except ValueError as error:  # also a path with a NUL
         raise TopologyError(f"{path}: {' '.join(str(error).split())}") from None
     except RecursionError:
@@ -63,7 +63,7 @@ def _value(path: Path, data: bytes) -> object:
     if path.suffix.lower() == ".json":
         return parsed(text)
     raise WrongValueError(
-        "is nothing known here: an inventory of `pywnv host script`, what Get-SDDCDiagnosticInfo, Get-NetView or WSL's "
+        "is none of these: an inventory of `pywnv host script`, what Get-SDDCDiagnosticInfo, Get-NetView or WSL's "
         "scripts collected, what `pktmon list --json` printed, or a topology file, which ends in .toml, .yaml or .yml"
     )
 

@@ -36,7 +36,7 @@ PORTS = re.compile(r"\d{1,5}(-\d{1,5})?(,\d{1,5}(-\d{1,5})?)*")
 
 
 class WrongValueError(ValueError):
-    """A value that cannot be; says where it stands."""
+    """An invalid value; says where it stands."""
 
 
 def shown(value: object) -> str:
@@ -69,7 +69,7 @@ def listed(value: object) -> list[object]:
 
 
 def mac(text: str) -> str | None:
-    """Twelve lower hex digits; None where the text is no MAC, or that of no adapter."""
+    """Twelve lower hex digits; None if the text is not a MAC, or that of no adapter."""
     digits = re.sub(r"[-:. ]", "", text).lower().removeprefix("0x")
     return digits if re.fullmatch(r"[0-9a-f]{12}", digits) and digits.strip("0") else None
 
@@ -122,7 +122,7 @@ class Row:
         return last, None
 
     def text(self, *names: str) -> str:
-        """The first of these properties that says something, in one line; empty where none does."""
+        """The first of these properties that says something, in one line; empty if none does."""
         name, value = self._first(names)
         if value is None:
             return ""
@@ -133,7 +133,7 @@ class Row:
         raise self.wrong(name, "must be a text")
 
     def number(self, *names: str, most: int = 2**32 - 1) -> int | None:
-        """The first of these properties that says something, as a whole number; None where none does."""
+        """The first of these properties that says something, as a whole number; None if none does."""
         name, value = self._first(names)
         if value is None:
             return None
@@ -145,7 +145,7 @@ class Row:
         return int(text)
 
     def flag(self, *names: str) -> bool | None:
-        """The first of these properties that says something, as true or false; None where none does."""
+        """The first of these properties that says something, as true or false; None if none does."""
         name, value = self._first(names)
         if value is None or isinstance(value, bool):
             return value
@@ -174,10 +174,10 @@ class Row:
         if text.lower() in known:
             return known[text.lower()]
         words = ", ".join(f"{number} {each}" for number, each in names.items() if each)
-        raise self.wrong(name, f"is none of: {words}")
+        raise self.wrong(name, f"must be one of: {words}")
 
     def loose_enum(self, name: str, names: Mapping[int, str]) -> str:
-        """Likewise, of one that nothing hangs on: what is not known stays as it is."""
+        """Likewise, of one that nothing depends on: what is not known stays as it is."""
         text = self.text(name)
         return names.get(int(text), text) if text.isdecimal() and len(text) < 10 else text
 
@@ -205,7 +205,7 @@ class Row:
         return sorted(found)
 
     def mac(self, *names: str) -> str | None:
-        """The first of these properties that says something, as a MAC; None where none is one."""
+        """The first of these properties that says something, as a MAC; None if none is one."""
         _, value = self._first(names)
         return mac(value) if isinstance(value, str) else None
 
@@ -264,7 +264,7 @@ def table(cmdlet: str, value: object) -> list[Row]:
     """What a cmdlet returned, as rows.
 
     Raises:
-        WrongValueError: these are no objects.
+        WrongValueError: these are not objects.
     """
     rows = []
     for at, item in enumerate(listed(value)):

@@ -25,13 +25,13 @@ Ranges = list[int]  # from, to, from, to ...
 
 
 def shown(name: str) -> str:
-    """A name of the inventory as it may be shown: on one line, without what steers a terminal, not endless."""
+    """A name of the inventory as it may be shown: on one line, without what steers a terminal, of limited length."""
     text = clean(name)
     return text if len(text) <= LONGEST_NAME else text[: LONGEST_NAME - 1] + "…"
 
 
 def protocol_number(text: str) -> int | None:
-    """The number of an IP protocol, by name or number; None where it is none."""
+    """The number of an IP protocol, by name or number; None if it is not one."""
     text = text.strip().lower()
     if text in PROTOCOLS:
         return PROTOCOLS[text]
@@ -43,7 +43,7 @@ def protocol_number(text: str) -> int | None:
 
 
 def mac_bytes(text: str) -> bytes | None:
-    """The six bytes of a MAC, however it is written; None where it is none."""
+    """The six bytes of a MAC, however it is written; None if it is not one."""
     text = text.strip()
     return bytes.fromhex(re.sub(r"[-:.]", "", text)) if MAC.fullmatch(text) else None
 
@@ -177,7 +177,7 @@ def _others(nic: VirtualNic, switch: Switch | None) -> str:
     found += ["DHCP guard"] if nic.dhcp_guard else []
     found += ["router guard"] if nic.router_guard else []
     found += [f"its isolation ({shown(nic.isolation)})"] if nic.isolation != "none" else []
-    return ", ".join([*found, "an inventory of another day"])
+    return ", ".join([*found, "an inventory from another day"])
 
 
 def _address(text: str) -> bytes | None:
@@ -203,7 +203,7 @@ def nic_lua(nic: VirtualNic, switch: Switch | None = None) -> str:
 
     Args:
         nic: the NIC.
-        switch: that it is connected to; None where it is not known.
+        switch: that it is connected to; None if it is not known.
     """
     vlan = nic.vlan
     mode, access, words = _port_vlan(nic)

@@ -30,14 +30,14 @@ KEYS = {
 def _guid(text: str) -> str:
     guid = text.strip("{}").lower()
     if not re.fullmatch(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", guid):
-        raise ValueError("is no GUID; write it like 790BF1B4-1234-4321-8888-0123456789AB")
+        raise ValueError("is not a GUID; write it like 790BF1B4-1234-4321-8888-0123456789AB")
     return guid
 
 
 def _mac(text: str) -> str:
     digits = re.sub(r"[-:.]", "", text).lower()
     if not re.fullmatch(r"[0-9a-f]{12}", digits):
-        raise ValueError("is no MAC address; write it like 00-15-5D-01-02-03")
+        raise ValueError("is not a MAC address; write it like 00-15-5D-01-02-03")
     return digits
 
 
@@ -77,7 +77,7 @@ class _Table(BaseModel):
 class _Part(_Table):
     """A part of the host, and how captures name it."""
 
-    name: Name = Field(description="What people call it")
+    name: Name = Field(description="The name to show")
     interfaces: list[Text] = Field([], description="Names of interfaces in captures, such as eth:12:0")
     ifindexes: list[Number] = Field([], description="ifIndex of the adapter, as Get-NetAdapter shows it")
     macs: list[Mac] = Field([], description="Its MAC addresses")
@@ -85,7 +85,9 @@ class _Part(_Table):
     port_names: list[Text] = Field([], description="Names of its ports on the vmSwitch (SrcPortName)")
     component_ids: list[Number] = Field([], description="Ids of its components in pktmon list")
     descriptions: list[Text] = Field([], description="Descriptions of interfaces in captures: what pktmon list shows")
-    guids: list[Guid] = Field([], description="GUIDs that stand in names: InterfaceGuid, the last one of a VM NIC's Id")
+    guids: list[Guid] = Field(
+        [], description="GUIDs in interface names: InterfaceGuid, or the last GUID in the Id of a VM's NIC"
+    )
 
 
 class Nic(_Part):

@@ -22,14 +22,14 @@ def checked(path: Path, value: object) -> Topology:
     """The topology that a file says.
 
     Raises:
-        TopologyError: it says what cannot be; the message names the place, in one line.
+        TopologyError: it is invalid; the message names the place, in one line.
     """
     try:
         topology = Topology.model_validate(value)
     except ValidationError as error:
         raise TopologyError(f"{path}: {_words(error)}") from None
     if topology.host:
-        raise TopologyError(f"{path}: host: is not known here: look for a typing error")
+        raise TopologyError(f"{path}: host: is unknown: check the spelling")
     problem = next(_problems(topology), None)
     if problem:
         raise TopologyError(f"{path}: {problem}")
@@ -48,7 +48,7 @@ def read(path: Path) -> object:
     except OSError as error:
         raise TopologyError(f"{path}: {error.strerror or error}") from error
     if len(data) > LARGEST_FILE:
-        raise TopologyError(f"{path}: larger than {LARGEST_FILE >> 20} MB, which no topology is")
+        raise TopologyError(f"{path}: larger than {LARGEST_FILE >> 20} MB, too large for a topology file")
     try:
         # PowerShell's > writes UTF-16.
         text = data.decode("utf-16" if data[:2] in (b"\xff\xfe", b"\xfe\xff") else "utf-8-sig")
@@ -76,7 +76,7 @@ def _yaml(path: Path, text: str) -> object:
         def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
             mapping = super().construct_mapping(node, deep)
             if len(mapping) < len(node.value):
-                raise yaml.constructor.ConstructorError(None, None, "a key is there twice", node.start_mark)
+                raise yaml.constructor.ConstructorError(None, None, "a key occurs twice", node.start_mark)
             return mapping
 
     try:
@@ -111,7 +111,7 @@ def _words(error: ValidationError) -> str:
     if kind == "missing":
         words = "is missing"
     elif kind == "extra_forbidden":
-        words = "is not known here: look for a typing error"
+        words = "is unknown: check the spelling"
     elif kind in ("model_type", "dict_type"):
         words = "must be a table of names and values"
     elif kind == "value_error":
@@ -134,20 +134,20 @@ def _problems(topology: Topology) -> Iterator[str]:
         is_switch = isinstance(part, Switch)  # which may be called as one of its NICs
         other = named.setdefault((is_switch, part.name), place)
         if other != place:
-            yield f"{place}.name: {_shown(part.name)!r} is the name of {other} already"
+            yield f"{place}.name: {_shown(part.name)!r} is already the name of {other}"
         for key in KEYS.keys() - {"macs"}:  # a host vNIC has the MAC of its pNIC
             for at, value in enumerate(getattr(part, key)):
                 other = claimed.setdefault((key, value), place)
                 if other != place:
-                    yield f"{place}.{key}[{at + 1}]: {_shown(value)!r} stands for {other} already"
+                    yield f"{place}.{key}[{at + 1}]: {_shown(value)!r} is already used for {other}"
     nics = {nic.name for nic in topology.nics}
     connectable = nics | {team.name for team in topology.teams}
     for place, part in parts(topology):
         if isinstance(part, Team):
             for at, name in enumerate(part.members):
                 if name not in nics:
-                    yield f"{place}.members[{at + 1}]: there is no NIC {_shown(name)!r} in nics"
+                    yield f"{place}.members[{at + 1}]: no NIC {_shown(name)!r} in nics"
         elif isinstance(part, Switch):
             for at, name in enumerate(part.ports):
                 if name not in connectable:
-                    yield f"{place}.ports[{at + 1}]: there is no {_shown(name)!r} in nics or teams"
+                    yield f"{place}.ports[{at + 1}]: no {_shown(name)!r} in nics or teams"

@@ -37,7 +37,7 @@ class _Nics:
         return self.made[at]
 
     def of(self, row: Row) -> list[Values]:
-        """The NICs that a row may be about: several where the inventory does not tell which."""
+        """The NICs that a row may be about: several where the inventory does not say which."""
         (vm, name), identity = _owner(row), _identity(row)
         if identity and (at := self._by_id.get(identity)) is not None:
             return [self.made[at]]
@@ -77,7 +77,7 @@ def joined(tables: Tables) -> tuple[list[VirtualNic], list[str]]:
     """The virtual NICs, and what could not be joined.
 
     Raises:
-        WrongValueError: a value cannot be; the message names the place.
+        WrongValueError: a value is invalid; the message names the place.
     """
     nics = _Nics()
     for row in tables.get(NIC, ()):

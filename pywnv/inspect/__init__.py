@@ -58,12 +58,12 @@ def inspect(
     Args:
         capture: a file that `rows.rows` takes. It is read once, but by TSHARK, which cannot read a pipe here.
         engine: which body of the engine decides.
-        topology: what the user knows of the host.
-        progress: is told how many bytes of the file have been read.
+        topology: names and roles in the host.
+        progress: called with the number of bytes of the file read so far.
 
     Raises:
         UsageError: by TSHARK, the capture is stdin or a pipe.
-        CaptureError: it is missing, of another kind, or broken.
+        CaptureError: it is missing, in another format, or broken.
         WiresharkError: there is no tshark for a file that only tshark reads.
     """
     tally, looking = Tally(), fingerprint.Scan()
@@ -144,7 +144,7 @@ def _all_but_last(pieces: Iterator[bytes], last: list[bytes]) -> Iterator[bytes]
 
 
 def worst_first(reports: list[Report]) -> list[Report]:
-    """The reports of several captures, those with the most trouble first."""
+    """The reports of several captures, those with the most problems first."""
     return sorted(reports, key=lambda report: report.trouble.order if report.trouble else (1,))
 
 

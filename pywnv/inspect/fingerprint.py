@@ -50,8 +50,8 @@ class Tool:
     """What wrote a capture.
 
     Attributes:
-        name: of the tool; None where the file does not tell.
-        version: of the tool as far as it can be told, such as "1.9 or newer"; None where it cannot.
+        name: of the tool; None if the file does not say.
+        version: of the tool as far as it can be told, such as "1.9 or newer"; None if it cannot.
         saved_by: the program that saved the file again, where there is one.
         system: that it ran on, where the file tells.
         known_by: what in the file shows this, for people.

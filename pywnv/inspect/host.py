@@ -26,7 +26,7 @@ def lint_capture(
     Args:
         topology: with the host, as `pywnv.host.loading.load` reads an inventory; without one there are none.
         capture: a pcapng or pcap of this host.
-        warn: is told what the user should know of the capture, in one line.
+        warn: called with each warning, one line for the user.
         name: of the capture as the user typed it, where that is another file.
 
     Raises:
@@ -69,13 +69,13 @@ def packet_in(
         capture: pcapng or pcap.
         frame: its number, from 1.
         nic: at which it is meant.
-        direction: None where its MACs tell it.
-        vlan: None where the capture tells it.
+        direction: None if its MACs tell it.
+        vlan: None if the capture tells it.
         topology: names of the capture's hops.
 
     Raises:
         CaptureError: the capture cannot be read.
-        UsageError: there is no such frame, it is no packet, or its MACs tell no direction.
+        UsageError: there is no such frame, it is not a packet, or its MACs tell no direction.
     """
     from pywnv.explain import frame_row
 
@@ -91,7 +91,7 @@ def packet_in(
     (eye, reader) = found[0]
     seen = eye[b"seen"]()
     if row.packet is None or seen is None:
-        raise UsageError(f"{capture}: frame {frame} is no packet")
+        raise UsageError(f"{capture}: frame {frame} is not a packet")
     read = {key.decode(): value for key, value in reader[b"read"](*seen).items()}
     told = read.get("vlan") if read.pop("is_tagged", None) else row.vlan
     told = told if vlan is None else within("--vlan", vlan, LARGEST_VLAN)
@@ -100,6 +100,6 @@ def packet_in(
     if direction is None and mine and mine in macs.values():
         direction = "inbound" if macs["destination_mac"] == mine else "outbound"
     if direction is None:
-        raise UsageError(f"{capture}: frame {frame} has not the MAC of {shown(nic.label)}: say --direction")
+        raise UsageError(f"{capture}: frame {frame} does not have the MAC of {shown(nic.label)}: give --direction")
     known = {"vlan": told or None, "hides_vlan": told is None, "begins": bool(read.get("begins"))}
     return Packet(direction, **{**read, **known})

@@ -66,7 +66,7 @@ class Finding:
 
     Attributes:
         what: is missing, and what that means.
-        better: what to do; None where nothing can be done.
+        better: what to do; None if nothing can be done.
         commands: that capture it better, one a line.
     """
 
@@ -79,7 +79,7 @@ def findings(
     tool: Tool, traits: Traits, tally: Tally, hops: Sequence[Named], drops: Sequence[Reasoned], warnings: Sequence[str]
 ) -> Iterator[Finding]:
     """What is missing, what hurts most first."""
-    for words in filter(lambda words: "breaks off" in words, warnings):
+    for words in filter(lambda words: "is cut off" in words, warnings):
         yield Finding(f"the rest of the file: {words}.", "Copy it again, or stop the capture before you copy it.")
     if not tally.packets:
         yield _no_packets(traits)
@@ -96,12 +96,12 @@ def _no_packets(traits: Traits) -> Finding:
     held = _interfaces(traits)
     if traits.form == "pcapng" and not traits.program:
         return Finding(
-            f"packets: there are none in this file{held}. etl2pcapng before 1.12 reads none of a pktmon trace and"
-            " writes a file without any.",
-            "Take etl2pcapng 1.12 or newer:",
+            f"packets: this file holds none{held}. etl2pcapng before 1.12 cannot read the packets of a pktmon"
+            " trace and writes a file without them.",
+            "Use etl2pcapng 1.12 or newer:",
             (PKTMON_CONVERT,),
         )
-    return Finding(f"packets: there are none in this file{held}.")
+    return Finding(f"packets: this file holds none{held}.")
 
 
 def _interfaces(traits: Traits) -> str:
@@ -138,7 +138,7 @@ def _ways(tool: Tool, traits: Traits, tally: Tally) -> Iterator[Finding]:
             )
     elif traits.form != "other" and len(traits.used) == 1:
         yield Finding(
-            "other places in the host: one interface only, so no packet's way can be seen.",
+            "other places in the host: there is only one interface, so no packet's path can be seen.",
             "On a Windows host this captures at every NIC and vmSwitch port:",
             NETSH,
         )
@@ -155,7 +155,7 @@ def _ids(traits: Traits, tally: Tally) -> Iterator[Finding]:
             "duplicates are told by their bytes."
         )
     else:
-        yield Finding("packet ids: this build of Windows writes none, so duplicates are told by their bytes.")
+        yield Finding("packet ids: this build of Windows writes none, so pywnv recognizes duplicates by their bytes.")
 
 
 def _cut(tool: Tool, traits: Traits) -> Iterator[Finding]:
@@ -167,7 +167,7 @@ def _cut(tool: Tool, traits: Traits) -> Iterator[Finding]:
     what = f"the ends of packets: {cut:,} of {traits.packets:,} are cut{where}. What is cut off cannot be compared."
     if tool.name == ETL2TXT:
         yield Finding(
-            f"the bytes of {cut:,} of {traits.packets:,} packets, or their ends: the log does not tell them.",
+            f"the bytes of {cut:,} of {traits.packets:,} packets, or their ends: the log does not give them.",
             "Give pywnv the .etl itself, or a log with the bytes:",
             (ETL2TXT_HEX,),
         )
@@ -176,7 +176,7 @@ def _cut(tool: Tool, traits: Traits) -> Iterator[Finding]:
     elif tool.name in (ETL2PCAPNG, ETWDUMP, PYWNV):
         yield Finding(what, "Leave out packettruncatebytes= of netsh trace, and -TruncationLength:", NETSH)
     else:
-        yield Finding(what, "Set no limit to the length of packets (dumpcap -s 0).")
+        yield Finding(what, "Do not limit the length of packets (dumpcap -s 0).")
 
 
 def _drops(tool: Tool, drops: Sequence[Reasoned]) -> Iterator[Finding]:
@@ -192,14 +192,14 @@ def _times(tool: Tool, tally: Tally) -> Iterator[Finding]:
     if tally.without_time:
         yield Finding(
             f"times: {tally.without_time:,} of {tally.frames:,} frames have none, and cannot be grouped.",
-            "Paste whole lines, with the times that they begin with."
+            "Paste whole lines, including the time at their start."
             if tool.name == ETL2TXT
             else "Save the capture as pcapng with the tool that took it.",
         )
     if tally.steps_back:
         yield Finding(
-            f"order: time runs back {tally.steps_back:,} times, by up to {tally.furthest_back:.3g} s, as where several "
-            "interfaces are written in turns. pywnv allows for that; this sorts the file:",
+            f"order: time runs back {tally.steps_back:,} times, by up to {tally.furthest_back:.3g} s, as when several "
+            "interfaces are written in batches. pywnv allows for that; this sorts the file:",
             None,
             ("reordercap IN.pcapng OUT.pcapng",),
         )
@@ -209,9 +209,9 @@ def _names(tool: Tool, traits: Traits, hops: Sequence[Named]) -> Iterator[Findin
     unknown = sum(hop.name is not None and hop.role == "unknown" for hop in hops)
     if not unknown or len(traits.names) < 2:
         return
-    what = f"what {unknown} of {len(hops)} hops are: their names do not tell."
+    what = f"what {unknown} of {len(hops)} hops are: their names do not say."
     if tool.system and "Windows" not in tool.system:
-        yield Finding(what, "Say it in a topology file (docs/hops.md).")
+        yield Finding(what, "Write a topology file (docs/hops.md).")
         return
     how = PKTMON_NAMES if traits.is_pktmon_trace else ADAPTERS
-    yield Finding(what, "Say it in a topology file (docs/hops.md); this shows what belongs there:", (how,))
+    yield Finding(what, "Write a topology file (docs/hops.md); this shows what belongs into it:", (how,))

@@ -29,7 +29,7 @@ class Report:
         events: of the vmSwitch, by kind.
         findings: what is missing.
         trouble: what is wrong; None of a capture that only tshark reads.
-        host_findings: what is wrong with the host itself, where its inventory is known; the gravest first.
+        host_findings: what is wrong with the host itself, where its inventory is known; the most severe first.
     """
 
     capture: str

@@ -50,7 +50,7 @@ def render(report: Report, console: Console) -> None:
         words = finding.what + (f" {finding.better}" if finding.better else "")
         line("Missing", words)
         for command in finding.commands:
-            console.print(Text(f"      {command}", "cyan"), soft_wrap=True)  # to be copied as it stands
+            console.print(Text(f"      {command}", "cyan"), soft_wrap=True)  # for copying
     draw_grave(report.host_findings, console)
 
 
@@ -79,17 +79,17 @@ def overview(reports: list[Report]) -> str:
             numbers += [trouble.harmful, trouble.unanswered, trouble.retransmissions, trouble.slow, silent]
         else:
             numbers += ["?"] * 5  # tshark alone reads it
-        tool = " ".join(filter(None, (report.tool.shown, report.tool.version))) or "the file does not tell"
+        tool = " ".join(filter(None, (report.tool.shown, report.tool.version))) or "the file does not say"
         lines.append([report.capture, *map(str, numbers), tool])
     return Table(len(lines[0])).text(lines)
 
 
 def _tool_words(tool: Tool) -> str:
-    words = tool.shown or "the file does not tell"
+    words = tool.shown or "the file does not say"
     words += f" {tool.version}" if tool.version else ""
     words += f", saved again by {tool.saved_by}" if tool.saved_by else ""
     words += f", on {tool.system}" if tool.system else ""
-    return words + (f" (known by {'; '.join(tool.known_by)})" if tool.known_by else "")
+    return words + (f" (recognized by {'; '.join(tool.known_by)})" if tool.known_by else "")
 
 
 def _frame_words(report: Report) -> str:
@@ -132,7 +132,7 @@ def _hop_table(hops: tuple[Hop, ...]) -> Table:
         table.add_column(title, justify="right")
     for hop in hops:
         steps = ["" if value is None else duration(value) for value in (hop.median, hop.p99)]
-        name = Text(hop.name or "(the capture names none)", overflow="fold")
+        name = Text(hop.name or "(the capture has no name for it)", overflow="fold")
         table.add_row(name, hop.role or "", f"{hop.frames:,}", f"{hop.packets:,}", _times(hop.times), *steps)
     return table
 
@@ -146,8 +146,8 @@ def _drop_table(drops: tuple[Drop, ...]) -> Table:
     for title in ("Reason", "At"):
         table.add_column(title, overflow="fold")
     for drop in drops:
-        reason = drop.text or "not told"
+        reason = drop.text or "not given"
         if drop.reason is not None:
             reason = f"{drop.reason} {drop.text or ''}".rstrip()
-        table.add_row(f"{drop.count:,}", Text(reason), Text(drop.place or "not told"))
+        table.add_row(f"{drop.count:,}", Text(reason), Text(drop.place or "not given"))
     return table

@@ -13,11 +13,11 @@ if TYPE_CHECKING:
 
 # A packet is counted at its hops when so many others came after it; its sightings lie milliseconds apart.
 MOST_OPEN = 20_000
-MOST_KINDS = 1000  # of hops, and of drops, that are told apart; only a capture made to defeat us has more
+MOST_KINDS = 1000  # of hops, and of drops, that are counted separately; only a capture made to defeat us has more
 OTHERS = "(others)"  # what the rest is called
 DIGITS = 3  # of delays, in what percentiles are taken from
 OF_SIGHTING = ("frame", "packet", "hop", "hop_role", "hop_delta")
-JITTER = 1e-6  # seconds; what a double cannot hold of a time is no step back
+JITTER = 1e-6  # seconds; what a double cannot hold of a time is not a step back
 
 
 @dataclass(frozen=True)
@@ -25,12 +25,12 @@ class Hop:
     """A place where frames were seen.
 
     Attributes:
-        name: as the rows have it; None where the capture names no interface.
+        name: as the rows have it; None if the capture names no interface.
         role: of the hop.
         frames: seen there.
         packets: seen there; a packet that shows twice counts once.
         times: how many packets show there once, twice ..., by that number.
-        median, p99: of the time since the appearance before, in seconds, to three digits; None where there is none.
+        median, p99: of the time since the appearance before, in seconds, to three digits; None if there is none.
     """
 
     name: str | None
@@ -47,9 +47,9 @@ class Drop:
     """Packets that were dropped for one reason at one place.
 
     Attributes:
-        reason: Windows' number; None where the capture does not tell.
+        reason: Windows' number; None if the capture does not say.
         text: of the reason, or None.
-        place: a hop, or the NIC and the switch of an event; None where the capture does not tell.
+        place: a hop, or the NIC and the switch of an event; None if the capture does not say.
         count: of frames or events that say so.
         advice: what to look at, or None.
     """

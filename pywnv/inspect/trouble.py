@@ -15,11 +15,11 @@ class Trouble:
     """What is wrong in a capture.
 
     Attributes:
-        harmful, harmless: frames and events that tell of a drop.
+        harmful, harmless: frames and events that report a drop.
         unanswered: handshakes, pings and ARP requests.
         retransmissions: TCP data really sent again.
         slow: steps that took longer than the plugin's preference "Slow hop".
-        silences: hops that show nothing while others go on.
+        silences: hops that show nothing while others still show packets.
     """
 
     harmful: int

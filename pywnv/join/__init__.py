@@ -1,4 +1,4 @@
-"""Captures of several observers as one: of several hosts, or of a host and its guest, with their clocks set alike."""
+"""Joins captures of several observers (several hosts, or a host and its guest) into one, and aligns their clocks."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ class SetClock:
     """A clock that was set during the capture.
 
     Attributes:
-        packet: which of the observer's packets is the first that is known to come after that.
-        by: seconds.
+        packet: number of the observer's first packet that is known to come after the change.
+        by: seconds that the clock was set forward; negative: back.
     """
 
     packet: int
@@ -34,18 +34,18 @@ class SetClock:
 
 @dataclass(frozen=True)
 class Aligned:
-    """How the clock of an observer was found to go, seen from that of the first.
+    """The clock of an observer, compared with that of the first observer.
 
     Attributes:
         name: of the observer.
         frames: packets in its capture.
-        packets: those by which its clock was aligned: the other observer has them too.
-        by: the name of that other one; None: this is the first.
-        offset: seconds that its clock is ahead at its first packet.
-        drift_ppm: microseconds a second that it gains.
-        lowest, highest: seconds that it is ahead at that packet, at least and at most; None: packets went one way only.
-        steps: where it was set.
-        known_from: which of its packets is the first for which all that is known; None: it is known of all.
+        packets: how many of them another observer has too, by which the clock was aligned.
+        by: name of that other observer; None for the first observer.
+        offset: seconds that the clock is ahead at the observer's first packet.
+        drift_ppm: microseconds that it gains in a second.
+        lowest, highest: limits of `offset`, in seconds; None if packets went one way only.
+        steps: where the clock was set.
+        known_from: the first packet from which on all this is known; None if it is known of all.
     """
 
     name: str
@@ -61,10 +61,10 @@ class Aligned:
 
 
 class Join:
-    """Captures of several observers as one pcapng, in two passes over all of them: one aligns, one writes.
+    """Joins captures of several observers into one pcapng, in two passes: the first aligns clocks, the second writes.
 
     Attributes:
-        aligned: how clocks go, once the first pass is done: in the order of the observers.
+        aligned: the clocks, in the order of the observers; complete after the first pass.
     """
 
     def __init__(
@@ -74,13 +74,13 @@ class Join:
         topologies: dict[str, Topology] | None = None,
         warn: Callable[[str], None] = lambda _: None,
     ) -> None:
-        """Nothing is read yet.
+        """Reads nothing yet.
 
         Args:
             observers: two or more; the times of all become those of the first. Their files: pcapng or pcap, plain or
                 gzipped; no pipes.
-            topologies: what the user knows of hosts, by the names of observers.
-            warn: is told what the user should know of a capture, in one line.
+            topologies: names and roles in the hosts, by the names of observers.
+            warn: called with each warning, one line for the user.
 
         Raises:
             UsageError: a topology is of no observer.
@@ -89,17 +89,17 @@ class Join:
         names = [observer.name for observer in observers]
         for name in self._topologies:
             if name not in names:
-                raise UsageError(f"--host {name}: is none of the observers {', '.join(names)}")
+                raise UsageError(f"--host {name}: is not one of the observers {', '.join(names)}")
         self.aligned: tuple[Aligned, ...] = ()
 
     def pieces(self, progress: Callable[[int], None] = lambda _: None) -> Iterator[bytes]:
         """The pcapng, in pieces.
 
         Args:
-            progress: is told how many bytes have been read, in both passes together.
+            progress: called with the number of bytes read so far, in both passes together.
 
         Raises:
-            CaptureError: a capture is missing, of another kind or broken; or it has nothing in common with the others.
+            CaptureError: a capture is missing, in another format, or broken; or shares no packets with the others.
             UsageError: a capture is stdin or a pipe.
         """
         from pywnv.capture.order import in_order

@@ -1,4 +1,4 @@
-"""Aligns the clocks of observers: who shares packets with whom, and by these how far each clock is ahead."""
+"""Aligns the clocks of observers: who shares packets with whom, and how far each clock is ahead by these."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class Segment:
     """What is known of a clock from where it was set to where it was set again.
 
     Attributes:
-        base: nanoseconds since 1970 by this clock, whence its lines count.
+        base: nanoseconds since 1970 by this clock, from which its lines count.
         ahead: whole nanoseconds that it is ahead, besides what its lines say.
         lines: in the order of time.
         doubt: seconds, of all observers on the way to the first; UNKNOWN / 2 or more: packets went one way only.
@@ -137,7 +137,7 @@ class _Alignment:
         return len(known)
 
     def align(self) -> None:
-        """Places one node after another, the surest first."""
+        """Places one node after another, the most certain first."""
         tried: dict[tuple[Node, Node], Segment] = {}
         while True:
             for nodes in self.edges:
@@ -237,7 +237,7 @@ class _Alignment:
 
 
 def _right(base: int) -> Segment:
-    """A clock that is the measure."""
+    """A clock that is the reference."""
     return Segment(base, 0, (Line(0, 0, 0, 0, 0, 0),))
 
 
@@ -256,7 +256,7 @@ def _delays(found: list[Pair], known: Segment, base: int, *, reverse: bool) -> t
     Args:
         found: that it shares with its parent, one at least.
         known: of the parent's clock.
-        base: whence the child's times count.
+        base: from which the child's times count.
         reverse: whether the child is the one of each pair, and the parent the other.
 
     Returns:
@@ -307,6 +307,6 @@ def align(scans: list[Scan]) -> list[Clock]:
         names = " and ".join(lost)
         raise CaptureError(
             f"{names}: no packets in common with {others}, by which clocks could be aligned; "
-            "were they captured at the same time, on one way?"
+            "were they captured at the same time, on one path?"
         )
     return clocks

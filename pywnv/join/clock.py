@@ -110,7 +110,7 @@ def common_rate(parts: Sequence[Sequence[Delay]], ways: Sides) -> float | None:
         ways: as `sides` gives it.
 
     Returns:
-        Seconds a second; None where no part has packets in both directions.
+        Seconds a second; None if no part has packets in both directions.
     """
     known = []
     for delays in parts:
@@ -290,7 +290,7 @@ def _between(
 
 
 def _contradicting(upper: list[Point], lower: list[Point], rate: float, most: int) -> tuple[set[Point], set[Point]]:
-    """The fewest points without which the others agree; none where that takes more than `most`."""
+    """The fewest points without which the others agree; none if that takes more than `most`."""
 
     def height(point: Point) -> float:
         return point[1] - rate * point[0]

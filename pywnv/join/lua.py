@@ -17,7 +17,7 @@ class JoinLua:
     """A Lua that holds what joining needs.
 
     Args:
-        runtime: which of lupa's Luas; by default the fastest here.
+        runtime: one of lupa's Lua versions; by default the fastest one available.
     """
 
     def __init__(self, runtime: str | None = None) -> None:

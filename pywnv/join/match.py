@@ -101,7 +101,7 @@ def _first(sighting: Sighting) -> Sighting:
 
 
 def _unique(sample: Sample, left_out: set[bytes]) -> dict[bytes, bytes | None]:
-    """By what a NAT leaves alone, the only key that has it; None where there are several."""
+    """By what a NAT leaves alone, the only key that has it; None if there are several."""
     found: dict[bytes, bytes | None] = {}
     for key in sample:
         if key not in left_out:
@@ -264,7 +264,7 @@ def _step(last: Sighting, first: Sighting, by: float) -> Step:
 
 
 def _shown(step: Step, back: Back) -> Step | None:
-    """A step back, just where the file runs back by as much; None where it does not."""
+    """A step back, just where the file runs back by as much; None if it does not."""
     for number, seconds in back:
         if step.after < number <= step.first and -step.by / 2 < seconds <= -step.by + LEAST_TOLERANCE:
             return step._replace(after=number - 1, first=number)

@@ -48,7 +48,7 @@ def observers_of(arguments: Sequence[str]) -> list[Observer]:
         names.add(observer.name)
         for file in observer.files:
             if file.resolve() in files:
-                raise UsageError(f"{file}: is named twice")
+                raise UsageError(f"{file}: is given twice")
             files.add(file.resolve())
     return found
 
@@ -58,7 +58,7 @@ def _observer(argument: str) -> Observer:
     if not is_named or Path(argument).exists():
         return Observer(_name_of(argument), _files(argument))
     if not what or not _is_name(name):
-        raise UsageError(f"{argument}: a name has 1 to {LONGEST_NAME} characters and no colon, then comes =FILE")
+        raise UsageError(f"{argument}: use NAME=FILE, where NAME has 1 to {LONGEST_NAME} characters and no colon")
     return Observer(name, _files(what))
 
 
@@ -77,7 +77,7 @@ def _name_of(argument: str) -> str:
         name = stem.stem
     name = _cleaned(name if path.exists() else name.translate(dict.fromkeys(map(ord, WILDCARDS + "]")))).strip("-_. ")
     if not name:
-        raise UsageError(f"{argument}: does not tell the observer's name; say NAME={argument}")
+        raise UsageError(f"{argument}: does not give the observer's name; use NAME={argument}")
     return name
 
 

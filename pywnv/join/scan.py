@@ -68,7 +68,7 @@ class Scan:
         packets: how many it captured.
         sample: by the engine's key of a packet, its sightings.
         groups: the same of what goes to a group.
-        base: nanoseconds since 1970 of its first packet that has a time; 0 where there is none.
+        base: nanoseconds since 1970 of its first packet that has a time; 0 if there is none.
         latest: the same of its latest packet in the sample.
         back: the packets that are earlier than the one before, and by how many seconds.
         is_annotated: whether pywnv has annotated it.
@@ -145,7 +145,7 @@ class Reader:
         self.cursor[b"add_interface"](self.cursor, kind, of.units, of.offset, of.snap, number)
 
     def _block(self, kind: int, body: bytes) -> bytes | None:
-        """Takes a block that is no packet; what is wrong with it, or None."""
+        """Takes a block that is not a packet; what is wrong with it, or None."""
         if kind == pcapng.SECTION_HEADER:
             self._order = ">" if body.startswith(pcapng.BIG_ENDIAN_MAGIC) else "<"
             self.orders.add(self._order)
@@ -170,11 +170,11 @@ def pieces_of(
     Args:
         reader: that is told where a file begins.
         files: in their order.
-        progress: is told how many bytes of all of them have been read.
-        warn: is told of a file that breaks off.
+        progress: called with the number of bytes of all of them read so far.
+        warn: called if a file is cut off.
 
     Raises:
-        CaptureError: a file is missing, or is no capture.
+        CaptureError: a file is missing, or is not a capture.
     """
     for path, count in told_in_total(files, progress):
         with open_to_join(path) as capture:
@@ -186,7 +186,7 @@ def pieces_of(
                 rest = data[len(data) - int(reader.cursor[b"waiting"](reader.cursor)) :]
                 capture.piece = max(capture.piece, len(rest) // 8)  # so that large blocks come soon
             if capture.broken or rest:
-                warn(f"{path}: breaks off inside what follows its last whole packet")
+                warn(f"{path}: is cut off inside what follows its last whole packet")
 
 
 def scan(
@@ -203,11 +203,11 @@ def scan(
         name: of the observer.
         files: in the order of their times.
         lua: that reads frames.
-        progress: is told how many bytes of all files have been read.
-        warn: is told what the user should know of a file.
+        progress: called with the number of bytes of all files read so far.
+        warn: called with each warning, one line for the user.
 
     Raises:
-        CaptureError: a file is missing, is no capture, or is broken.
+        CaptureError: a file is missing, is not a capture, or is broken.
     """
     reader, sample = Reader(lua), lua.sample(sum(map(_size, files)) // LARGE)
     number = 0
@@ -227,7 +227,7 @@ def scan(
 
 
 def _size(path: Path) -> int:
-    """Bytes of a file; 0 where there is none, which is told once it is opened."""
+    """Bytes of a file; 0 if there is none, which is told once it is opened."""
     return path.stat().st_size if path.is_file() else 0
 
 

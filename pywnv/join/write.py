@@ -32,7 +32,7 @@ def order_of(scans: list[Scan]) -> str:
     orders = set[str]().union(*(scan.orders for scan in scans))
     if len(orders) > 1:
         name = next(scan.name for scan in scans if ">" in scan.orders)
-        raise CaptureError(f"{name}: is a big-endian pcapng, and others are not; write it anew with editcap first")
+        raise CaptureError(f"{name}: is a big-endian pcapng, and others are not; convert it with editcap first")
     return orders.pop() if orders else "<"
 
 
@@ -85,7 +85,7 @@ def _renamed(place: Place, name: bytes, old: bytes | None, description: bytes | 
 
 
 def _known_names(scan: Scan, topology: Topology | None) -> list[bytes | None]:
-    """What the topology calls the interfaces of an observer; None where it does not know one."""
+    """What the topology calls the interfaces of an observer; None if it does not know one."""
     if topology is None:
         return [None] * len(scan.places)
     from pywnv.capture.links import KIND_OF_LINKTYPE, UNKNOWN
@@ -146,9 +146,9 @@ def pieces(
         observers: whose files are read once more.
         scans: what the first pass has found.
         clocks: how far each is ahead.
-        topologies: what the user knows of hosts, by the observers' names.
+        topologies: names and roles in the hosts, by the observers' names.
         lua: that merges.
-        progress: is told how many bytes of all files have been read.
+        progress: called with the number of bytes of all files read so far.
 
     Raises:
         CaptureError: a file has changed, or two are of different byte orders.

@@ -1,7 +1,7 @@
-"""Annotates captures on a dask.distributed cluster: what `many` does with processes here, by workers elsewhere.
+"""Annotates captures on the workers of a dask.distributed cluster, as `many` does with local processes.
 
-A worker puts what it makes into a hidden folder beside the outputs, and only the client gives it its name: whoever dies
-half way, no output is half written, and none is written twice.
+A worker writes into a hidden folder beside the outputs, and only the client renames an output to its final name. So no
+output is ever incomplete or written twice, whichever process dies.
 """
 
 from __future__ import annotations
@@ -103,7 +103,7 @@ def _unlike_the_client(task: Task, worker: str) -> str | None:
         except OSError:
             return f"{task.job.capture}: {worker} does not see it; it must have the same path on every worker"
         if size != task.size:
-            return f"{task.job.capture}: is another file for {worker}, or still grows: {size} bytes, not {task.size}"
+            return f"{task.job.capture}: {worker} sees another file, or it still grows: {size} bytes, not {task.size}"
     return None
 
 
@@ -148,12 +148,12 @@ def _staging(folder: Path) -> Iterator[Path]:
 
 
 def _check(address: str) -> None:
-    """Refuses what is no address: of some words dask makes clusters of its own."""
+    """Refuses what is not an address: of some words dask makes clusters of its own."""
     with suppress(ValueError):
         parts = urlsplit(address if "://" in address else f"tcp://{address}")
         if parts.scheme in ("tcp", "tls", "ws", "wss") and parts.hostname and parts.port:
             return
-    raise UsageError(f"--cluster {address}: is no address such as tcp://host:8786")
+    raise UsageError(f"--cluster {address}: is not an address such as tcp://host:8786")
 
 
 async def _kind(address: str) -> str:
@@ -230,7 +230,7 @@ def run_all(jobs: list[Job], address: str, *, warn: Callable[[str], None]) -> It
     Raises:
         ClusterError: nobody is there, or has the right pywnv, or stays.
         MissingExtraError: dask.distributed is not installed.
-        UsageError: this is no address.
+        UsageError: this is not an address.
     """
     if not jobs:
         return
@@ -277,11 +277,11 @@ def _next(done: SimpleQueue[Future[Any]], client: Client, address: str) -> Futur
         elif alone_since is None:
             alone_since = time.monotonic()
         elif time.monotonic() - alone_since > WAIT:
-            raise ClusterError(f"{address}: no worker is left; what is written stays: run it again")
+            raise ClusterError(f"{address}: no worker is left; finished outputs are kept: run it again")
 
 
 def _gone(address: str) -> ClusterError:
-    return ClusterError(f"{address}: the scheduler is gone; what is written stays: run it again")
+    return ClusterError(f"{address}: the scheduler is gone; finished outputs are kept: run it again")
 
 
 def _result(job: Job, future: Future[Any], client: Client, address: str) -> Result:

@@ -1,4 +1,4 @@
-"""A capture to annotate among many, and how it went."""
+"""One capture of many to annotate, and the result."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Annotates many captures, several at a time; one that is broken fails alone."""
+"""Annotates many captures, several at a time; a broken capture does not stop the others."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def outputs(captures: list[Path], folder: Path, output_format: Format) -> list[t
     taken: dict[Path, Path] = {}
     for capture in captures:
         if capture == STDIN or descriptor(capture) is not None:  # the processes that do the work have others
-            raise UsageError(f"{capture}: is annotated alone, as other processes cannot read it")
+            raise UsageError(f"{capture}: annotate it alone, as other processes cannot read it")
         output = folder / output_name(capture, output_format)
         if output in taken:
             raise UsageError(f"{capture} and {taken[output]}: both would become {output}")
@@ -107,7 +107,7 @@ def run_all(jobs: list[Job], processes: int | None = None) -> Iterator[Result]:
 
     Args:
         jobs: to do, in this order.
-        processes: at most so many; None: one a core.
+        processes: at most this many; None: one per core.
     """
     waiting = jobs[::-1]
     pool: Pool[Job, Result] = Pool(processes or os.cpu_count() or 1, run_each)
@@ -148,10 +148,10 @@ def annotate_all(
         jobs: all of them.
         runner: does jobs, such as `run_all`.
         progress: is told how many bytes of captures are done.
-        warn: is told what the user should know of a capture.
+        warn: called with each warning, one line for the user.
 
     Returns:
-        How many were done now, and what is wrong with the others, a line each.
+        How many were done now, and what is wrong with the others, one line each.
 
     Raises:
         OutputError: an output cannot be written.

@@ -1,6 +1,6 @@
-"""Which options the outputs in a folder were written with, so that a rerun takes no rows of other options for its own.
+"""Records the options of the outputs in a folder, so that a second run skips only outputs with the same options.
 
-They stand in a hidden file of that folder, a line an output, of which the last counts.
+They are in a hidden file in that folder, one line for each output; the last line for an output counts.
 """
 
 from __future__ import annotations
@@ -64,6 +64,6 @@ def difference(job: Job, known: Mapping[str, Mapping[str, object]]) -> str | Non
     """What keeps an output from being that of a job, in words; None: it is."""
     then = known.get(job.output.name)
     if not then:
-        return "nothing tells with which options it was written"
+        return "its options were not recorded"
     differing = [name for name, value in options_of(job).items() if then.get(name) != value]
     return f"was written with another {' and '.join(differing)}" if differing else None

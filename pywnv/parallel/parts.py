@@ -1,7 +1,7 @@
-"""Annotates one large capture in parts, several at a time: the same bytes as in one piece.
+"""Annotates one large capture in parts, several at a time; the output has the same bytes as that of one process.
 
-A part is an epoch of the engine, for which nothing counts but what is learned in warming up for it. Who decides one
-goes past the frames before that, which costs little.
+A part is an epoch of the engine, which uses only what it learns in this epoch and while it warms up for it. A process
+skips the frames before that, which costs little.
 """
 
 from __future__ import annotations
@@ -144,7 +144,7 @@ def _temporary_folder() -> Iterator[Path]:
 
 
 def _no_room(folder: Path, error: OSError) -> OutputError:
-    return OutputError(f"{folder}: {error.strerror or error}; let TMPDIR name another folder, or use --jobs 1")
+    return OutputError(f"{folder}: {error.strerror or error}; set TMPDIR to another folder, or use --jobs 1")
 
 
 def _drained(path: Path) -> Iterator[bytes]:
@@ -174,11 +174,11 @@ def annotate(
         capture: open, and of a known size: the processes open it anew.
         output_format: one of `sinks.FRAME_BY_FRAME`.
         processes: how many may decide at a time, this one among them.
-        window: longest time between two sightings of one packet, in seconds; None for the engine's own.
-        progress: is told how many bytes of the file have been read.
-        warn: is told what the user should know of the capture, in one line.
-        topology: what the user knows of the host, or None.
-        epoch: None for the engine's own.
+        window: longest time between two sightings of one packet, in seconds; None for the engine's default.
+        progress: called with the number of bytes of the file read so far.
+        warn: called with each warning, one line for the user.
+        topology: names and roles in the host, or None.
+        epoch: None for the engine's default.
 
     Raises:
         CaptureError: the capture is broken; what comes before the break has been given.

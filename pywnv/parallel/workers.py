@@ -1,6 +1,6 @@
-"""Processes that do tasks, one at a time each.
+"""Worker processes that do one task at a time.
 
-What they do is a generator: it draws tasks and gives a result for each, and may keep between them what it likes.
+The work is a generator: it takes tasks and yields a result for each, and may keep state between them.
 """
 
 from __future__ import annotations
@@ -133,7 +133,7 @@ class Pool(Generic[Task, Result]):
     """Processes that are started as they are needed, and do tasks in the order in which these are given.
 
     Args:
-        most: so many processes at most; may change.
+        most: this many processes at most; may change.
         do: makes results of tasks, as a `Worker` takes it.
         given: what else it is given.
     """

@@ -33,7 +33,7 @@ class Row(NamedTuple):
         packets, duplicates, dropped, again, unanswered: counts; dropped are those that matter, again TCP's, unanswered
             handshakes and pings.
         lost: between observers.
-        slowest: step: what 95 % of its packets do not exceed, in seconds; None where there is no step.
+        slowest: step: what 95 % of its packets do not exceed, in seconds; None if there is no step.
     """
 
     name: str
@@ -61,7 +61,7 @@ class Report:
         captures: what is known of each, the worst first; of very many, of the worst only.
         rows: a line for each capture, in the same order.
         title: of the report, or None.
-        unread: why captures could not be read, a line each.
+        unread: why captures could not be read, one line each.
     """
 
     captures: tuple[Captured, ...]
@@ -143,7 +143,7 @@ def _shown(row: Row, at: int, chapters: int) -> dict[str, str]:
 def _words_of_several(rows: Sequence[Row], unread: Sequence[str]) -> dict[str, str]:
     bad = sum(row.rank[0] for row in rows)
     who = f"{bad or 'None'} of {count(len(rows), 'capture', ',')} {'show' if bad > 1 else 'shows'}"
-    headline = f"{who} drops, losses, or questions that nothing answers."
+    headline = f"{who} drops, losses, or requests without an answer."
     lead = f"The worst is {clean(rows[0].name)}: {rows[0].headline}" if bad else ""
     if unread:
         lead = f"{lead} {count(len(unread), 'capture', ',')} could not be read.".strip()
@@ -179,12 +179,12 @@ def report(
     Args:
         captures: pcapng, pcap or .etl, each read once; stdin or a pipe, too.
         title: of the report; None: the name of the capture.
-        window: longest time between two sightings of one packet, in seconds; None for the engine's own.
-        topology: what the user knows of the host.
-        progress: is told how many bytes have been read.
+        window: longest time between two sightings of one packet, in seconds; None for the engine's default.
+        topology: names and roles in the host.
+        progress: called with the number of bytes read so far.
 
     Raises:
-        CaptureError: the only capture is missing, of another kind, or broken; of several, they are named in `unread`.
+        CaptureError: the only capture is missing, in another format, or broken; of several, they are named in `unread`.
     """
     paths = list(captures)
     found: list[tuple[Row, Captured | None]] = []

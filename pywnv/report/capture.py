@@ -34,8 +34,8 @@ class Captured:
         statistics: of its packets.
         tool: that wrote it.
         findings: what it lacks.
-        topology: what the user knows of the host, or None.
-        host_findings: what is wrong with the host itself, where its inventory is known; the gravest first.
+        topology: names and roles in the host, or None.
+        host_findings: what is wrong with the host itself, where its inventory is known; the most severe first.
     """
 
     name: str
@@ -129,12 +129,12 @@ def captured(
 
     Args:
         path: of the capture.
-        window: longest time between two sightings of one packet, in seconds; None for the engine's own.
-        topology: what the user knows of the host.
-        progress: is told how many bytes have been read.
+        window: longest time between two sightings of one packet, in seconds; None for the engine's default.
+        topology: names and roles in the host.
+        progress: called with the number of bytes read so far.
 
     Raises:
-        CaptureError: it is missing, of another kind, or broken.
+        CaptureError: it is missing, in another format, or broken.
     """
     from pywnv.capture.convert import as_pcapng
     from pywnv.host.lint import Tagged, with_capture

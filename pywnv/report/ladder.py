@@ -1,4 +1,4 @@
-"""The way of one packet as a ladder: its hops across, time down."""
+"""The path of one packet as a ladder: its hops across, time down."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class Rung:
 
     Attributes:
         frame: its number.
-        hop: where it was seen; None where the capture names no interface.
+        hop: where it was seen; None if the capture names no interface.
         elapsed: since the first sighting, in seconds; None without times.
         note: what happened there, such as "dropped: ...", or None.
         is_drop: whether the packet was dropped there.

@@ -149,7 +149,7 @@ def _charts_of(step: Step, statistics: Statistics, domain: tuple[float, float]) 
     without = step.count - sum(count for _, _, count in shown)
     caption = "How many packets took how long."
     if without > 0:
-        caption += f" {without:,} took no time that the capture shows."
+        caption += f" {without:,} took less time than the capture can show."
     if shown:
         yield Figure(charts.distribution(shown, domain, f"How long the step {what} takes"), caption)
     times = _times(statistics)

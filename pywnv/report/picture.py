@@ -53,7 +53,7 @@ def draw(
     links: Iterable[tuple[str, str]] = (),
     label: str = "The host",
 ) -> tuple[Markup, int] | None:
-    """The picture, and how many steps it leaves out, each a packet's; None where there are no two places.
+    """The picture, and how many steps it leaves out, each a packet's; None if there are no two places.
 
     Args:
         places: where packets were seen, or that the user knows of.

@@ -94,7 +94,7 @@ class Advice(NamedTuple):
 
 
 class UnansweredRow(NamedTuple):
-    """Questions without an answer."""
+    """Requests without an answer."""
 
     kind: str
     source: str
@@ -105,7 +105,7 @@ class UnansweredRow(NamedTuple):
 
 
 class FlowRow(NamedTuple):
-    """A flow with trouble."""
+    """A flow with problems."""
 
     name: str
     packets: str
@@ -203,8 +203,8 @@ def drop_row(drop: Drop) -> DropRow:
         words = f"{words} ({drop.reason})"
     packets = drop.packets + drop.near
     amount = number(packets) if packets else count(drop.frames, "event", ",")
-    because = clean(drop.harmless_because or "made every day") if drop.harmless else None
-    place = name(drop.hop) if drop.hop is not None else "not told"
+    because = clean(drop.harmless_because or "normal on any day") if drop.harmless else None
+    place = name(drop.hop) if drop.hop is not None else "not given"
     return DropRow(words, place, clean(drop.rule or ""), amount, number(drop.first_frame), because)
 
 
@@ -228,7 +228,7 @@ def advice(drops: Sequence[Drop]) -> list[Advice]:
 
 
 def unanswered(statistics: Statistics) -> list[UnansweredRow]:
-    """Questions without an answer."""
+    """Requests without an answer."""
     rows = []
     for row, ports in questions(statistics)[:MOST_UNANSWERED]:
         amounts = [f"{number(row.unanswered)} of {number(row.asked)}"] if row.unanswered else []
@@ -248,7 +248,7 @@ def unanswered(statistics: Statistics) -> list[UnansweredRow]:
 
 
 def flow_row(flow: Flow) -> FlowRow:
-    """A flow with trouble."""
+    """A flow with problems."""
     return FlowRow(
         flow_name(flow),
         number(flow.packets + flow.back),
@@ -278,7 +278,7 @@ def _note(seen: Sighting) -> str | None:
     notes = []
     if seen.dropped:
         why = f": {clean(seen.text)}" if seen.text is not None else ""
-        notes.append(f"an event within a millisecond that tells of a drop{why}" if seen.near else f"dropped{why}")
+        notes.append(f"an event within a millisecond reports a drop{why}" if seen.near else f"dropped{why}")
     if seen.rewritten:
         notes.append(f"changed: {clean(seen.rewritten.replace(',', ', '))}")
     return ", ".join(notes) or None

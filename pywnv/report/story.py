@@ -41,7 +41,7 @@ class Trouble:
 
     @property
     def more(self) -> list[str]:
-        """What is said of it below the headline, a sentence each."""
+        """What is said of it below the headline, one sentence for each."""
         rule = [f"The rule: {clean(self.rule, 500)}."] if self.rule else []
         cause = [clean(self.cause, 1000)] if self.cause else []
         return rule + cause + ([f"What to look at: {clean(self.advice, 1000)}"] if self.advice else [])
@@ -89,12 +89,12 @@ def headline(statistics: Statistics, found: Sequence[Trouble]) -> str:
     if found and not found[0].is_daily:
         return found[0].words
     if any(drop.harmless for drop in statistics.drops):
-        return "No trouble shows: what is dropped here, Windows drops every day."
-    return "No trouble shows: the capture tells of no drop, and no packet had to be sent again."
+        return "No problem found: Windows drops such packets every day."
+    return "No problem found: the capture records no drop, and no packet had to be sent again."
 
 
 def below(found: Sequence[Trouble]) -> list[str]:
-    """What the headline does not say, a sentence each."""
+    """What the headline does not say, one sentence for each."""
     told = [] if not found or found[0].is_daily else found[:1]
     words = [words for one in told for words in one.more]
     others = found[len(told) :]
@@ -146,7 +146,7 @@ def _both(one: Drop, other: Drop) -> Drop:
 
 
 def lost(drop: Drop) -> int:
-    """How many packets were dropped; where nothing tells which, how many events say so."""
+    """How many packets were dropped; where it is unknown which, how many events say so."""
     return drop.packets + drop.near or drop.frames
 
 
@@ -154,7 +154,7 @@ def reason(drop: Drop) -> str:
     """Why, in Windows' words."""
     if drop.text is not None:
         return clean(drop.text)
-    return "the reason is not told" if drop.reason is None else f"reason {drop.reason}"
+    return "no reason given" if drop.reason is None else f"reason {drop.reason}"
 
 
 def _drop_words(drop: Drop, statistics: Statistics) -> str:
@@ -163,12 +163,12 @@ def _drop_words(drop: Drop, statistics: Statistics) -> str:
     if drop.packets:
         return f"{_of(drop.packets, statistics.packets, 'is', 'are')} dropped{where}{why}."
     if not drop.near:
-        return f"The vmSwitch tells of {count(drop.frames, 'drop', ',')}{where}{why}."
+        return f"The vmSwitch reports {count(drop.frames, 'drop', ',')}{where}{why}."
     ends = [end for end in statistics.ends if end.way == drop.way and end.near]
     last = name(max(ends, key=lambda end: end.near).hop) if ends else name(None)
     each = "it" if drop.near == 1 else "each of them"
     seen = f"{_of(drop.near, statistics.packets, 'is', 'are')} last seen at {last}"
-    return f"{seen}; right after {each} the vmSwitch tells of a drop{where}{why}."
+    return f"{seen}; right after {each} the vmSwitch reports a drop{where}{why}."
 
 
 def _of(part: int, whole: int, one: str, many: str) -> str:
@@ -197,7 +197,7 @@ def _unanswered_words(asked: Sequence[tuple[Unanswered, int]]) -> Iterator[str]:
         if row.unanswered == row.asked:
             amount = f"The only {noun}" if row.asked == 1 else f"Both {noun}s" if row.asked == 2 else f"All {whole}"
         verb = "gets" if row.unanswered == 1 else "get"
-        seen = f"; seen last at {name(row.end_hop)}" if row.end_hop is not None else ""
+        seen = f"; last seen at {name(row.end_hop)}" if row.end_hop is not None else ""
         yield f"{amount} from {clean(row.source)} to {asked_of(row, ports)} {verb} no answer{seen}."
 
 

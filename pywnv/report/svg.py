@@ -81,7 +81,7 @@ def fitted(text: str, width: float, size: float) -> str:
 
 
 def lines(text: str, width: float, size: float, most: int) -> list[str]:
-    """A name in as few lines as it needs, of about the same length; at most so many."""
+    """A name in as few lines as it needs, of about the same length; at most this many."""
     parts = BREAK.split(clean(text))
     rows = _filled(parts, width, size, most)
     for narrower in range(int(width), 0, -4):

@@ -179,7 +179,7 @@ def _facts(statistics: Statistics, drops: Sequence[Drop]) -> list[Fact]:
 def _about(captured: Captured) -> Iterator[tuple[str, str]]:
     statistics = captured.statistics
     yield "File", clean(captured.name)
-    yield "Written by", captured.tool_words or "the file does not tell"
+    yield "Written by", captured.tool_words or "the file does not say"
     if captured.system:
         yield "Captured on", clean(captured.system)
     yield "Time", story.when(statistics)

@@ -24,7 +24,7 @@ def host(places: Sequence[Place]) -> str:
     return (
         "Where packets were seen, from the wire downwards."
         if is_known
-        else "Where packets were seen. Nothing tells which place is next to the wire: --host FILE would."
+        else "Where packets were seen. The capture does not say which place is next to the wire; use --host FILE."
     )
 
 
@@ -35,7 +35,7 @@ def path_notes(statistics: Statistics) -> list[str]:
         packets = sum(path.packets for path in more)
         notes.append(f"{count(packets, 'more packet', ',')} took {count(len(more), 'other path', ',')}.")
     if statistics.late:
-        notes.append(f"{count(statistics.late, 'frame', ',')} came too late to count for a path.")
+        notes.append(f"{count(statistics.late, 'frame', ',')} came too late to be counted in a path.")
     return notes
 
 
@@ -52,7 +52,7 @@ def latency(statistics: Statistics) -> str:
         )
     return (
         f"The slowest step is {step}: 95\u00a0% take at most {duration(slowest.p95)}. "
-        "Times are those of the capture tool: what lies between two of its records, not what a wire would show."
+        "Times are differences between the capture tool's timestamps, not times on the wire."
     )
 
 
@@ -64,7 +64,7 @@ def duplicates(statistics: Statistics) -> str:
     frames = f"{count(statistics.duplicates, 'frame', ',')} of {number(statistics.frames)}"
     return (
         f"{frames} ({share(statistics.duplicates, statistics.frames)}) show a packet that an earlier frame showed: "
-        f"{each:.1f} sightings a packet. That is how the host was captured, no fault of the network."
+        f"{each:.1f} sightings a packet. That is normal for this kind of capture, not a fault of the network."
     )
 
 
@@ -73,27 +73,27 @@ def gaps(statistics: Statistics) -> list[str]:
     found = silences(statistics)
     if found:
         return [clean(f"{one.words}. {one.cause}", 1000) for one in found]
-    return ["No hop falls silent while others go on." if len(statistics.hops) > 1 else ""]
+    return ["No hop falls silent while others still show packets." if len(statistics.hops) > 1 else ""]
 
 
 def drops(statistics: Statistics, found: Sequence[Drop]) -> str:
-    """What is dropped, in a sentence."""
+    """All drops, in a sentence."""
     if not found:
         return (
-            "The capture tells of no drop. Only pktmon and the events of the vmSwitch tell of drops: "
-            "without them a capture shows none."
+            "The capture records no drop. Only pktmon, pspkt and events of the vmSwitch record drops: "
+            "without them, a capture cannot show any."
         )
     bad = [drop for drop in found if not drop.harmless]
     lost = sum(story.lost(drop) for drop in bad)
     harmless = sum(story.lost(drop) for drop in found if drop.harmless)
     if not bad:
         amount = count(harmless, "packet was", ",", plural="packets were")
-        return f"{amount} dropped, all of them without harm: Windows does so every day."
+        return f"{amount} dropped, all without harm: Windows drops such packets every day."
     if any(drop.packets + drop.near for drop in bad):
         amount = f"{number(lost)} of {count(statistics.packets, 'packet', ',')}"
         words = f"{amount} {'was' if lost == 1 else 'were'} dropped"
     else:
-        words = f"Events of the vmSwitch tell of {count(lost, 'drop', ',')}"
+        words = f"Events of the vmSwitch report {count(lost, 'drop', ',')}"
     return words + (f"; {count(harmless, 'more is', ',', plural='more are')} harmless." if harmless else ".")
 
 
@@ -105,7 +105,7 @@ def tcp(statistics: Statistics) -> str:
     asked = [count(many, story.KINDS.get(kind, kind), ",") for kind, many in unanswered.items() if many]
     words = f"{story.again_words(statistics)}." if statistics.retransmissions else "No TCP packet was sent again."
     if statistics.duplicates:
-        words += " Wireshark alone takes duplicates for retransmissions; they are not counted here."
+        words += " Stock Wireshark counts duplicates as retransmissions; this page does not."
     if statistics.repeats:
         repeats = count(statistics.repeats, "other packet repeats", ",", plural="other packets repeat")
         words += f" {repeats} what was sent before."
@@ -125,9 +125,9 @@ def filters(statistics: Statistics, found: Sequence[Drop]) -> Iterator[tuple[str
     """What to look at in Wireshark, and the display filter that shows it."""
     yield "Each packet once", "!wnv.duplicate"
     if any(drop.harmless for drop in found):
-        yield "What is dropped and matters", "wnv.drop && !wnv.drop.harmless"
+        yield "Drops that matter", "wnv.drop && !wnv.drop.harmless"
     elif found:
-        yield "What is dropped", "wnv.drop"
+        yield "All drops", "wnv.drop"
     for drop in [drop for drop in found if not drop.harmless][:3]:
         if drop.reason is not None:
             yield f"Dropped: {story.reason(drop)}", f"wnv.drop.reason == {drop.reason}"

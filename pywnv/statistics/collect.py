@@ -42,7 +42,7 @@ def sink(lua: Lua, *, selection: Selection | None = None, any_part: bool = False
 
     Args:
         lua: in which it runs.
-        selection: whose packets count; None: all.
+        selection: whose packets count; None for all.
         any_part: whether a part of a NIC's name is enough.
     """
     ends, limits = lua.load("writers/ends.lua"), lua.load("statistics/limits.lua")
@@ -71,19 +71,19 @@ def collect(
     """Counts what captures show.
 
     Args:
-        captures: pcapng, pcap, also gzipped, or Windows traces (.etl). Several are one, in the order of their times.
-        selection: whose packets count; None: all.
-        window: longest time between two sightings of one packet, in seconds; None for the engine's own.
-        topology: what the user knows of the host.
-        progress: is told how many bytes have been read.
-        warn: is told what the user should know of the captures, in one line.
+        captures: pcapng or pcap (also gzipped), or Windows traces (.etl). Several are one, in the order of their times.
+        selection: whose packets count; None for all.
+        window: longest time between two sightings of one packet, in seconds; None for the engine's default.
+        topology: names and roles in the host.
+        progress: called with the number of bytes read so far.
+        warn: called with each warning, one line for the user.
         watch: as `pywnv.annotate.walker.annotate` takes it.
         looking: is given the open captures, and gives them back: for who looks at their bytes, too.
 
     Raises:
-        CaptureError: a capture is missing, of a kind that pywnv does not read by itself, or broken.
+        CaptureError: a capture is missing, in a format that pywnv cannot read without tshark, or broken.
         UsageError: one of several captures is a pipe.
-        MissingExtraError: it is a trace, and what reads traces is not installed.
+        MissingExtraError: it is a Windows trace, and the extra `etl` is not installed.
     """
     from pywnv.capture.convert import as_pcapng
     from pywnv.capture.order import in_order

@@ -1,4 +1,4 @@
-"""Packets that are seen no more in the middle of a way that others go to its end, and nothing tells of a drop."""
+"""Packets whose last sighting is in the middle of a path that others follow to its end, without a recorded drop."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ LEAST, SHARE, MOST = 3, 0.01, 0.5  # packets; of those that go on: at least, at 
 
 @dataclass(frozen=True)
 class Cut:
-    """Packets that are seen no more on a way that others go on.
+    """Packets that are not seen again on a path that others follow further.
 
     Attributes:
         packets: how many, at least.
-        usual: the whole way.
+        usual: the whole path.
         part: the part of it that they show.
-        hops: of the whole way.
+        hops: of the whole path.
         seen: the first of them, which they show.
     """
 
@@ -36,19 +36,19 @@ class Cut:
         hops, last = self.hops, self.seen[-1]
         least = "" if self.packets == self.part.packets else "At least "
         whole = count(self.packets + self.usual.packets, "packet", ",")
-        return f"{least}{self.packets:,} of {whole} that go from {hops[0]} to {hops[-1]} are last seen at {last}"
+        return f"{least}{self.packets:,} of {whole} from {hops[0]} to {hops[-1]} are last seen at {last}"
 
     @property
     def cause(self) -> str:
         """What that means, a sentence without its capital."""
         return (
-            f"between {self.seen[-1]} and {self.hops[len(self.seen)]} this host loses them, or the capture has missed"
-            " them; nothing tells of a drop."
+            f"between {self.seen[-1]} and {self.hops[len(self.seen)]} this host loses them, or the capture missed"
+            " them; no drop is recorded."
         )
 
 
 def cut_short(found: Statistics) -> Cut | None:
-    """The most packets that end like this; None where none do, or where that proves nothing."""
+    """The most packets that end like this; None if none do, or where that proves nothing."""
     is_built_anew = any(found.verdicts.get(verdict) for verdict in ("segment", "coalesced"))
     if silences(found) or is_built_anew or found.translated:
         return None  # what is not captured, built anew, or kept by the NAT itself, only seems to be lost

@@ -11,7 +11,7 @@ DROPPED, SLOWEST, TYPICAL = "dropped", "slowest", "typical"
 
 @dataclass(frozen=True)
 class Sighting:
-    """One frame of a packet, or the event that tells of its drop.
+    """One frame of a packet, or the event that reports its drop.
 
     Attributes:
         frame: its number.
@@ -19,7 +19,7 @@ class Sighting:
         elapsed: since the packet's first sighting; None without times.
         rewritten: what a hop changed since the sighting before, or None.
         dropped: whether the packet was dropped here.
-        near: whether nothing but the time shows that the event is about this packet.
+        near: whether only the time shows that the event is about this packet.
         text: of the reason, or None.
         after: the frame of the sighting that this one follows: the one before, or where the switch floods, that of
             the hop from which it does. None for the first.
@@ -71,7 +71,7 @@ def example_of(example: dict[str, Any], names: list[str | None]) -> Example:
 
 
 def _sightings(example: dict[str, Any], names: list[str | None]) -> Iterator[Sighting]:
-    """By time; the event that tells of the drop last."""
+    """By time; the event that reports the drop last."""
     drop = example.get("drop", {})
     seen = [(one.get("elapsed"), one) for one in reversed(example["sightings"])]
     in_file = [(one["frame"], names[one["hop"] - 1]) for _, one in seen]
@@ -90,7 +90,7 @@ def _sightings(example: dict[str, Any], names: list[str | None]) -> Iterator[Sig
 
 
 def _branches(path: str | None, in_file: list[tuple[int, str | None]]) -> dict[int, int]:
-    """Of each frame that a branch of a path with branches shows, the frame that it follows; none where that is unclear.
+    """Of each frame that a branch of a path with branches shows, the frame that it follows; none if that is unclear.
 
     Args:
         path: as `wnv.path` has it: `a > {b, c > d}`.

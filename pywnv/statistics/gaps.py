@@ -1,4 +1,4 @@
-"""Finds where a hop fell silent while other hops of the same packets went on."""
+"""Finds where a hop fell silent while other hops still showed the same packets."""
 
 from __future__ import annotations
 

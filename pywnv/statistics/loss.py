@@ -13,20 +13,19 @@ LEAST_NEEDED, LEAST_AGAIN = 3, 0.5  # packets that TCP must send again; so many 
 
 @dataclass(frozen=True)
 class Loss:
-    """Packets that one observer of a joined capture saw and the next one, to which they must have come, did not.
+    """Packets of a joined capture that must have come from one observer to the next, and are missing there.
 
     Attributes:
-        way: TO or FROM of a selection; None where all packets count.
+        way: TO or FROM for a selection; None if all packets count.
         from_observer, to_observer: names.
-        hop: where they were seen last, and where others left the first observer.
-        packets: that are missing.
-        at_least: whether there may be more: equal packets, and of flows that show others at the next observer, or fewer
-            than half there.
-        came: packets of the flows from the one to the other that came.
-        needed: of those that are missing, how many TCP sends until they arrive.
-        again: of these, how many it has sent again.
-        missed: packets that the capture at the next observer says that it has missed, of all.
-        first_frame, last_frame: of the first and of the last of these packets, their first frames.
+        hop: where the packets were last seen, and from where others leave the first observer.
+        packets: how many are missing.
+        at_least: whether there may be more, such as packets with the same bytes.
+        came: other packets of these flows that came.
+        needed: how many of the missing packets TCP sends until they arrive.
+        again: how many of these it sent again.
+        missed: packets that the capture at the next observer missed, as its file says.
+        first_frame, last_frame: first frames of the first and of the last missing packet.
     """
 
     way: str | None
@@ -44,12 +43,12 @@ class Loss:
 
     @property
     def has_come(self) -> bool:
-        """Whether the packets came, and were not captured: TCP sends again what does not arrive."""
+        """Whether the packets arrived but were not captured: TCP would have sent them again."""
         return self.needed >= LEAST_NEEDED and self.again < LEAST_AGAIN * self.needed
 
     @property
     def is_told(self) -> bool:
-        """Whether they are known to be lost: the capture at the next observer may have missed them."""
+        """Whether they are known to be lost, and cannot just be missing in the next observer's capture."""
         if self.needed >= LEAST_NEEDED:
             return not self.has_come
         return not self.missed
@@ -82,8 +81,8 @@ def loss_words(loss: Loss, which: str = "") -> str:
         words += f"{loss.to_observer} ({first}), "
         if loss.has_come:
             words += f"but came: TCP has sent {loss.again:,} of {loss.needed:,} again. "
-            return f"{words}What captured at {loss.to_observer} has missed them"
-        return f"{words}but what captured there says that it missed {loss.missed:,}: they may have come"
+            return f"{words}The capture at {loss.to_observer} missed them"
+        return f"{words}but the capture there says that it missed {loss.missed:,}: they may have come"
     words = f"{packets} left {loss.from_observer} at {place} and never came to {loss.to_observer}"
     words += f", while {count(loss.came, 'other', ',')} did ({first})"
     return words + (f"; TCP has sent {loss.again:,} of them again" if loss.again else "")

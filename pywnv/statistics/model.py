@@ -18,7 +18,7 @@ from pywnv.statistics.loss import Loss
 
 OTHERS = "(others)"
 
-# Which way packets went. Of a selection by address or flow, as seen from it; else by the host.
+# Which way packets went: for a selection by address or flow, as seen from it; otherwise as seen from the host.
 TO, FROM = "to", "from"
 
 
@@ -27,9 +27,9 @@ class Selection:
     """Whose packets count; at most one of the three.
 
     Attributes:
-        ip: an address; its packets, and what ARP asks of it.
-        nic: the name of a hop, or a part of one that names no other.
-        flow: address, port, address, port: both ways of one TCP or UDP flow.
+        ip: an address: packets from and to it, and ARP requests for it.
+        nic: the name of a hop, or a part of it.
+        flow: address, port, address, port: both directions of one TCP or UDP flow.
     """
 
     ip: str | None = None
@@ -42,7 +42,7 @@ class Timeline:
     """The bins that all `over_time` lists share; each list has `bins` numbers.
 
     Attributes:
-        start: of the first bin; None where the capture has no times.
+        start: of the first bin; None if the capture has no times.
         width: of a bin.
         bins: how many there are, at most 256.
     """
@@ -54,12 +54,12 @@ class Timeline:
 
 @dataclass(frozen=True)
 class Gap:
-    """From where to where a hop showed nothing while another hop of the same packets went on.
+    """A range of frames in which a hop showed nothing while another hop still showed packets of the same path.
 
     Attributes:
-        from_frame, from_time: the first frame after the hop's last one before it; 1 where it had shown none yet.
-        to_frame, to_time: the hop's next frame; None where it showed none any more.
-        others: packets that others showed meanwhile, and that would have passed this hop as before.
+        from_frame, from_time: the frame after the hop's last frame before the gap; 1 if the hop had shown none yet.
+        to_frame, to_time: the hop's next frame; None if it showed no more frames.
+        others: packets in the gap that other hops showed, and that this hop would have shown before.
         beside: the hop that shows them.
     """
 
@@ -76,14 +76,14 @@ class Hop:
     """A place in the host where frames were seen.
 
     Attributes:
-        name: as `wnv.hop` has it; None where the capture names no interface.
-        role: of the hop, as `wnv.hop.role` names it.
-        frames: seen here.
-        packets: seen here; one that shows twice counts once.
-        dropped: frames that were dropped here.
-        first_frame, last_frame, first_time, last_time: of the frames here.
-        gaps: the longest first.
-        over_time: frames.
+        name: as in `wnv.hop`; None if the capture names no interface.
+        role: as in `wnv.hop.role`.
+        frames: number of frames seen here.
+        packets: number of packets seen here; a packet that shows twice counts once.
+        dropped: number of frames that were dropped here.
+        first_frame, last_frame, first_time, last_time: of the frames seen here.
+        gaps: where the hop showed nothing, the longest first.
+        over_time: frames in each bin.
     """
 
     name: str | None
@@ -101,16 +101,16 @@ class Hop:
 
 @dataclass(frozen=True)
 class Path:
-    """A way that packets took: the whole of it, as their last sighting tells it.
+    """A path that packets took, complete, as their last sighting shows it.
 
     Attributes:
-        path: as `wnv.path` has it; where the switch floods, with branches in braces. None where a hop has no name.
-        way: as of `End`.
+        path: as in `wnv.path`; where the switch floods, with branches in braces. None if a hop has no name.
+        way: as in `End`.
         direction: outbound, inbound, internal or unknown.
-        packets: that went it.
-        first_frame: of the first of these packets.
-        last_frame: the last sighting of that packet.
-        unfinished: how many of them began so late that the rest of the way may lie behind the end of the capture.
+        packets: number of packets that took it.
+        first_frame: first sighting of the first of these packets.
+        last_frame: last sighting of that packet.
+        unfinished: how many of them began so late that the capture may end before the rest of their path.
     """
 
     path: str | None
@@ -124,17 +124,17 @@ class Path:
 
 @dataclass(frozen=True)
 class End:
-    """The hop where packets were seen last, by time.
+    """The hop where packets were last seen, by time.
 
     Attributes:
-        way: TO or FROM of a selection; else outbound, inbound, internal or unknown.
+        way: TO or FROM for a selection; otherwise outbound, inbound, internal or unknown.
         hop: its name, or None.
         role: of the hop.
-        packets: that were seen here last.
-        dropped: how many of them were dropped here, with harm; dropped_harmless: without.
-        near: how many of them an event of the vmSwitch follows within a millisecond that tells of a drop. Nothing but
-            the time shows that it is about them.
-        first_frame: of the first of these packets, the sighting here.
+        packets: number of packets last seen here.
+        dropped, dropped_harmless: how many of them were dropped here with harm, and without.
+        near: how many of them an event of the vmSwitch that reports a drop follows within a millisecond. Only the time
+            connects it with them.
+        first_frame: the sighting here of the first of these packets.
     """
 
     way: str
@@ -152,19 +152,19 @@ class Drop:
     """Packets that were dropped for one reason at one place.
 
     Attributes:
-        way: as of `End`; unknown for an event that is about no known packet.
-        reason: Windows' number; None where the capture does not tell.
+        way: as in `End`; unknown for an event whose packet is not known.
+        reason: Windows' number; None if the capture does not say.
         text: of the reason, or None.
-        hop: where, or the NIC and the switch that an event names; None where the capture does not tell.
-        rule: the setting of the host that explains it, or None.
-        harmless: a drop that Windows makes every day, of a flow that is answered, or that nobody has to answer.
-        harmless_because: why, of a harmless one; else None.
+        hop: where, or the NIC and the switch that an event names; None if the capture does not say.
+        rule: the setting of the host that explains the drop, or None.
+        harmless: whether Windows makes such drops every day, and no answer is missing because of them.
+        harmless_because: why a drop is harmless; None if it is not.
         advice: what to look at, or None.
-        packets: that were dropped.
-        near: packets that were seen no more when an event told of this drop, within a millisecond: as of `End`.
-        frames: sightings or events that say so.
+        packets: number of packets that were dropped.
+        near: packets not seen again after an event, within a millisecond, reported this drop: see `End`.
+        frames: number of sightings and events that report it.
         first_frame, last_frame: of these frames.
-        over_time: frames.
+        over_time: frames in each bin.
     """
 
     way: str
@@ -185,16 +185,16 @@ class Drop:
 
 @dataclass(frozen=True)
 class Step:
-    """From one hop to the next of the same packets; of branches, from where they part.
+    """The step of packets from one hop to the next; in a branch, from the hop where it begins.
 
     Attributes:
         from_hop, to_hop: names, or None.
-        count: how often.
-        least, median, p95, most: durations; median and p95 to 2 %.
-        slowest_frame: the sighting at `to_hop` that took the most; slowest_packet: its packet.
-        histogram: (lower bound, upper bound, count) of each bin that is not empty, ten bins a decade.
-        over_time: how often.
-        most_over_time: the longest in each bin; 0 where there is none.
+        count: how many packets made this step.
+        least, median, p95, most: how long it took, in seconds; median and p95 are exact to 2 %.
+        slowest_frame, slowest_packet: the sighting at `to_hop` that took longest, and its packet.
+        histogram: (lower bound, upper bound, count) of each bin that is not empty, in seconds; ten bins a decade.
+        over_time: steps in each bin.
+        most_over_time: the longest in each bin, in seconds; 0 if there is none.
     """
 
     from_hop: str | None
@@ -213,18 +213,18 @@ class Step:
 
 @dataclass(frozen=True)
 class Unanswered:
-    """Questions that got no answer in this capture.
+    """Requests that got no answer in this capture.
 
     Attributes:
-        kind: "handshake" (TCP SYN), "ping" (ICMP echo), "arp" (who has) or "neighbor" (the same of IPv6).
+        kind: "handshake" (TCP SYN), "ping" (ICMP echo), "arp" (who has) or "neighbor" (IPv6 neighbor solicitation).
         source, destination: addresses.
-        port: of the destination, of a handshake; else None.
-        asked: packets that ask, those sent again too.
-        unanswered: how many of them nothing answers; of a handshake that was refused, 0.
-        refused: handshakes that a reset answers.
-        end_hop: where the last unanswered one was seen last.
+        port: destination port of a handshake; None for others.
+        asked: number of requests, including those sent again.
+        unanswered: how many of them got no answer; 0 for a handshake that was refused.
+        refused: how many handshakes a reset answered.
+        end_hop: where the last unanswered request was last seen.
         dropped: how many of them were dropped.
-        first_frame: of the first one without an answer.
+        first_frame: of the first request without an answer.
     """
 
     kind: str
@@ -241,17 +241,17 @@ class Unanswered:
 
 @dataclass(frozen=True)
 class Flow:
-    """Both ways of a flow, or the packets between two addresses that have no ports; those with trouble first.
+    """Both directions of a flow; for protocols without ports, the packets between two addresses.
 
     Attributes:
-        protocol, source, destination, source_port, destination_port: as the columns of rows; of its first packet.
-        packets, back: from the source, and from the destination.
-        octets: on the wire, both ways, once a packet.
-        dropped, dropped_harmless: packets.
-        retransmissions: TCP data really sent again; repeats: other packets that show again.
-        unanswered: handshakes and pings.
+        protocol, source, destination, source_port, destination_port: of its first packet, as the columns of rows.
+        packets, back: number of packets from the source, and from the destination.
+        octets: bytes on the wire in both directions; each packet counts once.
+        dropped, dropped_harmless: packets dropped with harm, and without.
+        retransmissions, repeats: packets that TCP really sent again, and other packets with the same bytes.
+        unanswered: handshakes and pings without an answer.
         first_frame, last_frame: of its packets' first sightings.
-        first_trouble: the first frame of a drop that is not harmless, a retransmission or an unanswered question.
+        first_trouble: the first frame of a drop that is not harmless, a retransmission or an unanswered request.
     """
 
     protocol: str
@@ -274,21 +274,21 @@ class Flow:
 
 @dataclass(frozen=True)
 class Statistics:
-    """All of it.
+    """All that one pass counts.
 
     Attributes:
-        selection: whose packets count; None: all.
-        all_frames: records of the whole capture, whatever was selected.
-        frames: that show packets of the selection.
-        packets: sent once each.
+        selection: whose packets count; None for all.
+        all_frames: records of the whole capture, also those not selected.
+        frames: frames that show packets of the selection.
+        packets: number of packets.
         duplicates: frames that show a packet again.
-        octets: on the wire, once a packet.
-        events: of the vmSwitch, of the selection as far as they tell.
+        octets: bytes on the wire; each packet counts once.
+        events: vmSwitch events about the selection, as far as they name it.
         retransmissions, repeats: packets; first_retransmission, first_repeat: frames, or None.
-        first_time, last_time: None where the capture has no times.
-        first_frame: of the selection; None where there is nothing.
+        first_time, last_time: None if the capture has no times.
+        first_frame: of the selection; None if there is nothing.
         verdicts: frames, by verdict.
-        protocols: packets, by protocol, the most frequent first.
+        protocols: packets by protocol, the most frequent first.
         addresses: packets from or to each address, the most frequent first, at most 20; of the whole capture.
         all_hops: frames at each hop, the most frequent first, at most 20; of the whole capture.
         hops: in the order in which they are first seen.
@@ -299,16 +299,16 @@ class Statistics:
         steps: the most frequent first.
         unanswered: the most first.
         losses: between observers, the most packets first.
-        flows: those with trouble first, then the most packets.
+        flows: those with problems first, then the most packets.
         timeline: of all `over_time`.
         packets_over_time, duplicates_over_time, drops_over_time, harmless_over_time, retransmissions_over_time,
             octets_over_time: of the first sightings; of drops, frames.
         translated: sightings behind a NAT, of the whole capture.
-        late: frames that came so late that they count for no path and no end.
-        by_id: duplicates that a packet id shows.
+        late: frames that came too late to count for a path or an end.
+        by_id: duplicates that a packet id proves.
         without_time: frames that have no time.
         steps_back, furthest_back: how often time runs back, and by how many seconds at most.
-        warnings: what the user should know of the capture, a line each.
+        warnings: one line each, such as that the capture is cut off.
         examples: packets that are worth a look.
     """
 

@@ -1,4 +1,4 @@
-"""Questions that go unanswered or are refused, put together by who asks whom."""
+"""Requests without an answer or refused, put together by who asks whom."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Hops that fall silent while others go on: put together, in words, with what may be the cause."""
+"""Hops that fall silent while others still show packets: put together, in words, with what may be the cause."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class Silence:
 
 
 def silences(found: Statistics) -> tuple[Silence, ...]:
-    """Where hops fall silent or begin while others go on, the first ones first."""
+    """Where hops fall silent or begin while others still show packets, the first ones first."""
     groups: list[tuple[list[str], Gap]] = []
     all_gaps = [(hop.name or NO_NAME, gap) for hop in found.hops for gap in hop.gaps]
     for name, gap in sorted(all_gaps, key=lambda one: one[1].from_frame):
@@ -61,11 +61,11 @@ def _cause(found: Statistics, gap: Gap) -> str:
     if len(others) == 1:
         return (
             f"Only {others[0].name or NO_NAME} is captured there: the capture was limited to one adapter, or two"
-            " captures were put together. That duplicates are missing there is no loss."
+            " captures were put together. Missing duplicates are no loss."
         )
     return (
-        "A filter or another session may have begun or ended there; Windows 10 and Server 2016 at times leave sightings"
-        " out of their own accord; or the packets took another way, such as another member of the team."
+        "A filter or another session may have begun or ended there; Windows 10 and Server 2016 sometimes do"
+        " not record a packet at a hop; or the packets took another path, such as another member of the team."
     )
 
 

@@ -25,9 +25,10 @@ class Annotation(NamedTuple):
         duplicate_of: The first frame of the packet.
         previous: The sighting before this one.
         verdict: What this frame is: original, duplicate, segment, coalesced, repeat, retransmission, event.
-        evidence: Why it is the same packet: none, packet-id, bytes, rewritten, segment, learned.
+        evidence: What proves that it is the same packet: none, packet-id, bytes, rewritten, segment, learned.
         rule: The engine's rule that decided, see docs/deciding.md.
-        repeat_of: For a repeat or a retransmission: the first frame of the packet that carried the same before.
+        repeat_of: For a repeat or a retransmission: the first frame of the packet that carried the same content
+            before.
         rewritten: What differs from the previous sighting.
         segment_of: The larger frame that this one was cut from.
         hop: The place in the host where the frame was seen.
@@ -39,13 +40,13 @@ class Annotation(NamedTuple):
         vlan: VLAN that the capture tool recorded.
         port: Port of the vSwitch.
         nic: Name of the NIC that the capture tool recorded.
-        nic_type: Type of that NIC.
-        pid: Id of the process that ran when the frame was captured.
+        nic_type: Type of the NIC that the capture tool recorded.
+        pid: Id of the process that was running when the frame was captured.
         event: What the vmSwitch did with a packet: none, received, routed, delivered, dropped.
         event_nic: The NIC that the event names first.
         event_destination_nic: The NIC that the event says the packet went to.
         event_switch: The vmSwitch.
-        event_near: The packet just before the event, at most a millisecond; the event may be about another one.
+        event_near: The packet just before the event, by at most a millisecond; the event may be about another one.
         event_packet: The packet that the event is about, where the buffer's address and the order of events prove
             it.
         drop: The packet was dropped here.

@@ -1,4 +1,4 @@
-"""The table of drop reasons: what Windows calls them, which part of it dropped, and what to look at."""
+"""The table of drop reasons: Windows' names for them, the part of Windows that dropped, and what to look at."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ class Reason:
 
     Attributes:
         number: that pktmon and the vmSwitch give it.
-        name: in Microsoft's headers, without its prefix; None where they do not name it.
+        name: in Microsoft's headers, without its prefix; None if they do not name it.
         text: that Windows shows.
         spellings: other texts for it, in events of the vmSwitch.
         number_1809: the number that Windows 10 1809 gives it, where that is another one.
-        advice: what to look at; None where we know of nothing.
-        harmless_because: why such drops do no harm; None where they may.
+        advice: what to look at; None if we know of nothing.
+        harmless_because: why such drops do no harm; None if they may.
         harmless_to_group: that this holds only for packets to a group or to all.
     """
 

@@ -45,7 +45,7 @@ class Result:
         capture: the file.
         truth: the file of its truth.
         frames: of the capture.
-        judged: how many of them the truth tells of.
+        judged: how many of them the truth describes.
         measures: of packets, and of each further column of the truth.
         differing: how many frames differ from the truth.
         differences: the first of these.
@@ -75,21 +75,23 @@ def validate(
     Args:
         capture: a file in any format that Wireshark opens.
         truth: CSV, as `truth.read` takes it.
-        topology: what the user knows of the host, or None.
+        topology: names and roles in the host, or None.
         first: how many of the differences are told and explained.
-        warn: is told what the user should know of the capture, in one line.
+        warn: called with each warning, one line for the user.
 
     Raises:
         CaptureError: tshark cannot read the capture.
         TruthError: the truth cannot be read, or is of another capture.
         UsageError: the capture is stdin.
-        WiresharkError: no tshark, or it did not load the plugin.
+        WiresharkError: tshark is missing, or did not load the plugin.
     """
     told = read(truth)
     frames = shown.frames(capture, topology=topology, warn=warn)
     if max(told) > len(frames):
         shown.ask_why(capture, warn)
-        raise TruthError(f"{truth}: tells of frame {max(told)}; {capture} has {len(frames)}: is it of another capture?")
+        raise TruthError(
+            f"{truth}: names frame {max(told)}, but {capture} has {len(frames)}: does it belong to another capture?"
+        )
     said, true = groups({frame: frames[frame] for frame in told}), groups(told)
     measures = [measure_packets(said, true), *_measure_columns(frames, told)]
     found = list(_differences(frames, told, said, true))
@@ -125,10 +127,10 @@ def _differences(
         wrong = joined.other(said[frame], true[frame], frame)
         missed = parted.other(true[frame], said[frame], frame)
         if wrong:
-            yield Difference(frame, f"one packet with frame {wrong}, as it is shown; in truth it is another"), wrong
+            yield Difference(frame, f"one packet with frame {wrong}, as shown; in truth it is another"), wrong
         if missed:
             yield (
-                Difference(frame, f"another packet than frame {missed}, as it is shown; in truth it is the same"),
+                Difference(frame, f"another packet than frame {missed}, as shown; in truth it is the same"),
                 missed,
             )
         for column, wanted in row.columns.items():
@@ -170,6 +172,6 @@ def _explained(
     shown_joined = said[other] == said[difference.frame]
     if (pair.rows[0].packet == pair.rows[1].packet) != shown_joined and not pair.rows[1].segment_of:
         lines.insert(
-            0, "Wireshark shows it otherwise than this pywnv decides: is another plugin installed? `pywnv doctor`"
+            0, "Wireshark shows something else than this pywnv decides: is another plugin installed? Run `pywnv doctor`"
         )
     return Difference(difference.frame, difference.words, tuple(lines))

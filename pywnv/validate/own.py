@@ -53,7 +53,7 @@ def compare(
     Args:
         capture: a file that Wireshark opens.
         frames: what it shows of each frame.
-        said: the group of each frame by the plugin, of the frames that the truth tells of.
+        said: the group of each frame by the plugin, of the frames that the truth describes.
         true: the group of each of these frames by the truth.
     """
     found = []

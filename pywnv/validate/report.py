@@ -130,7 +130,7 @@ def own_lines(results: Sequence[Result], about: Setting) -> Iterator[str]:
         ours, theirs = sum(one.ours for one in found), sum(one.theirs for one in found)
         words = f"Wireshark's own {preference} differs from the plugin in {ours + theirs} frames"
         if ours + theirs:
-            words += f": by the truth the plugin is right in {ours}, Wireshark in {theirs}"
+            words += f": the truth says that the plugin is right in {ours}, Wireshark in {theirs}"
         named = [f"{number}" for one in found for number in one.first][:FIRST] if len(results) == 1 else []
         yield words + (f" (frames {', '.join(named)})" if named else "") + "."
 
@@ -160,7 +160,7 @@ def _own(one: Own) -> Mapping[str, object]:
 
 
 def junit(results: Sequence[Result], about: Setting) -> bytes:
-    """What was found as JUnit XML: a suite a capture, a case a measure."""
+    """What was found as JUnit XML: one suite for each capture, one case for each measure."""
     root = ElementTree.Element("testsuites", name="pywnv validate")
     for result in results:
         failed = sum(bool(about.complaint(one)) for one in result.measures)

@@ -24,7 +24,7 @@ class Shown(NamedTuple):
     """What Wireshark shows of a frame.
 
     Attributes:
-        interface: its number; None where the file has none.
+        interface: its number; None if the file has none.
         is_tcp: whether there is TCP in it.
         digest: the hash that Wireshark makes of its bytes.
         packet: the packet, by the plugin.
@@ -45,17 +45,17 @@ def frames(
 ) -> dict[int, Shown]:
     """What Wireshark, with the plugin, shows of each frame of a capture.
 
-    Where a plugin is installed, that one counts, for so it is in Wireshark.
+    Where a plugin is installed, that one counts, for that is what Wireshark does.
 
     Args:
         capture: a file in any format that Wireshark opens.
-        topology: what the user knows of the host, or None.
-        warn: is told where the capture breaks off.
+        topology: names and roles in the host, or None.
+        warn: called if the capture is cut off.
 
     Raises:
         CaptureError: tshark cannot read the capture.
         UsageError: the capture is stdin or a pipe.
-        WiresharkError: no tshark, or it did not load the plugin.
+        WiresharkError: tshark is missing, or did not load the plugin.
     """
     preferences = {"wnv.enabled": "TRUE", "frame.generate_md5_hash": "TRUE"}
     with plugin_file(topology) as plugin:
@@ -69,7 +69,7 @@ def sent_again(capture: Path, *, deinterlacing: str, warn: Callable[[str], None]
     Args:
         capture: a file in any format that Wireshark opens.
         deinterlacing: a value of its preference `protocols.conversation_deinterlacing_key`, as "VMI".
-        warn: is told where the capture breaks off.
+        warn: called if the capture is cut off.
 
     Raises:
         CaptureError: tshark cannot read the capture.
@@ -117,7 +117,7 @@ def _packets(
     except TSharkCrashException:
         crashed = True
     except UnicodeDecodeError as error:
-        raise CaptureError(f"{capture}: tshark writes of it what is no UTF-8: {error.reason}") from error
+        raise CaptureError(f"{capture}: tshark's output is not UTF-8: {error.reason}") from error
     finally:
         try:
             reader.close()
@@ -129,7 +129,7 @@ def _packets(
 
 
 def ask_why(capture: Path, warn: Callable[[str], None]) -> None:
-    """Raises, or warns, what tshark says of a capture that pyshark could not read to its end: pyshark does not tell."""
+    """Raises, or warns, what tshark says of a capture that pyshark could not read to its end: pyshark does not say."""
     for _ in field_lines(capture, ["frame.number"], window=None, topology=None, display_filter=None, warn=warn):
         pass
 

@@ -73,7 +73,7 @@ class Measure:
 def read(path: Path) -> dict[int, Told]:
     """Reads a truth: CSV with the columns frame and packet and, where it has them, hop, segment_of, drop, drop_reason.
 
-    Other columns are passed over. An empty packet is a frame that shows none; an empty hop is not known; an empty
+    Other columns are skipped. An empty packet is a frame that shows none; an empty hop is not known; an empty
     segment_of, drop or drop_reason says that there is none.
 
     Returns:
@@ -100,9 +100,9 @@ def read(path: Path) -> dict[int, Told]:
     except OSError as error:
         raise TruthError(f"{path}: {error.strerror or error}") from error
     except (UnicodeDecodeError, csv.Error) as error:
-        raise TruthError(f"{path}: is no CSV in UTF-8: {error}") from error
+        raise TruthError(f"{path}: is not a CSV file in UTF-8: {error}") from error
     if not told:
-        raise TruthError(f"{path}: tells of no frame")
+        raise TruthError(f"{path}: holds no frame")
     return dict(sorted(told.items()))
 
 
@@ -111,7 +111,7 @@ def _number(row: dict[str, str | None], column: str, where: str) -> int | None:
     if not text:
         return None
     if not (text.isascii() and text.isdigit() and 0 < int(text[:11]) < 2**32):
-        raise TruthError(f"{where}: {column} {text[:20]!r} is no number of a frame")
+        raise TruthError(f"{where}: {column} {text[:20]!r} is not a frame number")
     return int(text)
 
 

@@ -1,1 +1,1 @@
-"""Why packets do not come where they should: a sentence, and the numbers behind it."""
+"""Why packets do not arrive: a sentence, and the numbers behind it."""

@@ -28,15 +28,15 @@ MOST_PORT = 65535
 
 @dataclass(frozen=True)
 class Answer:
-    """What became of the packets that were asked for.
+    """What happened to the selected packets.
 
     Attributes:
         sentence: the answer in plain words.
-        about: what was asked for, in words: "192.168.1.60", "NIC Contoso-Gst".
-        statistics: all that was counted of these packets.
-        slowest: the step that took the most once; None where no packet shows twice.
-        next: what to type next: (words, command).
-        host_findings: what is wrong with the host itself, where its inventory is known: of what was asked for first.
+        about: the selection in words: "192.168.1.60", "NIC Contoso-Gst".
+        statistics: what was counted for these packets.
+        slowest: the step with the longest single time; None if no packet shows twice.
+        next: what to run next: (words, command).
+        host_findings: what is wrong with the host, if its inventory is known; the selection's NICs first.
     """
 
     sentence: str
@@ -53,7 +53,7 @@ class Answer:
 
     @property
     def silences(self) -> tuple[Silence, ...]:
-        """Where hops fell silent or began while others went on."""
+        """Where hops fell silent or began while others still showed packets."""
         return silences(self.statistics)
 
     def as_dict(self) -> dict[str, Any]:
@@ -101,7 +101,7 @@ def _address(text: str) -> str:
     try:
         return ip_address(text.strip().strip("[]").partition("%")[0]).compressed
     except ValueError:
-        raise UsageError(f"{text}: is no IPv4 or IPv6 address") from None
+        raise UsageError(f"{text}: is not an IPv4 or IPv6 address") from None
 
 
 def selection_of(ip: str | None, nic: str | None, flow: str | None) -> Selection:
@@ -111,7 +111,7 @@ def selection_of(ip: str | None, nic: str | None, flow: str | None) -> Selection
         UsageError: it is not one of the three, or makes no sense.
     """
     if sum(value is not None for value in (ip, nic, flow)) != 1:
-        raise UsageError("why: say of which packets: one of --ip ADDRESS, --nic NAME, --flow A:PORT-B:PORT")
+        raise UsageError("why: choose packets with one of --ip ADDRESS, --nic NAME, --flow A:PORT-B:PORT")
     if ip is not None:
         return Selection(ip=_address(ip))
     if nic is not None:
@@ -142,16 +142,16 @@ def ask(
     Args:
         captures: as `pywnv.why` takes them.
         selection: which packets.
-        window: longest time between two sightings of one packet, in seconds; None for the engine's own.
-        topology: what the user knows of the host.
+        window: longest time between two sightings of one packet, in seconds; None for the engine's default.
+        topology: names and roles in the host.
         topology_file: where that stands, for what to type next.
-        progress: is told how many bytes have been read.
-        warn: is told what the user should know of the capture, in one line.
+        progress: called with the number of bytes read so far.
+        warn: called with each warning, one line for the user.
 
     Raises:
-        CaptureError: a capture is missing, of a kind that pywnv does not read by itself, or broken.
+        CaptureError: a capture is missing, in a format that pywnv cannot read without tshark, or broken.
         UsageError: one of several captures is a pipe.
-        MissingExtraError: it is a trace, and what reads traces is not installed.
+        MissingExtraError: it is a Windows trace, and the extra `etl` is not installed.
     """
     from pywnv.host.lint import Tagged, with_capture
 

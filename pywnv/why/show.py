@@ -77,7 +77,7 @@ def _trouble(answer: Answer) -> Iterator[str]:
         yield f"{question_words(one, ports)}{first}."
     if len(asked) > MOST_QUESTIONS:
         others = count(len(asked) - MOST_QUESTIONS, "other pair", ",")
-        yield f"... and so with {others} of addresses; --json has all."
+        yield f"... and the same for {others} of addresses; --json has all."
     if found.first_retransmission:
         again = count(found.retransmissions, "real retransmission", ",")
         yield f"{again} (first: frame {found.first_retransmission:,})."
@@ -110,7 +110,7 @@ def _ends(found: Statistics) -> Table:
         parts += [f"{end.near:,} by an event"] if end.near else []
         parts += [f"{end.dropped_harmless:,} harmless"] if end.dropped_harmless else []
         which = Text(way_words(found.selection, end.way))
-        hop = Text(end.hop or "(the capture names none)")
+        hop = Text(end.hop or "(the capture has no name for it)")
         table.add_row(f"{end.packets:,}", which, hop, ", ".join(parts), f"{end.first_frame:,}")
     return table
 
@@ -128,6 +128,6 @@ def _drops(found: Statistics) -> Table:
     for drop in found.drops[:MOST_ROWS]:
         number = f"{drop.packets + drop.near:,}" if drop.packets + drop.near else f"{count(drop.frames, 'event', ',')}"
         is_told = drop.text or drop.reason is not None or drop.rule
-        harm = "harmless" if drop.harmless else "yes" if is_told else "not told"
-        table.add_row(number, Text(reason_words(drop)), Text(drop.hop or "not told"), harm, f"{drop.first_frame:,}")
+        harm = "harmless" if drop.harmless else "yes" if is_told else "not given"
+        table.add_row(number, Text(reason_words(drop)), Text(drop.hop or "not given"), harm, f"{drop.first_frame:,}")
     return table

@@ -68,7 +68,7 @@ def reason_words(*drops: Drop) -> str:
     rules = list(dict.fromkeys(drop.rule for drop in drops))
     counts: dict[str, int] = {}
     for drop in drops:
-        reason = drop.text or ("the capture does not tell why" if drop.reason is None else f"reason {drop.reason}")
+        reason = drop.text or ("the capture does not say why" if drop.reason is None else f"reason {drop.reason}")
         counts[reason] = counts.get(reason, 0) + drop.packets + drop.near
     words = ", ".join(f"{reason} ({number:,})" if len(counts) > 1 else reason for reason, number in counts.items())
     known = [rule for rule in rules if rule]
@@ -97,7 +97,7 @@ def _drop_sentence(found: Statistics, drop: Drop) -> str:
     last = max((end for end in found.ends if end.way == drop.way and end.near), key=lambda end: end.near, default=None)
     place = (last.hop if last else None) or NO_NAME
     words = f"{_of(number, whole)} {ways} {_verb(number, 'is', 'are')} last seen at {place}; right after"
-    words += f" {'it' if number == 1 else 'each of them'} the vmSwitch tells of a drop at {where}: "
+    words += f" {'it' if number == 1 else 'each of them'} the vmSwitch reports a drop at {where}: "
     return words + reason_words(*near) + "."
 
 
@@ -120,7 +120,7 @@ def question_words(one: Unanswered, ports: int) -> str:
     if not one.unanswered:
         to_ports = f" to {ports:,} ports" if ports > 1 else f" to port {one.port}" if one.port else ""
         words = f"{one.destination} refuses {count(one.refused, kind, ',')} from {one.source}{to_ports}"
-        return f"{words}: nothing listens there, or a firewall says so"
+        return f"{words}: nothing listens there, or a firewall rejects it"
     target = f"{ports:,} ports of {one.destination}" if ports > 1 else end_of_flow(one.destination, one.port)
     asked = f"{one.unanswered:,} of {count(one.asked, kind, ',')} from {one.source} to {target}"
     return f"{asked} {_verb(one.unanswered, 'goes', 'go')} unanswered"
@@ -134,9 +134,9 @@ def _question_sentence(found: Statistics, one: Unanswered, ports: int) -> str:
     last = "it is" if one.unanswered == 1 else "they are"
     words += f": {last} last seen at {one.end_hop}"
     if role in INNER and one.kind != "arp":
-        return words + ", so they came to their NIC: look inside the machine behind it."
+        return words + ", so they reached their NIC: look inside the machine behind it."
     if role in OUTER and any(path.direction == "outbound" for path in found.paths):
-        return words + ", so they left this host, and nothing comes back: look further out."
+        return words + ", so they left this host, and no answer came back: look further out."
     return words + "."
 
 
@@ -145,12 +145,12 @@ def _good_sentence(found: Statistics, name: str) -> str:
     whole = count(found.packets, "packet", ",")
     asked, refused = (sum(getattr(one, kind) for one in found.unanswered) for kind in ("unanswered", "refused"))
     if harmless:
-        reasons = dict.fromkeys(drop.text or "no reason told" for drop in found.drops if drop.harmless)
+        reasons = dict.fromkeys(drop.text or "no reason given" for drop in found.drops if drop.harmless)
         causes = ", ".join(list(reasons)[:2]) + (" ..." if len(reasons) > 2 else "")
         words = f"Nothing that matters is lost: of {whole} {name}, {harmless:,} are dropped harmlessly ({causes})"
     else:
         here = " in this host" if asked or found.retransmissions else ""
-        words = f"Nothing tells of a loss{here}: of {whole} {name} none is known to be dropped"
+        words = f"No loss found{here}: of {whole} {name} none is known to be dropped"
         words += "" if asked else ", and none goes unanswered"
     seldom = [f"{asked:,} {_verb(asked, 'asks', 'ask')} for an address that does not answer"] if asked else []
     if refused:
@@ -165,7 +165,7 @@ def _good_sentence(found: Statistics, name: str) -> str:
     if len(found.hops) == 1:
         return f"{words}. {_one_place(found)}"
     if not any(end.hop for end in found.ends):
-        return f"{words}. The capture does not name the places where it was made."
+        return f"{words}. The capture does not name its hops."
     ends = [_end_words(found, way) for way in (TO, FROM) if _packets(found, way)]
     return f"{words}; {' and '.join(ends)}.{_other_sizes(found)}"
 
@@ -173,17 +173,17 @@ def _good_sentence(found: Statistics, name: str) -> str:
 def _one_place(found: Statistics) -> str:
     where = found.hops[0].name
     if found.duplicates:
-        known = f"gives all of them one name, {where}" if where else "does not name the places where it was made"
-        return f"The capture shows packets more than once and {known}: nothing tells where they go."
+        known = f"gives all of them one name, {where}" if where else "does not name its hops"
+        return f"The capture shows packets more than once and {known}, so it does not show where they go."
     where = f", {where}" if where else ""
-    return f"They were captured at one place only{where}: nothing tells where they go from there."
+    return f"They were captured at one place only{where}, so it does not show where they go from there."
 
 
 def _other_sizes(found: Statistics) -> str:
     """What Windows makes of frames on their way: each counts, so not all seem to go on."""
     made = {"segment": "cut large frames (LSO)", "coalesced": "join small frames (RSC)"}
     how = " and ".join(words for verdict, words in made.items() if found.verdicts.get(verdict))
-    return f" NICs or the switch {how} on the way: what comes of it counts as another packet." if how else ""
+    return f" NICs or the switch {how} on the way: the result counts as another packet." if how else ""
 
 
 def _end_words(found: Statistics, way: str) -> str:
@@ -244,7 +244,7 @@ def _nothing(found: Statistics, name: str) -> str:
         return f"No packet {name} in this capture" + (f"; there are {hops}." if hops else ".")
     most = ", ".join(f"{address} ({number:,})" for address, number in list(found.addresses.items())[:MOST_NAMED])
     return f"No packet {name} in this capture" + (
-        f"; the most are of {most}." if most else ": it has none with addresses."
+        f"; most packets are of {most}." if most else ": it has none with addresses."
     )
 
 
@@ -264,7 +264,7 @@ def next_steps(
     elif losses := lost(found.losses):
         steps.append(("the path of a lost packet", losses[0].first_frame))
     elif found.unanswered and found.unanswered[0].first_frame:
-        steps.append(("the path of one without an answer", found.unanswered[0].first_frame))
+        steps.append(("the path of a request without an answer", found.unanswered[0].first_frame))
     if found.first_retransmission:
         steps.append(("the first real retransmission", found.first_retransmission))
     if slowest and slowest.count > 1:

@@ -1,1 +1,1 @@
-"""The user's Wireshark: found, run, and given the plugin and the profiles."""
+"""Finds and runs the user's Wireshark, and installs the plugin and the profiles."""

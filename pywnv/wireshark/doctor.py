@@ -1,4 +1,4 @@
-"""Looks at what is installed, says what is wrong, and what to type."""
+"""Checks what is installed; says what is wrong and what to type."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class Finding:
 
     Attributes:
         words: what was found.
-        remedy: what to type or do; None where all is well.
+        remedy: what to type or do; None if all is well.
     """
 
     words: str
@@ -61,7 +61,7 @@ def examine(tshark: str) -> Iterator[Finding]:
 
 def _installed(manifest: Manifest | None, version: Version) -> Finding:
     if manifest is None:
-        return Finding("the plugin was put by hand, so `pywnv uninstall` will not remove it")
+        return Finding("the plugin was installed by hand, so `pywnv uninstall` will not remove it")
     if manifest.pywnv != __version__:
         return Finding(f"installed by pywnv {manifest.pywnv}; this is pywnv {__version__}", INSTALL)
     if manifest.wireshark != version.series:
@@ -80,7 +80,7 @@ def _plugins(found: dict[Path, str | None], folders: Folders) -> Iterator[Findin
         yield Finding("no plugin in " + ", ".join(map(str, folders.searched)), INSTALL)
     if len(found) > 1:
         others = " and ".join(str(path) for path in found if path != ours)
-        yield Finding(f"the plugin is there {len(found)} times, and only one of them counts", f"delete {others}")
+        yield Finding(f"the plugin is there {len(found)} times, and Wireshark loads only one", f"delete {others}")
 
 
 def _profiles(manifest: Manifest | None, folders: Folders) -> Iterator[Finding]:

@@ -1,4 +1,4 @@
-"""Where a Wireshark keeps profiles and Lua plugins, as its tshark tells."""
+"""Finds the folders of profiles and Lua plugins, as `tshark -G folders` prints them."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ def find_folders(tshark: str) -> Folders:
     named = parse(run.stdout.decode(errors="surrogateescape"))
     config = named.get("personal configuration")
     if not config:
-        raise WiresharkError(f"{tshark}: names no folders (`tshark -G folders`); install Wireshark 4.0 or newer")
+        raise WiresharkError(f"{tshark}: `tshark -G folders` prints no folders; install Wireshark 4.0 or newer")
     # Wireshark 4.0 does not name it: there it is in the configuration.
     extcap = named.get("personal extcap path", config / "extcap")
     return _folders(config, named.get("personal lua plugins"), named.get("global lua plugins"), moved, extcap)

@@ -1,4 +1,4 @@
-"""Puts plugin, profiles and capture interface into Wireshark's folders, and takes exactly those away again."""
+"""Puts plugin, profiles and capture interface into Wireshark's folders, and removes exactly those again."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pywnv.errors import OutputError, WiresharkError
-from pywnv.files.transaction import PART, Placing
+from pywnv.files.transaction import PART, Transaction
 from pywnv.wireshark.folders import Folders
 from pywnv.wireshark.interface import starter
 from pywnv.wireshark.manifest import MANIFEST, RECENT, Manifest, fingerprints, says_nothing
@@ -65,7 +65,7 @@ def install(
         tshark: the one beside the Wireshark to install for.
         version: its version.
         folders: its folders.
-        topology: what the user knows of the host.
+        topology: names and roles in the host.
         names: the file that says so.
         deinterlace: whether the profiles keep the conversations of each interface apart; None: where it can.
         force: replace files that are not ours, or that the user has changed.
@@ -96,10 +96,10 @@ def install(
     obsolete = [path for path in gone if _ours(path, old)]
     outcome.kept += [path for path in gone if path not in obsolete]
     try:
-        with Placing() as placing:
-            _put(placing, folders, new, old, {p: data for p, data in files.items() if p not in outcome.kept})
+        with Transaction() as transaction:
+            _put(transaction, folders, new, old, {p: data for p, data in files.items() if p not in outcome.kept})
             for path in obsolete:
-                placing.remove(path)
+                transaction.remove(path)
             _check(tshark, version, folders)
     except OSError as error:
         raise OutputError(f"{error.filename}: {error.strerror or error}; nothing was installed") from error
@@ -117,7 +117,7 @@ def _settle(folders: Folders, files: dict[Path, bytes], old: Manifest) -> list[P
         foreign = profile.is_symlink() or (profile.exists() and not profile.is_dir())
         strange = not foreign and not ours and profile.is_dir() and any(p not in files for p in profile.iterdir())
         if foreign or strange:
-            raise OutputError(f"{profile}: there is a profile of this name already; --force puts ours into it")
+            raise OutputError(f"{profile}: a profile of this name exists already; --force puts pywnv's into it")
     kept = []
     for path, data in files.items():
         if not path.exists() and not path.is_symlink():
@@ -127,22 +127,22 @@ def _settle(folders: Folders, files: dict[Path, bytes], old: Manifest) -> list[P
             if found != data and not old.knows(path, found):
                 kept.append(path)
         elif found != data:
-            raise OutputError(f"{path}: is there already and was not put by pywnv; --force replaces it")
+            raise OutputError(f"{path}: exists already, and pywnv did not put it there; --force replaces it")
     return kept
 
 
-def _put(placing: Placing, folders: Folders, new: Manifest, old: Manifest, files: dict[Path, bytes]) -> None:
+def _put(transaction: Transaction, folders: Folders, new: Manifest, old: Manifest, files: dict[Path, bytes]) -> None:
     """Puts files. Wherever a kill ends this, what is there then is in the manifest."""
     known = {path: hashes + old.files.get(path, []) for path, hashes in new.files.items()}
     for path, hashes in old.files.items():
         known.setdefault(path, hashes)
     config = folders.config
-    makes = placing.folders_to_make([config / MANIFEST, *files])
+    makes = transaction.folders_to_make([config / MANIFEST, *files])
     new.made = list(dict.fromkeys([*new.made, *makes]))
-    placing.put(config / MANIFEST, Manifest(new.pywnv, new.wireshark, known, new.made, new.names).text(config))
+    transaction.put(config / MANIFEST, Manifest(new.pywnv, new.wireshark, known, new.made, new.names).text(config))
     for path, data in files.items():
-        placing.put(path, data, executable=path.parent == folders.extcap)
-    placing.put(config / MANIFEST, new.text(config))
+        transaction.put(path, data, executable=path.parent == folders.extcap)
+    transaction.put(config / MANIFEST, new.text(config))
 
 
 def _check(tshark: str, version: Version, folders: Folders) -> None:
@@ -159,7 +159,7 @@ def _ours(path: Path, manifest: Manifest) -> bool:
 
 
 def uninstall(folders: Folders) -> Outcome | None:
-    """Removes exactly what was put, but for what the user has changed since; None where nothing was put.
+    """Removes exactly what was put, but for what the user has changed since; None if nothing was put.
 
     Raises:
         OutputError: something cannot be removed.

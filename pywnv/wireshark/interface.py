@@ -1,4 +1,4 @@
-"""The capture interface that Wireshark lists: the small program that starts `pywnv.extcap`, and what that says."""
+"""The capture interface in Wireshark's list: makes the small program that starts `pywnv.extcap`, and checks it."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class Starter:
 
 
 def starter(system: str = sys.platform) -> Starter | None:
-    """The program that starts this pywnv, by the absolute path of its Python; None where its installer made none."""
+    """The program that starts this pywnv, by the absolute path of its Python; None if its installer made none."""
     if system != "win32":
         return Starter(STEM, SHELL.format(python=shlex.quote(sys.executable)).encode(errors="surrogateescape"))
     # Not a batch file: for that, Wireshark leaves a file's name to cmd, where `a&b.etl` would run a program b.

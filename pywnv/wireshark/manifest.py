@@ -1,4 +1,4 @@
-"""Remembers what was put into a Wireshark's folders, and knows it again."""
+"""The manifest: which files pywnv put into Wireshark's folders, and their hashes."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ class Manifest:
 
     @classmethod
     def read(cls, config: Path) -> Manifest | None:
-        """The manifest in a configuration folder; None where there is none.
+        """The manifest in a configuration folder; None if there is none.
 
         Raises:
             OutputError: it cannot be read.
@@ -77,7 +77,7 @@ class Manifest:
         except OSError as error:
             raise OutputError(f"{path}: {error.strerror or error}") from error
         except (ValueError, KeyError, TypeError, AttributeError) as error:
-            raise OutputError(f"{path}: not as pywnv wrote it; delete it and run `pywnv install --force`") from error
+            raise OutputError(f"{path}: is damaged; delete it and run `pywnv install --force`") from error
 
     def text(self, config: Path) -> bytes:
         """As it is written: paths below the configuration folder are relative, so that it can be moved."""

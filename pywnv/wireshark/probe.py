@@ -1,4 +1,4 @@
-"""Whether a Wireshark loads the plugin and takes a profile, tried on a tiny capture."""
+"""Tries on a tiny capture whether a Wireshark loads the plugin and accepts a profile."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ class Version:
 
 
 def tell_version(tshark: str) -> Version | None:
-    """The version of a tshark, and of its Lua; None where it does not run or does not say."""
+    """The version of a tshark, and of its Lua; None if it does not run or does not say."""
     try:
         run = subprocess.run([tshark, "--version"], capture_output=True, timeout=PATIENCE, check=False)
     except (OSError, subprocess.TimeoutExpired):
@@ -57,9 +57,9 @@ def tell_version(tshark: str) -> Version | None:
 
 
 def unfit(tshark: str, version: Version | None) -> tuple[str, str] | None:
-    """Why a tshark cannot load the plugin whatever is installed, and what to do; None where it can."""
+    """Why a tshark cannot load the plugin whatever is installed, and what to do; None if it can."""
     if version is None:
-        return f"{tshark}: does not tell its version", GET_WIRESHARK
+        return f"{tshark}: does not print its version", GET_WIRESHARK
     if version.number < OLDEST:
         return f"{tshark} {version}: too old for the plugin", GET_WIRESHARK
     if version.lua is None:

@@ -11,7 +11,7 @@ OLDEST_DATE = (1980, 1, 1, 0, 0, 0)  # the same profiles give the same bytes
 
 
 def profiles_zip(*, deinterlace: bool) -> bytes:
-    """A zip with one folder a profile, as Edit > Configuration Profiles > Import wants it."""
+    """A zip with one folder for each profile, as Edit > Configuration Profiles > Import wants it."""
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w") as archive:
         for name, text in profile_texts(deinterlace=deinterlace).items():

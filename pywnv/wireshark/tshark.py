@@ -1,4 +1,4 @@
-"""Finds tshark, runs it with the plugin, and puts what it says of an error into words."""
+"""Finds tshark, runs it with the plugin, and turns its error messages into pywnv's."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ def _find(program: str) -> str | None:
 
 
 def version(tshark: str) -> tuple[int, int, int]:
-    """The version of a tshark, as (4, 0, 17); (0, 0, 0) where it does not tell."""
+    """The version of a tshark, as (4, 0, 17); (0, 0, 0) where it does not say."""
     run = subprocess.run([tshark, "--version"], capture_output=True, text=True, check=False)
     match = re.search(r"(\d+)\.(\d+)\.(\d+)", run.stdout)
     return (int(match[1]), int(match[2]), int(match[3])) if match else (0, 0, 0)
@@ -90,7 +90,7 @@ def _complain(tshark: str, capture: Path, words: str) -> NoReturn:
     if "unknown preference" in words:  # the one we set, so the plugin is not there
         raise WiresharkError(_why_no_plugin(tshark))
     lines = [line.removeprefix("tshark: ") for line in words.splitlines() if not line.startswith("Running as user")]
-    raise CaptureError(f"{capture}: tshark: {' '.join(lines) or 'failed without a word'}")
+    raise CaptureError(f"{capture}: tshark: {' '.join(lines) or 'failed without a message'}")
 
 
 def _why_no_plugin(tshark: str) -> str:
@@ -99,7 +99,9 @@ def _why_no_plugin(tshark: str) -> str:
     if found < OLDEST:
         return f"{name}: too old for the plugin; install Wireshark 4.0 or newer"
     if found >= LUA_SKIPS_ROOT and hasattr(os, "geteuid") and os.geteuid() == 0:
-        return f"{name}: run as root it loads no Lua plugin; be an ordinary user, or annotate with --engine lupa"
+        return (
+            f"{name}: run as root, it loads no Lua plugin; run it as an ordinary user, or annotate with --engine lupa"
+        )
     return f"{name}: did not load the plugin; is it built with Lua? see `tshark --version`"
 
 
@@ -108,7 +110,7 @@ def plugin_file(topology: Topology | None, *, for_rows: bool = False) -> Iterato
     """The plugin as a file for `-X lua_script:`, in a folder that is private and goes afterwards.
 
     Args:
-        topology: what the user knows of the host, or None.
+        topology: names and roles in the host, or None.
         for_rows: as `plugin_lua` takes it.
     """
     with tempfile.TemporaryDirectory(prefix="pywnv-") as folder:
@@ -130,19 +132,19 @@ def field_lines(
 
     Args:
         capture: a file in any format that tshark opens.
-        fields: names of fields, frame.number first; their first values come back, empty where there is none.
+        fields: names of fields, frame.number first; their first values come back, empty if there is none.
         window: longest time between two sightings of one packet, in whole microseconds, as seconds; None for the
             plugin's own.
-        topology: what the user knows of the host, or None.
+        topology: names and roles in the host, or None.
         display_filter: which frames to show; all are looked at.
-        warn: is told where the capture breaks off.
+        warn: called if the capture is cut off.
 
     Yields:
         The values of a frame, as tshark writes them.
 
     Raises:
         CaptureError: tshark cannot read the capture, or does not accept the filter.
-        WiresharkError: no tshark, or it did not load the plugin.
+        WiresharkError: tshark is missing, or did not load the plugin.
     """
     tshark = find_tshark()
     with plugin_file(topology, for_rows=True) as plugin, tempfile.TemporaryFile() as errors:
@@ -175,4 +177,4 @@ def field_lines(
             words = errors.read().decode(errors="replace")
             if "cut short" not in words:
                 _complain(tshark, capture, words)
-            warn(f"{capture}: breaks off in the middle of a frame, after frame {values[0].decode()}")
+            warn(f"{capture}: is cut off in the middle of a frame, after frame {values[0].decode()}")

@@ -15,12 +15,12 @@ GRAVE = ("error", "warning", "note")
 
 
 def lint(host: Host) -> list[Finding]:
-    """What its inventory alone tells of a host, the gravest first."""
+    """What its inventory alone tells of a host, the most severe first."""
     return gravest_first(one for room in (teams, vlans, acls, others) for one in room.findings(host))
 
 
 def with_capture(host: Host | None, tagged: Tagged, capture: str) -> tuple[Finding, ...]:
-    """What a host's inventory and a capture tell of it, the gravest first; of no host there is nothing.
+    """What a host's inventory and a capture tell of it, the most severe first; of no host there is nothing.
 
     Args:
         host: of the capture.

@@ -71,7 +71,7 @@ def _one_direction(nic: VirtualNic, rules: list[PortAcl]) -> Iterator[Finding]:
             like = acl.model_copy(update={"direction": other})
             what = f"{port_acl_words(acl)}, but no {port_acl_words(like)}"
             if acl.action == "allow" and other not in denied:
-                what += f"; it changes nothing while nothing is denied {other.capitalize()}"
+                what += f"; it changes nothing while no rule denies {other.capitalize()}"
             yield finding("acl-one-direction", nic.label, what, _command("Add", nic, like))
 
 
@@ -104,9 +104,9 @@ def _mac_beats_subnet(nic: VirtualNic, rules: list[PortAcl]) -> Iterator[Finding
             is_subnet = not (mac_bytes(other.local) or mac_bytes(other.remote))
             is_specific = other.local not in WILDCARDS or other.remote not in WILDCARDS
             if other.direction == acl.direction and other.action != acl.action and is_subnet and is_specific:
-                what = f"{port_acl_words(acl)} decides, although {port_acl_words(other)} says otherwise"
+                what = f"{port_acl_words(acl)} decides, although {port_acl_words(other)} contradicts it"
                 yield finding(
-                    "acl-mac-beats-subnet", nic.label, what, _command("Remove", nic, acl) + " (if it was not meant)"
+                    "acl-mac-beats-subnet", nic.label, what, _command("Remove", nic, acl) + " (if it was not intended)"
                 )
                 break
 

@@ -1,4 +1,4 @@
-"""What a finding is, and what is known of each kind: how grave, why it matters, who says so."""
+"""Findings: for each kind how severe it is, why it matters, and its source."""
 
 from __future__ import annotations
 
@@ -30,17 +30,17 @@ KNOWN: dict[str, tuple[Severity, str, str]] = {
     ),
     "team-primary-vlan": (
         "error",
-        "The first interface of a team must use the default VLAN; other VLANs take interfaces of their own.",
+        "The first interface of a team must use the default VLAN; other VLANs need interfaces of their own.",
         ARTICLE,
     ),
     "team-on-client": (
         "error",
-        "NIC teaming (LBFO) is of Windows Server only; on a client it never worked, even where it could be set.",
+        "NIC teaming (LBFO) is for Windows Server only; on a client it never worked, even if it could be configured.",
         ARTICLE,
     ),
     "team-under-switch-2022": (
         "warning",
-        "From Windows Server 2022 on, a vmSwitch on an LBFO team is no longer supported: Switch Embedded Teaming is.",
+        "From Windows Server 2022 on, a vmSwitch on an LBFO team is no longer supported; use Switch Embedded Teaming.",
         SET_README,
     ),
     "team-single-member": (
@@ -50,8 +50,8 @@ KNOWN: dict[str, tuple[Severity, str, str]] = {
     ),
     "trunk-without-list": (
         "error",
-        "In trunk mode only the VLANs of the list pass, tagged; the list must be set, and Microsoft's example has the "
-        "native VLAN in it.",
+        "In trunk mode only tagged packets of the listed VLANs pass; the list must be set, and Microsoft's example has "
+        "the native VLAN in it.",
         f"{ARTICLE}; {VLAN_HELP}",
     ),
     "native-vlan-changed": (
@@ -66,22 +66,23 @@ KNOWN: dict[str, tuple[Severity, str, str]] = {
     ),
     "several-vlans-one-nic": (
         "note",
-        "One NIC a VLAN is the recommendation: use a NIC of the host on the vmSwitch for each.",
+        "Microsoft recommends one NIC for each VLAN: use a host vNIC on the vmSwitch for each.",
         ARTICLE,
     ),
     "acl-one-direction": (
         "warning",
-        "Port ACLs keep no state: what a rule says of one direction must be said of the other, too.",
+        "Port ACLs keep no state: each direction needs its own rule.",
         ARTICLE,
     ),
     "acl-never-wins": (
         "warning",
-        "ACLs have no order: the more specific rule decides, or the one of higher weight, so this one never does.",
+        "The order of ACLs does not matter: the more specific rule decides, or the one of higher weight; "
+        "this one never does.",
         f"{ARTICLE}; {EXTENDED_HELP}",
     ),
     "acl-mac-beats-subnet": (
         "note",
-        "A MAC beats a subnet, however long the prefix: for this MAC the subnet's rule does not count.",
+        "A rule about a MAC overrides a rule about a subnet, however long the prefix.",
         ARTICLE,
     ),
     "acl-denies-all": (
@@ -91,7 +92,7 @@ KNOWN: dict[str, tuple[Severity, str, str]] = {
     ),
     "extension-in-path": (
         "note",
-        "Every packet of this vmSwitch passes it, and it may drop them by rules that no inventory shows.",
+        "Every packet of this vmSwitch passes it, and it may drop packets by rules that no inventory shows.",
         f"{ARTICLE}; Get-VMSwitchExtension, Microsoft's help",
     ),
     "antivirus-exclusions": (
@@ -101,12 +102,12 @@ KNOWN: dict[str, tuple[Severity, str, str]] = {
     ),
     "duplicate-mac": (
         "error",
-        "A vmSwitch sends packets by MAC: of two connected NICs with one MAC, only one gets them at a time.",
+        "A vmSwitch sends packets by MAC: of two connected NICs with the same MAC, only one gets them at a time.",
         "Hyper-V's vmSwitch is a switch of layer 2 (IEEE 802.1Q, 8.7)",
     ),
     "nic-not-connected": (
         "note",
-        "A NIC without a vmSwitch reaches nothing.",
+        "A NIC without a vmSwitch has no network.",
         "Connect-VMNetworkAdapter, Microsoft's help",
     ),
 }
@@ -119,14 +120,14 @@ class Finding:
     Attributes:
         id: the kind, a key of KNOWN.
         severity: error, warning or note.
-        where: the part of the host, as hops are called.
-        what: what is so.
+        where: the part of the host, named like a hop.
+        what: what is wrong.
         why: why it matters.
-        fix: the command that mends it.
-        source: who says so.
-        count: packets of a capture that show it; None without one.
-        first_frame: the first of them.
-        capture: the file that shows it.
+        fix: the command that repairs it.
+        source: the article or page that says so.
+        count: packets of a capture that show it; None without a capture.
+        first_frame: the first frame that shows it.
+        capture: the capture's name.
     """
 
     id: str

@@ -31,9 +31,9 @@ def port(rules: list[PortAcl], own_mac: str | None) -> Iterator[tuple[PortAcl, s
     for acl in rules:
         is_mac = bool(mac_bytes(acl.local) or mac_bytes(acl.remote))
         if acl.action == "allow" and (acl.local, acl.remote) in denied:
-            yield acl, "a Deny matches the same, and wins"
+            yield acl, "a Deny for the same addresses wins"
         elif own and not is_mac and (acl.local, acl.remote) != (ANY, ANY):
-            yield acl, f"{port_acl_words(own)} is about this NIC's own MAC, and a MAC beats every subnet"
+            yield acl, f"{port_acl_words(own)} is about this NIC's own MAC, and a MAC overrides every subnet"
         elif all_ip and (acl.local, acl.remote) == (ANY, ANY):
             yield acl, "0.0.0.0/0 and ::/0 are more specific than ANY"
         else:
@@ -81,7 +81,7 @@ def extended(rules: list[ExtendedAcl]) -> Iterator[tuple[ExtendedAcl, ExtendedAc
     first: dict[Reach, ExtendedAcl] = {}
     waiting: list[ExtendedAcl] = []
     for acl in sorted(rules, key=lambda acl: -acl.weight):
-        if waiting and waiting[0].weight != acl.weight:  # rules of one weight do not beat each other
+        if waiting and waiting[0].weight != acl.weight:  # rules of one weight do not override each other
             for one in waiting:
                 first.setdefault(_reach(one), one)
             waiting = []

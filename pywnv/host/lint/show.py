@@ -37,31 +37,31 @@ def _said(one: Finding) -> str:
 
 
 def draw_grave(found: Sequence[Finding], console: Console) -> None:
-    """Shows the first warnings and errors, each with the command that mends it, below what is said of a capture."""
+    """Shows the first warnings and errors, each with the command that repairs it, below what is said of a capture."""
     from rich.text import Text
 
     grave = [one for one in found if one.severity != "note"]
     for one in grave[:MOST_GRAVE]:
         words = Text.assemble(("  ", ""), (one.severity, STYLES[one.severity]), _said(one))
         console.print(words, soft_wrap=True)
-        console.print(Text(f"      {one.fix}", "cyan"), soft_wrap=True)  # to be copied as it stands
+        console.print(Text(f"      {one.fix}", "cyan"), soft_wrap=True)  # for copying
     if len(grave) > MOST_GRAVE:
         console.print(Text(f"  ... and {len(grave) - MOST_GRAVE} more of the host: `pywnv host lint` lists them"))
 
 
 def draw(found: list[Finding], host: Host, console: Console) -> None:
-    """Shows findings, each with why it matters and the command that mends it."""
+    """Shows findings, each with why it matters and the command that repairs it."""
     from rich.text import Text
 
     for one in found:
         console.print(Text.assemble((one.severity, STYLES[one.severity]), _said(one)), soft_wrap=True)
         console.print(Text(f"      why: {one.why} [{one.source}]"), soft_wrap=True)
-        console.print(Text.assemble("      fix: ", (one.fix, "cyan")), soft_wrap=True)  # to be copied as it stands
+        console.print(Text.assemble("      fix: ", (one.fix, "cyan")), soft_wrap=True)  # for copying
     numbers = [count(sum(one.severity == each for one in found), each) for each in STYLES]
     console.print(Text(", ".join(numbers) if found else "nothing found", style="bold"))
     for words in host.notes:
-        console.print(Text(f"not looked at: {words}", style="dim"), soft_wrap=True)
+        console.print(Text(f"not checked: {words}", style="dim"), soft_wrap=True)
     for cmdlet, reason in host.left_out.items():
         console.print(
-            Text(f"not looked at, for the inventory left it out: {cmdlet}: {reason}", style="dim"), soft_wrap=True
+            Text(f"not checked, as the inventory left it out: {cmdlet}: {reason}", style="dim"), soft_wrap=True
         )

@@ -28,13 +28,13 @@ def attachments(host: Host) -> dict[str, str]:
 
 
 def _switch_of(team: Team, attached: dict[str, str]) -> str | None:
-    """The switch on a team; an empty text where its name is not known, None where there is none."""
+    """The switch on a team; an empty text where its name is not known, None if there is none."""
     names = [nic.name for nic in team.nics] or [team.name]
     return next((attached[name.casefold()] for name in names if name.casefold() in attached), None)
 
 
 def is_client(host: Host) -> bool | None:
-    """Whether it is a client Windows; None where nothing tells."""
+    """Whether it is a client Windows; None if unknown."""
     if host.product_type is not None:
         return host.product_type == CLIENT
     caption = host.caption.lower()

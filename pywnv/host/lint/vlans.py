@@ -33,13 +33,13 @@ def _trunk(nic: VirtualNic) -> Iterator[Finding]:
         listed = words.replace(" ", "") if vlan.allowed else "(its VLANs, such as 10,20)"
         what = f"untagged packets belong to VLAN {vlan.native}"
         fix = f"{command} -AllowedVlanIdList '{listed}' -NativeVlanId 0"
-        yield finding("native-vlan-changed", nic.label, what, f"{fix} (if it was not meant)")
+        yield finding("native-vlan-changed", nic.label, what, f"{fix} (if it was not intended)")
     if nic.vm is None and vlan.allowed:
         what = f"a NIC of the host in trunk mode, for the VLANs {words}"
         first = next((one for one in vlan.allowed if one != vlan.native), vlan.allowed[0])
         on = f" -SwitchName {quoted(nic.switch)}" if nic.switch else ""
         fix = (
             f"Add-VMNetworkAdapter -ManagementOS -Name 'VLAN {first}'{on}; Set-VMNetworkAdapterVlan -ManagementOS "
-            f"-VMNetworkAdapterName 'VLAN {first}' -Access -VlanId {first} (and so for each VLAN)"
+            f"-VMNetworkAdapterName 'VLAN {first}' -Access -VlanId {first} (repeat for each VLAN)"
         )
         yield finding("several-vlans-one-nic", nic.label, what, fix)

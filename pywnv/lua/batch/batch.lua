@@ -1,6 +1,6 @@
 --- Walks the packet records of a capture, lets the engine decide each frame, and hands it to a sink, which writes.
 --
--- This body of the engine runs under lupa. Python reads the file, understands every block that is no packet and
+-- This body of the engine runs under lupa. Python reads the file, understands every block that is not a packet and
 -- says where results go; one call here takes a whole chunk, so that nothing is done in Python for each frame.
 -- A sink has `row`, which takes a frame, and `finish`, which gives the text of a chunk; it may have `section`, which is
 -- told where one starts.
@@ -40,9 +40,9 @@ local chunk_ends = math.huge
 local count = 0
 local frames = {} -- as the engine takes them
 local blocks = {} -- where its block, or its record of a pcap, starts in the chunk; negative: it is big-endian
-local interfaces_of, seconds_of, nanos_of = {}, {}, {} -- false where there is none
+local interfaces_of, seconds_of, nanos_of = {}, {}, {} -- false if there is none
 local options_from, options_to = {}, {}
-local journals = {} -- the body of a journal entry; false: it is another record that is no packet
+local journals = {} -- the body of a journal entry; false: it is another record that is not a packet
 local nodes, packets, previous, rules, rewritten, repeats = {}, {}, {}, {}, {}, {}
 local deltas, elapsed, wholes, facts = {}, {}, {}, {}
 local events, nears, event_packets, event_rules = {}, {}, {}, {}
@@ -158,10 +158,10 @@ local function frame_of(buf, at)
     interface.place = place
   end
   frame.number, frame.time, frame.hop = number, relative(seconds_of[at], nanos_of[at]), place
-  frame.tag, frame.carried = nil, nil
+  frame.tag, frame.tool_metadata = nil, nil
   local options = options_from[at]
   if options then
-    frame.tag, frame.carried =
+    frame.tag, frame.tool_metadata =
       read_options(buf, options, options_to[at], block < 0 and -1 or 1, running.wants(number))
   end
   return frame
@@ -186,7 +186,7 @@ local function decide_packet(at)
   wholes[at], facts[at] = found.segment_of or false, found.facts or false
 end
 
--- A journal entry, or another record that is no packet.
+-- A journal entry, or another record that is not a packet.
 local function decide_record(at)
   local time = relative(seconds_of[at], nanos_of[at])
   if journals[at] then

@@ -1,6 +1,6 @@
---- Makes a buffer that text and whole numbers are put into, piece by piece: LuaJIT's own or, elsewhere, the like of it.
+--- Makes a buffer that collects text and whole numbers: LuaJIT's string buffer or, in other Luas, one like it.
 --
--- It has `put`, which takes one piece or more, and `get`, which gives all of it and empties the buffer.
+-- `put` adds one or more pieces; `get` returns the whole text and empties the buffer.
 
 local is_there, own = pcall(require, "string.buffer")
 if is_there then

@@ -11,7 +11,7 @@ local OPT_END, OPT_COMMENT, OPT_FLAGS, OPT_PACKET_ID, OPT_VERDICT = 0, 1, 2, 5, 
 local XDP = 2 -- what kind of verdict it is
 local XDP_DROP = { [1] = "\2\1\0\0\0\0\0\0\0", [-1] = "\2\0\0\0\0\0\0\0\1" } -- by order of bytes
 
-local carried = { count = 0 }
+local tool_metadata = { count = 0 }
 
 local function text_of(buf, at, stop)
   local zero = buf:find("\0", at, true)
@@ -24,7 +24,7 @@ local M = {}
 -- @param at, stop  indices of the first and the last byte of the options
 -- @param order of their bytes: 1 little-endian, -1 big-endian
 -- @param wants as `engine.wants` gave it
--- @return the packet id; what else is there, as the engine's `frame` takes it, until the next call; each nil where
+-- @return the packet id; what else is there, as the engine's `frame` takes it, until the next call; each nil if
 --   there is none
 function M.read(buf, at, stop, order, wants)
   local read32, read16 = READ32[order], READ16[order]
@@ -37,7 +37,7 @@ function M.read(buf, at, stop, order, wants)
       break
     elseif code == OPT_COMMENT and wants.comment then
       comments = comments + 1
-      carried[comments] = text_of(buf, at + 4, last)
+      tool_metadata[comments] = text_of(buf, at + 4, last)
     elseif code == OPT_FLAGS and size == 4 and wants.flags then
       flags = flags or read32(buf, at + 4)
     elseif code == OPT_PACKET_ID and size == 8 and wants.id then
@@ -50,8 +50,8 @@ function M.read(buf, at, stop, order, wants)
   if comments == 0 and not flags and not verdict then
     return tag
   end
-  carried.count, carried.flags, carried.dropped = comments, flags and flags % 4, verdict or nil
-  return tag, carried
+  tool_metadata.count, tool_metadata.flags, tool_metadata.dropped = comments, flags and flags % 4, verdict or nil
+  return tag, tool_metadata
 end
 
 return M

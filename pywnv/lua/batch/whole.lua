@@ -1,6 +1,6 @@
---- Makes a function that gives whole numbers as bytes, eight each, signed, as this machine has them.
+--- Makes a function that packs whole numbers into bytes: 64 bits each, signed, in the byte order of this machine.
 --
--- LuaJIT writes them where its own ffi puts numbers; elsewhere they are put together from bytes, little-endian.
+-- LuaJIT writes them through its ffi; other Luas build them byte by byte, little-endian.
 
 local bytes = ...
 

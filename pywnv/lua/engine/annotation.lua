@@ -1,9 +1,9 @@
---- What `pywnv annotate` wrote into the comment of a frame, or into a journal entry, read back.
+--- Reads back what `pywnv annotate` wrote into the comment of a frame, or into a journal entry.
 --
 --   duplicate of 8 at pNIC Ethernet 2, +2.8 us (wnv frame=10 packet=8 delta_ns=2800 path="vmNIC A > pNIC Ethernet 2")
 --
--- First a sentence for people; then, in brackets, keys and values, in the order of the table of fields. A value that
--- `usual` can tell is omitted. Comments may come from strangers: one that is not exactly in this form is ignored.
+-- First a sentence for people; then, in brackets, keys and values in the order of the table of fields. Default values
+-- (see `usual`) are omitted. Comments may come from strangers: one that is not exactly in this form is ignored.
 
 local columns, codes, drop, text, hop_name = ...
 
@@ -101,7 +101,7 @@ for at = 1, #columns do
 end
 
 -- How a value is written, by its kind: each a function of the text and where the value begins; returns the value and
--- where what follows begins; nil where it is not in form.
+-- where what follows begins; nil if it is not in form.
 local readers = {}
 
 function readers.text(rest, at)
@@ -145,7 +145,7 @@ function readers.name(rest, at, column)
   return column.names[value or false], following
 end
 
--- What comments share, from its text and the bracket behind it; nil where that is not in form.
+-- What comments share, from its text and the bracket behind it; nil if that is not in form.
 local function parse(rest, is_again)
   local shared, at, last = { previous = is_again or nil }, 1, 0
   local is_kept = sub(rest, -#M.KEPT - 1, -2) == M.KEPT
@@ -238,8 +238,8 @@ local LATER, later_at = form("packet", "previous", "appearance", "hop_delta", "h
 -- @param is_kept whether all that it gives is kept: then it believes no more once that is too much
 -- @return function: what a comment says, a table that is used again: frame, packet, previous, appearance, segment_of,
 --   repeat_of, hop_delta, hop_elapsed, event_near, event_packet, owns_id (whether the packet id is ours), shared (a
---   table of all other columns, often the same one, not to be changed), words (for people; of events only); nil where
---   the comment is none of ours, or says what cannot be
+--   table of all other columns, often the same one, not to be changed), words (for people; of events only); nil if
+--   the comment is none of ours, or is invalid
 function M.reader(is_kept)
   local known, again, count, size = {}, {}, 0, 0
   local said = {}
@@ -259,7 +259,7 @@ function M.reader(is_kept)
   end
 
   -- The numbers that begin a comment, each for itself.
-  -- @return where the last one ends; nil where that is not in form
+  -- @return where the last one ends; nil if that is not in form
   local function read_more(comment, stop, last)
     while true do
       local _, following, key, value = find(comment, "^ ([%l_]+)=(%-?%d+)", stop + 1)

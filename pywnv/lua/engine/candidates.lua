@@ -1,4 +1,4 @@
---- The packets that a frame may show: those with its bytes that are still about.
+--- Finds the packets that a frame may show: those with the same bytes that are still remembered.
 
 local frame_of, identity, link, order, path, routes, limits = ...
 

@@ -1,8 +1,8 @@
---- The way of one buffer (NBL) through a vmSwitch: received, routed, delivered or dropped, and the packet that it held.
+--- Follows each buffer (NBL) through a vmSwitch: received, routed, delivered or dropped, and the packet that it held.
 --
--- An event names the buffer's address and the NIC; a fragment, which is a packet, names the NIC that it came from. One
--- follows `received` and another follows `routed`. An address is used again at once: its chain ends with `delivered` or
--- `dropped`, or with the next `received`.
+-- An event names the buffer's address and the NIC; a captured packet names the NIC that it came from. One packet
+-- follows `received`, another follows `routed`. Windows uses an address again at once: its chain ends with `delivered`
+-- or `dropped`, or with the next `received`.
 -- Source: event messages of Microsoft-Windows-Hyper-V-VmSwitch, NDIS-PacketCapture event 1003.
 
 local codes, limits = ...
@@ -20,7 +20,7 @@ function M.new(keep)
   local waiting = {} -- by NIC: the chain whose fragment comes next; `is_shared` where it may be another's
   local chains = {}
 
-  --- The packet that an event is about; nil where nothing proves one. Then what was kept of it, or nil.
+  --- The packet that an event is about; nil if nothing proves one. Then what was kept of it, or nil.
   -- @param said what an event says: see `event`
   function chains.packet_of(said)
     local chain = said.buffer and by_address[said.buffer]

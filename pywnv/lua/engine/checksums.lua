@@ -1,4 +1,4 @@
---- What the checksums of transport headers tell of bytes that were not captured.
+--- Compares bytes that were not captured, by the checksums of transport headers.
 
 local frame_of = ...
 

@@ -1,4 +1,4 @@
---- What the rules share: the stores of one capture, and what they ask of a frame.
+--- What the rules share: the stores of one capture, and functions that look up what is known about a frame.
 
 local candidates, parts, limits = ...
 
@@ -46,7 +46,7 @@ function M.new()
     frame.flow, header.is_read = nil, false
   end
 
-  --- The TCP header of a frame, where it is there whole: seq, ack, flags, size. nil where it is not.
+  --- The TCP header of a frame, where it is there whole: seq, ack, flags, size. nil if it is not.
   function context.segment_of(frame)
     if not header.is_read then
       header.is_read = true

@@ -1,5 +1,5 @@
---- Decides packets: which frames show one, and which way it goes. All that it learns of a capture, it learns from the
--- frames that it has taken.
+--- Decides which packet a frame shows, and in which direction that goes. It learns only from the frames that it was
+-- given, so each epoch has a decider of its own.
 
 local frame_of, grouper, direction, chains_of = ...
 
@@ -42,7 +42,7 @@ function M.new(owner, keep)
   end
 
   --- Looks up what is known of the next frame: the first step of `decide`.
-  -- @param frame as `engine.look` takes it; its span is nil where it has not been read
+  -- @param frame as `engine.look` takes it; its span is nil if it has not been read
   -- @param is_again whether another decider has had it, and changed what was read
   function decider.look(frame, is_again)
     frame_now, time_now = frame, frame.time
@@ -61,7 +61,7 @@ function M.new(owner, keep)
   end
 
   --- Says what the frame is that was looked up; changes nothing that counts.
-  -- @param read  what the capture tool noted beside it, as `note.read` gives it, or nil
+  -- @param read  what the capture tool noted beside it, as `tool_comments.read` gives it, or nil
   -- @param noted the direction that the capture tool noted, or nil
   -- @param is_directed whether anything can tell a direction
   -- @return the node of its path; a code of `direction`, or nil. What else was found stands in `found`
@@ -70,7 +70,7 @@ function M.new(owner, keep)
     local node, macs, way
     is_directed_now, nic_now = noted ~= nil or is_directed, read and read.nic
     if not time then
-      node = grouping.alone(frame.number, place)
+      node = grouping.without_time(frame.number, place)
     else
       node = grouping.decide()
       local link = frame.link

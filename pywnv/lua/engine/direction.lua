@@ -10,7 +10,7 @@ local byte, sub = string.byte, string.sub
 
 local role = codes.role
 local OUTBOUND, INBOUND, INTERNAL = codes.direction.outbound, codes.direction.inbound, codes.direction.internal
-local NONE = 0 -- a node of a path that does not tell
+local NONE = 0 -- a node of a path that does not say
 
 local INNER, OUTER = 1, 2
 local SIDE_OF_ROLE = {
@@ -27,7 +27,7 @@ local MOST_MACS = 4096 -- only a capture made to defeat us shows more at once
 
 local M = {}
 
---- On which side of the host a place is: 1 inside, 2 outside; nil where that is not known.
+--- On which side of the host a place is: 1 inside, 2 outside; nil if that is not known.
 -- A vmSwitch's port is named for the source of what is seen there: what comes from External comes from outside.
 function M.side(place)
   return SIDE_OF_ROLE[place.role] or place.nic_type == "External" and OUTER or nil
@@ -157,7 +157,7 @@ function M.new(owner)
   -- @param noted   the direction that the capture tool noted, or nil
   -- @param macs    string: the first twelve bytes of an Ethernet header, or nil
   -- @param is_whole whether all packets so far were given to this function
-  -- @return a code of `direction`, or nil where nothing tells
+  -- @return a code of `direction`, or nil if unknown
   function ways.decide(time, node, elapsed, noted, macs, is_whole)
     step.time, step.macs, step.side = time, macs, nil
     if not time then

@@ -14,7 +14,7 @@ local M = {
   extension_advice = drops.extension_advice, -- where an extension of the vmSwitch dropped
 }
 
---- The number that a text stands for, in any case and in each of Windows' spellings; nil where it is none of them.
+--- The number that a text stands for, in any case and in each of Windows' spellings; nil if it is not one of them.
 function M.number(reason)
   if #reason > LONGEST_TEXT then
     return nil
@@ -31,7 +31,7 @@ local function family(location)
   return number and drops.families[number] and number
 end
 
---- Which part of Windows dropped: "vmSwitch", "TCP/IP" ...; nil where the location does not tell.
+--- Which part of Windows dropped: "vmSwitch", "TCP/IP" ...; nil if the location does not say.
 function M.family(location)
   return drops.families[family(location)]
 end
@@ -54,7 +54,7 @@ function M.is_harmless(reason, is_to_group)
   return which == "all" or which == "group" and is_to_group or false
 end
 
---- What to look at; nil where nothing is known.
+--- What to look at; nil if nothing is known.
 -- @param reason, location numbers, or nil
 function M.advice(reason, location)
   local at = drops.advice_of_reason[reason] or drops.advice_of_family[family(location)]

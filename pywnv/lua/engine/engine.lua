@@ -1,8 +1,10 @@
 --- The engine: takes the frames of a capture one by one and says what each one is.
 --
--- It makes no Wireshark call. Its bodies are the plugin inside Wireshark and tshark, and `batch` under lupa.
+-- It makes no Wireshark call. It runs in two programs (its "bodies"): in the plugin inside Wireshark and tshark, and in
+-- `batch` under lupa.
 
-local codes, hop, decider, note, annotation, record, facts, direction, limits, topology, describe, host_drops = ...
+local codes, hop, decider, tool_comments, annotation, record, facts, direction, limits, topology, describe, host_drops =
+  ...
 
 local readers = record.readers
 local abs, ceil, next = math.abs, math.ceil, next
@@ -82,32 +84,32 @@ function M.new(window, epoch, warm_up)
     return place
   end
 
-  --- What of the things that `frame` takes as `carried`, and of packet ids, is worth looking for at a frame.
+  --- Which kinds of `tool_metadata`, and whether packet ids, are worth looking for in a frame.
   -- @return table: comment, id, flags, verdict: true or false
   function engine.wants(number)
     return number <= LEARN and all or seen
   end
 
-  -- Notes what else a tool wrote. A file that pywnv has annotated is decided anew, as if it had not been, but its hops
+  -- Reads what else a tool wrote. A file that pywnv has annotated is decided anew, as if it had not been, but its hops
   -- keep their names.
-  -- @return the first comment that a known tool wrote, as `note.read` gives it, or nil; whether the packet id is ours;
-  --   what our comment says that all of its kind say, or nil
-  local function read_carried(number, carried)
+  -- @return the first comment that a known tool wrote, as `tool_comments.read` gives it, or nil; whether the packet id
+  --   is pywnv's; the table that our comment shares with others, see `annotation`, or nil
+  local function read_tool_metadata(number, tool_metadata)
     local read, has_comment, owns_id, shared = nil, false, false, nil
-    for at = 1, carried.count do
-      local own = read_own(carried[at])
+    for at = 1, tool_metadata.count do
+      local own = read_own(tool_metadata[at])
       if own then
         seen.comment, owns_id, shared = true, owns_id or own.owns_id, shared or own.shared
       elseif number <= LEARN or has_comments then
         has_comment = true
-        read = read or note.read(carried[at])
+        read = read or tool_comments.read(tool_metadata[at])
       end
     end
     has_comments = has_comments or has_comment
     seen.comment = seen.comment or has_comment
-    seen.flags = seen.flags or carried.flags ~= nil
+    seen.flags = seen.flags or tool_metadata.flags ~= nil
     -- A trace of pktmon has flags at each packet and comments at none, and drops may come late.
-    seen.verdict = seen.verdict or carried.dropped or carried.flags ~= nil and not has_comment
+    seen.verdict = seen.verdict or tool_metadata.dropped or tool_metadata.flags ~= nil and not has_comment
     return read, owns_id, shared
   end
 
@@ -131,12 +133,12 @@ function M.new(window, epoch, warm_up)
   end
 
   -- Reads what a tool wrote beside a packet, and where it was seen.
-  -- @return a comment, as `note.read` gives it, or nil; the direction that was noted, or nil
+  -- @return a comment, as `tool_comments.read` gives it, or nil; the direction that was noted, or nil
   local function take_notes(frame)
-    local number, place, tag, carried = frame.number, frame.hop, frame.tag, frame.carried
+    local number, place, tag, tool_metadata = frame.number, frame.hop, frame.tag, frame.tool_metadata
     local read, noted, owns_id, shared
-    if carried then
-      read, owns_id, shared = read_carried(number, carried)
+    if tool_metadata then
+      read, owns_id, shared = read_tool_metadata(number, tool_metadata)
     end
     if tag and (owns_id or not place.id) then
       frame.tag = nil -- no tool gave it
@@ -152,8 +154,8 @@ function M.new(window, epoch, warm_up)
       places:annotated(place, shared)
       is_directed = is_directed or direction.side(place) ~= nil
     end
-    if carried then
-      noted = carried.flags and noted_direction(place, read, carried.flags, frame.tag)
+    if tool_metadata then
+      noted = tool_metadata.flags and noted_direction(place, read, tool_metadata.flags, frame.tag)
     end
     pending.number, pending.time = number, frame.time
     return read, noted
@@ -194,10 +196,10 @@ function M.new(window, epoch, warm_up)
   -- tracing compiler makes code for each, not for each way through all of them.
   -- @param frame the table, in which there is now, too,
   --   number: of the frame, counting up from 1
-  --   time: seconds since any fixed moment; nil where the capture tells none
+  --   time: seconds since any fixed moment; nil if the capture tells none
   --   hop: as `engine.place` made it
   --   tag: nil, or the packet id that the capture tool wrote: equal for equal packets
-  --   carried: nil, or what else the tool wrote, a table: count and [1], [2] ... its comments, flags (1 or 2: the
+  --   tool_metadata: nil, or what else the tool wrote, a table: count and [1], [2] ... its comments, flags (1 or 2: the
   --     direction, of epb_flags) or nil, dropped (true: its verdict says so) or nil
   function engine.look(frame)
     taken = frame
@@ -225,8 +227,8 @@ function M.new(window, epoch, warm_up)
       return nil
     end
     local node, way = now.decide(taken_read, taken_noted, is_directed)
-    local carried = frame.carried
-    local is_dropped = carried and carried.dropped
+    local tool_metadata = frame.tool_metadata
+    local is_dropped = tool_metadata and tool_metadata.dropped
     local has_facts = taken_read or way or is_dropped
     local known = has_facts and facts_of(frame.hop, taken_read, way, is_dropped, frame) or nil
     if drops and known and known.drop then
@@ -284,7 +286,7 @@ function M.new(window, epoch, warm_up)
   -- @param time as `frame` takes it
   -- @param body string
   -- @return what it says, to be shown by `describe_event`; the number of the packet just before it; the packet that it
-  --   is about, where that is proved; the rule of the host that explains a drop; nil where it is no event of a packet
+  --   is about, where that is proved; the rule of the host that explains a drop; nil if it is not an event of a packet
   function engine.journal(time, body)
     return take_event(record.journal(body), time)
   end

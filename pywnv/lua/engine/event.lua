@@ -33,7 +33,7 @@ end
 --- Reads the text of an event.
 -- @param provider name or GUID of the ETW provider
 -- @param message  its text
--- @return as `event_text.read`; nil where it is not the vmSwitch's
+-- @return as `event_text.read`; nil if it is not the vmSwitch's
 function M.read(provider, message)
   return M.is_switch(provider) and event_text.read(message) or nil
 end
@@ -89,7 +89,7 @@ end
 --- Reads the binary data of an event.
 -- @param id   of the event
 -- @param data string
--- @return as `read`; with extension, where the event has one; nil where the data is not what this event holds
+-- @return as `read`; with extension, where the event has one; nil if the data is not what this event holds
 function M.user_data(id, data)
   local form = TEMPLATES[id]
   if not form then
@@ -127,7 +127,7 @@ end
 -- Journal entries.
 
 --- Splits a journal entry (systemd's export format) into its fields. Of a field that is there twice the first counts.
--- A line that is no field belongs to the value before it: etl2pcapng writes texts of several lines as they are.
+-- A line that is not a field belongs to the value before it: etl2pcapng writes texts of several lines as they are.
 -- @param body string
 -- @return table: values by field name
 function M.journal(body)

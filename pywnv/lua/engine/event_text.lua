@@ -1,4 +1,4 @@
---- What the texts of the vmSwitch's events say, in any language.
+--- Reads the texts of the vmSwitch's events, in any language.
 --
 -- Sources: WNV Deep Dive part 4; rahul24/Tech-O-articles (messages of a NetEventSession trace).
 
@@ -153,7 +153,7 @@ end
 
 --- Reads the text of an event.
 -- @param message string
--- @return nil where it tells of no packet; else a table: event (a code of `event`; none where the language is not
+-- @return nil if it is about no packet; else a table: event (a code of `event`; none if the language is not
 --   known), nic (the one named first), destination_nic, switch; buffer, nic_id (of that NIC) and destination_id, where
 --   the text has them: the same for all events of one NBL while it is on its way; and for a dropped packet: drop
 --   (true), reason (number), reason_text, filtered (true: by an extension of the switch)

@@ -1,5 +1,5 @@
---- What is known of a frame besides its packet: what the capture tool noted, which way it goes, and whether it was
--- dropped. Frames of which the same is known share a table; its keys are columns of the table of fields.
+--- What is known about a frame besides its packet: what the capture tool recorded, its direction, and whether it was
+-- dropped. Frames with the same facts share one table; its keys are columns of the table of fields.
 
 local drop = ...
 
@@ -61,7 +61,7 @@ function M.new()
   local known, count = {}, 0
 
   --- @param place as `hop` made it
-  -- @param note  as `note.read` gave it, or nil
+  -- @param note  as `tool_comments.read` gave it, or nil
   -- @param way   a code of `direction`, or nil
   -- @param is_dropped whether the capture marks the frame as dropped
   -- @param frame as `frame.read` gives it

@@ -19,7 +19,7 @@ local min, floor = math.min, math.floor
 
 -- How keys begin, so that no two kinds are ever equal.
 local ARP, OTHER, UNKNOWN_LINK, IPV4, IPV6 = "\1", "\2", "\3", "\4", "\6"
-local PROTOCOL, WHOLE = {}, {} -- the byte of a protocol; that behind the fragment bits of a packet that is no fragment
+local PROTOCOL, WHOLE = {}, {} -- the byte of a protocol; the same behind the fragment bits of a whole packet
 for number = 0, 255 do
   PROTOCOL[number], WHOLE[number] = char(number), "\0\0" .. char(number)
 end
@@ -63,7 +63,7 @@ end
 
 -- Goes into a tunnel.
 -- @return the index of the network header inside, of which the EtherType, and the last byte that may be its own, stand
---   in `inside`; nil where there is none
+--   in `inside`; nil if there is none
 local inside = {}
 local function enter_tunnel(frame, protocol, transport, last)
   local l3, ethertype, l2, vni = tunnel.network(protocol, frame.buf, transport, last)
@@ -182,7 +182,7 @@ local function number(value)
   return char(floor(value / 65536) % 256, floor(value / 256) % 256, value % 256)
 end
 
--- Reads what is no IP packet, from its network header on.
+-- Reads what is not an IP packet, from its network header on.
 local function read_other(frame, l3, ethertype, last, span)
   local buf, at, length = frame.buf, frame.at, frame.length
   if ethertype == link.ARP then
@@ -241,14 +241,14 @@ end
 --   content: string, everything behind the transport checksum, as far as captured
 --   mutable: TTL or hop limit * 2^32 + IP checksum * 2^16 + transport checksum; no whole number where that checksum was
 --     not captured
---   ident: the IP ID; 0 where there is none
+--   ident: the IP ID; 0 if there is none
 --   protocol: of the transport header, or 0; has_transport: whether it is there (not in a fragment)
 --   size: bytes on the wire from the transport header on, by the length in the network header
---   room: how many bytes of content a key could hold; nil where it holds none
+--   room: how many bytes of content a key could hold; nil if it holds none
 --   cut: whether content is missing from the capture
 --   link: what stands before the packet: the kind of its link header, "tunnel" (vni: its virtual network, or nil;
 --     outer_ident: the IP ID of the outermost IPv4 header, or nil)
---   l3: index of the network header, or nil where the link header is not understood
+--   l3: index of the network header, or nil if the link header is not understood
 --   l2: index of the innermost Ethernet header, or nil
 --   header: string, the bytes before the network header
 --   span: as below

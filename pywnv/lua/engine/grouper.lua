@@ -18,7 +18,7 @@ local FIRST = 0 -- no rule: nothing with these bytes was known
 local M = {}
 
 --- A grouping of the frames of one capture.
--- @return table: shorten, look, decide, commit, alone, span; found
+-- @return table: shorten, look, decide, commit, without_time, span; found
 function M.new()
   local state, paths, place_of = context.new(), path.new(), places_of.new()
   local store = state.store
@@ -204,15 +204,13 @@ function M.new()
     return last and last.key == packet.key and last.content == packet.content
   end
 
-  -- Counts how often equal packets of a flow come while others are on their way, and how often not. What gets no mark
-  -- for that (nil) counts less and less, so that pywnv tries again.
+  -- Counts how often equal packets of a flow are on their way at once. If they get no mark (nil), pywnv tries again later.
   local function note_crowd(flow, is_crowd)
     if is_crowd == nil then
       flow.crowds = flow.crowds * (1 - 1 / limits.taught)
-    elseif is_crowd then
-      flow.crowds = flow.crowds + 1
     else
-      flow.apart = flow.apart + 1
+      local what = is_crowd and "crowds" or "apart"
+      flow[what] = flow[what] + 1
     end
     if flow.crowds + flow.apart >= 2 * limits.taught then
       flow.crowds, flow.apart = flow.crowds / 2, flow.apart / 2
@@ -288,8 +286,8 @@ function M.new()
     end
   end
 
-  --- Says of a frame that cannot be grouped, for want of a time, that it is a packet.
-  function grouping.alone(number, hop)
+  --- Says of a frame that cannot be grouped, for lack of a time, that it is a packet.
+  function grouping.without_time(number, hop)
     found.rule, found.rewritten = FIRST, 0
     found.packet, found.previous, found.delta, found.elapsed = number, nil, nil, nil
     found.segment_of, found.repeat_of = nil, nil

@@ -16,7 +16,7 @@ local M = {}
 -- @param id   number of the interface in its section, from 0; nil for a file without interfaces
 -- @param name string or nil: what the capture calls it
 -- @param description string or nil: the interface's description in the capture
--- @return table: kind, id, role, name (as shown; nil where there is no interface), title (the name without the role),
+-- @return table: kind, id, role, name (as shown; nil if there is no interface), title (the name without the role),
 --   observer (of a joined capture, who saw it; else nil);
 --   and where the name says it: vlan, port, port_name, nic_type, ifindex, over (ifIndex of the NIC below a filter),
 --   driver, description, component_id, edge
@@ -94,7 +94,7 @@ function Registry:discard()
   end
 end
 
--- What the topology says under a key of one of its indexes; nil where nothing. Of several observers, it names whole
+-- What the topology says under a key of one of its indexes; nil if nothing. Of several observers, it names whole
 -- interfaces only: numbers are each host's own.
 function Registry:entry(index, key, observer)
   local entries = key ~= nil and not observer and self.topology[index]
@@ -146,7 +146,7 @@ local function adapter(place)
   return not place.over and not place.nic_type and place.ifindex or nil
 end
 
---- A place, as `hop.new` makes it, named by the topology where that knows it, and unlike all others here.
+--- A place, as `hop.new` makes it, named by the topology where that knows it, and different from all others here.
 function Registry:place(kind, id, name, description)
   local place = read(kind, id, name, description)
   local observer = place.observer
@@ -206,7 +206,7 @@ local MOST_NOTED = 4096 -- only a capture made to defeat us notes more component
 --- The place that a frame's comment tells of, where it tells more than the interface: the component of pktmon whose
 -- packets pspkt writes to a single interface, or the port that the topology knows.
 -- @param place as `place` gave it
--- @param note  as `note.read` gave it
+-- @param note  as `tool_comments.read` gave it
 function Registry:noted(place, note)
   if place.component_id then -- its interface has said it
     return place
@@ -271,7 +271,7 @@ function Registry:named(said)
   return known
 end
 
---- Whose MAC this is: a table with name and, where known, role; nil where the topology does not say.
+--- Whose MAC this is: a table with name and, where known, role; nil if the topology does not say.
 -- @param mac its six bytes
 function Registry:owner(mac)
   return self.owners[mac]

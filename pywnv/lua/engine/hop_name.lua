@@ -105,7 +105,7 @@ local function read_ndis(name, description, place)
     return format("ifIndex %d over ifIndex %d", place.ifindex, over)
   end
   place.role = known[2]
-  -- What people call it; `pywnv convert` knows.
+  -- The name to show; `pywnv convert` knows.
   if description ~= "" and not find(description, "VlanID=", 1, true) then
     return description
   end

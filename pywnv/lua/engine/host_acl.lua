@@ -1,9 +1,9 @@
 --- Which port ACL and which extended ACL of a NIC decides about a packet.
 --
--- Port ACLs have no order: a MAC beats a subnet, a longer prefix a shorter one, all of them ANY; Meter does not count.
--- Between equal ones Deny wins. Extended ACLs have weights: the first that matches decides. A stateful one lets
--- answers of what it allowed pass, whatever the rules of their own direction say. ANY is all IPv4 and IPv6: without
--- that, ARP would not pass the rules of Microsoft's own examples.
+-- Port ACLs have no order: a MAC overrides a subnet, a longer prefix a shorter one, each of them ANY; Meter does not
+-- count. Between equal ones Deny wins. Extended ACLs have weights: the heaviest that matches decides. A stateful one
+-- lets answers to what it allowed pass, whatever the rules of their own direction say. ANY is all IPv4 and IPv6: if it
+-- also matched ARP, ARP would not pass the rules of Microsoft's own examples.
 -- Sources: WNV Deep Dive part 4; Add-VMNetworkAdapterAcl, Add-VMNetworkAdapterExtendedAcl; "Create Security Policies
 -- with Extended Port Access Control Lists" (Windows Server documentation).
 
@@ -63,7 +63,7 @@ local function ranks(rule)
   return max(here, there), min(here, there)
 end
 
--- Whether a port ACL beats another one that matches too.
+-- Whether a port ACL overrides another one that matches too.
 local function beats(rule, other)
   local best, second = ranks(rule)
   local other_best, other_second = ranks(other)
@@ -75,7 +75,7 @@ local function beats(rule, other)
   return not rule.allows and other.allows
 end
 
--- Why a port ACL wins against the strongest of those that it beats.
+-- Why a port ACL wins against the strongest of those that it overrides.
 local function why_it_wins(rule, other)
   local best, second = ranks(rule)
   local other_best, other_second = ranks(other)
@@ -88,7 +88,7 @@ local function why_it_wins(rule, other)
 end
 
 --- The port ACL that decides about a packet.
--- @return it, or nil where none matches; those that match and lose
+-- @return it, or nil if none matches; those that match and lose
 function M.port(nic, packet)
   local here, there = sides(packet)
   local rules = packet.is_inbound and nic.inbound or nic.outbound
@@ -109,7 +109,7 @@ function M.port(nic, packet)
 end
 
 --- A port ACL in words.
--- @param losers what it beat; nil: not told
+-- @param losers rules that it overrides; nil: not given
 function M.port_words(nic, rule, losers)
   local words = format("port ACL of %s: %s", nic.label, rule.words)
   if not losers or not losers[1] then
@@ -158,7 +158,7 @@ local function asks(packet)
   return from and to and from > to and to < FIRST_CLIENT_PORT
 end
 
--- The stateful rule of the other direction that lets the packet pass as an answer; nil where none does.
+-- The stateful rule of the other direction that lets the packet pass as an answer; nil if none does.
 local function session(nic, packet, here, there)
   if packet.begins then -- a SYN alone answers nothing
     return nil
@@ -171,7 +171,7 @@ local function session(nic, packet, here, there)
 end
 
 --- The extended ACL that decides about a packet.
--- @return it, or nil where none matches; those that match and lose; whether the packet passes as an answer; the
+-- @return it, or nil if none matches; those that match and lose; whether the packet passes as an answer; the
 --   stateful rule whose answers would pass, where the packet does not
 function M.extended(nic, packet)
   local here, there = sides(packet)
@@ -192,7 +192,7 @@ function M.extended(nic, packet)
 end
 
 --- An extended ACL in words.
--- @param losers what it beat; nil: not told
+-- @param losers rules that it overrides; nil: not given
 -- @param is_answer, answered as `extended` returned them
 function M.extended_words(nic, rule, losers, is_answer, answered)
   local why = format("weight %d", rule.weight)

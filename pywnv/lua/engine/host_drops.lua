@@ -35,7 +35,7 @@ end
 
 local WAYS = { Ingress = false, Egress = true, Rx = true, Tx = false } -- of pktmon, seen from the NIC
 
--- Whether a packet goes to a NIC; nil where nothing tells.
+-- Whether a packet goes to a NIC; nil if unknown.
 local function goes_to(nic, packet, read)
   if nic.mac and packet.destination_mac == nic.mac then
     return true
@@ -56,7 +56,7 @@ end
 --- Notes what a frame shows, for the event that may come next.
 -- @param into  a table
 -- @param frame as the engine takes it
--- @param read  as `note.read` gave it, or nil
+-- @param read  as `tool_comments.read` gave it, or nil
 -- @return the table
 function M.note(into, frame, read)
   into.kind, into.buf, into.at, into.stop, into.length = frame.kind, frame.buf, frame.at, frame.stop, frame.length
@@ -116,7 +116,7 @@ local function key_of(nic, packet, knows_vlan, reason)
 end
 
 --- What explains the drops of one capture.
--- @return nil where no rules are known; else a table: packet, event
+-- @return nil if no rules are known; else a table: packet, event
 function M.new()
   if not host.nics or not host.nics[1] then
     return nil
@@ -207,7 +207,7 @@ function M.new()
 
   --- What explains that a frame was dropped.
   -- @param frame as the engine takes it
-  -- @param read  as `note.read` gave it, or nil
+  -- @param read  as `tool_comments.read` gave it, or nil
   -- @param facts of the frame
   -- @return words, or nil
   function explainer.packet(frame, read, facts)
@@ -234,7 +234,7 @@ function M.new()
     return holds(nic.addresses, packet.destination) or holds(nic.addresses, packet.source)
   end
 
-  --- What explains the drop that an event tells of.
+  --- What explains the drop that an event describes.
   -- @param said   what it says, as `record` gives it
   -- @param sample of the packet that it is about, or of the one just before it; nil: none is known
   -- @param proved whether it is about that packet

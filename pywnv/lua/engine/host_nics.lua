@@ -1,7 +1,7 @@
---- Which virtual NIC of the host a capture means: by the strongest key that fits one only; where two fit, none.
+--- Finds the virtual NIC of the host that a capture names, by the strongest key that fits; if it fits two NICs, none.
 --
--- Captures name a NIC by its GUIDs, by the topology's keys, by names ("Network Adapter" is that of every VM's first) or
--- by MAC. A port whose GUIDs the inventory does not have is told by the MAC of its packet, of NICs that have none.
+-- Captures name a NIC by its GUIDs, by the topology's keys, by names (the first NIC of every VM is "Network Adapter")
+-- or by MAC. If the inventory does not have a port's GUIDs, the MAC of its packet decides, among NICs without GUIDs.
 
 local codes = ...
 
@@ -30,7 +30,7 @@ local function guids(name)
   return found
 end
 
--- Adds a NIC under a key; false where two have it.
+-- Adds a NIC under a key; false if two have it.
 local function add(index, key, nic)
   if key and key ~= "" then
     index[key] = (index[key] == nil or index[key] == nic) and nic
@@ -127,7 +127,7 @@ function M.new(nics)
 
   --- The NIC that a place is.
   -- @param place as `hop` made it
-  -- @param read  as `note.read` gave it, or nil
+  -- @param read  as `tool_comments.read` gave it, or nil
   -- @param packet that was seen there
   function index.of_place(place, read, packet)
     local names = { read and read.component or false, place.description or false, place.port_name or false }

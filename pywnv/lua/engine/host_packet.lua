@@ -1,4 +1,4 @@
---- Reads of a frame what the rules of a host ask for: its outermost headers, as the vmSwitch sees them.
+--- Reads the fields of a frame that the rules of a host compare: its outermost headers, as the vmSwitch sees them.
 --
 -- Sources: RFC 791, RFC 8200, RFC 9293, RFC 768, RFC 9260, IEEE 802.1Q.
 

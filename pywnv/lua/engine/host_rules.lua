@@ -1,5 +1,5 @@
---- Whether a packet passes the port of a NIC on the vmSwitch, and by which rule: VLAN, then port ACLs, then extended
--- ACLs. What passes one kind must pass the next.
+--- Decides whether a packet passes the port of a NIC on the vmSwitch, and by which rule: VLAN, then port ACLs, then
+-- extended ACLs. A packet must pass all three.
 
 local vlan, acl = ...
 
@@ -25,7 +25,7 @@ function M.by_vlan(nic, packet)
   return decision(false, "vlan", vlan.words(nic, packet), {})
 end
 
---- What decides about a packet that the VLAN setting lets pass; nil where no ACL matches.
+--- What decides about a packet that the VLAN setting lets pass; nil if no ACL matches.
 -- @param lists whether to say which others matched
 function M.by_acl(nic, packet, lists)
   local port, port_losers = acl.port(nic, packet)
@@ -54,8 +54,8 @@ end
 -- @param nic    as pywnv.host.evaluate makes it
 -- @param packet table: is_inbound (towards the NIC), and where it has them vlan (its tag's), tags_itself (true: its
 --   sender wrote the tag, no port), source_mac, destination_mac, source, destination (addresses as bytes), protocol,
---   source_port, destination_port; begins: true for a TCP SYN; hides_vlan: true where nothing tells whether it is
---   tagged: then no VLAN setting drops it; is_dropped: true where it was, so that it is no answer in a session
+--   source_port, destination_port; begins: true for a TCP SYN; hides_vlan: true if nothing tells whether it is
+--   tagged: then no VLAN setting drops it; is_dropped: true if it was, so that it is no answer in a session
 -- @return table: passes (boolean), decided_by (vlan, port-acl, extended-acl, none), rule (in words, or nil), matched
 --   (list: those that matched too and lost, in words)
 function M.evaluate(nic, packet)

@@ -86,7 +86,7 @@ function M.words(nic, packet)
   return format("VLAN of %s: %s drops %s", nic.label, nic.vlan.words, what)
 end
 
---- The VLAN that the packets of a NIC have in the vmSwitch: 0 for none; nil where the NIC may say it.
+--- The VLAN that the packets of a NIC have in the vmSwitch: 0 for none; nil if the NIC may say it.
 function M.of_sender(nic)
   local setting = nic.vlan
   if setting.mode == "untagged" then

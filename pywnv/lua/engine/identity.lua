@@ -1,4 +1,4 @@
---- Identity: what the sender of a packet counts, or draws anew, for each one it sends.
+--- Identity: what the sender of a packet counts, or chooses at random, for each one it sends.
 --
 -- Sources: RFC 6864 (IP ID, also of fragments), RFC 8200 4.5 (fragments), RFC 7323 (TCP timestamps), RFC 792,
 -- RFC 4443 (echo), RFC 4303 (ESP), RFC 1035 4.1.1 (DNS), RFC 3550 5.1 (RTP); of timers: RFC 826, RFC 4861, RFC 6762,
@@ -33,7 +33,7 @@ local M = {
   PROOF = PROOF, -- not before the sender would wait for an answer in vain
 }
 
---- Bytes of data in a TCP segment, on the wire; 0 where its header was cut.
+--- Bytes of data in a TCP segment, on the wire; 0 if its header was cut.
 -- @param what a frame or a packet
 function M.tcp_size(what)
   local key = what.key
@@ -93,7 +93,7 @@ function M.is_counting(flow)
   return flow.counted >= limits.counted * flow.drawn
 end
 
---- When a TCP segment was sent, by its sender's clock (RFC 7323); nil where it does not say.
+--- When a TCP segment was sent, by its sender's clock (RFC 7323); nil if it does not say.
 function M.tcp_timestamp(what)
   local content, at = what.content, OPTIONS
   local stop = min(M.tcp_options_size(what), #content)
@@ -123,7 +123,7 @@ local function of_tcp(what)
   return flags % 4 >= FIN and STRONG or WEAK
 end
 
--- Whether the bytes of a payload look drawn by lot: many different ones, many different steps from one to the next, and
+-- Whether the bytes of a payload look random: many different ones, many different steps from one to the next, and
 -- not all of them letters.
 local function is_random(payload)
   local have = min(#payload, limits.random_most)
@@ -147,7 +147,7 @@ local function is_random(payload)
   return different >= least and different_steps >= least and high >= have / 4
 end
 
--- A DNS message with one question has an identifier drawn by lot.
+-- A DNS message with one question has an identifier chosen at random.
 local function is_name_query(content)
   local id_high, id_low, flags, _, questions_high, questions = byte(content, 1, 6)
   return questions ~= nil and id_high + id_low > 0 and flags % 128 < 8 and questions_high == 0 and questions == 1
@@ -159,7 +159,7 @@ local function is_rtp(content)
   return #content >= LEAST_RTP and floor(version / 64) == 2 and (kind % 128 < 64 or kind % 128 > 95)
 end
 
--- Whether the packets of a flow were seen to differ, so that what is drawn by lot is drawn for each.
+-- Whether the packets of a flow were seen to differ, so that what is chosen at random is drawn for each.
 function M.is_varying(flow)
   return flow.number >= limits.varying and flow.repeats * limits.varying_share <= flow.number
 end
@@ -236,7 +236,7 @@ function M.strength(what, flow)
   return M.without_ident(what, flow)
 end
 
---- Whether a packet holds so much that looks drawn by lot that hardly anybody sends it twice: QUIC, for one.
+--- Whether a packet holds so much that looks random that hardly anybody sends it twice: QUIC, for one.
 function M.is_large_random(packet)
   return packet.strength > WEAK and packet.protocol == UDP and #packet.content >= limits.random_large
 end
@@ -250,8 +250,8 @@ function M.of_pair(packet, frame)
   return packet.strength
 end
 
---- Whether a packet that is STRONG may be told by that at one place: a payload that was drawn by lot once may be sent
--- again and again.
+--- Whether that identifies a STRONG packet at one place: a payload that was chosen at random once may be sent again and
+-- again.
 function M.is_asked_for(packet)
   return packet.protocol ~= UDP or M.is_timed(packet) or is_name_query(packet.content)
 end

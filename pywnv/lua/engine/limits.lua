@@ -22,23 +22,23 @@ limit("key_span", 16, "bytes", 0, "lab2/tenants",
 
 -- Identity.
 limit("idents_of_sender", 8, "packets", 1, "lab2/busy",
-  "Packets of a sender that must have other IP IDs before an IP ID identifies its packet")
+  "How many packets of a sender must have different IP IDs before an IP ID identifies a packet")
 limit("same_hop_soon", 2 * MILLISECOND, "s", 0, "rules/lso-n",
   "Time within which no sender sends TCP data without an identity again")
 limit("same_hop_timers", 0.08 * MILLISECOND, "s", 0, "rules/client-p24",
-  "Time within which nobody sends again what protocols send by a timer")
+  "Time within which nobody repeats packets that protocols repeat by a timer")
 limit("random_least", 24, "bytes", 1e9, "lab2/tenants",
   "Shortest payload that can be told from text and patterns")
 limit("random_share", 0.8, "", 0, "telemetry",
-  "Share of the different bytes of a random payload that a payload must have to look random")
+  "How many different bytes a payload must have to look random, as a share of those of a random payload")
 limit("random_large", 500, "bytes", 1e9, "quic_twice",
-  "Random payload that counts as another packet only with proof")
+  "Size of a random payload from which on only proof makes it another packet")
 limit("swapped", 0.1 * MILLISECOND, "s", 0, "lab2/nat",
   "Time within which a mirror may swap two sightings")
 limit("varying", 2, "packets", 0, "rules/journal-flood-n",
-  "Packets of a flow that must differ before a random payload counts as new in each")
+  "How many packets of a flow must differ before a random payload counts as new in each")
 limit("varying_share", 50, "to 1", 0, "rules/neg-flood-udp-const",
-  "Packets of a flow with a new payload, to those with a repeated one, before a payload identifies its packet")
+  "Packets of a flow with a new payload for each one with a repeated payload, before a payload identifies its packet")
 limit("flood_of_changing", 16, "sightings", 1e9, "rules/neg-flood-udp-const",
   "As `flood`, for a packet whose sender was seen to change its identity")
 limit("flood", 4, "sightings", 1e9, "rules/journal-flood-n",
@@ -50,50 +50,49 @@ limit("settled", 10 * MILLISECOND, "s", 0, "lab2/busy",
 limit("agreement", 0.8, "", 0, "rules/busy-q8-drop-one-interface",
   "Share of a sender's packets that must have been seen equally often")
 limit("begins", 8, "to 1", 1e9, "seen_behind_first",
-  "A packet may begin at one of the places of a hop only if at least one of so many began there")
+  "A packet may begin at a place of a hop only if at least one of this many began there")
 limit("taught", 64, "packets", 1e9, "lab2/tcp-same",
-  "Packets after which older ones count half")
+  "How many packets pywnv learns from before older ones count half")
 limit("doubted", 8, "packets", 1e9, "twice_from_a_moment",
-  "After about so many packets that are seen otherwise than those before, pywnv learns anew")
+  "How many packets must be seen more or less often than those before until pywnv learns anew")
 limit("longest_gap", 4, "times", 1e9, "lab2/tcp-same",
   "How long to wait for a packet, in multiples of the longest known step")
 limit("least_longest_gap", 5 * MILLISECOND, "s", 0, "rules/vpn-e",
   "Shortest wait for a further sighting of a packet whose bytes nobody sends again so soon")
 limit("shortest_gap", 0.6, "times", 0, "vlan_one_interface",
   "Earliest time of a sighting, in multiples of the shortest known step")
-
 limit("crowds", 4, "to 1", 0, "equal_bursts",
-  "Equal packets of a flow that come apart, for each one that comes while others are on their way, before a hop counts")
+  "Equal packets of a flow that come apart for each one that comes while others are on their way, before a hop counts")
 
 -- Order.
 limit("begin", 4, "packets", 1e9, "equal_held",
-  "Packets that must be seen first at a place before it counts as their sender's first place")
+  "How many packets must be seen first at a place before it counts as their sender's first place")
 limit("in_order", 8, "packets", 1e9, "lab2/busy-drop-fifo",
-  "Packets that must keep their order between two places before the order counts")
+  "How many packets must keep their order between two places before the order counts")
 limit("order_share", 50, "to 1", 0, "lab2/busy",
-  "Packets that kept their order, to those that did not")
+  "Packets that kept their order for each one that did not, before the order counts")
 limit("weak_step", 10 * MILLISECOND, "s", 1e9, "lab2/tenants",
   "Longest step between two hops for packets without an identity, while no step is known")
 limit("least_weak_step", 2 * MILLISECOND, "s", 0, "lab2/tcp-same",
-  "Longest step for packets without an identity, at least, once a step is known; also at one hop")
+  "Lower bound of the longest step for packets without an identity, once a step is known; also at one hop")
 limit("usual_gap", 1.25, "times", 1e9, "equal_one_lost",
-  "Time that a packet usually takes between two hops, at most, in multiples of the longest known step")
+  "Longest usual time between two hops, in multiples of the longest known step")
 limit("once_share", 50, "to 1", 0, "rules/neg-flood-udp-const",
-  "Packets that a hop has shown equally often, to others, before that counts as sure")
+  "Packets that a hop has shown equally often for each other one, before that counts as sure")
 limit("hop_once", 16, "packets", 1e9, "lab2/busy",
-  "Packets that a hop must have shown equally often before that counts for unknown senders")
+  "How many packets a hop must have shown equally often before that counts for unknown senders")
 limit("hop_once_share", 8, "to 1", 0, "rules/client-p24",
-  "Packets that a hop has shown once, to those that it has shown more often, for the same")
+  "Packets that a hop has shown once for each one that it has shown more often, before that counts for unknown senders")
 limit("once", 4, "packets", 1e9, "lab2/busy",
-  "Packets that must have been seen once at a place before one more is a new packet")
+  "How many packets must have been seen once at a place before one more is a new packet")
 
 -- Packet ids.
 limit("ids_repeat", 4, "frames", 1, "hard/pktmon_ids",
-  "Frames with an id among which one must repeat an id before ids are trusted")
+  "Among how many frames with an id one must repeat an id before ids are trusted")
 limit("path_ends", 4, "packets", 1e9, "lab2/busy-drop-fifo",
-  "Packets that must end before some hops before this counts as their path")
+  "How many packets must end before some hops before this counts as their path")
 limit("path_share", 16, "to 1", 0, "lab2/busy-drop-fifo",
-  "Packets that ended before these hops, to those that went on")
+  "Packets that ended before these hops for each one that went on")
 
 -- TCP, segments, NAT.
 limit("duplicate_acks", 2, "ACKs", 1e9, "coarse_clock",
@@ -105,15 +104,15 @@ limit("flight", MEGABYTE, "bytes", 2 ^ 31, "rules/tenants-p24",
 limit("idents_ahead", 1024, "packets", 0, "lab2/nat-loss",
   "Largest step between the IP IDs of two packets of a sender that counts them")
 limit("counted", 4, "to 1", 0, "rules/vpn-e",
-  "Steps that fit a counter in the IP IDs of a flow, to other steps, for it to count")
+  "Steps between the IP IDs of a flow that fit a counter for each one that does not, for it to count")
 limit("segment_idents", 63, "", 1, "hard/lso",
   "Segments of one large frame, by IP ID")
 limit("nat_votes", 2, "packets", 1e9, "lab2/nat",
-  "Packets that must agree on a binding if none proves it")
+  "How many packets must agree on a binding if none proves it")
 limit("network_agree", 2, "packets", 1, "rules/vxlan-2vni",
-  "Packets that must show that a hop leads to one virtual network")
+  "How many packets must show that a hop leads to one virtual network")
 limit("network_share", 8, "to 1", 0, "rules/vxlan-2vni",
-  "Packets that show that a hop leads to one virtual network, to those that show another")
+  "Packets that show one virtual network behind a hop for each one that shows another")
 limit("near", 1 * MILLISECOND, "s", 1e9, "rules/journal-flood-n",
   "Time between a vmSwitch event and the packet before or after it")
 

@@ -105,7 +105,7 @@ local function whole_ip(buf, at, length)
   return nil
 end
 
--- What carries a packet inside Ethernet, by its EtherType: functions of the index behind that; nil where no packet that
+-- What carries a packet inside Ethernet, by its EtherType: functions of the index behind that; nil if no packet that
 -- is known lies behind.
 local carriers = {}
 
@@ -260,7 +260,7 @@ end
 -- @param at   the index of the frame's first byte in it
 -- @param stop the index of its last byte
 -- @param length bytes of the frame on the wire; nil: only what the kind says is looked for
--- @return index and EtherType (LLC for 802.3 without SNAP), or nil where the header is cut or unknown; then, where the
+-- @return index and EtherType (LLC for 802.3 without SNAP), or nil if the header is cut or unknown; then, where the
 --   bytes are of another kind than the interface's, that: "wifi", "ethernet", "raw", or "tunnel" where MPLS carries
 --   Ethernet
 function M.network(kind, buf, at, stop, length)

@@ -20,7 +20,7 @@ local function number(text, at)
   return d and ((a * 256 + b) * 256 + c) * 256 + d
 end
 
--- A number that translation leaves alone; nil where there is none.
+-- A number that translation leaves alone; nil if there is none.
 local function mark_of(what)
   local protocol, rest = what.protocol, nil
   if not what.has_transport then

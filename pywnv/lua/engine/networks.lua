@@ -1,5 +1,5 @@
---- Virtual networks: which one a hop leads to where packets are bare, learned from packets that were seen bare there,
--- and in a tunnel elsewhere. A hop that leads to several is told apart by who sends there to whom.
+--- Learns which virtual network a hop leads to if it shows packets without their tunnel: from packets that were seen so
+-- there, and in a tunnel elsewhere. If a hop leads to several networks, sender and receiver distinguish them.
 
 local limits = ...
 
@@ -18,7 +18,7 @@ function M.new()
     return nil
   end
 
-  --- The virtual network of what is seen bare at a place; nil where none is known.
+  --- The virtual network of what is seen bare at a place; nil if none is known.
   function networks.of(place)
     if networks.is_empty or place.link == "tunnel" then
       return nil

@@ -1,8 +1,8 @@
---- The order in which packets pass: what cannot be told by identity keeps its place between what can.
+--- The order in which packets pass: a packet without an identity keeps its place between packets with one.
 --
--- Of the packets that are proved it is learned where those of each sender begin, and between which hops none of a flow
--- ever overtook another. Then a packet that waits at the first of two hops, while a later one has been seen at
--- both, is lost; and a frame at the hop where its sender's packets begin is a new packet.
+-- From packets with an identity the engine learns where those of each sender begin, and between which hops no packet of
+-- a flow ever overtook another. Then a packet that was seen at the first of two hops only, while a later one was seen
+-- at both, is lost; and a frame at the hop where its sender's packets begin is a new packet.
 
 local limits = ...
 
@@ -10,7 +10,7 @@ local max = math.max
 
 local M = {}
 
--- Notes that a proved packet came to a hop from elsewhere: another hop may have begun to show packets.
+-- Learns that a proved packet came to a hop from elsewhere: another hop may have begun to show packets.
 local function note_came(sender, hop)
   local begin = sender.begins[hop]
   if begin then
@@ -68,7 +68,7 @@ local function new_way(known, which)
 end
 
 -- Notes when a proved packet was seen at two places, of different hops.
--- @param known of its flow, or of all: a table in which `ways` are kept, at most so many (most_ways)
+-- @param known of its flow, or of all: a table in which `ways` are kept, at most this many (most_ways)
 -- @param flow  of the packet
 local function note_way(known, flow, place, time, other_place, other_time)
   local which, left, came = way_between(place, time, other_place, other_time)
@@ -91,7 +91,7 @@ local function note_way(known, flow, place, time, other_place, other_time)
   way.left, way.came, way.flow = left, came, flow
 end
 
---- Notes that a proved packet shows at one more place.
+--- Learns that a proved packet shows at one more place.
 -- @param all what is known of the order of all packets: a table as `known`
 function M.note_sighting(packet, frame, all)
   local places, times, depth, flow = packet.places, packet.times, packet.node.depth, packet.flow

@@ -1,7 +1,7 @@
---- The packets of the last moments: by number, and by key.
+--- Remembers the latest packets, by number and by key.
 --
--- They are in two generations. When the young one is full, the old one is forgotten as a whole: no list has to be kept
--- in order, and the tables of forgotten packets are used again.
+-- They are in two generations. When the young one is full, the old one is forgotten as a whole: so no list has to be
+-- sorted, and the tables of forgotten packets are used again.
 
 local limits = ...
 
@@ -25,7 +25,7 @@ function M.new()
   -- A queue that gets a new packet moves into the young generation; its old packets leave it as they expire.
   local young, old = {}, {}
 
-  --- A packet by its id; nil where it is forgotten.
+  --- A packet by its id; nil if it is forgotten.
   function store.get(id)
     return id >= store.oldest and id <= store.newest and packets[id % SLOTS + 1] or nil
   end

@@ -14,7 +14,7 @@ local MOST_TEXT = 4 * 1024 * 1024 -- bytes of texts, and of the nodes they are o
 
 local M = {}
 
--- node -> its text, false where it has none: made when it is asked for, as each of many nodes may have kilobytes.
+-- node -> its text, false if it has none: made when it is asked for, as each of many nodes may have kilobytes.
 local texts, text_bytes = {}, 0
 
 local Path = {}
@@ -55,7 +55,7 @@ local function parts(hop, following)
   return hop.role ~= role.unknown and (IS_INNER[following.role] or IS_OUTER[following.role]) and not goes_on
 end
 
--- The way of a packet to a group: from where it comes, then in braces where the switch floods it to. What comes from
+-- The path of a packet to a group: from where it comes, then in braces where the switch floods it to. What comes from
 -- the wire goes to no wire: a file that says so is not in order, and tells no branches. Nor do those of several
 -- observers, whose switches are many.
 local function in_branches(hops, first, last)
@@ -96,7 +96,7 @@ local function join_names(node)
   return (is_group and in_branches or in_line)(hops, first, limits.hops)
 end
 
---- The names of a path's hops, as one text; nil where a hop has no name.
+--- The names of a path's hops, as one text; nil if a hop has no name.
 function M.text(node)
   local text = texts[node]
   if text == nil then
@@ -120,7 +120,7 @@ local function counts_of(parent, hop)
   return counts
 end
 
---- The node behind `parent` (nil: the start) for a sighting at `hop`; nil where the path is too long.
+--- The node behind `parent` (nil: the start) for a sighting at `hop`; nil if the path is too long.
 -- A node has: hop, parent, depth (1 for the first sighting), counts (how many sightings, by hop), next (the
 -- nodes behind it, by hop), is_group.
 -- @param is_group whether the packet goes to a group, so that it takes other ways
@@ -168,12 +168,12 @@ local function count(ways, what, node)
 end
 
 --- Learns that a packet came to a node.
--- @param ways of the packet's class: how many packets came to a node, and how many were seen no more behind it
+-- @param ways of the packet's class: how many packets came to a node, and how many were not seen again behind it
 function M.pass(ways, node)
   count(ways, "passed", node)
 end
 
---- Learns that it is seen no more.
+--- Learns that it is not seen again.
 function M.stop(ways, node)
   count(ways, "ended", node)
 end

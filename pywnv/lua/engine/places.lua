@@ -1,5 +1,5 @@
---- Places: a hop together with what stands around the packet there. One interface may show a packet before and behind a
--- router, with and without a VLAN tag, bare and in a tunnel.
+--- Places: a hop, together with the link header or tunnel around the packet there. One interface may show a packet
+-- before and after a router, with and without a VLAN tag, in a tunnel and without.
 
 local routes, limits = ...
 

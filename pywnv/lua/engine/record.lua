@@ -1,4 +1,4 @@
---- Frames that are no packets but events of Windows (ETW): says what those of the vmSwitch and of VFP tell.
+--- Frames that are not packets but events of Windows (ETW): says what those of the vmSwitch and of VFP tell.
 --
 -- Sources: systemd.io/JOURNAL_EXPORT_FORMATS as etl2pcapng writes it; Wireshark's extcap/etl.c and packet-etw.c (ETW
 -- records), packet-netmon.c (events in Netmon files); EVENT_HEADER in the Windows SDK.
@@ -112,7 +112,7 @@ end
 
 --- Reads a journal entry.
 -- @param body string
--- @return nil where it is no event of the vmSwitch or of VFP that tells of a packet; else what it says, keyed like the
+-- @return nil if it is not an event of the vmSwitch or of VFP that tells of a packet; else what it says, keyed like the
 --   columns of the table of fields: verdict, event ..., drop ...; with protocol and info, what the packet list shows of
 --   it; said, as `event` or `vfp` gives it. The table is shared and not to be changed.
 function M.journal(body)

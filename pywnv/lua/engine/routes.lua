@@ -1,10 +1,9 @@
---- The way of packets past one hop: at which of its places they are seen one after another, and how long each step
--- takes.
+--- Routes: at which places of one hop packets are seen one after another, and how long each step takes.
 --
--- A port that is mirrored twice, a trace of several edges of one component, a router whose two sides are recorded: each
--- shows every packet of some senders in the same way. It is learned by sender and receiver (a class), and for all that
--- begins at a place. Only packets teach that were told by their identity alone, and only once no further sighting is to
--- be expected: else what is not complete yet would teach that there is nothing to come.
+-- A port that is mirrored twice, a trace of several edges of one component, a router that is recorded on both sides:
+-- each shows every packet of some senders in the same way. The engine learns this for each sender and receiver (a
+-- class), and for all packets that begin at a place. It learns only from packets that their identity alone proved, and
+-- only once no further sighting is expected: otherwise an incomplete packet would teach that nothing more comes.
 
 local limits = ...
 
@@ -151,7 +150,7 @@ function M.note_doubt(route, at_hop, node)
   end
 end
 
---- What one packet that is seen no more teaches: its class, and the places where it came to each hop.
+--- What one packet that is not seen again teaches: its class, and the places where it came to each hop.
 function M.teach(packet)
   local class, node = packet.flow.class, packet.node
   local last = nil
@@ -186,7 +185,7 @@ function M.teach(packet)
   end
 end
 
---- The usual route past a hop: of a class or, where nothing is known of that, of all that begins at a place; nil where
+--- The usual route past a hop: of a class or, where nothing is known of that, of all that begins at a place; nil if
 -- none is known, or packets go different ways.
 -- @return table: length (sightings), counts (of them, by place; mirrors may change their order), begins (of packets, by
 --   place), steps (see `step`), hits and misses, doubt (share of the last packets that went another way)

@@ -1,6 +1,6 @@
---- What TCP has sent before: follows each flow by its packets, each once, whatever number of hops showed it.
+--- Finds data that TCP has sent before: follows each flow by its packets, each once, however many hops showed it.
 --
--- Says what Wireshark's TCP analysis says of a capture made at one hop.
+-- The result equals Wireshark's TCP analysis of a capture made at one hop.
 -- Sources: RFC 9293 3.4; Wireshark's epan/dissectors/packet-tcp.c (what it calls a retransmission).
 
 local frame_of, identity, limits = ...
@@ -83,7 +83,7 @@ function M.is_sent_before(segment, sent, time)
   return true
 end
 
--- Where the data ends that an ACK reports behind a hole (RFC 2018); nil where it reports none. Blocks before the ACK
+-- Where the data ends that an ACK reports behind a hole (RFC 2018); nil if it reports none. Blocks before the ACK
 -- report data that came twice (RFC 2883).
 local function end_of_holes(what, ack)
   local content, at = what.content, OPTIONS
@@ -174,7 +174,7 @@ end
 --- Notes a new packet.
 -- @param sent what is kept of its flow so far, or nil
 -- @param back the same of the flow the other way, or nil
--- @return what is kept now, or nil where there is nothing to keep
+-- @return what is kept now, or nil if there is nothing to keep
 function M.note(segment, sent, back, time, packet)
   local length, seq, flags = length_of(segment), segment.seq, segment.flags
   if length == 0 or flags % 8 >= RST then

@@ -1,4 +1,5 @@
---- Lets packets teach that are seen no more: which way they took, how often each hop showed them, where they began.
+--- Learns from packets once no further sighting is expected: their path, how often each hop showed them, where they
+-- began.
 
 local order, path, routes, limits = ...
 

@@ -1,4 +1,4 @@
---- Foreign text, made fit to be shown.
+--- Cleans text from captures, so that it can be shown.
 
 local byte, char, find, gsub, sub = string.byte, string.char, string.find, string.gsub, string.sub
 local floor = math.floor
@@ -53,7 +53,7 @@ function M.trim(text)
   return sub(text, 1, stop)
 end
 
---- A name from a capture as it may be shown: valid UTF-8, on one line, no control characters, not endless.
+--- A name from a capture as it may be shown: valid UTF-8, on one line, no control characters, of limited length.
 -- @param longest most bytes; nil: as many as a name may have
 function M.clean(name, longest)
   longest = longest or LONGEST_NAME
@@ -117,7 +117,7 @@ function M.number(digits)
   return value and value <= 4294967295 and value or nil
 end
 
---- The VLAN that a number stands for; nil where it is none.
+--- The VLAN that a number stands for; nil if it is not one.
 function M.vlan(digits)
   local value = M.number(digits)
   return value and value <= 4095 and value or nil

@@ -120,7 +120,7 @@ local function is_whole(ethertype, buf, at, stop)
   return ethertype == link.ARP and at + 27 <= stop
 end
 
---- The index of the network header of the packet inside, and its EtherType; nil where there is none.
+--- The index of the network header of the packet inside, and its EtherType; nil if there is none.
 -- @param protocol of the outer packet's transport
 -- @param at       index of its transport header
 -- @param stop     index of its last captured byte

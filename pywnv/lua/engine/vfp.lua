@@ -1,5 +1,5 @@
---- What VFP, the switch extension behind Hyper-V firewall and Azure's networks, says of a packet that a rule of it
--- blocked.
+--- Reads the events of VFP, the switch extension behind Hyper-V firewall and Azure's networks, about packets that one
+-- of its rules blocked.
 --
 -- Block rule with ID {..} processed inbound packets on port 2 (Name = .., FriendlyName = ..) with status = ..: flow id
 -- {src ip = .., dst ip = .., protocol = 1, icmp type = ..}, rule {layer = .., group = .., rule id = .., gftFlags = 0}
@@ -31,7 +31,7 @@ end
 
 --- Reads the text of an event.
 -- @param message string
--- @return nil where it tells of no packet that a rule blocked; else a table: event (a code of `event`), nic, drop
+-- @return nil if it is about no packet that a rule blocked; else a table: event (a code of `event`), nic, drop
 --   (true), rule (VFP's, in words)
 function M.read(message)
   if not message or #message > LONGEST_TEXT or not find(message, "^Block rule with ID ") then

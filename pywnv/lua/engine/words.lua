@@ -1,4 +1,4 @@
---- What the engine says of a frame, as words for people.
+--- Puts what the engine decided about a frame into words for people.
 
 local codes = ...
 
@@ -39,7 +39,7 @@ function M.short(name, most)
   return concat(characters, "", 1, most - 1 - ends) .. ELLIPSIS .. concat(characters, "", #characters - ends + 1)
 end
 
---- Where a frame was seen, in at most so many characters: its hop; of an event, the NICs that it names.
+--- Where a frame was seen, in at most this many characters: its hop; of an event, the NICs that it names.
 -- @return string or nil
 function M.place(said, most)
   local from, to = said.event_nic, said.event_destination_nic

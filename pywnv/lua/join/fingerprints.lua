@@ -1,8 +1,9 @@
---- Gathers packets by which captures of several observers can be told to show the same: a sample that every observer
--- draws alike, of a bounded number, with the times of each packet's first and last sighting.
+--- Collects fingerprints of packets, to find the same packets in captures of several observers: a bounded sample, the
+-- same for every observer, with the times of each packet's first and last sighting.
 --
--- A fingerprint is the engine's key of a frame, behind its TTL. Which packets belong to the sample depends only on what
--- a NAT leaves alone, too. Numbers stand in arrays, not in a table for each packet: that costs a tenth.
+-- A fingerprint is the TTL and the engine's key of a frame. Whether a packet belongs to the sample depends only on
+-- bytes that a NAT does not change. Numbers are in arrays, not in a table for each packet: that takes a tenth of the
+-- memory.
 
 local frame_of, tunnel, strip_of, bytes, new_buffer, most, most_of_groups = ...
 

@@ -1,7 +1,7 @@
---- Writes the captures of several observers as one pcapng, in the order of time, with their clocks set alike.
+--- Writes the captures of several observers as one pcapng, in the order of time, with aligned clocks.
 --
--- Every block stays as it is, but for the number of its interface and its times; what has no time keeps its place
--- behind what its observer wrote before it. Sections and interfaces are written beforehand.
+-- Every block is kept, except for the number of its interface and its times; a block without a time stays behind the
+-- block that its observer wrote before it. Sections and interfaces are written beforehand.
 -- Source: draft-ietf-opsawg-pcapng.
 
 local bytes, new_buffer, cursors, put_with, strip_of, is_big = ...
@@ -86,7 +86,7 @@ function M.new(base_seconds)
 
   --- Adds an observer.
   -- @param cursor   which Python starts and feeds
-  -- @param input_seconds, input_nanos  whence its lines count
+  -- @param input_seconds, input_nanos  from which its lines count
   -- @param segments between which its clock was set: each a table: after and first (its first packet comes behind that
   --   number, and is this at the latest), by (seconds it was set), lines: each stop (seconds since the base), whole,
   --   part and rate: the clock is ahead by whole + part + rate * (time since the base) seconds

@@ -1,12 +1,12 @@
---- What people ask of a whole capture, or of one packet: Tools > WNV, the packet's menu, and tshark's -z wnv,...
+--- Windows and tables about the whole capture or one packet: Tools > WNV, the packet's menu, and tshark's -z wnv,...
 --
--- Nothing is gathered before somebody asks. Then it is read from what the plugin has decided of each frame.
+-- Nothing is counted until the user opens one. Then it is read from the plugin's decisions on each frame.
 
 local reports, records, names, in_words = ...
 
 local lay_out = reports.table()
 
-local NOTHING = "No frame has been marked: is a capture open, and the preference wnv.enabled on?\n"
+local NOTHING = "No frame has a mark: is a capture open, and the preference wnv.enabled on?\n"
 
 local function over_all(report, take)
   if records.last() == 0 then
@@ -48,7 +48,7 @@ local function packet_of(frame)
   if not frame then
     return nil, "Select a packet first.\n"
   elseif not said then
-    return nil, ("Frame %d is no packet.\n"):format(frame)
+    return nil, ("Frame %d is not a packet.\n"):format(frame)
   elseif said.packet then
     return said.packet
   end
@@ -78,7 +78,7 @@ local function path(frame)
 end
 
 local function failure(problem)
-  return "this went wrong, please report it: " .. tostring(problem)
+  return "pywnv failed, please report this: " .. tostring(problem)
 end
 
 -- Shows a text in a window, and makes it anew at the press of a button.
@@ -140,7 +140,7 @@ end
 local function takes_nothing(text_of)
   return function(rest)
     if rest ~= "" then
-      return nil, "takes nothing more"
+      return nil, "takes no further argument"
     end
     return text_of()
   end
@@ -153,7 +153,7 @@ local function path_of_argument(rest)
   local digits = rest:match("^,(%d+)$")
   local frame = digits and tonumber(digits)
   if not frame or frame < 1 or frame > records.last() then
-    return nil, ("takes the number of a frame from 1 to %d, as in -z wnv,path,1"):format(records.last())
+    return nil, ("needs a frame number from 1 to %d, as in -z wnv,path,1"):format(records.last())
   end
   return path(frame)
 end

@@ -7,7 +7,7 @@ local format = string.format
 local M = {}
 
 local WIDTH, LONGEST = 80, 34 -- characters of a line; of a reason or a place
-local NOT_TOLD = "not told"
+local NOT_TOLD = "not given"
 local drops, list = {}, {} -- by reason and place; in the order in which they come
 
 local function reason_of(said)
@@ -50,7 +50,7 @@ end
 --- The text.
 function M.total()
   if not list[1] then
-    return "The capture tells of no drop.\n"
+    return "The capture records no drop.\n"
   end
   table.sort(list, before)
   local rows, advice, given = { { "count", "reason", "where" } }, {}, {}

@@ -126,7 +126,7 @@ function M.total()
   end
   text = text .. table.concat(drops)
   if events[1] then
-    text = text .. "\nEvents within a millisecond behind it; nothing but the time tells that they are\nabout it:\n"
+    text = text .. "\nEvents within a millisecond after it; only the time connects them with it:\n"
     text = text .. table.concat(events)
   end
   return text

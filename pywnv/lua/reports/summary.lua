@@ -13,7 +13,7 @@ local hops, hop_list = {}, {} -- by name; in the order in which they come
 local drops, drop_list = {}, {}
 
 local LONGEST, LONGEST_DROP = 36, 70 -- characters
-local MOST_KINDS = 1000 -- of hops, and of drops, that are told apart
+local MOST_KINDS = 1000 -- of hops, and of drops, that are counted separately
 
 local function counter(of, list, name)
   if not of[name] and #list >= MOST_KINDS then -- only a capture made to defeat us has so many
@@ -57,7 +57,7 @@ function M.row(_, seconds, nanos, _, said)
     end
   end
   if said.drop then
-    local drop = counter(drops, drop_list, said.drop_reason_text or "reason not known")
+    local drop = counter(drops, drop_list, said.drop_reason_text or "reason not given")
     drop.frames = drop.frames + 1
   end
 end

@@ -174,7 +174,7 @@ local function take_step(record, number, path, previous, hop, time, time_bin)
   local fork = path and places.branches(path)
   if fork and fork.has and not (OUTER[from.role] and OUTER[hop.role]) then
     if not fork.at_first then
-      return -- from which hop it came is not told
+      return -- nobody knows from which hop it came
     end
     from, before = record.first_hop, time_ring[record.packet % SLOTS] or time
   end
@@ -255,7 +255,7 @@ local function take_event(number, said, time)
   end
 end
 
--- The record of a frame's packet; nil where it does not count.
+-- The record of a frame's packet; nil if it does not count.
 local function record_of(number, said, frame, hop)
   local packet, ends = said.packet, nil
   local slot = packet % SLOTS

@@ -1,4 +1,4 @@
---- Packets that are worth a look, with all that shows them: of each path a usual one, the slowest of all, and the first
+--- Collects example packets with all their sightings: a typical one of each path, the slowest of all, and the first
 -- ones that were dropped.
 
 local limits = ...
@@ -62,7 +62,7 @@ function M.new()
   -- @param record  of it, as `count` keeps it
   -- @param near    a drop that only the time joins with it, or false
   -- @param path    where its path is counted
-  -- @param is_near whether an event tells of its drop by its time only
+  -- @param is_near whether an event reports its drop by its time only
   function examples.close(record, near, path, is_near)
     for at = 1, record.drops and #record.drops or 0 do
       take_drop(record, record.drops[at], false)

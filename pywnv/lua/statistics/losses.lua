@@ -1,10 +1,10 @@
 --- Packets that one observer of a joined capture saw, and the next one did not.
 --
--- Only what must have come is told: of a flow of which both saw packets, one before it (of this flow, or of another
--- one of this protocol between these addresses) and one after it. So both captured then, that way was in use, and the
--- clocks say no more than who is first; that they know where packets went both ways. What goes to a group takes ways of
--- its own, and what was cut or put together is another packet there: of these nothing is told. Where the next observer
--- shows packets of the flow that the one before does not, these may be the ones that are missing.
+-- A packet counts as missing only if it must have come: both observers saw a packet before it (of its flow, or of
+-- another flow of this protocol between these addresses) and a packet of its flow after it. So both captured at that
+-- time, and that path was in use. The clocks must only say which observer comes first; they do if packets went both
+-- ways. Packets to a group take other paths, and frames that were cut or joined are other packets there: these never
+-- count. If the next observer shows packets of the flow that the one before does not, these may be the missing ones.
 
 local limits, tcp, codes, layout = ...
 
@@ -208,7 +208,7 @@ function M.new(is_all)
     way.exits[from.hop] = (way.exits[from.hop] or 0) + 1
   end
 
-  -- A packet was seen no more behind an observer.
+  -- A packet was not seen again behind an observer.
   local function miss(flow, whole, record, state, view)
     local to = flow.following[view.observer] or whole.following[view.observer]
     if not to or state.length > LARGE and state.length > (flow.largest or 0) then

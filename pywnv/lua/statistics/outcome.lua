@@ -11,7 +11,7 @@ local JUDGED = { handshake = true, ping = true }
 
 local M = {}
 
---- What a frame or an event tells of a drop.
+--- What a frame or an event says about a drop.
 function M.drop_of(number, said, time)
   return {
     reason = said.drop_reason, text = said.drop_reason_text, place = said.hop, rule = said.drop_rule,
@@ -81,7 +81,7 @@ function M.new(over_time, over_frames, questions, is_all)
   end
 
   -- Counts the drops of a packet.
-  -- @return whether it was dropped where it was seen last, with harm; without; whether only an event tells of a drop
+  -- @return whether it was dropped where it was seen last, with harm; without; whether only an event reports a drop
   local function close_drops(record, near, is_unanswered)
     local list = record.drops
     local harmful, harmless, is_near = false, false, false
@@ -162,7 +162,7 @@ function M.new(over_time, over_frames, questions, is_all)
   --- Counts a packet of which no more sightings are expected.
   -- @param record of it, as `count` keeps it
   -- @param near   a drop that only the time joins with it, or false
-  -- @return where its path is counted; whether an event tells of its drop by its time only
+  -- @return where its path is counted; whether an event reports its drop by its time only
   function outcome.close(record, near)
     local question, flow, packet = record.question, record.flow, record.packet
     local is_dropped = record.drops ~= false
@@ -209,7 +209,7 @@ function M.new(over_time, over_frames, questions, is_all)
     end
   end
 
-  --- Counts an event that tells of a drop, but of no packet that is known.
+  --- Counts an event that reports a drop, but of no packet that is known.
   function outcome.event(drop)
     count_drop("unknown", drop, drop.harmless, nil, false)
   end

@@ -48,9 +48,9 @@ local function by_nic(nic, any_part)
   end
 end
 
---- A function that says of a packet which way it goes: to or from what was selected; nil where it was not.
+--- A function that says of a packet which way it goes: to or from what was selected; nil if it was not.
 -- @param wanted a table: ip; nic, any_part; or one, one_port, other, other_port; nil: all are selected
--- @return function of the packet's ends and of what is said of its frame; nil where all are selected
+-- @return function of the packet's ends and of what is said of its frame; nil if all are selected
 function M.new(wanted)
   if not wanted then
     return nil

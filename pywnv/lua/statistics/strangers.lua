@@ -1,5 +1,5 @@
---- Which hops the packets show that were not selected: one of them may be the rest of one that seems to end early,
--- behind a NAT or where nothing tells equal packets apart.
+--- Counts the hops of packets that were not selected: such a packet may be the rest of a selected one that seems to end
+-- early, behind a NAT or if nothing distinguishes packets with the same bytes.
 
 local limits = ...
 

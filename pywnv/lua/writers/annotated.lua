@@ -1,9 +1,9 @@
---- A sink that writes the capture again, with a comment and a packet id on each frame of which something is said.
+--- A sink that writes the capture again, with a comment and a packet id on each frame that has marks.
 --
--- A packet block's options become: the comment, the packet id, and what was there before. An end of options is put in
--- where none was, or where nothing but one was, so that taking all this out again gives the block as it was.
--- A journal entry that tells of a vmSwitch event gets a field more, behind its own. Simple and obsolete packet blocks
--- hold neither comment nor id, and stay as they are.
+-- A packet block's options become: the comment, the packet id, and the options that were there. If the block had no end
+-- of options, or nothing else, one is added, so that removing all this gives the same block again. A journal entry
+-- about a vmSwitch event gets one more field at its end. Simple and obsolete packet blocks cannot hold both comment and
+-- id, and are not changed.
 
 local splice, annotation, strip, comment = ...
 
@@ -74,7 +74,7 @@ end
 -- @param elsewhere frames in such blocks that other processes have met
 function M.warning(elsewhere)
   local all = unfit + elsewhere
-  return all > 0 and ("%d frames are in blocks that hold no comment; they stay as they are"):format(all) or nil
+  return all > 0 and ("%d frames are in blocks that cannot hold a comment; they are not changed"):format(all) or nil
 end
 
 return M

@@ -1,4 +1,4 @@
---- A sink that chooses the frame by which each packet stays. It writes a byte a frame: 1 where that stays, 0 where not.
+--- A sink that chooses which frame of each packet is kept. It writes one byte for each frame: 1 if kept, 0 if not.
 --
 -- A packet's frames come within REACH frames of its first one, so a choice is made, and written, when the frame that
 -- many later comes. A packet that was cut into segments stays as a whole or as all its segments, each by one frame. A
@@ -142,11 +142,11 @@ function M.warning()
   if is_told or not has_copies then
     return nil
   end
-  local problem = "no hop's role is known, so nothing tells which is nearest the wire"
+  local problem = "no hop's role is known, so pywnv cannot tell which is nearest the wire"
   if role then
-    problem = "no hop is known as " .. keep
+    problem = "no hop has the role " .. keep
   end
-  return problem .. ": the first sighting of each packet stays (--topology names hops)"
+  return problem .. ": the first sighting of each packet is kept (--host gives roles)"
 end
 
 return M

@@ -27,7 +27,7 @@ local function ipv4(text, at)
   return format("%d.%d.%d.%d", byte(text, at, at + 3))
 end
 
--- The longest run of groups that are 0, two at least: its first and its last; nil where there is none.
+-- The longest run of groups that are 0, two at least: its first and its last; nil if there is none.
 local function zeros(groups)
   local best, most, first = nil, 1, nil
   for at = 1, 9 do
@@ -112,7 +112,7 @@ end
 --- The ends of a packet.
 -- @param frame as `engine.look` leaves it
 -- @return a table, the same for the same ends: protocol, source, destination (strings), source_port, destination_port;
---   each nil where there is none; nil for what is not understood
+--   each nil if there is none; nil for what is not understood
 function M.of(frame)
   if not frame.span then
     return nil -- it has not been read

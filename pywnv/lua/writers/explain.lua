@@ -140,7 +140,7 @@ function M.difference(first, second)
   return changed
 end
 
---- Seconds from one watched frame to another; nil where one has no time.
+--- Seconds from one watched frame to another; nil if one has no time.
 function M.gap(first, second)
   local time, later = M.frames[first].time, M.frames[second].time
   return time and later and later - time

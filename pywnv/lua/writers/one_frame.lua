@@ -18,7 +18,7 @@ local function look_of(running)
   end
 end
 
---- What was kept of it: the kind of its link header, its first bytes, how long it was; nil where it is no packet.
+--- What was kept of it: the kind of its link header, its first bytes, how long it was; nil if it is not a packet.
 function M.seen()
   if M.bytes then
     return M.kind, M.bytes, M.length

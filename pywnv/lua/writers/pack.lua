@@ -1,7 +1,7 @@
 --- A sink that packs rows by column, so that neither Python nor Arrow has to read numbers from text.
 --
--- A batch, which annotate/columns.py reads: how many rows it has (4 bytes, little-endian); a byte a column: "0" where
--- all its cells are empty, "1" where some are, "2" where none is; "1" where words are counted anew, else "0"; of each
+-- A batch, which annotate/columns.py reads: how many rows it has (4 bytes, little-endian); a byte for each column: "0"
+-- if all its cells are empty, "1" if some are, "2" if none is; "1" if words are counted anew, else "0"; of each
 -- column that has some, its cells as `whole` gives them; of each column of words those that are new in this batch: how
 -- many bytes (4), and the words, a zero behind each. A cell is EMPTY, or a number, a truth (0, 1), nanoseconds, or the
 -- place of its word among all so far, from 0.

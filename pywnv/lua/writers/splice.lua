@@ -121,7 +121,7 @@ function M.of_record(buf, at, order, options)
 end
 
 --- Where the options of a packet block are.
--- @return index of their first byte, and of their last one; nil where the block is of another kind
+-- @return index of their first byte, and of their last one; nil if the block is of another kind
 function M.options_at(buf, at, order)
   local read = reader(order)
   if read(buf, at) ~= PACKET then

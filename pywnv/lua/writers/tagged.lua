@@ -1,19 +1,19 @@
---- Counts the tagged packets that go to NICs which take none. It stands between `batch` and the engine, and changes
--- nothing.
+--- Counts the tagged packets that go to NICs in untagged mode. It wraps the engine for `batch`, and changes nothing.
 --
--- The VLAN is that of the tag, or what the tool noted; else the one that the sender's port gives its packets. A packet
--- counts once, however often it is seen.
+-- The VLAN comes from the tag or from the tool's comment; otherwise it is the one that the sender's port gives its
+-- packets. A packet counts once, however often it is seen.
 
 local modules, wanted = ...
 
 local byte, sub = string.byte, string.sub
 
-local nics, vlan_of, packets, note = modules.host.nics, modules.host_vlan, modules.host_packet, modules.note
+local nics, vlan_of, packets = modules.host.nics, modules.host_vlan, modules.host_packet
+local tool_comments = modules.tool_comments
 local MOST_COUNTED = 65536 -- packets that are remembered; duplicates are near each other
 
 local M = {}
 
-local of_mac = {} -- the NIC with a MAC; false where two have it
+local of_mac = {} -- the NIC with a MAC; false if two have it
 for at = 1, #nics do
   local mac = nics[at].mac
   if mac then
@@ -25,9 +25,9 @@ local found, order = {}, {}
 local counted, count = {}, 0
 
 local function noted_vlan(frame)
-  local carried = frame.carried
-  for at = 1, carried and carried.count or 0 do
-    local read = note.read(carried[at])
+  local tool_metadata = frame.tool_metadata
+  for at = 1, tool_metadata and tool_metadata.count or 0 do
+    local read = tool_comments.read(tool_metadata[at])
     if read and read.vlan then
       return read.vlan
     end
@@ -35,7 +35,7 @@ local function noted_vlan(frame)
   return frame.hop.vlan
 end
 
--- The VLAN of a packet to a NIC; nil where nothing tells, or where it comes by another switch, which may change it.
+-- The VLAN of a packet to a NIC; nil if unknown, or where it comes by another switch, which may change it.
 local function vlan_to(target, frame)
   local packet = packets.read(
     frame.kind,

@@ -2,7 +2,7 @@
 
 return {
   name = "ambiguous",
-  reason = "A packet with the same bytes came before, but nothing tells whether this is the same packet",
+  reason = "A packet with the same bytes came before, but nothing shows whether this is the same packet",
   source = "",
   proof = "hard/unique_ids",
   verdict = "original",

@@ -7,7 +7,7 @@ local abs = math.abs
 
 return {
   name = "another_hop",
-  reason = "The same bytes at another hop, in the order of packets, and as soon as other packets",
+  reason = "The same bytes at another hop, in the order of packets, and no later than other packets",
   source = "",
   proof = "lab2/tcp-same",
   verdict = "duplicate",

@@ -15,7 +15,7 @@ end
 
 return {
   name = "rebuilt",
-  reason = "It looks as tcpip.sys logs dropped packets: without a link header, with a rebuilt IP header",
+  reason = "It looks like the dropped packets that tcpip.sys logs: no link header, a rebuilt IP header",
   source = "pktmon on Windows 11 24H2",
   proof = "rules/drops-p24",
   verdict = "duplicate",

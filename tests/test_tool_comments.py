@@ -129,13 +129,13 @@ CASES: dict[str, dict[str, object] | None] = {
 @pytest.mark.parametrize("runtime", RUNTIMES)
 @pytest.mark.parametrize("comment", CASES)
 def test_comments(runtime: str, comment: str) -> None:
-    found = plain(module(runtime, "note")[b"read"](comment.encode()))
+    found = plain(module(runtime, "tool_comments")[b"read"](comment.encode()))
     assert found == CASES[comment]
 
 
 @pytest.mark.parametrize("runtime", RUNTIMES)
 def test_what_is_remembered_is_right_and_not_endless(runtime: str) -> None:
-    read = module(runtime, "note")[b"read"]
+    read = module(runtime, "tool_comments")[b"read"]
     for _ in range(2):
         assert [plain(read(b"PID=%d" % pid)) for pid in range(2500)] == [{"pid": pid} for pid in range(2500)]
         assert read(b"PID=x") is None
@@ -149,13 +149,13 @@ def test_what_is_remembered_is_right_and_not_endless(runtime: str) -> None:
 @pytest.mark.parametrize("runtime", RUNTIMES)
 def test_a_name_of_lua_stays_a_name(runtime: str) -> None:
     comment = b'PID=1 VlanId=0 SrcPortId=1 SrcNicType=Synthetic SrcNicName=]] os.execute("x") -- SrcPortName=p'
-    assert plain(module(runtime, "note")[b"read"](comment))["nic"] == ']] os.execute("x") --'
+    assert plain(module(runtime, "tool_comments")[b"read"](comment))["nic"] == ']] os.execute("x") --'
 
 
 @pytest.mark.parametrize("runtime", RUNTIMES)
 @pytest.mark.parametrize("name", HOSTILE)
 def test_hostile_comments(runtime: str, name: bytes) -> None:
-    read = module(runtime, "note")[b"read"]
+    read = module(runtime, "tool_comments")[b"read"]
     vmswitch = b"PID=1 VlanId=0 SrcPortId=1 SrcNicType=%s SrcNicName=%s SrcPortName=%s DstNicCount=%s HashValue=%s"
     pspkt = b"Group: %s\nComponent: %s (%s)\nEdge: %s\nDrop: reason=0x%s location=0x%s"
     for form in (b"%s", b"PID=%s", b"PID=1%s", vmswitch, pspkt):
@@ -166,7 +166,7 @@ def test_hostile_comments(runtime: str, name: bytes) -> None:
 @pytest.mark.parametrize("start", [b"", b"PID=", b"PID=1 VlanId=1 SrcPortId=1 SrcNicType=", b"Group: a\nComponent: "])
 @pytest.mark.parametrize("filler", [b"x", b" ", b"\0", b"\n", b"9", b"\xff", b"a:\n", b" HashValue=0", b"(1)"])
 def test_a_megabyte_takes_no_time(runtime: str, start: bytes, filler: bytes) -> None:
-    read = module(runtime, "note")[b"read"]
+    read = module(runtime, "tool_comments")[b"read"]
     begun = process_time()
     for size in (4096, 2**20):
         comment = start + filler * (size // len(filler))
@@ -177,6 +177,6 @@ def test_a_megabyte_takes_no_time(runtime: str, start: bytes, filler: bytes) -> 
 @given(st.binary(max_size=200), st.sampled_from(RUNTIMES))
 @settings(max_examples=300, deadline=None)
 def test_any_bytes(data: bytes, runtime: str) -> None:
-    read = module(runtime, "note")[b"read"]
+    read = module(runtime, "tool_comments")[b"read"]
     for start in (b"", b"PID=1 ", b"PID=1 VlanId=1 SrcPortId=1 SrcNicType=", b"Group: a\nComponent: "):
         plain(read(start + data))
