@@ -204,7 +204,7 @@ function M.new()
     return last and last.key == packet.key and last.content == packet.content
   end
 
-  -- Counts how often equal packets of a flow are on their way at once. If they get no mark (nil), pywnv tries again later.
+  -- Counts how often equal packets of a flow are on their way at once; those without a mark (nil) count less and less.
   local function note_crowd(flow, is_crowd)
     if is_crowd == nil then
       flow.crowds = flow.crowds * (1 - 1 / limits.taught)
