@@ -127,24 +127,42 @@ def test_generate_writes_all_or_nothing(tmp_path: Path, outside: Path) -> None:
 
 
 def test_an_output_whose_name_is_a_link_to_nothing(tmp_path: Path) -> None:
-    """It exists already, though it leads nowhere: what it names is not made, and it is not replaced unasked."""
+    """It exists already, though it leads nowhere: what it names is made only with --force."""
     out, target = tmp_path / "out.csv", tmp_path / "target"
     out.symlink_to(target)
     done = run("annotate", UDPSAME, "-o", out)
     assert (done.returncode, done.stderr) == (2, f"pywnv: {out}: exists already; use --force to replace it\n".encode())
     assert out.is_symlink()
     assert run("annotate", UDPSAME, "-o", out, "--force").returncode == 0
-    assert out.is_file()
-    assert not out.is_symlink()
-    assert not target.exists()
+    assert out.is_symlink()
+    assert target.is_file()
+    assert not target.is_symlink()
 
 
-def test_an_output_replaces_a_link_and_not_what_it_leads_to(tmp_path: Path, outside: Path) -> None:
-    out = tmp_path / "out.csv"
-    out.symlink_to(outside / "mine")
-    assert run("annotate", UDPSAME, "-o", out, "--force").returncode == 0
-    assert not out.is_symlink()
+@pytest.mark.parametrize("end", ["out.csv", "further.csv"])
+def test_an_output_never_replaces_a_link(tmp_path: Path, outside: Path, end: str) -> None:
+    """As with `>`, what it leads to is replaced, through several links and in another folder."""
+    out, target = tmp_path / "out.csv", outside / "mine"
+    (tmp_path / end).symlink_to(target)
+    if end != out.name:
+        out.symlink_to(end)
+    done = run("annotate", UDPSAME, "-o", out)
+    assert (done.returncode, done.stderr) == (2, f"pywnv: {out}: exists already; use --force to replace it\n".encode())
     assert tree(outside) == {"mine": PRECIOUS}
+    assert run("annotate", UDPSAME, "-o", out, "--force").returncode == 0
+    assert out.is_symlink()
+    assert target.read_bytes().startswith(b"frame,")
+    assert [path.name for path in outside.iterdir()] == ["mine"]
+
+
+def test_an_output_that_is_a_link_to_itself(tmp_path: Path) -> None:
+    out = tmp_path / "out.csv"
+    out.symlink_to(out)
+    done = run("annotate", UDPSAME, "-o", out, "--force")
+    assert done.returncode == 2
+    assert done.stderr.startswith(f"pywnv: {out}: ".encode())
+    assert done.stderr.count(b"\n") == 1
+    assert out.is_symlink()
 
 
 def test_members_of_the_zip_have_plain_names(tmp_path: Path) -> None:

@@ -36,7 +36,7 @@ def whole_file(path: Path, *, force: bool, sources: Sequence[Path] = ()) -> Iter
 
     Args:
         path: its name. A pipe, a device or a handle, such as /dev/stdout, is written to as it is.
-        force: replace a file of that name.
+        force: replace a file of that name; if it is a link, the file that it leads to.
         sources: the files that it is made from, and must not replace.
 
     Raises:
@@ -56,13 +56,21 @@ def whole_file(path: Path, *, force: bool, sources: Sequence[Path] = ()) -> Iter
                 yield file
         else:
             _check(path, force=force, sources=sources)
-            with _new_file(path, force=force) as file:
+            with _new_file(_behind_links(path), force=force) as file:
                 yield file
     except BrokenPipeError as error:
         raise ReaderGoneError(f"{path}: nobody reads it any more") from error
     except OSError as error:
         name = "stdout" if path == STDOUT else path
         raise OutputError(f"{name}: {error.strerror or error}") from error
+
+
+def _behind_links(path: Path) -> Path:
+    """The file that a name leads to: a link stays, and what it leads to is replaced."""
+    real = Path(os.path.realpath(path))
+    if real.is_symlink():
+        raise OSError(errno.ELOOP, os.strerror(errno.ELOOP))
+    return real if path.is_symlink() else path
 
 
 def _check(path: Path, *, force: bool, sources: Sequence[Path]) -> None:
