@@ -21,13 +21,14 @@ end
 -- @param number of its frame
 -- @param said   what `engine.describe` says of it
 function M.row(number, said)
-  local row = { format("%d", number), words.short(said.hop or "", LONGEST_HOP) }
+  local row = { format("%d", number), words.hop(said.hop or "", LONGEST_HOP) }
   row[3], row[4] = micros(said.hop_delta), micros(said.hop_elapsed)
   row[5] = said.drop and "dropped" or names.verdict[said.verdict] or ""
   row[6] = words.short(said.rule or "", LONGEST_RULE)
   if said.drop then
     local rule = said.drop_rule and "; " .. said.drop_rule or ""
-    drops[#drops + 1] = format("dropped in frame %d: %s%s\n", number, words.reason(said), rule)
+    local why = format("dropped in frame %d: %s%s", number, words.reason(said), rule)
+    drops[#drops + 1] = words.wrapped(why, WIDTH, "  ")
   end
   sightings[#sightings + 1] = {
     number = number,
@@ -113,7 +114,7 @@ local function ladder()
     before = lane
   end
   for lane, hop in ipairs(lanes) do
-    lines[#lines + 1] = format("%10d  %s\n", lane, words.short(hop == "" and "(no name)" or hop, WIDTH - 12))
+    lines[#lines + 1] = format("%10d  %s\n", lane, words.hop(hop == "" and "(no name)" or hop, WIDTH - 12))
   end
   return "\n" .. table.concat(lines)
 end
