@@ -320,7 +320,7 @@ local floor, format, rep = math.floor, string.format, string.rep
 local M = {}
 
 local WIDTH = 80 -- characters of a line
-local LONGEST_HOP, LONGEST_RULE = 19, 14 -- characters
+local REST, LONGEST_RULE = 28, 14 -- characters: of delta, elapsed and the blanks between columns; of a rule
 local LEAST_LANE, MOST_LANE = 2, 12 -- characters of a hop in the ladder
 local HEADINGS = { "frame", "hop", "delta us", "elapsed us", "verdict", "rule" }
 local ALIGN = "rlrrll"
@@ -334,7 +334,7 @@ end
 -- @param number of its frame
 -- @param said   what `engine.describe` says of it
 function M.row(number, said)
-  local row = { format("%d", number), words.hop(said.hop or "", LONGEST_HOP) }
+  local row = { format("%d", number), said.hop or "" }
   row[3], row[4] = micros(said.hop_delta), micros(said.hop_elapsed)
   row[5] = said.drop and "dropped" or names.verdict[said.verdict] or ""
   row[6] = words.short(said.rule or "", LONGEST_RULE)
@@ -357,6 +357,17 @@ end
 -- @param said what `engine.describe_event` says of it
 function M.event(number, said)
   events[#events + 1] = words.wrapped(format("%d  %s", number, said.info), WIDTH, "    ")
+end
+
+-- Shortens the hops to what frame numbers, verdicts and rules leave of a line.
+local function fit_hops()
+  local number, verdict = #HEADINGS[1], #HEADINGS[5]
+  for _, row in ipairs(rows) do
+    number, verdict = math.max(number, #row[1]), math.max(verdict, #row[5])
+  end
+  for _, row in ipairs(rows) do
+    row[2] = words.hop(row[2], WIDTH - REST - LONGEST_RULE - number - verdict)
+  end
 end
 
 -- The rows with their headings, without the columns in which nothing stands; how these are aligned.
@@ -434,6 +445,7 @@ end
 
 --- The text.
 function M.total()
+  fit_hops()
   local text = lay_out(filled()) .. ladder()
   if path then
     text = text .. "\n" .. words.wrapped("path: " .. path, WIDTH, "  ")
@@ -2787,9 +2799,9 @@ function M.dropped(said)
   return (said.drop_harmless and "dropped (harmless): " or "dropped: ") .. M.reason(said)
 end
 
---- Why a frame was dropped, and by which rule of the host; nil for one that was not.
+--- What best explains a drop: the rule of the host, else the reason; nil for a frame that was not dropped.
 function M.why(said)
-  return said.drop and M.reason(said) .. (said.drop_rule and "; " .. said.drop_rule or "") or nil
+  return said.drop and (said.drop_rule or M.reason(said)) or nil
 end
 
 local function of_number(word, number)
@@ -8682,7 +8694,7 @@ local fields = {
 }
 fields.list_hop = ProtoField.string("wnv.list.hop", "Hop, short", base.NONE, "The hop, or the NICs of an event, short enough for a column")
 fields.list_verdict = ProtoField.string("wnv.list.verdict", "Verdict, with drops", base.NONE, "What the frame is, or dropped")
-fields.list_why = ProtoField.string("wnv.list.why", "Why dropped", base.NONE, "Why the frame was dropped, and by which rule of the host")
+fields.list_why = ProtoField.string("wnv.list.why", "Why dropped", base.NONE, "The rule of the host that dropped the frame, else the reason")
 fields.list_switch = ProtoField.bool("wnv.list.switch", "Fits the profile WNV", base.NONE, nil, 0, "A duplicate or an event: a frame to show with that profile")
 fields.hop_slow = ProtoField.bool("wnv.hop.slow", "Slow", base.NONE, nil, 0, "This step took far longer than it usually does")
 -- A number, so that the column sorts; Wireshark 4.0 omits the unit.

@@ -242,7 +242,7 @@ DROPS_PROFILE = Profile(
     purpose="what was dropped, where and why",
     columns=(
         *(NUMBER, TIME, PACKET, HOP, SOURCE, DESTINATION),
-        Column.of("Why dropped", fields.LIST_WHY.abbreviation, 420),
+        Column.of("Why dropped", fields.LIST_WHY.abbreviation, 460),
         *(PROTOCOL, INFO),
         Column.of("NIC", "wnv.event.nic", 160, hidden=True),
         Column.of("To NIC", "wnv.event.destination_nic", 130, hidden=True),

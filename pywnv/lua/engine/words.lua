@@ -122,9 +122,9 @@ function M.dropped(said)
   return (said.drop_harmless and "dropped (harmless): " or "dropped: ") .. M.reason(said)
 end
 
---- Why a frame was dropped, and by which rule of the host; nil for one that was not.
+--- What best explains a drop: the rule of the host, else the reason; nil for a frame that was not dropped.
 function M.why(said)
-  return said.drop and M.reason(said) .. (said.drop_rule and "; " .. said.drop_rule or "") or nil
+  return said.drop and (said.drop_rule or M.reason(said)) or nil
 end
 
 local function of_number(word, number)
