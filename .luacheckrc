@@ -7,8 +7,8 @@ not_globals = { "print" }
 -- The plugin runs inside Wireshark; it reads this API and writes no global.
 local wireshark = {
   "ByteArray", "Dissector", "DissectorTable", "Field", "Listener", "NSTime", "Pref", "Proto", "ProtoExpert",
-  "ProtoField", "TextWindow", "TreeItem", "Tvb", "base", "expert", "frametype", "ftypes", "get_version", "gui_enabled",
-  "new_dialog", "register_menu", "register_packet_menu", "register_postdissector", "register_stat_cmd_arg",
+  "ProtoField", "TextWindow", "TreeItem", "Tvb", "base", "expert", "frametype", "ftypes", "get_preference", "get_version",
+  "gui_enabled", "new_dialog", "register_menu", "register_packet_menu", "register_postdissector", "register_stat_cmd_arg",
   "reload_packets", "retap_packets", "set_filter", "apply_filter", "set_plugin_info", "copy_to_clipboard",
   "MENU_TOOLS_UNSORTED",
 }

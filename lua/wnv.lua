@@ -150,7 +150,7 @@ function M.total()
     for _, hop in ipairs(hop_list) do
       local mean = hop.steps > 0 and micros(hop.sum / hop.steps) or ""
       local longest = hop.steps > 0 and micros(hop.longest) or ""
-      local name = words.short(hop.name, LONGEST)
+      local name = words.hop(hop.name, LONGEST)
       rows[#rows + 1] = { name, format("%d", hop.frames), format("%d", hop.packets), mean, longest }
     end
     lines[#lines + 1] = "\n" .. lay_out(rows, "lrrrr")
@@ -177,16 +177,16 @@ local ceil, format = math.ceil, string.format
 local M = {}
 
 local NO_NAME = "(no name)"
-local SEPARATOR = " > "
-local LONGEST = 18 -- characters of a hop
+local LONGEST = 39 -- characters of a step
 local SHARE = 0.99
 local pairs_of, pair_list, hops, hop_list = {}, {}, {}, {} -- by name; in the order in which they come
 
-local function add(of, list, name, seconds)
-  local times = of[name]
+-- @param from the hop before, of a step
+local function add(of, list, key, name, from, seconds)
+  local times = of[key]
   if not times then
-    times = { name = name }
-    of[name], list[#list + 1] = times, times
+    times = { name = name, from = from }
+    of[key], list[#list + 1] = times, times
   end
   times[#times + 1] = seconds
 end
@@ -197,8 +197,9 @@ end
 function M.row(said, from)
   if said.hop_delta then
     local hop = said.hop or NO_NAME
-    add(pairs_of, pair_list, (from or NO_NAME) .. SEPARATOR .. hop, said.hop_delta)
-    add(hops, hop_list, hop, said.hop_delta)
+    from = from or NO_NAME
+    add(pairs_of, pair_list, from .. "\n" .. hop, hop, from, said.hop_delta)
+    add(hops, hop_list, hop, hop, nil, said.hop_delta)
   end
 end
 
@@ -222,7 +223,8 @@ local function table_of(list, heading)
   for _, times in ipairs(list) do
     table.sort(times)
     local median, percentile = micros(M.median(times)), micros(M.percentile(times))
-    local name = words.short(times.name, 2 * LONGEST + #SEPARATOR)
+    local from, to = times.from, times.name
+    local name = from and words.step(from, to, LONGEST) or words.hop(to, LONGEST)
     rows[#rows + 1] = { name, format("%d", #times), median, percentile, micros(times[#times]) }
   end
   return lay_out(rows, "lrrrr")
@@ -296,7 +298,7 @@ function M.total()
   table.sort(list, before)
   local rows, advice, given = { { "count", "reason", "where" } }, {}, {}
   for _, drop in ipairs(list) do
-    local reason, place = words.short(drop.reason, LONGEST), words.short(drop.place, LONGEST)
+    local reason, place = words.short(drop.reason, LONGEST), words.hop(drop.place, LONGEST)
     rows[#rows + 1] = { format("%d", drop.count), reason, place }
     if drop.advice and not given[drop.reason] then
       given[drop.reason] = true
@@ -318,7 +320,7 @@ local floor, format, rep = math.floor, string.format, string.rep
 local M = {}
 
 local WIDTH = 80 -- characters of a line
-local LONGEST_HOP, LONGEST_RULE = 19, 14 -- characters
+local REST, LONGEST_RULE = 28, 14 -- characters: of delta, elapsed and the blanks between columns; of a rule
 local LEAST_LANE, MOST_LANE = 2, 12 -- characters of a hop in the ladder
 local HEADINGS = { "frame", "hop", "delta us", "elapsed us", "verdict", "rule" }
 local ALIGN = "rlrrll"
@@ -332,13 +334,14 @@ end
 -- @param number of its frame
 -- @param said   what `engine.describe` says of it
 function M.row(number, said)
-  local row = { format("%d", number), words.short(said.hop or "", LONGEST_HOP) }
+  local row = { format("%d", number), said.hop or "" }
   row[3], row[4] = micros(said.hop_delta), micros(said.hop_elapsed)
   row[5] = said.drop and "dropped" or names.verdict[said.verdict] or ""
   row[6] = words.short(said.rule or "", LONGEST_RULE)
   if said.drop then
     local rule = said.drop_rule and "; " .. said.drop_rule or ""
-    drops[#drops + 1] = format("dropped in frame %d: %s%s\n", number, words.reason(said), rule)
+    local why = format("dropped in frame %d: %s%s", number, words.reason(said), rule)
+    drops[#drops + 1] = words.wrapped(why, WIDTH, "  ")
   end
   sightings[#sightings + 1] = {
     number = number,
@@ -354,6 +357,17 @@ end
 -- @param said what `engine.describe_event` says of it
 function M.event(number, said)
   events[#events + 1] = words.wrapped(format("%d  %s", number, said.info), WIDTH, "    ")
+end
+
+-- Shortens the hops to what frame numbers, verdicts and rules leave of a line.
+local function fit_hops()
+  local number, verdict = #HEADINGS[1], #HEADINGS[5]
+  for _, row in ipairs(rows) do
+    number, verdict = math.max(number, #row[1]), math.max(verdict, #row[5])
+  end
+  for _, row in ipairs(rows) do
+    row[2] = words.hop(row[2], WIDTH - REST - LONGEST_RULE - number - verdict)
+  end
 end
 
 -- The rows with their headings, without the columns in which nothing stands; how these are aligned.
@@ -424,13 +438,14 @@ local function ladder()
     before = lane
   end
   for lane, hop in ipairs(lanes) do
-    lines[#lines + 1] = format("%10d  %s\n", lane, words.short(hop == "" and "(no name)" or hop, WIDTH - 12))
+    lines[#lines + 1] = format("%10d  %s\n", lane, words.hop(hop == "" and "(no name)" or hop, WIDTH - 12))
   end
   return "\n" .. table.concat(lines)
 end
 
 --- The text.
 function M.total()
+  fit_hops()
   local text = lay_out(filled()) .. ladder()
   if path then
     text = text .. "\n" .. words.wrapped("path: " .. path, WIDTH, "  ")
@@ -2666,13 +2681,14 @@ modules.words = (function(...)
 
 local codes = ...
 
-local abs, format, gmatch = math.abs, string.format, string.gmatch
+local abs, format, gmatch, gsub, match = math.abs, string.format, string.gmatch, string.gsub, string.match
 
 local concat, floor = table.concat, math.floor
 
 local ELLIPSIS = "\226\128\166" -- in UTF-8
-local TO = " > "
+local TO, ON = " > ", " on "
 local MILLISECOND, SECOND = 0.001, 1
+local LEAST_ROOM = 20 -- characters: in fewer, two names are no more than their first and last letters
 
 local M = {}
 
@@ -2703,16 +2719,59 @@ function M.short(name, most)
   return concat(characters, "", 1, most - 1 - ends) .. ELLIPSIS .. concat(characters, "", #characters - ends + 1)
 end
 
+-- Two names with a word between them: each has half of the room, and what the other leaves.
+-- @param shorten how
+local function joined(first, word, second, most, shorten)
+  local room = most - #word
+  local half = floor(room / 2)
+  local of_first = math.max(half, room - #second)
+  return shorten(first, of_first) .. word .. shorten(second, math.max(room - half, room - #first))
+end
+
+-- What a long name of a hop can do without: a role that its colour tells, a driver behind which a description stands.
+local SPARED = {
+  { "^filter ", "" },
+  { "^protocol ", "" },
+  { ": filter ", ": " }, -- behind the observer, in a joined capture
+  { ": protocol ", ": " },
+  { "%S+%.sys %(([^()]+)%)", "%1" },
+}
+
+--- Shortens a name of a hop so that component, adapter and edge can still be told: filter pacer.sys Upper on Ethernet
+-- 2, Realtek USB GbE Family Controller on Ethernet (dock) Ingress.
+function M.hop(name, most)
+  for at = 1, #SPARED do
+    if #name <= most then
+      return name
+    end
+    name = gsub(name, SPARED[at][1], SPARED[at][2], 1)
+  end
+  local place, edge = match(name, "^(.+)( %a+gress)$")
+  if not place then
+    place, edge = name, ""
+  end
+  local component, adapter = match(place, "^(.+) on (.+)$")
+  local room = most - #edge
+  local is_joined = component and #place > room and room >= LEAST_ROOM
+  return (is_joined and joined(component, ON, adapter, room, M.short) or M.short(place, room)) .. edge
+end
+
+--- A step from one hop to another, in at most so many characters.
+function M.step(from, to, most)
+  return joined(from, TO, to, most, M.hop)
+end
+
 --- Where a frame was seen, in at most this many characters: its hop; of an event, the NICs that it names.
 -- @return string or nil
 function M.place(said, most)
   local from, to = said.event_nic, said.event_destination_nic
-  if said.hop or not (from and to) then
-    local name = said.hop or from or to
-    return name and M.short(name, most)
+  if said.hop then
+    return M.hop(said.hop, most)
+  elseif from and to then
+    return joined(from, TO, to, most, M.short)
   end
-  local half = floor((most - #TO) / 2)
-  return M.short(from, half) .. TO .. M.short(to, half)
+  local name = from or to
+  return name and M.short(name, most)
 end
 
 --- Breaks a text at spaces into lines.
@@ -2735,6 +2794,16 @@ end
 --- Why a frame was dropped.
 function M.reason(said)
   return said.drop_reason_text or "reason not told"
+end
+
+--- That a frame was dropped, and why: "dropped: Filtered VLAN".
+function M.dropped(said)
+  return (said.drop_harmless and "dropped (harmless): " or "dropped: ") .. M.reason(said)
+end
+
+--- What best explains a drop: the rule of the host, else the reason; nil for a frame that was not dropped.
+function M.why(said)
+  return said.drop and (said.drop_rule or M.reason(said)) or nil
 end
 
 local function of_number(word, number)
@@ -2768,14 +2837,16 @@ local function late(said)
   return delta and (delta < 0 and ", " or ", +") .. M.duration(delta) or ""
 end
 
---- What a frame is, for the packet list: "duplicate of 8, +2.8 us"; nil for a first sighting.
+--- What a frame is, for the packet list: "duplicate of 8, +2.8 us"; nil for a first sighting, and for an event that
+-- tells of no drop.
 function M.mark(said)
-  local dropped = said.drop and "dropped: " .. M.reason(said)
-  if said.verdict == codes.verdict.original then
-    return dropped or nil
+  local dropped, kind = said.drop and M.dropped(said), nil
+  if said.verdict == codes.verdict.event then
+    kind = dropped and said.event_packet and format("packet %d", said.event_packet)
+  elseif said.verdict ~= codes.verdict.original then
+    kind = kinds[said.verdict](said) .. late(said)
   end
-  local kind = kinds[said.verdict](said) .. late(said)
-  return dropped and format("%s; %s", dropped, kind) or kind
+  return dropped and kind and format("%s; %s", dropped, kind) or dropped or kind or nil
 end
 
 local EVENT = {
@@ -2788,7 +2859,7 @@ local function event(said)
   local nic = said.event_nic and " NIC " .. said.event_nic or ""
   local switch = said.event_switch and " in switch " .. said.event_switch or ""
   if said.drop then
-    return format("dropped at%s%s: %s", nic ~= "" and nic or " the vmSwitch", switch, M.reason(said))
+    return format("%s, at%s%s", M.dropped(said), nic ~= "" and nic or " the vmSwitch", switch)
   end
   local to = said.event_destination_nic and " to NIC " .. said.event_destination_nic or ""
   return (EVENT[said.event] or "event of") .. nic .. to .. switch
@@ -2801,7 +2872,7 @@ function M.sentence(said)
   end
   local at_hop = said.hop and " at " .. said.hop or ""
   if said.drop then
-    local dropped = format("dropped%s: %s", at_hop, M.reason(said))
+    local dropped = M.dropped(said) .. (at_hop ~= "" and "," .. at_hop or "")
     local kind = said.verdict ~= codes.verdict.original and kinds[said.verdict](said)
     return kind and format("%s; %s%s", dropped, kind, late(said)) or dropped
   end
@@ -7921,7 +7992,7 @@ function M.new()
     return last and last.key == packet.key and last.content == packet.content
   end
 
-  -- Counts how often equal packets of a flow are on their way at once. If they get no mark (nil), pywnv tries again later.
+  -- Counts how often equal packets of a flow are on their way at once; those without a mark (nil) count less and less.
   local function note_crowd(flow, is_crowd)
     if is_crowd == nil then
       flow.crowds = flow.crowds * (1 - 1 / limits.taught)
@@ -8681,6 +8752,8 @@ local fields = {
 }
 fields.list_hop = ProtoField.string("wnv.list.hop", "Hop, short", base.NONE, "The hop, or the NICs of an event, short enough for a column")
 fields.list_verdict = ProtoField.string("wnv.list.verdict", "Verdict, with drops", base.NONE, "What the frame is, or dropped")
+fields.list_why = ProtoField.string("wnv.list.why", "Why dropped", base.NONE, "The rule of the host that dropped the frame, else the reason")
+fields.list_switch = ProtoField.bool("wnv.list.switch", "Fits the profile WNV", base.NONE, nil, 0, "A duplicate or an event: a frame to show with that profile")
 fields.hop_slow = ProtoField.bool("wnv.hop.slow", "Slow", base.NONE, nil, 0, "This step took far longer than it usually does")
 -- A number, so that the column sorts; Wireshark 4.0 omits the unit.
 fields.list_delta = ProtoField.double("wnv.list.delta", "Delta", "Microseconds since the previous sighting")
@@ -8733,6 +8806,11 @@ wnv.prefs.decide_anew = Pref.bool(
   false,
   "Ignore the annotation that pywnv wrote into the capture, and decide its frames again"
 )
+wnv.prefs.switch = Pref.bool(
+  "Change to the profile WNV",
+  true,
+  "Let Wireshark 4.4 and newer change to that profile where a capture has duplicates or events"
+)
 
 -- What is remembered of a million frames makes an incremental collector start over and over again.
 if _VERSION == "Lua 5.4" then
@@ -8741,7 +8819,7 @@ else -- the least memory, for the same CPU
   collectgarbage("setpause", 115)
 end
 
-local byte, gsub, floor = string.byte, string.gsub, math.floor
+local byte, find, gsub, floor = string.byte, string.find, string.gsub, math.floor
 
 -- Decided on the first pass. A frame's packet and previous appearance are kept as distances, in one number with the
 -- codes: the engine joins nothing over MOST_DISTANCE frames.
@@ -8760,6 +8838,7 @@ local places, last_number, new_place
 local is_pending -- whether the engine decided the last frame
 local steps -- tells which are slow
 local self, enabled, remarks, decides_anew, marks_info
+local counts_all, is_miscounted -- whether TCP's analysis counts all sightings of an ACK; and has met any
 local in_gui = gui_enabled()
 local looked_at -- the frame that the user has before his eyes
 local records = { are_wanted = in_gui } -- what has been decided, for those who ask later
@@ -8770,7 +8849,7 @@ local FIRST, AGAIN, LATER = 1, 2, 3
 
 -- Wireshark 4.0 gives the interfaces of a later section the names of the first one's, and its tshark makes every
 -- tree visible, where words that nobody reads would cost as much as all the rest.
-local is_4_0 = string.find(get_version(), "^4%.0") ~= nil
+local is_4_0 = find(get_version(), "^4%.0") ~= nil
 local tells = in_gui or not is_4_0
 
 -- By the frame's place in it; notable: has expert information.
@@ -8889,6 +8968,7 @@ local NO_NAME = "" -- of a hop
 local function note_packet(into, at, previous, hop, delta, verdict, is_dropped)
   local is_slow = delta and steps.judge(hop_of(previous) or NO_NAME, hop or NO_NAME, delta)
   into.slow[at] = is_slow or nil
+  is_miscounted = is_miscounted or previous and counts_all
   into.notable[at] = remarks and (is_slow or is_dropped or verdict == REPEAT) or nil
 end
 
@@ -9127,10 +9207,10 @@ local function duration(seconds)
 end
 
 local function summary(of)
-  if not of.packet then
-    return ": " .. of.info
+  if of.verdict == EVENT then
+    return ": " .. words.sentence(of)
   end
-  local text = (": packet %d"):format(of.packet)
+  local text = (": %spacket %d"):format(of.drop and words.dropped(of) .. "; " or "", of.packet)
   if of.duplicate then
     text = ("%s, appearance %d"):format(text, of.appearance)
   end
@@ -9141,9 +9221,6 @@ local function summary(of)
     text = ("%s, %.1f µs later"):format(text, of.hop_delta * 1e6)
   elseif of.verdict ~= 0 then
     text = text .. ", " .. names.verdict[of.verdict]
-  end
-  if of.drop then
-    text = text .. ", dropped" .. (of.drop_reason_text and ": " .. of.drop_reason_text or "")
   end
   return text
 end
@@ -9212,12 +9289,18 @@ local lines = {
   { name = "rewritten", field = fields.rewritten },
 }
 
--- Columns of the packet list; in the tree, they would say everything twice.
-local in_list = { hop = fields.list_hop, verdict = fields.list_verdict, delta = fields.list_delta }
+-- Columns of the packet list, and what chooses a profile; in the tree, they would say everything twice.
+local in_list = {
+  hop = fields.list_hop, verdict = fields.list_verdict, delta = fields.list_delta, why = fields.list_why,
+  switch = fields.list_switch,
+}
 
 -- What may be asked for: whether anything, whether a whole tree, which lines, which columns of the packet list.
 local NOTHING = { lines = {} }
-local EVERYTHING = { any = true, visible = true, lines = lines, hop = true, verdict = true, delta = true }
+local EVERYTHING = { any = true, visible = true, lines = lines }
+for name in pairs(in_list) do
+  EVERYTHING[name] = true
+end
 
 local function ask(tree)
   local asks = { any = true, lines = {} }
@@ -9247,7 +9330,7 @@ local function asks_of(tree, look)
   return asks
 end
 
-local SHORT = 26 -- characters of a hop
+local SHORT = 32 -- characters of a hop, as wide as its column
 
 local function show_in_list(item, of, asks)
   local where = asks.hop and words.place(of, SHORT)
@@ -9256,6 +9339,13 @@ local function show_in_list(item, of, asks)
   end
   if asks.verdict then
     add(item, fields.list_verdict, of.drop and "dropped" or names.verdict[of.verdict]):set_hidden()
+  end
+  local why = asks.why and words.why(of)
+  if why then
+    add(item, fields.list_why, why):set_hidden()
+  end
+  if asks.switch and wnv.prefs.switch and (of.duplicate or of.verdict == EVENT) then
+    add(item, fields.list_switch, true):set_hidden()
   end
   if asks.delta and of.hop_delta then
     add(item, fields.list_delta, floor(of.hop_delta * 1e7 + 0.5) / 10):set_hidden()
@@ -9306,14 +9396,18 @@ local function read(from, at, number)
   return read_event(from, at)
 end
 
--- An event reads as Message Analyzer showed it: module and summary.
+-- An event reads as Message Analyzer showed it, module and summary, or as it is annotated; first of all, that it tells of
+-- a drop, and why.
 local function show_event(of, pinfo)
+  local mark = marks_info and not find(of.info, "^dropped") and words.mark(of)
   pinfo.cols.protocol = of.protocol
-  pinfo.cols.info = of.info
+  pinfo.cols.info = mark and "[" .. mark .. "] " .. of.info or of.info
 end
 
 -- Of another sighting, TCP's analysis raises alarms that are none.
 local ALARM = "^%[TCP [^%]]*%] "
+-- Of a first sighting, an alarm may be right, but its number counts the other sightings, too.
+local NUMBERED, NO_NUMBER = "^(%[TCP Dup ACK %d+)#%d+%]", "%1]"
 local BRACKET = byte("[")
 
 local lists -- whether tshark makes a packet list, by look, as in `asks_of`
@@ -9331,9 +9425,17 @@ end
 
 local function mark_info(of, pinfo)
   local mark = words.mark(of)
-  if mark then
+  if mark or is_miscounted then
     local column = pinfo.cols.info
     local text = tostring(column)
+    if not mark then
+      local plain, numbers = gsub(text, NUMBERED, NO_NUMBER, 1)
+      if numbers > 0 then
+        column:clear_fence()
+        column:set(plain)
+      end
+      return
+    end
     while of.duplicate and byte(text) == BRACKET do
       local rest, alarms = gsub(text, ALARM, "", 1)
       if alarms == 0 then
@@ -9396,6 +9498,8 @@ function wnv.init()
   pages, page, page_from = {}, nil, nil
   self, enabled, decides_anew = Dissector.get("wnv"), wnv.prefs.enabled, wnv.prefs.decide_anew
   remarks = wnv.prefs.expert
+  local known, apart = pcall(get_preference, "protocols.conversation_deinterlacing_key")
+  counts_all, is_miscounted = not (known and apart and find(tostring(apart), "I", 1, true)), false
   steps = new_steps(wnv.prefs.slow_us > 0 and wnv.prefs.slow_us / 1e6 or nil)
   asked, lists, marks_info = {}, {}, wnv.prefs.info
   annotations.start()

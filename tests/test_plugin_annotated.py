@@ -270,3 +270,34 @@ def test_the_info_column(config: Path, unpacked: Unpack) -> None:
     assert ["[TCP Retransmission]" in line for line in lines] == [False, True, True]
     drops = run_wireshark(["tshark", "-n", "-r", deep_dive("acl-drop-pspkt")], config).splitlines()
     assert "[dropped: Failed security policy; duplicate of 1, +17.0 us] 52119" in drops[1]
+    first = run_wireshark([*command[:-1], "tcp.analysis.duplicate_ack && !wnv.duplicate"], config)
+    assert "[TCP Dup ACK " in first
+    assert "#" not in first  # where Wireshark numbers them, it counts the other sightings, too
+    alone = run_wireshark(["tshark", "-n", "-r", unpacked("single-tcp-loss")], config)
+    assert "#1] " in alone  # these numbers are right
+
+
+@pytest.mark.parametrize("capture", ["acl-drop-etl2pcapng", "acl-drop-etwdump"])
+def test_the_info_of_a_dropped_event_says_why(config: Path, tmp_path: Path, capture: str) -> None:
+    paths = deep_dive(capture), annotated(deep_dive(capture), tmp_path / "annotated.pcapng")
+    for path in paths:
+        said = run_wireshark(["tshark", "-n", "-r", path, "-Y", "wnv.event && wnv.drop"], config).splitlines()
+        assert len(said) == 3
+        assert all(line.count("dropped: Failed security policy") == 1 for line in said)
+
+
+def test_a_plain_wireshark_shows_the_drops_of_an_annotated_capture(config: Path, tmp_path: Path) -> None:
+    """Without the plugin: those of events, which journal entries tell, and which drops are harmless."""
+    (config / "plugins" / "wnv.lua").unlink()
+    path = annotated(deep_dive("acl-drop-etl2pcapng"), tmp_path / "annotated.pcapng")
+    command = ["tshark", "-C", "WNV annotated", "--color", "-n"]
+    rules = run_wireshark([*command, "-r", path, "-T", "fields", "-e", "frame.coloring_rule.name"], config)
+    assert rules.split("\n")[:5] == ["WNV first", "WNV event", "WNV duplicate", "WNV event", "WNV drop"]
+    shown = run_wireshark([*command, "-r", path], config).splitlines()
+    assert "dropped: Failed security policy, at NIC Network Adapter" in shown[4]
+
+
+@pytest.mark.parametrize(("preference", "shown"), [([], 3), (["-o", "wnv.switch:FALSE"], 0)])
+def test_what_changes_to_the_profile(tshark: Tshark, preference: list[str], shown: int) -> None:
+    path = deep_dive("acl-drop-pspkt")
+    assert len(tshark(path, ["frame.number"], "-Y", "wnv.list.switch", *preference)) == shown

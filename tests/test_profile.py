@@ -54,7 +54,8 @@ def test_a_profile_is_taken_without_a_word(unpacked: Unpack, config: Path, profi
     command = ["tshark", "-C", profile.name, "--color", "-n", "-r", unpacked("mix"), "-c", "9"]
     text = run_wireshark([*command, "-T", "fields", "-e", "frame.coloring_rule.name"], config)
     assert len(text.splitlines()) == 9
-    fields = [column.format.split(":")[1] for column in profile.columns if ":" in column.format]
+    formats = [column.format.split(":")[1] for column in profile.columns if ":" in column.format]
+    fields = [field for text in formats for field in text.split(" or ")]
     fields += [graph.field for graph in profile.graphs if graph.field]
     run_wireshark([*command, "-T", "fields", *(part for field in fields for part in ("-e", field))], config)
 

@@ -119,6 +119,7 @@ class Profile:
         name: of it, and of its folder.
         purpose: what it is for, in a few words.
         switch: a display filter; Wireshark 4.4 and newer choose the profile by themselves where it fits a frame.
+        stays: whether who has chosen it keeps it, whatever fits `switch` of another one of ours.
         apart: whether it is worth its CPU to keep the TCP conversations of each interface apart, where Wireshark can.
     """
 
@@ -130,6 +131,7 @@ class Profile:
     macros: tuple[Macro, ...] = ()
     graphs: tuple[Graph, ...] = ()
     switch: str = ""
+    stays: bool = False
     apart: bool = False
 
 
@@ -191,12 +193,13 @@ GRAPHS = (
     Graph("Hop latency, largest", "wnv.duplicate", 0xA40000, "MAX(Y Field)", "wnv.hop.delta"),
 )
 
-NUMBER = Column("No.", "%m", 84)
+NUMBER = Column("No.", "%m", 76)
 TIME = Column("Time", "%t", 104)
-HOP = Column.of("Hop", fields.LIST_HOP.abbreviation, 226)
+HOP = Column.of("Hop", fields.LIST_HOP.abbreviation, 264)
+PACKET = Column.of("Packet", "wnv.packet", 66)
 APPEARANCE = Column.of("Appearance", "wnv.appearance", 88)
-DELTA = Column.of("Delta us", fields.LIST_DELTA.abbreviation, 80)
-VERDICT = Column.of("Verdict", fields.LIST_VERDICT.abbreviation, 100)
+DELTA = Column.of("Delta us", fields.LIST_DELTA.abbreviation, 72)
+VERDICT = Column.of("Verdict", fields.LIST_VERDICT.abbreviation, 118)
 PATH = Column.of("Path", "wnv.path", 320, hidden=True)
 SOURCE = Column("Source", "%s", 120)
 DESTINATION = Column("Destination", "%d", 120)
@@ -215,7 +218,7 @@ WNV = Profile(
     buttons=(ONE_PER_PACKET, THIS_PACKET, THIS_HOP, DROPS, SLOW_HOPS, TROUBLE, EVENTS, ALL),
     macros=MACROS,
     graphs=GRAPHS,
-    switch='wnv.duplicate || wnv.verdict == "event"',
+    switch=fields.LIST_SWITCH.abbreviation,
     apart=True,
 )
 
@@ -230,6 +233,7 @@ LBFO = Profile(
     buttons=(ONE_PER_PACKET, DUPLICATES, THIS_PACKET, THIS_HOP, SLOW_HOPS, TROUBLE, ALL),
     macros=MACROS,
     graphs=GRAPHS,
+    stays=True,
     apart=True,
 )
 
@@ -237,26 +241,27 @@ DROPS_PROFILE = Profile(
     name="WNV Drops",
     purpose="what was dropped, where and why",
     columns=(
-        *(NUMBER, TIME, HOP, SOURCE, DESTINATION, Column.of("Event", "wnv.event", 76)),
-        *(Column.of("Drop reason", "wnv.drop.reason.text", 190), Column.of("Rule of the host", "wnv.drop.rule", 460)),
-        *(
-            PROTOCOL,
-            INFO,
-            Column.of("NIC", "wnv.event.nic", 160),
-            Column.of("To NIC", "wnv.event.destination_nic", 130),
-        ),
+        *(NUMBER, TIME, PACKET, HOP, SOURCE, DESTINATION),
+        Column.of("Why dropped", fields.LIST_WHY.abbreviation, 460),
+        *(PROTOCOL, INFO),
+        Column.of("NIC", "wnv.event.nic", 160, hidden=True),
+        Column.of("To NIC", "wnv.event.destination_nic", 130, hidden=True),
         Column.of("Advice", "wnv.drop.advice", 320, hidden=True),
     ),
     rules=RULES,
     buttons=(DROPS, EVENTS, THIS_PACKET, THIS_HOP, ONE_PER_PACKET, ALL),
     macros=MACROS,
     graphs=GRAPHS,
+    stays=True,
 )
 
 
+COMMENTS = ("frame.comment", "systemd_journal.field.value")  # an event's block may be a journal entry
+
+
 def _says(words: str) -> str:
-    """A filter for the packet comments that `pywnv annotate --format pcapng` writes."""
-    return f'frame.comment matches "{words}"'
+    """A filter for what `pywnv annotate --format pcapng` writes into packet comments and journal entries."""
+    return " || ".join(f'{field} matches "{words}"' for field in COMMENTS)
 
 
 SAYS_DROP = _says("^dropped.*[(]wnv frame=")
@@ -269,10 +274,12 @@ ANNOTATED = Profile(
     name="WNV annotated",
     purpose="files that pywnv has annotated, without the plugin",
     columns=(
-        *(NUMBER, TIME, Column.of("Packet", "frame.packet_id", 62), SOURCE, DESTINATION, PROTOCOL, LENGTH),
-        *(Column.of("What pywnv says", "frame.comment", 320), INFO),
+        *(NUMBER, TIME, Column.of("Packet", "frame.packet_id", 66)),
+        Column.of("What pywnv says", " or ".join(COMMENTS), 440),
+        *(SOURCE, DESTINATION, PROTOCOL, LENGTH, INFO),
     ),
     rules=(
+        Rule("WNV harmless drop", _says("^dropped [(]harmless[)].*[(]wnv frame="), palette.HARMLESS),
         Rule("WNV drop", SAYS_DROP, palette.DROP),
         Rule("WNV repeat", _says("^repeat.*[(]wnv frame="), palette.REPEAT),
         Rule("WNV retransmission", _says("^retransmission.*[(]wnv frame="), palette.RETRANSMISSION),

@@ -129,7 +129,11 @@ LIST_HOP = Field("list.hop", Type.STRING, "Hop, short", "The hop, or the NICs of
 LIST_VERDICT = Field("list.verdict", Type.STRING, "Verdict, with drops", "What the frame is, or dropped")
 LIST_DELTA = Field("list.delta", Type.STRING, "Delta", "Microseconds since the previous sighting")
 HOP_SLOW = Field("hop.slow", Type.BOOL, "Slow", "This step took far longer than it usually does")
-LIST = (LIST_HOP, LIST_VERDICT, LIST_DELTA, HOP_SLOW)
+LIST_WHY = Field("list.why", Type.STRING, "Why dropped", "The rule of the host that dropped the frame, else the reason")
+LIST_SWITCH = Field(
+    "list.switch", Type.BOOL, "Fits the profile WNV", "A duplicate or an event: a frame to show with that profile"
+)
+LIST = (LIST_HOP, LIST_VERDICT, LIST_DELTA, LIST_WHY, LIST_SWITCH, HOP_SLOW)
 
 BY_COLUMN = {field.column: field for field in FIELDS}
 

@@ -2,13 +2,14 @@
 
 local codes = ...
 
-local abs, format, gmatch = math.abs, string.format, string.gmatch
+local abs, format, gmatch, gsub, match = math.abs, string.format, string.gmatch, string.gsub, string.match
 
 local concat, floor = table.concat, math.floor
 
 local ELLIPSIS = "\226\128\166" -- in UTF-8
-local TO = " > "
+local TO, ON = " > ", " on "
 local MILLISECOND, SECOND = 0.001, 1
+local LEAST_ROOM = 20 -- characters: in fewer, two names are no more than their first and last letters
 
 local M = {}
 
@@ -39,16 +40,59 @@ function M.short(name, most)
   return concat(characters, "", 1, most - 1 - ends) .. ELLIPSIS .. concat(characters, "", #characters - ends + 1)
 end
 
+-- Two names with a word between them: each has half of the room, and what the other leaves.
+-- @param shorten how
+local function joined(first, word, second, most, shorten)
+  local room = most - #word
+  local half = floor(room / 2)
+  local of_first = math.max(half, room - #second)
+  return shorten(first, of_first) .. word .. shorten(second, math.max(room - half, room - #first))
+end
+
+-- What a long name of a hop can do without: a role that its colour tells, a driver behind which a description stands.
+local SPARED = {
+  { "^filter ", "" },
+  { "^protocol ", "" },
+  { ": filter ", ": " }, -- behind the observer, in a joined capture
+  { ": protocol ", ": " },
+  { "%S+%.sys %(([^()]+)%)", "%1" },
+}
+
+--- Shortens a name of a hop so that component, adapter and edge can still be told: filter pacer.sys Upper on Ethernet
+-- 2, Realtek USB GbE Family Controller on Ethernet (dock) Ingress.
+function M.hop(name, most)
+  for at = 1, #SPARED do
+    if #name <= most then
+      return name
+    end
+    name = gsub(name, SPARED[at][1], SPARED[at][2], 1)
+  end
+  local place, edge = match(name, "^(.+)( %a+gress)$")
+  if not place then
+    place, edge = name, ""
+  end
+  local component, adapter = match(place, "^(.+) on (.+)$")
+  local room = most - #edge
+  local is_joined = component and #place > room and room >= LEAST_ROOM
+  return (is_joined and joined(component, ON, adapter, room, M.short) or M.short(place, room)) .. edge
+end
+
+--- A step from one hop to another, in at most so many characters.
+function M.step(from, to, most)
+  return joined(from, TO, to, most, M.hop)
+end
+
 --- Where a frame was seen, in at most this many characters: its hop; of an event, the NICs that it names.
 -- @return string or nil
 function M.place(said, most)
   local from, to = said.event_nic, said.event_destination_nic
-  if said.hop or not (from and to) then
-    local name = said.hop or from or to
-    return name and M.short(name, most)
+  if said.hop then
+    return M.hop(said.hop, most)
+  elseif from and to then
+    return joined(from, TO, to, most, M.short)
   end
-  local half = floor((most - #TO) / 2)
-  return M.short(from, half) .. TO .. M.short(to, half)
+  local name = from or to
+  return name and M.short(name, most)
 end
 
 --- Breaks a text at spaces into lines.
@@ -71,6 +115,16 @@ end
 --- Why a frame was dropped.
 function M.reason(said)
   return said.drop_reason_text or "reason not told"
+end
+
+--- That a frame was dropped, and why: "dropped: Filtered VLAN".
+function M.dropped(said)
+  return (said.drop_harmless and "dropped (harmless): " or "dropped: ") .. M.reason(said)
+end
+
+--- What best explains a drop: the rule of the host, else the reason; nil for a frame that was not dropped.
+function M.why(said)
+  return said.drop and (said.drop_rule or M.reason(said)) or nil
 end
 
 local function of_number(word, number)
@@ -104,14 +158,16 @@ local function late(said)
   return delta and (delta < 0 and ", " or ", +") .. M.duration(delta) or ""
 end
 
---- What a frame is, for the packet list: "duplicate of 8, +2.8 us"; nil for a first sighting.
+--- What a frame is, for the packet list: "duplicate of 8, +2.8 us"; nil for a first sighting, and for an event that
+-- tells of no drop.
 function M.mark(said)
-  local dropped = said.drop and "dropped: " .. M.reason(said)
-  if said.verdict == codes.verdict.original then
-    return dropped or nil
+  local dropped, kind = said.drop and M.dropped(said), nil
+  if said.verdict == codes.verdict.event then
+    kind = dropped and said.event_packet and format("packet %d", said.event_packet)
+  elseif said.verdict ~= codes.verdict.original then
+    kind = kinds[said.verdict](said) .. late(said)
   end
-  local kind = kinds[said.verdict](said) .. late(said)
-  return dropped and format("%s; %s", dropped, kind) or kind
+  return dropped and kind and format("%s; %s", dropped, kind) or dropped or kind or nil
 end
 
 local EVENT = {
@@ -124,7 +180,7 @@ local function event(said)
   local nic = said.event_nic and " NIC " .. said.event_nic or ""
   local switch = said.event_switch and " in switch " .. said.event_switch or ""
   if said.drop then
-    return format("dropped at%s%s: %s", nic ~= "" and nic or " the vmSwitch", switch, M.reason(said))
+    return format("%s, at%s%s", M.dropped(said), nic ~= "" and nic or " the vmSwitch", switch)
   end
   local to = said.event_destination_nic and " to NIC " .. said.event_destination_nic or ""
   return (EVENT[said.event] or "event of") .. nic .. to .. switch
@@ -137,7 +193,7 @@ function M.sentence(said)
   end
   local at_hop = said.hop and " at " .. said.hop or ""
   if said.drop then
-    local dropped = format("dropped%s: %s", at_hop, M.reason(said))
+    local dropped = M.dropped(said) .. (at_hop ~= "" and "," .. at_hop or "")
     local kind = said.verdict ~= codes.verdict.original and kinds[said.verdict](said)
     return kind and format("%s; %s%s", dropped, kind, late(said)) or dropped
   end

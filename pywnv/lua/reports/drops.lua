@@ -55,7 +55,7 @@ function M.total()
   table.sort(list, before)
   local rows, advice, given = { { "count", "reason", "where" } }, {}, {}
   for _, drop in ipairs(list) do
-    local reason, place = words.short(drop.reason, LONGEST), words.short(drop.place, LONGEST)
+    local reason, place = words.short(drop.reason, LONGEST), words.hop(drop.place, LONGEST)
     rows[#rows + 1] = { format("%d", drop.count), reason, place }
     if drop.advice and not given[drop.reason] then
       given[drop.reason] = true

@@ -7,16 +7,16 @@ local ceil, format = math.ceil, string.format
 local M = {}
 
 local NO_NAME = "(no name)"
-local SEPARATOR = " > "
-local LONGEST = 18 -- characters of a hop
+local LONGEST = 39 -- characters of a step
 local SHARE = 0.99
 local pairs_of, pair_list, hops, hop_list = {}, {}, {}, {} -- by name; in the order in which they come
 
-local function add(of, list, name, seconds)
-  local times = of[name]
+-- @param from the hop before, of a step
+local function add(of, list, key, name, from, seconds)
+  local times = of[key]
   if not times then
-    times = { name = name }
-    of[name], list[#list + 1] = times, times
+    times = { name = name, from = from }
+    of[key], list[#list + 1] = times, times
   end
   times[#times + 1] = seconds
 end
@@ -27,8 +27,9 @@ end
 function M.row(said, from)
   if said.hop_delta then
     local hop = said.hop or NO_NAME
-    add(pairs_of, pair_list, (from or NO_NAME) .. SEPARATOR .. hop, said.hop_delta)
-    add(hops, hop_list, hop, said.hop_delta)
+    from = from or NO_NAME
+    add(pairs_of, pair_list, from .. "\n" .. hop, hop, from, said.hop_delta)
+    add(hops, hop_list, hop, hop, nil, said.hop_delta)
   end
 end
 
@@ -52,7 +53,8 @@ local function table_of(list, heading)
   for _, times in ipairs(list) do
     table.sort(times)
     local median, percentile = micros(M.median(times)), micros(M.percentile(times))
-    local name = words.short(times.name, 2 * LONGEST + #SEPARATOR)
+    local from, to = times.from, times.name
+    local name = from and words.step(from, to, LONGEST) or words.hop(to, LONGEST)
     rows[#rows + 1] = { name, format("%d", #times), median, percentile, micros(times[#times]) }
   end
   return lay_out(rows, "lrrrr")

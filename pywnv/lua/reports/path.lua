@@ -7,7 +7,7 @@ local floor, format, rep = math.floor, string.format, string.rep
 local M = {}
 
 local WIDTH = 80 -- characters of a line
-local LONGEST_HOP, LONGEST_RULE = 19, 14 -- characters
+local REST, LONGEST_RULE = 28, 14 -- characters: of delta, elapsed and the blanks between columns; of a rule
 local LEAST_LANE, MOST_LANE = 2, 12 -- characters of a hop in the ladder
 local HEADINGS = { "frame", "hop", "delta us", "elapsed us", "verdict", "rule" }
 local ALIGN = "rlrrll"
@@ -21,13 +21,14 @@ end
 -- @param number of its frame
 -- @param said   what `engine.describe` says of it
 function M.row(number, said)
-  local row = { format("%d", number), words.short(said.hop or "", LONGEST_HOP) }
+  local row = { format("%d", number), said.hop or "" }
   row[3], row[4] = micros(said.hop_delta), micros(said.hop_elapsed)
   row[5] = said.drop and "dropped" or names.verdict[said.verdict] or ""
   row[6] = words.short(said.rule or "", LONGEST_RULE)
   if said.drop then
     local rule = said.drop_rule and "; " .. said.drop_rule or ""
-    drops[#drops + 1] = format("dropped in frame %d: %s%s\n", number, words.reason(said), rule)
+    local why = format("dropped in frame %d: %s%s", number, words.reason(said), rule)
+    drops[#drops + 1] = words.wrapped(why, WIDTH, "  ")
   end
   sightings[#sightings + 1] = {
     number = number,
@@ -43,6 +44,17 @@ end
 -- @param said what `engine.describe_event` says of it
 function M.event(number, said)
   events[#events + 1] = words.wrapped(format("%d  %s", number, said.info), WIDTH, "    ")
+end
+
+-- Shortens the hops to what frame numbers, verdicts and rules leave of a line.
+local function fit_hops()
+  local number, verdict = #HEADINGS[1], #HEADINGS[5]
+  for _, row in ipairs(rows) do
+    number, verdict = math.max(number, #row[1]), math.max(verdict, #row[5])
+  end
+  for _, row in ipairs(rows) do
+    row[2] = words.hop(row[2], WIDTH - REST - LONGEST_RULE - number - verdict)
+  end
 end
 
 -- The rows with their headings, without the columns in which nothing stands; how these are aligned.
@@ -113,13 +125,14 @@ local function ladder()
     before = lane
   end
   for lane, hop in ipairs(lanes) do
-    lines[#lines + 1] = format("%10d  %s\n", lane, words.short(hop == "" and "(no name)" or hop, WIDTH - 12))
+    lines[#lines + 1] = format("%10d  %s\n", lane, words.hop(hop == "" and "(no name)" or hop, WIDTH - 12))
   end
   return "\n" .. table.concat(lines)
 end
 
 --- The text.
 function M.total()
+  fit_hops()
   local text = lay_out(filled()) .. ladder()
   if path then
     text = text .. "\n" .. words.wrapped("path: " .. path, WIDTH, "  ")

@@ -93,7 +93,7 @@ function M.total()
     for _, hop in ipairs(hop_list) do
       local mean = hop.steps > 0 and micros(hop.sum / hop.steps) or ""
       local longest = hop.steps > 0 and micros(hop.longest) or ""
-      local name = words.short(hop.name, LONGEST)
+      local name = words.hop(hop.name, LONGEST)
       rows[#rows + 1] = { name, format("%d", hop.frames), format("%d", hop.packets), mean, longest }
     end
     lines[#lines + 1] = "\n" .. lay_out(rows, "lrrrr")
