@@ -209,7 +209,7 @@ INFO = Column("Info", "%i", 200)
 
 WNV = Profile(
     name="WNV",
-    purpose="everything",
+    purpose="general use",
     columns=(
         *(NUMBER, TIME, HOP, APPEARANCE, DELTA, VERDICT, PATH),
         *(SOURCE, DESTINATION, PROTOCOL, LENGTH, INFO),

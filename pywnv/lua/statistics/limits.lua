@@ -20,54 +20,54 @@ limit("bins", 256, "bins", SHOWN,
 
 -- Places.
 limit("hops", 500, "hops", SHOWN,
-  "The rest is one hop, (others)")
+  "Hops; the rest is one hop, (others)")
 limit("masked", 52, "hops", SHOWN,
-  "That a number tells apart: a double holds no more bits. Gaps are looked for in these")
+  "Hops in which gaps are looked for: a double holds that many bits")
 limit("steps", 500, "steps", SHOWN,
-  "From one hop to another; the rest is not told")
+  "Steps from one hop to another; the rest is not listed")
 limit("gaps", 4, "gaps", SHOWN,
-  "Of a hop, the longest")
+  "Longest gaps of a hop")
 limit("timelines", 64, "hops and steps", SHOWN,
-  "That are told over time, of each the first")
+  "Hops, and steps, that are shown over time: the first ones")
 limit("branches", 1000, "paths", HELD,
-  "Of which is known whether they branch; then all are forgotten")
+  "Paths of which pywnv remembers whether they branch; then it forgets all")
 
 -- What became of packets.
 limit("kinds", 1000, "kinds", SHOWN,
-  "Of paths, of drops, and of ends; the rest is one kind, (others)")
+  "Kinds of paths, of drops, and of ends; the rest is one kind, (others)")
 limit("masks", 2000, "sets of hops", SHOWN,
-  "That the packets of a class passed; in the rest no gap is looked for")
+  "Sets of hops that packets of a class passed; no gap is looked for in the rest")
 limit("strangers", 1000, "sets of hops", SHOWN,
-  "That packets passed which were not selected; the rest is not told")
+  "Sets of hops that packets passed which were not selected; the rest is not listed")
 limit("dropped", 3, "packets", SHOWN,
-  "That were dropped, as examples: the first")
+  "Dropped packets that are shown as examples: the first ones")
 limit("sightings", 24, "sightings", SHOWN,
-  "Of an example, the last")
+  "Last sightings of an example")
 
 -- Who talks to whom.
 limit("flows", 20000, "flows", HELD,
-  "Then all but `kept_flows` are forgotten: those with the fewest packets and the least trouble")
+  "Flows in memory; then pywnv keeps the `kept_flows` with the most packets and trouble")
 limit("kept_flows", 5000, "flows", HELD,
-  "That are kept then")
+  "Flows that are kept then")
 limit("told_flows", 200, "flows", SHOWN,
-  "That are told: those with the most packets and trouble")
+  "Flows that are listed: those with the most packets and trouble")
 limit("pairs", 64, "classes", SHOWN,
-  "Of pairs of addresses: their packets go the same way")
+  "Pairs of addresses, as classes of packets that take the same path")
 limit("addresses", 4096, "addresses", SHOWN,
-  "The first; the rest is not told")
+  "First addresses; the rest is not listed")
 limit("protocols", 256, "protocols", SHOWN,
-  "The rest is one, (others)")
+  "Protocols; the rest is one, (others)")
 
 -- Questions and losses.
 limit("pending", 65536, "questions", HELD,
-  "That wait for an answer; then all are forgotten")
+  "Requests that wait for an answer; then pywnv forgets all")
 limit("groups", 2000, "groups", SHOWN,
-  "Of who asks whom; the rest of each kind is one, (others)")
+  "Groups of who asks whom; the rest of each kind is one, (others)")
 limit("followed", 8192, "flows", LOST,
-  "That losses are looked for in; then they are added up, and others are followed")
+  "Flows in which losses are looked for at a time; then these are added up, and others are followed")
 limit("losses", 200, "losses", LOST,
-  "That are told: those with the most packets")
+  "Losses that are listed: those with the most packets")
 limit("missed", 1000, "interfaces", LOST,
-  "That tell what their capture missed; the rest is not told")
+  "Interfaces whose statistics say what the capture missed; the rest is not listed")
 
 return M
