@@ -153,7 +153,7 @@ def test_what_workers_do_not_see(tmp_path: Path, local: LocalCluster) -> None:
     assert first == "pywnv: 1 written, 0 skipped (output exists), 2 failed"
     size = (Path.cwd() / "README.md").stat().st_size
     assert others == [
-        f"pywnv: {here / 'README.md'}: is another file for worker W, or still grows: {size} bytes, not 7",
+        f"pywnv: {here / 'README.md'}: worker W sees another file, or it still grows: {size} bytes, not 7",
         f"pywnv: {here / 'a.pcapng'}: worker W does not see it; it must have the same path on every worker",
     ]
     done = run(*arguments, here / "out2", cwd=tmp_path)

@@ -203,7 +203,7 @@ def test_inspect_says_what_a_log_without_bytes_lacks(log: Path) -> None:
     log.write_text(line(bytes(CASES["data"][0])), "utf-8")
     shown = b" ".join(run("inspect", log).stdout.split())
     assert b"Written by: pktmon etl2txt" in shown
-    assert b"the log does not tell them" in shown
+    assert b"the log does not give them" in shown
     assert b"pktmon etl2txt pktmon.etl --hex -o pktmon.txt" in shown
 
 

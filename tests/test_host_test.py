@@ -205,4 +205,4 @@ def test_what_makes_no_sense(
 def test_no_inventory() -> None:
     done = run("host", "test", DEEP_DIVE / "contoso01.toml", "--nic", "x", *GIVEN)
     assert (done.returncode, done.stderr.count(b"\n")) == (2, 1)
-    assert b"has names only, no VLANs and ACLs" in done.stderr
+    assert b"holds only names, no VLANs and ACLs" in done.stderr

@@ -225,7 +225,7 @@ def test_uninstall_when_wireshark_went_first(home: Home) -> None:
     [
         ("echo TShark 3.6.2, with Lua 5.2.4", "3.6.2: too old for the plugin; install Wireshark 4.0 or newer"),
         ("echo TShark 4.4.1, without Lua", "4.4.1: built without Lua; install Wireshark 4.0 or newer"),
-        ("exit 1", "does not tell its version; install Wireshark 4.0 or newer"),
+        ("exit 1", "does not print its version; install Wireshark 4.0 or newer"),
     ],
 )
 def test_a_wireshark_that_cannot(home: Home, tmp_path: Path, script: str, words: str) -> None:

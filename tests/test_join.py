@@ -357,7 +357,7 @@ def test_annotated_before(tmp_path: Path) -> None:
     [
         (["a.pcapng"], "takes two captures"),
         (["x=a.pcapng", "x=b.pcapng"], "two observers are called x"),
-        (["x=a.pcapng", "y=a.pcapng"], "is named twice"),
+        (["x=a.pcapng", "y=a.pcapng"], "is given twice"),
         (["x:y=a.pcapng", "b.pcapng"], "no colon"),
         (["a.pcapng", "nothing*.pcapng"], "no file has such a name"),
     ],

@@ -239,7 +239,7 @@ def test_hostile_names(asks: Callable[..., str], tmp_path: Path) -> None:
 @pytest.mark.wireshark
 def test_wrong_questions(unpacked: Unpack, config: Path) -> None:
     """One line on stderr, and nothing on stdout."""
-    where = ": takes the number of a frame from 1 to 2422, as in -z wnv,path,1\n"
+    where = ": needs a frame number from 1 to 2422, as in -z wnv,path,1\n"
     for question, words in (
         ("wnv,path", where),
         ("wnv,path,0", where),

@@ -82,7 +82,7 @@ def test_roles_and_keys_in_any_case(tmp_path: Path) -> None:
     nic = '[[nics]]\nname = "Management"\nrole = "{}"\n'
     assert load(tmp_path, nic.format("HOST-VNIC")) == load(tmp_path, nic.format("host vNIC"))
     assert wrong(tmp_path, nic.format("filter") + 'Role = "filter"\n').startswith("nics[1]: ")
-    assert wrong(tmp_path, nic.format("filter") + 'Rule = "filter"\n').startswith("nics[1].Rule: is not known here")
+    assert wrong(tmp_path, nic.format("filter") + 'Rule = "filter"\n').startswith("nics[1].Rule: is unknown")
 
 
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])
@@ -164,7 +164,7 @@ def test_wrong_yaml(tmp_path: Path, text: str, words: str) -> None:
 def test_a_billion_laughs(tmp_path: Path) -> None:
     lines = ["a0: &a0 [x, x, x, x, x, x, x, x, x, x]"]
     lines += [f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 10)}]" for n in range(1, 12)]
-    assert "is not known here" in wrong(tmp_path, "\n".join(lines), "host.yaml")
+    assert "is unknown" in wrong(tmp_path, "\n".join(lines), "host.yaml")
     lines.append("nics: [{name: a, interfaces: *a11}]")
     wrong(tmp_path, "\n".join(lines), "host.yaml")
 

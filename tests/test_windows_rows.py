@@ -158,6 +158,7 @@ def test_events_in_files_of_netmon(tshark: Tshark, config: Path, tmp_path: Path)
     assert shown == [
         "NBL received from Nic (Friendly Name: wireless) in switch (Friendly Name: switch)",
         "NBL routed from Nic (Friendly Name: left) to Nic (Friendly Name: right) on switch (Friendly Name: middle)",
+        "[dropped: Failed security policy] "
         "NBL of Nic (Friendly Name: nic) was dropped in switch (Friendly Name: sw), Reason Failed security policy",
     ]
     assert [row["verdict"] for row in annotated(file, Engine.TSHARK)][2] == "event"
