@@ -24,7 +24,7 @@ def test_root_is_told_why_the_plugin_is_missing() -> None:
     done = run("annotate", CAPTURE, "--engine", "tshark", environment={**os.environ, "PYWNV_KEEP_ROOT": "1"})
     if os.geteuid() == 0 and version(find_tshark()) >= LUA_SKIPS_ROOT:
         assert done.returncode == 2
-        assert b"run as root it loads no Lua plugin" in done.stderr
+        assert b"run as root, it loads no Lua plugin" in done.stderr
         assert done.stdout == b""
     else:
         assert done.returncode == 0
