@@ -175,7 +175,7 @@ def _annotated(form: _Form[Piece], asked: _Asked) -> Iterator[Piece]:
         except UnknownFormatError:
             if engine is Engine.LUPA or is_stream(captures[0]):  # what was read from a pipe is gone
                 raise
-    if engine is None and not is_stream(captures[0]):  # a filter leads here: tshark takes some texts for captures
+    elif engine is None and not is_stream(captures[0]):  # there is a filter; tshark takes some texts for captures
         with suppress(UnknownFormatError), open_capture(captures[0]):
             pass
     assert form.of_tshark is not None  # noqa: S101  # the type checker cannot know: else an error was raised above

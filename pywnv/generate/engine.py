@@ -63,19 +63,8 @@ ENGINE = (
     (
         "engine",
         (
-            *(
-                "codes",
-                "hop",
-                "decider",
-                "tool_comments",
-                "annotation",
-                "record",
-                "facts",
-                "direction",
-                "limits",
-                "topology",
-            ),
-            *("describe", "host_drops"),
+            *("codes", "hop", "decider", "tool_comments", "annotation", "record", "facts", "direction"),
+            *("limits", "topology", "describe", "host_drops"),
         ),
     ),
 )

@@ -113,6 +113,11 @@ class Traits:
         return any(name.lower().endswith(".sys") or EDGE.search(name) for name in self.names)
 
 
+def _add(interfaces: set[tuple[int, int]], interface: tuple[int, int]) -> None:
+    if len(interfaces) < MOST_NAMES:
+        interfaces.add(interface)
+
+
 def _count_length(counts: Counter[int], length: int) -> None:
     known = length in counts or len(counts) < MOST_LENGTHS
     counts[length if known else OTHER_LENGTHS] += 1
@@ -206,8 +211,7 @@ class Scan:
         number, _, _, captured, whole = PACKET_HEAD[order](data, at + 8)
         traits.packets += 1
         if number != self._last:
-            if len(traits.used) < MOST_NAMES:
-                traits.used.add((self._sections, number))
+            _add(traits.used, (self._sections, number))
             self._last = number
         if captured < whole:
             _count_length(traits.cut, captured)
@@ -218,14 +222,13 @@ class Scan:
         traits = self.traits
         if kind == SIMPLE_PACKET:
             traits.packets += 1
-            if len(traits.used) < MOST_NAMES:
-                traits.used.add((self._sections, 0))
+            _add(traits.used, (self._sections, 0))
         elif kind == pcapng.JOURNAL:
             traits.journals += 1
         elif kind == pcapng.INTERFACE and len(body) >= 8:
             linktype, _, snap = struct.unpack_from(order + "HHI", body)
-            if linktype == LINKTYPE_ETW and len(traits.etw) < MOST_NAMES:
-                traits.etw.add((self._sections, self._interfaces))
+            if linktype == LINKTYPE_ETW:
+                _add(traits.etw, (self._sections, self._interfaces))
             name = next((value for code, value in pcapng.options(body[8:], order) if code == pcapng.IF_NAME), b"")
             _count_length(traits.snaps, snap)
             if len(traits.names) < MOST_NAMES:

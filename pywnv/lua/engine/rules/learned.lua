@@ -19,10 +19,11 @@ return {
     -- Whether the next sighting of a packet at this hop comes at the place and the time of a frame.
     local function fits(packet, frame, route)
       local stage, place = packet.node.counts[frame.hop], frame.place
-      local is_of_others, seen = route.counts[place.at_hop] ~= nil, candidates.seen(packet, place)
       if stage >= route.length or packet.node.hop ~= frame.hop then
         return false
-      elseif is_of_others and seen < stage then
+      end
+      local is_of_others, seen = route.counts[place.at_hop] ~= nil, candidates.seen(packet, place)
+      if is_of_others and seen < stage then
         return false -- it was seen at another place
       elseif not is_of_others then
         local begins = routes.begins_at(route, candidates.first_place(packet, frame.hop))
