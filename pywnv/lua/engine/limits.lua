@@ -36,7 +36,7 @@ limit("random_large", 500, "bytes", 1e9, "quic_twice",
 limit("swapped", 0.1 * MILLISECOND, "s", 0, "lab2/nat",
   "Time within which a mirror may swap two sightings")
 limit("varying", 2, "packets", 0, "rules/journal-flood-n",
-  "How many packets of a flow must differ before a random payload counts as new in each")
+  "How many packets of a flow must differ before each random payload counts as a new one")
 limit("varying_share", 50, "to 1", 0, "rules/neg-flood-udp-const",
   "Packets of a flow with a new payload for each one with a repeated payload, before a payload identifies its packet")
 limit("flood_of_changing", 16, "sightings", 1e9, "rules/neg-flood-udp-const",
@@ -62,7 +62,7 @@ limit("least_longest_gap", 5 * MILLISECOND, "s", 0, "rules/vpn-e",
 limit("shortest_gap", 0.6, "times", 0, "vlan_one_interface",
   "Earliest time of a sighting, in multiples of the shortest known step")
 limit("crowds", 4, "to 1", 0, "equal_bursts",
-  "Equal packets of a flow that come apart for each one that comes while others are on their way, before a hop counts")
+  "Equal packets of a flow that do not overlap for each one that does, before sightings at one hop are counted")
 
 -- Order.
 limit("begin", 4, "packets", 1e9, "equal_held",
@@ -84,7 +84,7 @@ limit("hop_once", 16, "packets", 1e9, "lab2/busy",
 limit("hop_once_share", 8, "to 1", 0, "rules/client-p24",
   "Packets that a hop has shown once for each one that it has shown more often, before that counts for unknown senders")
 limit("once", 4, "packets", 1e9, "lab2/busy",
-  "How many packets must have been seen once at a place before one more is a new packet")
+  "How many packets must have been seen once at a place before the same bytes again are a new packet")
 
 -- Packet ids.
 limit("ids_repeat", 4, "frames", 1, "hard/pktmon_ids",
@@ -112,7 +112,7 @@ limit("nat_votes", 2, "packets", 1e9, "lab2/nat",
 limit("network_agree", 2, "packets", 1, "rules/vxlan-2vni",
   "How many packets must show that a hop leads to one virtual network")
 limit("network_share", 8, "to 1", 0, "rules/vxlan-2vni",
-  "Packets that show one virtual network behind a hop for each one that shows another")
+  "Packets that show one virtual network behind a hop for each one that shows another, before it counts")
 limit("near", 1 * MILLISECOND, "s", 1e9, "rules/journal-flood-n",
   "Time between a vmSwitch event and the packet before or after it")
 
