@@ -241,6 +241,7 @@ function M.new()
       end
     end
     flow.last_id = packet.id
+    packet.is_ambiguous = look.is_ambiguous
     if look.is_ambiguous and look.elsewhere then
       doubt(packet, look.elsewhere, frame)
     end

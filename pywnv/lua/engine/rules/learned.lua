@@ -87,6 +87,10 @@ return {
           found = found or candidate
         end
       end
+      if found and found.is_ambiguous then
+        look.is_ambiguous = true
+        return nil
+      end
       if found and is_crowded(found, frame, route) then
         look.is_ambiguous, look.is_crowd = true, nil
         return nil
