@@ -7446,9 +7446,14 @@ return {
       end
       local shortest, longest = routes.step(route, stage + 1)
       local gap = abs(frame.time - packet.last_time)
+      if gap < limits.shortest_gap * shortest then
+        return false
+      elseif packet.strength == identity.WEAK and packet.protocol ~= TCP then
+        local is_late = gap > limits.usual_gap * longest
+        return gap <= limits.longest_gap * longest and not (is_late and packet.is_ambiguous), is_late
+      end
       local least = packet.strength > identity.WEAK and limits.least_longest_gap or limits.least_weak_step
-      local latest = max(limits.longest_gap * longest, is_of_others and 0 or least)
-      return gap >= limits.shortest_gap * shortest and gap <= latest
+      return gap <= max(limits.longest_gap * longest, is_of_others and 0 or least)
     end
 
     -- Whether two packets wait at one place to be seen at another, so that the first comes first.
@@ -7492,13 +7497,18 @@ return {
       local found = nil
       for at = 1, state.all_here(frame) do
         local candidate = look.list[at]
-        if fits(candidate, frame, route) then
-          if found and not are_in_order(found, candidate, frame, route) then
-            look.is_ambiguous, look.is_crowd = true, true
+        local may_be, is_late = fits(candidate, frame, route)
+        if may_be then
+          if is_late or found and not are_in_order(found, candidate, frame, route) then
+            look.is_ambiguous, look.is_crowd = true, found ~= nil
             return nil
           end
           found = found or candidate
         end
+      end
+      if found and found.is_ambiguous then
+        look.is_ambiguous = true
+        return nil
       end
       if found and is_crowded(found, frame, route) then
         look.is_ambiguous, look.is_crowd = true, nil
@@ -8243,6 +8253,7 @@ function M.new()
       end
     end
     flow.last_id = packet.id
+    packet.is_ambiguous = look.is_ambiguous
     if look.is_ambiguous and look.elsewhere then
       doubt(packet, look.elsewhere, frame)
     end

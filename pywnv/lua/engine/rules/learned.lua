@@ -33,9 +33,13 @@ return {
       end
       local shortest, longest = routes.step(route, stage + 1)
       local gap = abs(frame.time - packet.last_time)
-      local least = packet.strength > identity.WEAK and limits.least_longest_gap or limits.least_weak_step
-      local latest = max(limits.longest_gap * longest, is_of_others and 0 or least)
-      return gap >= limits.shortest_gap * shortest and gap <= latest
+      local is_weak = packet.strength == identity.WEAK
+      local least = is_of_others and 0 or is_weak and limits.least_weak_step or limits.least_longest_gap
+      local is_late = is_weak and packet.protocol ~= TCP and gap > limits.longest_gap * longest
+      if gap < limits.shortest_gap * shortest or is_late and packet.is_ambiguous then
+        return false
+      end
+      return gap <= max(limits.longest_gap * longest, least), is_late
     end
 
     -- Whether two packets wait at one place to be seen at another, so that the first comes first.
@@ -79,9 +83,10 @@ return {
       local found = nil
       for at = 1, state.all_here(frame) do
         local candidate = look.list[at]
-        if fits(candidate, frame, route) then
-          if found and not are_in_order(found, candidate, frame, route) then
-            look.is_ambiguous, look.is_crowd = true, true
+        local may_be, is_late = fits(candidate, frame, route)
+        if may_be then
+          if is_late or found and not are_in_order(found, candidate, frame, route) then
+            look.is_ambiguous, look.is_crowd = true, found ~= nil
             return nil
           end
           found = found or candidate
