@@ -13,6 +13,9 @@ import typer
 
 from pywnv.annotate.rows import Engine, Format, check_columns, rows
 from pywnv.cli.shared import (
+    Capture,
+    Force,
+    PcapngOutput,
     TopologyFile,
     Window,
     checked_window,
@@ -27,6 +30,7 @@ from pywnv.cli.shared import (
     opened_capture,
     progress_bar,
     show,
+    tell,
     warn,
     write_whole,
 )
@@ -73,14 +77,14 @@ def annotate(
     captures: Annotated[
         list[Path],
         typer.Argument(
-            metavar="CAPTURE...",
+            metavar="CAPTURE",
             help="pcapng or pcap (also gzipped), .etl, or a folder; with --engine tshark any format; - is stdin.",
         ),
     ],
     output_name: Annotated[
         str,
         typer.Option(
-            "-o", "--output", metavar="PATH", help="File to write, for several captures a folder; - is stdout."
+            "-o", "--output", metavar="FILE", help="File to write, for several captures a folder; - is stdout."
         ),
     ] = str(STDOUT),
     output_format: Annotated[
@@ -106,7 +110,10 @@ def annotate(
         ),
     ] = None,
     display_filter: Annotated[
-        str | None, typer.Option("-Y", "--filter", help="Only frames that match this display filter (engine tshark).")
+        str | None,
+        typer.Option(
+            "-Y", "--filter", metavar="FILTER", help="Only frames that match this display filter (engine tshark)."
+        ),
     ] = None,
     window: Window = None,
     topology_file: TopologyFile = None,
@@ -118,6 +125,7 @@ def annotate(
         typer.Option(
             "-j",
             "--jobs",
+            metavar="NUMBER",
             min=1,
             help="How many captures, or parts of one, to decide at a time. Default: one per core.",
         ),
@@ -126,7 +134,7 @@ def annotate(
         str | None,
         typer.Option(metavar="ADDRESS", help="Use the workers of a dask scheduler, such as tcp://host:8786."),
     ] = None,
-    force: Annotated[bool, typer.Option("--force", help="Replace an existing output.")] = False,
+    force: Force = False,
 ) -> None:
     """Write one row, or one packet comment, for every frame: its packet, hop, path and latency.
 
@@ -242,23 +250,25 @@ def _annotate_all(
             with suppress(OSError):
                 folder.rmdir()  # where nothing was written
     before = len(wanted) - done - len(errors)
-    typer.echo(f"pywnv: {done} written, {before} skipped (output exists), {len(errors)} failed", err=True)
+    tell(f"{done} written, {before} skipped (output exists), {len(errors)} failed")
     for words in errors:
-        typer.echo(f"pywnv: {words}", err=True)
+        tell(words)
     if errors:
         raise typer.Exit(Exit.DIFFERENT)
 
 
 def dedup(
-    capture: Annotated[Path, typer.Argument(help="pcapng or pcap (also gzipped), or .etl.")],
-    output: Annotated[Path, typer.Option("-o", "--output", help="pcapng to write; - is stdout.")],
+    capture: Capture,
+    output: PcapngOutput,
     keep: Annotated[
         str,
-        typer.Option(help="first or last sighting, wire (nearest the wire), or a hop's role: pNIC, vmNIC ..."),
+        typer.Option(
+            metavar="WHICH", help="first or last sighting, wire (nearest the wire), or a hop's role: pNIC, vmNIC ..."
+        ),
     ] = "first",
     window: Window = None,
     topology_file: TopologyFile = None,
-    force: Annotated[bool, typer.Option("--force", help="Replace an existing output.")] = False,
+    force: Force = False,
 ) -> None:
     """Write the capture with one frame for each packet; all other blocks are kept.
 
@@ -276,4 +286,4 @@ def dedup(
     left = sum(once.left_out.values())
     kinds = ", ".join(f"{number} {name}" for name, number in sorted(once.left_out.items()))
     words = f"{once.frames - left} of {count(once.frames, 'frame')} kept"
-    typer.echo(f"pywnv: {words}; left out: {kinds or 'none'}", err=True)
+    tell(f"{words}; left out: {kinds or 'none'}")

@@ -8,7 +8,15 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from pywnv.cli.shared import Commands, expanded, opened_capture, show, show_drawn, warn
+from pywnv.cli.shared import (
+    Commands,
+    Force,
+    expanded,
+    opened_capture,
+    show,
+    show_drawn,
+    warn,
+)
 from pywnv.errors import Exit, UsageError
 from pywnv.files.output import STDOUT, whole_file
 
@@ -33,8 +41,10 @@ HostFile = Annotated[
 
 @app.command()
 def script(
-    output: Annotated[Path, typer.Option("-o", "--output", help="File to write; - is stdout.")] = STDOUT,
-    force: Annotated[bool, typer.Option("--force", help="Replace an existing output.")] = False,
+    output: Annotated[
+        Path, typer.Option("-o", "--output", metavar="FILE", help="File to write; - is stdout.")
+    ] = STDOUT,
+    force: Force = False,
 ) -> None:
     """Write Get-WnvHost.ps1, which collects the inventory on the Windows host; it only reads.
 
@@ -79,7 +89,7 @@ def lint(
     file: HostFile,
     captures: Annotated[
         list[Path] | None,
-        typer.Argument(metavar="[CAPTURE...]", help="Captures of this host, for findings that need traffic."),
+        typer.Argument(metavar="CAPTURE", help="Captures of this host, for findings that need traffic."),
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON: a list of findings.")] = False,
 ) -> None:
@@ -117,26 +127,49 @@ def _loaded(file: Path) -> Topology:
 @app.command("test")
 def would_pass(
     file: HostFile,
-    nic: Annotated[str, typer.Option("--nic", help="The NIC, by the name of its VM, its own name, its Id or its MAC.")],
+    nic: Annotated[
+        str,
+        typer.Option("--nic", metavar="NAME", help="The NIC, by the name of its VM, its own name, its Id or its MAC."),
+    ],
     direction: Annotated[
         Way | None,
         typer.Option("--direction", help="inbound is towards the NIC. With --frame, by default from the MACs."),
     ] = None,
-    source: Annotated[str | None, typer.Option("--source", help="IP address of the sender.")] = None,
-    destination: Annotated[str | None, typer.Option("--destination", help="IP address of the receiver.")] = None,
-    source_mac: Annotated[str | None, typer.Option("--source-mac", help="MAC of the sender.")] = None,
-    destination_mac: Annotated[str | None, typer.Option("--destination-mac", help="MAC of the receiver.")] = None,
+    source: Annotated[str | None, typer.Option("--source", metavar="ADDRESS", help="IP address of the sender.")] = None,
+    destination: Annotated[
+        str | None, typer.Option("--destination", metavar="ADDRESS", help="IP address of the receiver.")
+    ] = None,
+    source_mac: Annotated[str | None, typer.Option("--source-mac", metavar="MAC", help="MAC of the sender.")] = None,
+    destination_mac: Annotated[
+        str | None, typer.Option("--destination-mac", metavar="MAC", help="MAC of the receiver.")
+    ] = None,
     protocol: Annotated[
         str | None,
-        typer.Option("--protocol", help="tcp, udp, icmp, icmpv6 or a number. Default: a protocol that no rule names."),
+        typer.Option(
+            "--protocol",
+            metavar="NAME",
+            help="tcp, udp, icmp, icmpv6 or a number. Default: a protocol that no rule names.",
+        ),
     ] = None,
-    source_port: Annotated[int | None, typer.Option("--source-port", help="Of tcp, udp, sctp.")] = None,
-    destination_port: Annotated[int | None, typer.Option("--destination-port", help="Of tcp, udp, sctp.")] = None,
+    source_port: Annotated[
+        int | None, typer.Option("--source-port", metavar="PORT", help="Port of the sender, for tcp, udp and sctp.")
+    ] = None,
+    destination_port: Annotated[
+        int | None,
+        typer.Option("--destination-port", metavar="PORT", help="Port of the receiver, for tcp, udp and sctp."),
+    ] = None,
     vlan: Annotated[
-        int | None, typer.Option("--vlan", help="VLAN of the packet's tag. Default: from the capture, else untagged.")
+        int | None,
+        typer.Option(
+            "--vlan", metavar="NUMBER", help="VLAN of the packet's tag. Default: from the capture, else untagged."
+        ),
     ] = None,
-    capture: Annotated[Path | None, typer.Option("--capture", help="Take the packet from this capture.")] = None,
-    frame: Annotated[int | None, typer.Option("--frame", help="Number of the frame that shows the packet.")] = None,
+    capture: Annotated[
+        Path | None, typer.Option("--capture", metavar="CAPTURE", help="Take the packet from this capture.")
+    ] = None,
+    frame: Annotated[
+        int | None, typer.Option("--frame", metavar="NUMBER", help="Number of the frame that shows the packet.")
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON: passes, decided_by, rule, matched.")] = False,
 ) -> None:
     """Say whether a packet would pass the port of a NIC, and which VLAN setting or ACL decides.

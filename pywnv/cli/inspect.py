@@ -19,6 +19,7 @@ from pywnv.cli.shared import (
     progress_bar,
     show,
     show_drawn,
+    tell,
 )
 from pywnv.errors import Exit, OutputError, WnvError
 
@@ -31,7 +32,7 @@ def inspect(
     captures: Annotated[
         list[Path],
         typer.Argument(
-            metavar="CAPTURE...",
+            metavar="CAPTURE",
             help="Any format that annotate takes, or a folder; several captures get a line each, the worst first.",
         ),
     ],
@@ -69,7 +70,7 @@ def inspect(
         for_programs=as_json,
     )
     for words in errors:
-        typer.echo(f"pywnv: {words}", err=True)
+        tell(words)
     if errors:
         raise typer.Exit(Exit.DIFFERENT)
 

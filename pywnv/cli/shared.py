@@ -14,6 +14,7 @@ from typer.core import TyperGroup
 
 from pywnv.errors import UsageError
 from pywnv.files.output import STDOUT, whole_file
+from pywnv.words import one_line
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -38,9 +39,14 @@ def _first_sentence(command: Any) -> str:
     return " ".join((command.help or "").partition("\n\n")[0].split())
 
 
+def tell(words: object) -> None:
+    """Tells the user, on stderr, in one line."""
+    typer.echo(one_line(f"pywnv: {words}"), err=True)
+
+
 def warn(words: str) -> None:
-    """Tells the user, on stderr."""
-    typer.echo(f"pywnv: warning: {words}", err=True)
+    """Warns the user, likewise."""
+    tell(f"warning: {words}")
 
 
 def is_terminal() -> bool:
@@ -107,15 +113,27 @@ def progress_bar(captures: list[Path], *, wanted: bool, passes: int = 1) -> Iter
         yield lambda done: bar.update(task, completed=done)
 
 
+Captures = Annotated[
+    list[Path],
+    typer.Argument(
+        metavar="CAPTURE",
+        help="pcapng or pcap (also gzipped), .etl, or a folder of them; several are read as one, in order of time; "
+        "- is stdin.",
+    ),
+]
+Capture = Annotated[Path, typer.Argument(metavar="CAPTURE", help="pcapng or pcap (also gzipped), or .etl.")]
+PcapngOutput = Annotated[Path, typer.Option("-o", "--output", metavar="FILE", help="pcapng to write; - is stdout.")]
+Force = Annotated[bool, typer.Option("--force", help="Replace an existing output.")]
+
 TopologyFile = Annotated[
     Path | None,
     typer.Option(
         "--host",
         "--topology",
+        metavar="FILE",
         help="A file about the host: its inventory, a topology file, or the output of `pktmon list --json`.",
     ),
 ]
-
 
 Window = Annotated[
     float | None,
