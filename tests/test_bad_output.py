@@ -221,6 +221,13 @@ def test_a_full_disk_takes_no_error() -> None:
     assert run("annotate", "missing", before="os.dup2(os.open('/dev/full', os.O_WRONLY), 2)").returncode == 2
 
 
+@pytest.mark.parametrize("stderr", ["os.dup2(os.open('/dev/full', os.O_WRONLY), 2)", "os.close(2)"])
+def test_an_output_is_no_failure_where_words_about_it_find_no_room(tmp_path: Path, stderr: str) -> None:
+    out = tmp_path / "once.pcapng"
+    assert run("dedup", MIX, "-o", out, before=stderr).returncode == 0
+    assert out.stat().st_size > 0
+
+
 @pytest.mark.parametrize("encoding", ["cp1252", "cp932", "cp936", "ascii", "utf-8"])
 def test_stdout_lacks_a_character(tmp_path: Path, encoding: str) -> None:
     """As Python sets it on Windows, where stdout is a file or a pipe."""

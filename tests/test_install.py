@@ -39,7 +39,7 @@ def test_an_empty_home_is_empty_again(home: Home) -> None:
     removed = home.run("uninstall")[0].splitlines()
     assert sorted(removed) == sorted(put)
     assert home.tree() == {}
-    assert home.run("uninstall") == ("", f"{home.config}: pywnv has installed nothing here\n")
+    assert home.run("uninstall") == ("", f"pywnv: {home.config}: pywnv has installed nothing here\n")
 
 
 @pytest.mark.wireshark

@@ -163,6 +163,8 @@ def annotate(
         check_columns(chosen, output_format)
     if is_many:
         if output != STDOUT and not output.is_dir() and (output.exists() or output.suffix.lower() in FORMAT_OF_SUFFIX):
+            if cluster is not None:
+                raise UsageError(f"{output}: --cluster writes into a folder; name one with -o")
             raise UsageError(f"{output}: several captures are written into a folder; name one with -o, or use --series")
         if series:
             raise UsageError(f"{output}: is a folder; the output of a series is one file")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
 from pathlib import Path
 from typing import Annotated
 
@@ -114,7 +113,7 @@ def convert(
         done = write_pcapng(trace, file, progress=progress, warn=warn)
     words = f"{count(done.packets, 'packet')}, {done.drops} of them dropped, {count(done.events, 'event')}"
     left = f"; {count(done.skipped, 'event')} without an id left out" if done.skipped else ""
-    typer.echo(words + left, err=True)
+    tell(words + left)
 
 
 app.command()(join.join)
@@ -137,7 +136,7 @@ def generate(
     if check:
         old = stale(generated_for(topology, name), folder) if topology else differing(folder)
         for path in old:
-            typer.echo(f"{path}: is out of date; run `pywnv generate`", err=True)
+            tell(f"{path}: is out of date; run `pywnv generate`")
         raise typer.Exit(Exit.DIFFERENT if old else Exit.OK)
     for path in write(generated_for(topology, name) if topology else generated(), folder):
         show(path)
@@ -188,7 +187,7 @@ def install(
         warn(f"{path}: kept, as you changed it; --force replaces it")
     for path in outcome.others:
         warn(f"{path}: the plugin is here too, and Wireshark loads only one: delete this one")
-    typer.echo("Restart Wireshark and choose the profile WNV at the lower right.", err=True)
+    tell("restart Wireshark and choose the profile WNV at the lower right")
 
 
 @app.command()
@@ -210,7 +209,7 @@ def uninstall(tshark: TsharkOption = None) -> None:
         folders = usual_folders()  # Wireshark went first
     outcome = installing.uninstall(folders)
     if outcome is None:
-        typer.echo(f"{folders.config}: pywnv has installed nothing here", err=True)
+        tell(f"{folders.config}: pywnv has installed nothing here")
         return
     for path in outcome.done:
         show(path)
@@ -271,8 +270,7 @@ def export(
 def _tell(error: WnvError | OSError) -> None:
     if isinstance(error, OSError):  # a full disk takes no help text
         error = WnvError(": ".join(str(part) for part in (error.filename, error.strerror or error) if part))
-    with suppress(OSError):  # where stderr is full, the exit code tells
-        tell(error)
+    tell(error)
 
 
 def main() -> None:

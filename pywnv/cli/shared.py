@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import sys
 from collections.abc import Callable, Collection, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -40,8 +40,9 @@ def _first_sentence(command: Any) -> str:
 
 
 def tell(words: object) -> None:
-    """Tells the user, on stderr, in one line."""
-    typer.echo(one_line(f"pywnv: {words}"), err=True)
+    """Tells the user, on stderr, in one line; where nobody can be told, the exit code must do."""
+    with suppress(OSError):
+        typer.echo(one_line(f"pywnv: {words}"), err=True)
 
 
 def warn(words: str) -> None:
