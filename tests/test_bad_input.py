@@ -348,8 +348,18 @@ def test_a_name_neither_breaks_its_line_nor_commands_the_terminal(tmp_path: Path
     assert (done.returncode, done.stdout) == (2, b"")
 
 
-@pytest.mark.parametrize("second", [[], [CAPTURES / "mix.pcapng.gz"]])
-def test_inspect_shows_such_a_name_in_one_line(tmp_path: Path, second: list[Path]) -> None:
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["inspect"],
+        ["inspect", CAPTURES / "mix.pcapng.gz"],
+        ["why", "--ip", "10.0.0.1"],
+        ["why", "--nic", "\x1b[31mred\nname"],
+    ],
+)
+def test_results_show_such_a_name_in_one_line(tmp_path: Path, arguments: list[object]) -> None:
     path = tmp_path / "\x1b[31mred\nname.pcapng"
     path.write_bytes(MIX)
-    assert "\ufffd[31mred\ufffdname.pcapng" in run("inspect", path, *second).stdout.decode().replace("\n", "")
+    said = run(*arguments, path).stdout.decode()
+    assert "\x1b" not in said
+    assert "\ufffd[31mred\ufffdname" in said.replace("\n", "")
