@@ -89,7 +89,9 @@ def test_no_folder_for_the_output(tmp_path: Path) -> None:
 def test_the_output_is_a_folder(tmp_path: Path, force: list[object]) -> None:
     (tmp_path / "folder").mkdir()
     # --force would not help, so it is not offered.
-    refuses(["dedup", MIX, "-o", tmp_path / "folder", *force], f"{tmp_path / 'folder'}: Is a directory", tmp_path)
+    refuses(
+        ["dedup", MIX, "-o", tmp_path / "folder", *force], f"{tmp_path / 'folder'}: is a folder; name a file", tmp_path
+    )
 
 
 def test_a_long_name_of_an_output(tmp_path: Path) -> None:

@@ -50,7 +50,7 @@ def test_names_are_not_lost_unasked(home: Home) -> None:
     assert "Ethernet 7" in home.plugin.read_text("utf-8")
     told = f"{home.plugin}: has the names of {host}"
     assert told in home.run("doctor")[0]
-    wanted = f"pywnv: {told}; say --host {host} again, or --force to drop them\n"
+    wanted = f"pywnv: {told}; give --host {host} again, or --force to drop them\n"
     assert home.refuses("install") == wanted
     home.run("install", "--host", host)
     home.run("install", "--force")

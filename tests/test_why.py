@@ -270,7 +270,7 @@ def test_nothing_found() -> None:
         (["--flow", "10.0.0.1:1-10.0.0.2"], "must be A:PORT-B:PORT"),
         (["--flow", "10.0.0.1:1-10.0.0.2:70000"], "must be A:PORT-B:PORT"),
         (["--nic", " "], "--nic: is empty"),
-        ([CAPTURES / "mix.pcapng.gz", "--ip", "10.0.0.1"], "the same capture twice"),
+        ([CAPTURES / "mix.pcapng.gz", "--ip", "10.0.0.1"], "is given twice; give it once"),
     ],
 )
 def test_what_makes_no_sense(arguments: list[object], words: str) -> None:

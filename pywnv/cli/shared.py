@@ -168,8 +168,11 @@ def need_different(captures: list[Path], where: str) -> None:
     Raises:
         UsageError: one is.
     """
-    if len({capture.resolve() for capture in captures}) < len(captures):
-        raise UsageError(f"{where}: the same capture twice")
+    seen = set()
+    for capture in captures:
+        if (file := capture.resolve()) in seen:
+            raise UsageError(f"{where}: {capture} is given twice; give it once")
+        seen.add(file)
 
 
 def is_ending_of_none(output: Path, ending: str, known: Collection[str]) -> bool:
