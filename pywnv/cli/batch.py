@@ -19,6 +19,7 @@ from pywnv.cli.shared import (
     TopologyFile,
     Window,
     checked_window,
+    end_with,
     expanded,
     is_ending_of_none,
     is_folder,
@@ -34,7 +35,7 @@ from pywnv.cli.shared import (
     warn,
     write_whole,
 )
-from pywnv.errors import Exit, OutputError, UsageError
+from pywnv.errors import OutputError, UsageError
 from pywnv.files.output import STDOUT
 from pywnv.words import count
 
@@ -253,10 +254,7 @@ def _annotate_all(
                 folder.rmdir()  # where nothing was written
     before = len(wanted) - done - len(errors)
     tell(f"{done} written, {before} skipped (output exists), {len(errors)} failed")
-    for words in errors:
-        tell(words)
-    if errors:
-        raise typer.Exit(Exit.DIFFERENT)
+    end_with(errors)
 
 
 def dedup(

@@ -22,6 +22,7 @@ from pywnv.files.output import STDOUT, whole_file
 
 if TYPE_CHECKING:
     from pywnv.host.evaluate import Decision, Packet
+    from pywnv.host.model import Host
     from pywnv.host.topology import Topology
 
 app = typer.Typer(
@@ -69,8 +70,9 @@ def show_host(
     """
     from pywnv.host import names, svg
     from pywnv.host import show as showing
+    from pywnv.host.loading import load
 
-    topology = _loaded(file)
+    topology = load(file)
     if topology.host is None:
         topology = topology.model_copy(update={"host": names.host_of(topology)})
     match output_format:
@@ -102,10 +104,7 @@ def lint(
     from pywnv.host.lint import show as showing
     from pywnv.inspect.host import lint_capture
 
-    topology = _loaded(file)
-    host = topology.host
-    if host is None:
-        raise UsageError(f"{file}: holds only names, no VLANs and ACLs; `pywnv host script` collects them")
+    topology, host = _inventory(file)
     found = findings_of(host)
     for capture in expanded(captures or []):
         with opened_capture(capture, lambda _: None) as opened:
@@ -118,10 +117,13 @@ def lint(
     raise typer.Exit(Exit.DIFFERENT if any(one.severity != "note" for one in found) else Exit.OK)
 
 
-def _loaded(file: Path) -> Topology:
+def _inventory(file: Path) -> tuple[Topology, Host]:
     from pywnv.host.loading import load
 
-    return load(file)
+    topology = load(file)
+    if topology.host is None:
+        raise UsageError(f"{file}: holds only names, no VLANs and ACLs; `pywnv host script` collects them")
+    return topology, topology.host
 
 
 @app.command("test")
@@ -179,10 +181,8 @@ def would_pass(
     from pywnv.host.evaluate import evaluate, find_nic, packet_of
     from pywnv.inspect.host import packet_in
 
-    topology = _loaded(file)
-    if topology.host is None:
-        raise UsageError(f"{file}: holds only names, no VLANs and ACLs; `pywnv host script` collects them")
-    found = find_nic(topology.host, nic)
+    topology, host = _inventory(file)
+    found = find_nic(host, nic)
     described = (source, destination, source_mac, destination_mac, protocol, source_port, destination_port)
     if (capture is None) != (frame is None):
         raise UsageError("--capture and --frame belong together")

@@ -12,6 +12,7 @@ import typer
 from pywnv.annotate.rows import Engine
 from pywnv.cli.shared import (
     TopologyFile,
+    end_with,
     expanded,
     is_folder,
     load_topology,
@@ -19,9 +20,8 @@ from pywnv.cli.shared import (
     progress_bar,
     show,
     show_drawn,
-    tell,
 )
-from pywnv.errors import Exit, OutputError, WnvError
+from pywnv.errors import OutputError, WnvError
 
 if TYPE_CHECKING:
     from pywnv.host.topology import Topology
@@ -69,10 +69,7 @@ def inspect(
         end="",
         for_programs=as_json,
     )
-    for words in errors:
-        tell(words)
-    if errors:
-        raise typer.Exit(Exit.DIFFERENT)
+    end_with(errors)
 
 
 def _report(capture: Path, engine: Engine | None, topology: Topology | None) -> Report:

@@ -13,14 +13,14 @@ from pywnv.cli.shared import (
     TopologyFile,
     Window,
     checked_window,
+    end_with,
     expanded,
     is_ending_of_none,
     is_terminal,
     load_topology,
     progress_bar,
-    tell,
 )
-from pywnv.errors import Exit, UsageError
+from pywnv.errors import UsageError
 from pywnv.files.output import STDOUT, whole_file
 
 
@@ -90,7 +90,4 @@ def report(
         with progress_bar(paths, wanted=True) as progress:
             made = build.report(paths, title=title, window=window, topology=topology, progress=progress)
         file.write((made.html() if form is Form.HTML else made.markdown()).encode())
-    for words in made.unread:
-        tell(words)
-    if made.unread:
-        raise typer.Exit(Exit.DIFFERENT)
+    end_with(made.unread)

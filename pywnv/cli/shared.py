@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from pywnv.errors import UsageError
+from pywnv.errors import Exit, UsageError
 from pywnv.files.output import STDOUT, whole_file
 from pywnv.words import one_line
 
@@ -48,6 +48,14 @@ def tell(words: object) -> None:
 def warn(words: str) -> None:
     """Warns the user, likewise."""
     tell(f"warning: {words}")
+
+
+def end_with(errors: Collection[str]) -> None:
+    """Tells what is wrong with some of several captures; if anything is, the exit code is 1."""
+    for words in errors:
+        tell(words)
+    if errors:
+        raise typer.Exit(Exit.DIFFERENT)
 
 
 def is_terminal() -> bool:
