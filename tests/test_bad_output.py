@@ -324,6 +324,9 @@ def test_killed_half_way(tmp_path: Path, number: signal.Signals, engine: str) ->
         (["dedup", CAPTURES / "udpsame.pcapng.gz", "-o", "out.pcap"], ".pcapng"),
         (["convert", "trace.etl", "-o", "out.csv"], ".pcapng"),
         (["profile", "export", "out.tar"], ".zip"),
+        (["host", "script", "-o", "out.xlsx"], ".ps1"),
+        (["validate", "--junit", "out.json"], ".xml"),
+        (["join", "a.pcapng", "b.pcapng", "-o", "out.csv"], ".pcapng"),
     ],
 )
 def test_ending_of_another_format(tmp_path: Path, command: list[str | Path], ending: str) -> None:

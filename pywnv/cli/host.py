@@ -12,6 +12,7 @@ from pywnv.cli.shared import (
     Commands,
     Force,
     expanded,
+    need_ending,
     opened_capture,
     show,
     show_drawn,
@@ -53,6 +54,7 @@ def script(
     """
     from importlib.resources import files
 
+    need_ending(output, ".ps1")
     with whole_file(output, force=force) as file:
         file.write((files("pywnv.host") / "data" / "Get-WnvHost.ps1").read_bytes())
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from pywnv.cli.shared import TopologyFile, load_topology, opened_capture, show, show_drawn, warn
+from pywnv.cli.shared import TopologyFile, load_topology, need_ending, opened_capture, show, show_drawn, warn
 from pywnv.errors import Exit, UsageError
 from pywnv.files.output import STDOUT, whole_file
 
@@ -52,6 +52,8 @@ def validate(
         raise UsageError("validate: takes a capture and --truth together, or neither for the samples")
     if capture is None and topology_file:
         raise UsageError("validate: --host is for a capture; the samples have none")
+    if junit_file:
+        need_ending(junit_file, ".xml")
     if as_json and junit_file == STDOUT:
         raise UsageError("validate: --json and --junit - both write to stdout")
     with ExitStack() as stack:
