@@ -122,7 +122,7 @@ def test_a_rerun_does_the_rest(tmp_path: Path, local: LocalCluster) -> None:
     done = run(*arguments, local.scheduler_address, "--force")
     assert done.returncode == 2
     words = done.stderr.decode().removeprefix(empty)  # bad.pcapng may have come first
-    assert words == f"pywnv: {out / 'mix.csv'}: is a folder; name a file\n"
+    assert words == f"pywnv: {out / 'mix.csv'}: Is a directory\n"
     assert {path.name for path in out.iterdir()} <= {"mix.csv", "bad.csv", RECORD}
 
 
