@@ -152,6 +152,9 @@ function M.new(is_all)
   -- @param hop    with the observer that it is of
   function losses.see(record, hop, time)
     local state = states[record]
+    if not state then
+      return -- first seen where no observer is known
+    end
     local views, count = state.views, state.seen_by
     for at = 1, count do
       local view = views[at]
@@ -242,11 +245,11 @@ function M.new(is_all)
   -- @param ends of it, with name; nil: it is not understood
   -- @param said of it
   function losses.note(record, frame, ends, said)
-    if not frame.hop.observer then
-      return
-    end
     local state = states[record]
-    if not state then
+    if not frame.hop.observer then
+      states[record] = nil
+      return
+    elseif not state then
       state = { views = {} }
       states[record] = state
     end
