@@ -137,7 +137,10 @@ class _Alignment:
         return len(known)
 
     def align(self) -> None:
-        """Places one node after another, the most certain first."""
+        """Places one node after another, first that which is the most certain beside one that is placed.
+
+        What counts is the doubt between these two, not that from the first observer on: packets go between neighbours.
+        """
         tried: dict[tuple[Node, Node], Segment] = {}
         while True:
             for nodes in self.edges:
@@ -147,7 +150,9 @@ class _Alignment:
             open_ones = {nodes: segment for nodes, segment in tried.items() if nodes[1] not in self.placed}
             if not open_ones:
                 return
-            (parent, child), segment = min(open_ones.items(), key=lambda one: (one[1].doubt, -one[1].packets))
+            (parent, child), segment = min(
+                open_ones.items(), key=lambda one: (one[1].doubt - one[1].inherited, -one[1].packets)
+            )
             self.placed[child] = segment
             self.shared[child[0]] = self.shared.get(child[0], 0) + segment.packets
             self.parents.setdefault(child[0], parent[0])
