@@ -95,3 +95,21 @@ def test_a_file_that_runs_back_before_all_packets_in_common_bounds_nothing(tmp_p
     found = Join(observed.observers)
     b"".join(found.pieces())
     assert (found.aligned[1].lowest, found.aligned[1].highest) == (None, None)
+
+
+@pytest.mark.parametrize("who", ["host", "guest"])
+def test_a_file_that_runs_back_behind_all_packets_in_common(who: str, tmp_path: Path) -> None:
+    """Datagrams with the same bytes align no clock: nothing tells of the last half second."""
+
+    def set_meanwhile(time: int) -> float:
+        return 0.8e9 + (-3 * SECOND if time > 0.5 * SECOND else 0)
+
+    clocks: dict[str, Clock] = {"host": right, "guest": right}
+    observed = Observed(tmp_path, "udpsame", clocks | {who: set_meanwhile})
+    found = observed.joined(tmp_path / "joined.pcapng")
+    assert {name for name, one in found.items() if one.known_to is not None} == {who}
+    files = [f"{one.name}={one.files[0]}" for one in observed.observers]
+    words = run("join", *files, "-o", tmp_path / "out.pcapng").stderr.decode()
+    assert f"behind packet {found[who].known_to}, times in its file run back" in words
+    precision, _ = observed.score(tmp_path / "joined.pcapng")
+    assert precision == 1.0

@@ -132,6 +132,11 @@ def _words(one: Aligned) -> str:
                 f"; all that is known from packet {one.known_from:,} on: one of both clocks may have been set before "
                 "that, and then the times of earlier packets are wrong"
             )
+    if one.known_to is not None:
+        words += (
+            f"; behind packet {one.known_to:,}, times in its file run back, and no packet in common follows: its clock "
+            "may have been set, and then the times of later packets are wrong"
+        )
     for step in one.steps:
         to = "back" if step.by < 0 else "forward"
         words += f"; it was set {to} by {abs(step.by):.6f} s before packet {step.packet:,}"

@@ -87,6 +87,7 @@ class Clock:
         packets: that it shares with the observer by which it was aligned.
         by: the name of that; empty: it is the first.
         known_from: the number of the first packet that tells of it, where it may have been set before that; else None.
+        known_to: the number of the last packet before its file runs back, where none behind that tells why; else None.
     """
 
     name: str
@@ -95,6 +96,7 @@ class Clock:
     packets: int = 0
     by: str = ""
     known_from: int | None = None
+    known_to: int | None = None
 
 
 class _Alignment:
@@ -205,19 +207,23 @@ class _Alignment:
         stop = known[segment].time_before if segment < len(known) else scan.latest
         return (start - scan.base) / NANO, (stop - scan.base) / NANO
 
-    def _known_from(self, observer: int) -> int | None:
-        """The number of the first packet that tells of a clock; None: it cannot have been set before that."""
-        first = min(
-            (
-                pair.one.first_number if one[0] == observer else pair.other.first_number
-                for (one, other), found in self.edges.items()
-                if observer in (one[0], other[0])
-                for pair in found
-            ),
-            default=0,
-        )
-        runs_back = any(number <= first and seconds > MOST_TOLERANCE for number, seconds in self.scans[observer].back)
-        return first if observer and (runs_back or observer in self.doubtful) else None
+    def _numbers(self, observer: int) -> tuple[int, int]:
+        """The numbers of the first and of the last packet that tell of a clock."""
+        seen = [
+            pair.one if one[0] == observer else pair.other
+            for (one, other), found in self.edges.items()
+            if observer in (one[0], other[0])
+            for pair in found
+        ]
+        first = min((sighting.first_number for sighting in seen), default=0)
+        return first, max((sighting.last_number for sighting in seen), default=0)
+
+    def _known(self, observer: int) -> tuple[int | None, int | None]:
+        """From which packet on a clock is known, and up to which; None: as far as the file goes."""
+        first, last = self._numbers(observer)
+        back = [number for number, seconds in self.scans[observer].back if seconds > MOST_TOLERANCE]
+        is_late = observer and (observer in self.doubtful or any(number <= first for number in back))
+        return first if is_late else None, next((number - 1 for number in back if number > last), None)
 
     def clock(self, observer: int) -> Clock:
         """The clock of an observer; one without segments shares nothing with the first."""
@@ -227,7 +233,7 @@ class _Alignment:
             return Clock(self.scans[observer].name)
         # Where too few packets tell of a segment, it is as the one nearest to it.
         segments = [known[min(there, key=lambda other, at=at: abs(other - at))] for at in range(len(known))]  # type: ignore[misc]
-        known_from = self._known_from(observer)
+        known_from, known_to = self._known(observer)
         if segments[0] and known_from:
             segments[0] = replace(segments[0], lines=tuple(_unbounded(segments[0].lines)))
         parent = self.parents.get(observer, 0)
@@ -238,6 +244,7 @@ class _Alignment:
             self.shared.get(observer, 0),
             "" if observer == 0 else self.scans[parent].name,
             known_from,
+            known_to,
         )
 
 
