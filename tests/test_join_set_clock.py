@@ -83,6 +83,20 @@ def test_one_packet_to_a_group_that_contradicts_all_others_leaves_no_bounds(tmp_
     assert f"all that is known from packet {from_packet} on" in done.stderr.decode()
 
 
+@pytest.mark.parametrize("who", ["host", "guest"])
+def test_a_clock_is_set_before_all_packets_in_common(who: str, tmp_path: Path) -> None:
+    """Nothing bounds how far the guest was ahead at its first packet, whichever of both was set."""
+
+    def set_meanwhile(time: int) -> float:
+        return 0.8e9 - (3 * SECOND if time > 0.1 * SECOND else 0)
+
+    clocks: dict[str, Clock] = {"host": right, "guest": right}
+    observed = Observed(tmp_path, "v6", clocks | {who: set_meanwhile})
+    found = observed.joined(tmp_path / "joined.pcapng")["guest"]
+    assert found.known_from is not None
+    assert (found.lowest, found.highest) == (None, None)
+
+
 def test_a_file_that_runs_back_before_all_packets_in_common_bounds_nothing(tmp_path: Path) -> None:
     """There, its clock may have been set: nothing says how far it was ahead at its first packet."""
     observed = Observed(tmp_path, "lbfo-tcp-loss", {"host": right, "guest": right})

@@ -22,7 +22,7 @@ from pywnv.join.match import (
     steps,
     with_groups,
 )
-from pywnv.join.scan import NANO, Scan
+from pywnv.join.scan import NANO, Scan, Sighting
 
 UNKNOWN = 1e6  # seconds, as the doubt of a clock that packets bound on one side only
 
@@ -207,23 +207,32 @@ class _Alignment:
         stop = known[segment].time_before if segment < len(known) else scan.latest
         return (start - scan.base) / NANO, (stop - scan.base) / NANO
 
-    def _numbers(self, observer: int) -> tuple[int, int]:
-        """The numbers of the first and of the last packet that tell of a clock."""
-        seen = [
-            pair.one if one[0] == observer else pair.other
-            for (one, other), found in self.edges.items()
-            if observer in (one[0], other[0])
-            for pair in found
-        ]
-        first = min((sighting.first_number for sighting in seen), default=0)
-        return first, max((sighting.last_number for sighting in seen), default=0)
+    def _shared_with(self, observer: int) -> dict[int, list[tuple[Sighting, Sighting]]]:
+        """The packets that tell of a clock, by the other observer: its own sightings, and those there."""
+        found = defaultdict[int, list[tuple[Sighting, Sighting]]](list)
+        for ((one, _), (other, _)), shared in self.edges.items():
+            if observer == one:
+                found[other] += [(pair.one, pair.other) for pair in shared]
+            elif observer == other:
+                found[one] += [(pair.other, pair.one) for pair in shared]
+        return found
+
+    def _runs_back(self, observer: int) -> list[int]:
+        """The numbers of packets before which a file runs back so far that its clock may have been set."""
+        return [number for number, seconds in self.scans[observer].back if seconds > MOST_TOLERANCE]
 
     def _known(self, observer: int) -> tuple[int | None, int | None]:
         """From which packet on a clock is known, and up to which; None: as far as the file goes."""
-        first, last = self._numbers(observer)
-        back = [number for number, seconds in self.scans[observer].back if seconds > MOST_TOLERANCE]
-        is_late = observer and (observer in self.doubtful or any(number <= first for number in back))
-        return first if is_late else None, next((number - 1 for number in back if number > last), None)
+        shared = self._shared_with(observer)
+        own = [here for seen in shared.values() for here, _ in seen]
+        first = min((here.first_number for here in own), default=0)
+        last = max((here.last_number for here in own), default=0)
+        is_late = observer in self.doubtful or any(number <= first for number in self._runs_back(observer))
+        for other, seen in shared.items():
+            there = min(there.first_number for _, there in seen)
+            is_late = is_late or any(number <= there for number in self._runs_back(other))
+        back = (number - 1 for number in self._runs_back(observer) if number > last)
+        return first if observer and is_late else None, next(back, None)
 
     def clock(self, observer: int) -> Clock:
         """The clock of an observer; one without segments shares nothing with the first."""
