@@ -80,7 +80,7 @@ def test_one_packet_to_a_group_that_contradicts_all_others_leaves_no_bounds(tmp_
     assert from_packet is not None
     host, guest = (f"{one.name}={one.files[0]}" for one in observed.observers)
     done = run("join", host, guest, "-o", tmp_path / "out.pcapng")
-    assert f"all that is known from packet {from_packet} on" in done.stderr.decode()
+    assert f"all that is known from frame {from_packet} on" in done.stderr.decode()
 
 
 @pytest.mark.parametrize("who", ["host", "guest"])
@@ -124,6 +124,6 @@ def test_a_file_that_runs_back_behind_all_packets_in_common(who: str, tmp_path: 
     assert {name for name, one in found.items() if one.known_to is not None} == {who}
     files = [f"{one.name}={one.files[0]}" for one in observed.observers]
     words = run("join", *files, "-o", tmp_path / "out.pcapng").stderr.decode()
-    assert f"behind packet {found[who].known_to}, times in its file run back" in words
+    assert f"behind frame {found[who].known_to}, times in its file run back" in words
     precision, _ = observed.score(tmp_path / "joined.pcapng")
     assert precision == 1.0
