@@ -223,6 +223,8 @@ class _Alignment:
 
     def _known(self, observer: int) -> tuple[int | None, int | None]:
         """From which packet on a clock is known, and up to which; None: as far as the file goes."""
+        if not self.doubtful and not any(map(self._runs_back, range(len(self.scans)))):
+            return None, None  # as in most captures: no need to look at all packets
         shared = self._shared_with(observer)
         own = [here for seen in shared.values() for here, _ in seen]
         first = min((here.first_number for here in own), default=0)
