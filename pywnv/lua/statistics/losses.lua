@@ -37,8 +37,9 @@ function M.new(is_all)
 
   -- By slot, what is known of a packet: by how many observers it was seen (seen_by), and how, in the order of time:
   -- views, each with observer, hop and TTL (of the last sighting), first and last (times); views behind these are of
-  -- older packets. `way` is false while the packet is not selected; packet: false: of none.
+  -- older packets. `way` is false while the packet is not selected. A slot is false while it has none.
   local states = {}
+  local free, free_count = {}, 0 -- states of packets that are over
 
   -- Notes a sighting of a packet.
   local function see(state, hop, time, ttl)
@@ -99,9 +100,9 @@ function M.new(is_all)
   function losses.take(frame, said, ends, hop, time, translated, way)
     local state
     if said.packet == frame.number then
-      local slot = said.packet % SLOTS
-      state = states[slot] or { views = {} }
-      states[slot] = state
+      state = free[free_count] or { views = {} }
+      free_count = max(free_count - 1, 0)
+      states[said.packet % SLOTS] = state
       begin(state, frame, ends, said)
     else
       state = state_of(said.packet)
@@ -131,11 +132,12 @@ function M.new(is_all)
   --- Of the packet in this slot no more sightings are expected.
   function losses.settle(slot)
     local state = states[slot]
-    if state and state.packet then
+    if state then
       if state.flow_name then
         ways.settle(state)
       end
-      state.packet = false
+      states[slot], free_count = false, free_count + 1
+      free[free_count] = state
     end
   end
 
