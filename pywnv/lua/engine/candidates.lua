@@ -137,36 +137,53 @@ function M.new(store, differs, all)
     return abs(frame.time - time), order.longest(all, last, time, frame.place, frame.time)
   end
 
-  -- Of the packets of a queue from one on, the only one that comes to a hop as soon as others did; else the only one
-  -- that may come that late. Where no other one may come, the count is right again.
-  local function only_in_time(queue, index, frame)
-    local usual, usual_index, is_one, found, found_index, is_only = nil, nil, true, nil, nil, true
+  -- Of the packets of a queue from one on, the only one that comes to a hop as soon as others did.
+  local function usual_one(queue, index, frame)
+    local usual, usual_index = nil, nil
     for try = index, min(queue.last, index + limits.tries - 1) do
       local packet = store.get(queue[try])
       if may_show(packet, frame) and not is_lost(packet, frame) then
-        local took, longest, known = time_of(packet, frame)
+        local took, _, known = time_of(packet, frame)
+        if known and took <= limits.usual_gap * known then
+          if usual then
+            return nil
+          end
+          usual, usual_index = packet, try
+        end
+      end
+    end
+    return usual, usual_index
+  end
+
+  -- The only packet of a queue from one on that may come to a hop so late, for then the count is right again; else the
+  -- only one that comes as soon as others did.
+  local function only_in_time(queue, index, frame)
+    local found, found_index, is_only = nil, nil, true
+    for try = index, min(queue.last, index + limits.tries - 1) do
+      local packet = store.get(queue[try])
+      if may_show(packet, frame) and not is_lost(packet, frame) then
+        local took, longest = time_of(packet, frame)
         if took <= longest then
           is_only = not found
           found, found_index = packet, try
-        end
-        if known and took <= limits.usual_gap * known then
-          is_one = not usual
-          usual, usual_index = packet, try
         end
       end
     end
     if found and is_only then
       look.slips = false
       return found, found_index
-    elseif usual and is_one then
+    end
+    local usual, usual_index = usual_one(queue, index, frame)
+    if usual then
       return usual, usual_index
     end
     look.is_ambiguous = found ~= nil
     return found, found_index
   end
 
-  -- The first packet of a queue that this hop has not shown. One that should have come long ago stands back: else, a
-  -- packet that was lost on the way would shift all that follow.
+  -- The first packet of a queue that this hop has not shown. One that should have come long ago stands back, and so
+  -- does one that took much longer than any, if another is just in time: else, a packet that was lost on the way would
+  -- shift all that follow.
   local function elsewhere(queue, frame)
     local hop = frame.hop
     local index = max(queue.first, (queue.taken[hop] or 0) + 1)
@@ -181,6 +198,14 @@ function M.new(store, differs, all)
           local took, longest, known = time_of(packet, frame)
           if queue.slipped and queue.slipped[hop] then
             return only_in_time(queue, try, frame)
+          end
+          local usual, usual_index = nil, nil
+          if known and took > limits.longest_gap * known then
+            usual, usual_index = usual_one(queue, try + 1, frame)
+          end
+          if usual then
+            look.slips = true
+            return usual, usual_index
           elseif known or strength == identity.WEAK or path.may_go_on(packet.flow.class, packet.node, hop) then
             if took <= longest then
               look.slips = first and true
