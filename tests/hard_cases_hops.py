@@ -308,10 +308,9 @@ def equal_one_lost() -> Case:
     return Case(record(world, path), [("vmNIC", 1), ("vSwitch", 1), ("pNIC", 1)])
 
 
-@case
-def equal_lost_in_a_stream() -> Case:
+def lost_in_a_stream(number: int, step: tuple[int, int]) -> Case:
     """Equal datagrams with IP ID 0, one in thirty of which gets lost in the host, just before the next one comes."""
-    world, _, peers = office(38, peers_sack=False)
+    world, _, peers = office(number, peers_sack=False)
     world.mixed(peers, rounds=6)
     sender = Host(60, "zero")
     world.local += (sender,)
@@ -325,9 +324,20 @@ def equal_lost_in_a_stream() -> Case:
     def path(p: Packet) -> list[Stop]:
         if p.sender is sender and p.time in lost:
             return [Stop(0)]
-        return [Stop(0), Stop(1, (40, 60))] if p.sender in world.local else [Stop(1), Stop(0, (40, 60))]
+        return [Stop(0), Stop(1, step)] if p.sender in world.local else [Stop(1), Stop(0, step)]
 
     return Case(record(world, path), [("vmNIC", 1), ("pNIC", 1)])
+
+
+@case
+def equal_lost_in_a_stream() -> Case:
+    return lost_in_a_stream(38, (40, 60))
+
+
+@case
+def equal_lost_where_steps_take_no_time() -> Case:
+    """As a clock of milliseconds shows them."""
+    return lost_in_a_stream(39, (0, 0))
 
 
 @case
