@@ -841,7 +841,7 @@ limit("weak_step", 10 * MILLISECOND, "s", 1e9, "lab2/tenants",
   "Longest step between two hops for packets without an identity, while no step is known")
 limit("least_weak_step", 2 * MILLISECOND, "s", 0, "lab2/tcp-same",
   "Lower bound of the longest step for packets without an identity, once a step is known; also at one hop")
-limit("usual_gap", 1.25, "times", 1e9, "equal_one_lost",
+limit("usual_gap", 1.25, "times", 1e9, "rules/vxlan-2vni",
   "Longest usual time between two hops, in multiples of the longest known step")
 limit("likely", 16, "to 1", 1e9, "equal_missed",
   "Packets that took as long as the second of two equal ones would for each one that took as long as the first would")
@@ -5449,10 +5449,10 @@ end
 -- @return seconds; the longest that a proved one took lately, or nil
 function M.longest(all, place, time, other_place, other_time)
   local way = all.ways and all.ways[way_between(place, time, other_place, other_time)]
-  local longest = way and max(way.longest, way.older_longest) or 0
-  if longest == 0 then
+  if not way then
     return limits.weak_step, nil
   end
+  local longest = max(way.longest, way.older_longest)
   return max(limits.longest_gap * longest, limits.least_weak_step), longest
 end
 
@@ -7446,14 +7446,13 @@ return {
       end
       local shortest, longest = routes.step(route, stage + 1)
       local gap = abs(frame.time - packet.last_time)
-      if gap < limits.shortest_gap * shortest then
+      local is_weak = packet.strength == identity.WEAK
+      local least = is_of_others and 0 or is_weak and limits.least_weak_step or limits.least_longest_gap
+      local is_late = is_weak and packet.protocol ~= TCP and gap > limits.longest_gap * longest
+      if gap < limits.shortest_gap * shortest or is_late and packet.is_ambiguous then
         return false
-      elseif packet.strength == identity.WEAK and packet.protocol ~= TCP then
-        local is_late = gap > limits.usual_gap * longest
-        return gap <= limits.longest_gap * longest and not (is_late and packet.is_ambiguous), is_late
       end
-      local least = packet.strength > identity.WEAK and limits.least_longest_gap or limits.least_weak_step
-      return gap <= max(limits.longest_gap * longest, is_of_others and 0 or least)
+      return gap <= max(limits.longest_gap * longest, least), is_late
     end
 
     -- Whether two packets wait at one place to be seen at another, so that the first comes first.

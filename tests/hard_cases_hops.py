@@ -308,6 +308,60 @@ def equal_one_lost() -> Case:
     return Case(record(world, path), [("vmNIC", 1), ("vSwitch", 1), ("pNIC", 1)])
 
 
+def lost_in_a_stream(number: int, step: tuple[int, int]) -> Case:
+    """Equal datagrams with IP ID 0, one in thirty of which gets lost in the host, just before the next one comes."""
+    world, _, peers = office(number, peers_sack=False)
+    world.mixed(peers, rounds=6)
+    sender = Host(60, "zero")
+    world.local += (sender,)
+    lost = set()
+    for number in range(600):
+        at = 300_000 + number * 700
+        world.send(at, sender, peers[0], UDP, datagram(b"<13>the same line", 40_000, 514), ident=0)
+        if number % 30 == 7:
+            lost.add(at * 1000)
+
+    def path(p: Packet) -> list[Stop]:
+        if p.sender is sender and p.time in lost:
+            return [Stop(0)]
+        return [Stop(0), Stop(1, step)] if p.sender in world.local else [Stop(1), Stop(0, step)]
+
+    return Case(record(world, path), [("vmNIC", 1), ("pNIC", 1)])
+
+
+@case
+def equal_lost_in_a_stream() -> Case:
+    return lost_in_a_stream(38, (40, 60))
+
+
+@case
+def equal_lost_where_steps_take_no_time() -> Case:
+    """As a clock of milliseconds shows them."""
+    return lost_in_a_stream(39, (0, 0))
+
+
+@case
+def equal_queued() -> Case:
+    """Pairs of equal datagrams with IP ID 0, of which every tenth waits a millisecond in the host: none is lost."""
+    world, _, peers = office(37, peers_sack=False)
+    world.mixed(peers, rounds=6)
+    sender = Host(60, "zero")
+    world.local += (sender,)
+    waiting = set()
+    for number in range(600):
+        at = 300_000 + number // 2 * 5_000 + number % 2 * 100
+        world.send(at, sender, peers[0], UDP, datagram(b"<13>the same line", 40_000, 514), ident=0)
+        if number // 2 % 10 == 3:
+            waiting.add(at * 1000)
+
+    def path(p: Packet) -> list[Stop]:
+        if p.sender is sender:
+            return [Stop(0), Stop(1, (1_000, 1_000) if p.time in waiting else (40, 60))]
+        return [Stop(0), Stop(1, (40, 60))] if p.sender in world.local else [Stop(1), Stop(0, (40, 60))]
+
+    return Case(record(world, path), [("vmNIC", 1), ("pNIC", 1)])
+
+
 @case
 def equal_missed() -> Case:
     """Equal datagrams with IP ID 0; each hop's capture misses one in forty: those behind it keep their place."""

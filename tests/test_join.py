@@ -89,6 +89,24 @@ def test_three_in_a_chain(tmp_path: Path) -> None:
     observed.check_marks(tmp_path / "joined.pcapng")
 
 
+def test_a_clock_is_aligned_by_its_surest_neighbour(tmp_path: Path) -> None:
+    """The wire bounds host and guest by some 100 us, the queue between; these two bound each other by ten."""
+
+    def who(name: str) -> str:
+        return {"pnic": "wire", "team": "host"}.get(name[:4], "guest")
+
+    clocks: dict[str, Clock] = {"wire": right, "host": CLOCKS["-5 s, -200 ppm"], "guest": CLOCKS["0.8 s, 20 ppm"]}
+    observed = Observed(tmp_path, "lab2/busy", clocks, who)
+    found = observed.joined(tmp_path / "joined.pcapng")
+    assert {found["host"].by, found["guest"].by} != {"wire"}
+    for name in ("host", "guest"):
+        lowest, highest = found[name].lowest, found[name].highest
+        assert lowest is not None
+        assert highest is not None
+        assert lowest <= observed.ahead[name] <= highest
+    observed.check_marks(tmp_path / "joined.pcapng")
+
+
 def test_a_nat_between_observers(tmp_path: Path) -> None:
     def who(name: str) -> str:
         return "outside" if name.startswith(("pnic", "team")) else "inside"

@@ -80,7 +80,21 @@ def test_one_packet_to_a_group_that_contradicts_all_others_leaves_no_bounds(tmp_
     assert from_packet is not None
     host, guest = (f"{one.name}={one.files[0]}" for one in observed.observers)
     done = run("join", host, guest, "-o", tmp_path / "out.pcapng")
-    assert f"all that is known from packet {from_packet} on" in done.stderr.decode()
+    assert f"all that is known from frame {from_packet} on" in done.stderr.decode()
+
+
+@pytest.mark.parametrize("who", ["host", "guest"])
+def test_a_clock_is_set_before_all_packets_in_common(who: str, tmp_path: Path) -> None:
+    """Nothing bounds how far the guest was ahead at its first packet, whichever of both was set."""
+
+    def set_meanwhile(time: int) -> float:
+        return 0.8e9 - (3 * SECOND if time > 0.1 * SECOND else 0)
+
+    clocks: dict[str, Clock] = {"host": right, "guest": right}
+    observed = Observed(tmp_path, "v6", clocks | {who: set_meanwhile})
+    found = observed.joined(tmp_path / "joined.pcapng")["guest"]
+    assert found.known_from is not None
+    assert (found.lowest, found.highest) == (None, None)
 
 
 def test_a_file_that_runs_back_before_all_packets_in_common_bounds_nothing(tmp_path: Path) -> None:
@@ -95,3 +109,21 @@ def test_a_file_that_runs_back_before_all_packets_in_common_bounds_nothing(tmp_p
     found = Join(observed.observers)
     b"".join(found.pieces())
     assert (found.aligned[1].lowest, found.aligned[1].highest) == (None, None)
+
+
+@pytest.mark.parametrize("who", ["host", "guest"])
+def test_a_file_that_runs_back_behind_all_packets_in_common(who: str, tmp_path: Path) -> None:
+    """Datagrams with the same bytes align no clock: nothing tells of the last half second."""
+
+    def set_meanwhile(time: int) -> float:
+        return 0.8e9 + (-3 * SECOND if time > 0.5 * SECOND else 0)
+
+    clocks: dict[str, Clock] = {"host": right, "guest": right}
+    observed = Observed(tmp_path, "udpsame", clocks | {who: set_meanwhile})
+    found = observed.joined(tmp_path / "joined.pcapng")
+    assert {name for name, one in found.items() if one.known_to is not None} == {who}
+    files = [f"{one.name}={one.files[0]}" for one in observed.observers]
+    words = run("join", *files, "-o", tmp_path / "out.pcapng").stderr.decode()
+    assert f"behind frame {found[who].known_to}, times in its file run back" in words
+    precision, _ = observed.score(tmp_path / "joined.pcapng")
+    assert precision == 1.0

@@ -60,7 +60,18 @@ def test_where_nothing_is_lost_nothing_is_told(name: str, split: str, tmp_path: 
 @pytest.mark.parametrize("split", SPLITS)
 @pytest.mark.parametrize(
     ("name", "least"),
-    [("lbfo-tcp-loss", 0.8), ("mix", 0.3), ("v6", 0.3), ("vlan", 0.6), ("lab2/nat", 0.6), ("lab2/vxlan", 0.7)],
+    [
+        ("lbfo-tcp-loss", 0.8),
+        ("mix", 0.3),
+        ("v6", 0.3),
+        ("vlan", 0.6),
+        ("vlan-loss", 0.6),
+        ("lab2/nat", 0.6),
+        ("lab2/vxlan", 0.7),
+        ("lab2/team2", 0.4),
+        ("lab2/rsc", 0.4),
+        ("lab2/busy", 0.4),
+    ],
 )
 def test_never_more_than_were_lost(name: str, least: float, split: str, tmp_path: Path) -> None:
     """Two in a hundred, by lot; among them what goes to groups, and flows of a few packets, of which none is told."""

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 import pytest
+from command import run
 from engine import A4, B4, TCP, echo, ethernet, ipv4, tcp, udp
 from observed import joined
 from pcapng_blocks import STATISTICS, block, interface, option, packet, section
@@ -14,7 +15,8 @@ from pcapng_blocks import STATISTICS, block, interface, option, packet, section
 from pywnv.join import Observer
 from pywnv.statistics.collect import collect
 from pywnv.statistics.loss import Loss, loss_words
-from pywnv.statistics.model import Statistics
+from pywnv.statistics.model import Selection, Statistics
+from pywnv.why.answer import ask
 
 SECOND = 10**9
 COMMENT = 1
@@ -69,7 +71,7 @@ def captures(tmp_path: Path, *, comments: dict[int, bytes] | None = None, **seen
 def test_a_few_are_lost(tmp_path: Path) -> None:
     (loss,) = observed_by_hand(tmp_path, 200, lambda at: at not in {50, 51, 120}).losses
     hop = "HV01: pNIC Ethernet 2"
-    assert loss == Loss(None, "HV01", "HV02", hop, 3, False, 197, 0, 0, 0, loss.first_frame, loss.last_frame)
+    assert loss == Loss(None, "HV01", "HV02", hop, 3, False, 197, 0, 0, 0, True, loss.first_frame, loss.last_frame)
     assert loss.first_frame < loss.last_frame
 
 
@@ -127,12 +129,6 @@ def test_pings_and_errors(tmp_path: Path) -> None:
 
     (loss,) = observed_by_hand(tmp_path, 200, lambda at: at not in {50, 70, 90}, ping).losses
     assert loss.packets == 1
-
-
-def test_where_all_go_one_way_nobody_knows_which(tmp_path: Path) -> None:
-    ones = [(START + at * SECOND // 100, datagram(at)) for at in range(200)]
-    others = [(time + late(at), frame) for at, (time, frame) in enumerate(ones) if at not in {50, 120}]
-    assert collect(joined(captures(tmp_path, HV01=ones, HV02=others), tmp_path)).losses == ()
 
 
 def test_what_the_host_drops_was_not_lost_on_the_way(tmp_path: Path) -> None:
@@ -208,7 +204,8 @@ def test_the_way_of_a_packet_that_never_came(tmp_path: Path) -> None:
     sightings = [one for at in range(100) for one in passing(at, (INSIDE, OUT) if at in {30, 60} else WHOLE)]
     (loss,) = shown(tmp_path, [*sightings, *answers()]).losses
     assert (loss.packets, loss.hop, loss.came) == (2, "HV01: pNIC Ethernet 1", 98)
-    assert shown(tmp_path, sightings).losses == ()  # all go one way: nobody knows which
+    (loss,) = shown(tmp_path, sightings).losses
+    assert not loss.is_ordered  # all go one way: nobody knows which
 
 
 def test_what_did_not_leave_is_no_loss_between_observers(tmp_path: Path) -> None:
@@ -249,3 +246,63 @@ def test_what_only_the_next_observer_shows_may_be_what_is_missing(tmp_path: Path
     found = shown(tmp_path, [*sightings, *answers()]).losses
     assert [loss.at_least for loss in found] == [True] * len(found)
     assert sum(loss.packets for loss in found) == 2
+
+
+STREAM = Selection(flow=("192.0.2.1", 50000, "192.0.2.2", 53))
+
+
+def stream(tmp_path: Path, gone: set[int], *, back: int = 0, is_reversed: bool = False, routed: bool = False) -> Path:
+    """Datagrams that go one way, from HV01 to HV02 or back; some are not at HV02. So many other packets come back."""
+    ones: Frames = [(START + at * SECOND // 100, datagram(at)) for at in range(200)]
+    sign = -1 if is_reversed else 1
+    others = [(time + sign * late(at), frame) for at, (time, frame) in enumerate(ones) if at not in gone]
+    if routed:
+        others = [(time, frame[:22] + bytes([frame[22] - 1]) + frame[23:]) for time, frame in others]
+    exchange(ones, others, count=back)
+    return joined(captures(tmp_path, HV01=ones, HV02=others), tmp_path)
+
+
+@pytest.mark.parametrize(
+    "selection", [STREAM, Selection(ip="192.0.2.1"), Selection(nic="HV01: pNIC Ethernet 2")], ids=["flow", "ip", "nic"]
+)
+def test_other_packets_show_which_observer_comes_first(selection: Selection, tmp_path: Path) -> None:
+    answered = ask([stream(tmp_path, {50, 51, 120}, back=20)], selection)
+    (loss,) = answered.statistics.losses
+    assert (loss.packets, loss.came, loss.is_told) == (3, 197, True)
+    assert "left HV01 at pNIC Ethernet 2 and never came to HV02, while 197 others did" in answered.sentence
+
+
+def test_a_router_shows_which_observer_comes_first(tmp_path: Path) -> None:
+    (loss,) = ask([stream(tmp_path, {50, 51, 120}, routed=True)], STREAM).statistics.losses
+    assert (loss.packets, loss.is_told) == (3, True)
+
+
+@pytest.mark.parametrize("is_reversed", [False, True])
+def test_where_nothing_shows_which_comes_first_why_says_so(is_reversed: bool, tmp_path: Path) -> None:
+    path = stream(tmp_path, {50, 51, 120}, is_reversed=is_reversed)
+    answered = ask([path], STREAM)
+    (loss,) = answered.statistics.losses
+    assert (loss.from_observer, loss.to_observer, loss.packets, loss.is_ordered) == ("HV01", "HV02", 3, False)
+    assert answered.sentence == (
+        "3 packets from 192.0.2.1:50000 to 192.0.2.2:53 at HV01 (pNIC Ethernet 2) are not at HV02, while 197 others are"
+        f" (first: frame {loss.first_frame}); nothing shows which observer comes first, as no packets went the other"
+        " way: if it is HV01, they were lost."
+    )
+    assert answered.next[0][0] == "the path of a missing packet"
+    assert loss_words(loss).startswith("3 packets at HV01 (pNIC Ethernet 2) are not at HV02")
+    report = tmp_path / "report.md"
+    assert run("report", path, "-o", report).returncode == 0
+    text = report.read_text()
+    assert text.startswith("# 3 packets at HV01 (pNIC Ethernet 2) are not at HV02")
+    assert "| HV01 | HV02 | HV01: pNIC Ethernet 2 | 3, if HV01 comes first | 197 |" in text
+
+
+@pytest.mark.parametrize("gone", [set(), {0, 1, 198, 199}, set(range(0, 200, 2))])
+def test_where_nothing_is_missing_why_finds_no_loss(gone: set[int], tmp_path: Path) -> None:
+    """Nor if one capture is shorter, or half of the packets take another way."""
+    assert ask([stream(tmp_path, gone)], STREAM).sentence.startswith("No loss found")
+
+
+def test_flows_that_were_not_selected_do_not_count(tmp_path: Path) -> None:
+    path = stream(tmp_path, {50, 51, 120}, back=20)
+    assert ask([path], Selection(flow=("192.0.2.2", 50000, "192.0.2.1", 443))).statistics.losses == ()

@@ -140,30 +140,30 @@ HELD = ("branches", "flows", "kept_flows", "pending")  # of which only memory te
 LOST = ("followed", "losses", "missed")  # of joined captures
 LOSSES = b"""
 local source, limits, flows = ...
-local codes = { verdict = { ["repeat"] = 1, segment = 2, coalesced = 3 } }
-local losses = load(source)(limits, {}, codes).new(true)
+local ways = load(source)(limits).new()
 local number = 0
 local function packet(flow, ...)
-  local record, hops = { packet = number, way = "", is_to_group = false }, { ... }
-  local ends = { name = "flow " .. flow, protocol = "UDP", source = "from " .. flow, destination = "to" }
-  losses.note(record, { hop = hops[1], length = 60, key = "\4" }, ends, {})
-  for at, hop in ipairs(hops) do
-    losses.see(record, hop, number + at / 10)
-  end
-  losses.settle(record, false)
   number = number + 1
+  local views = { ... }
+  for at, hop in ipairs(views) do
+    views[at] = { observer = hop.observer, hop = hop }
+  end
+  ways.settle({
+    packet = number, way = "", flow_name = "flow " .. flow, whole_name = "from " .. flow, length = 60, views = views,
+    seen_by = #views,
+  })
 end
 local there = { observer = "B", index = 1 }
 for flow = 1, flows do
   local here = { observer = "A", index = 1 + flow }
-  losses.note_missed("B: " .. flow, 1)
+  ways.note_missed("B: " .. flow, 1)
   packet(flow, here, there)
   packet(flow, here)
   packet(flow, here, there)
   packet(flow .. " back", there, here)
 end
 collectgarbage()
-local held, found = collectgarbage("count"), losses.finish()
+local held, found = collectgarbage("count"), ways.finish()
 return #found, found[1].missed, held
 """
 
@@ -215,7 +215,7 @@ def test_losses(name: str) -> None:
     def losses(value: int) -> tuple[int, int, float]:
         lua = lua_runtime()
         values = {b"followed": 8192, b"losses": 200, b"missed": 1000, name.encode(): value}
-        source = lua_text("statistics/losses.lua").encode()
+        source = lua_text("statistics/ways.lua").encode()
         found: tuple[int, int, float] = lua.execute(LOSSES, source, lua.table_from(values), 50)
         return found
 

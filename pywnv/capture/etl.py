@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, NamedTuple
 
 from pywnv.capture.source import STDIN, open_file
+from pywnv.capture.text import ENOUGH, half_a_log
 from pywnv.capture.xpress import decompress
 from pywnv.errors import CaptureError, MissingExtraError, UnknownFormatError
 from pywnv.extras import install_command
@@ -184,8 +185,9 @@ class Trace:
         file.seek(0)
         if self._size == 0:
             raise CaptureError(f"{path}: is empty")
-        if not looks_like_etl(file.read(BUFFER_HEADER + 8)):
-            raise UnknownFormatError(f"{path}: not a Windows trace (.etl), nor a log of `pktmon etl2txt`")
+        if not looks_like_etl(head := file.read(ENOUGH)):
+            words = half_a_log(head) or "not a Windows trace (.etl), nor a log of `pktmon etl2txt`"
+            raise UnknownFormatError(f"{path}: {words}")
         self.session, self._clock = self._head()
 
     def _head(self) -> tuple[Session, _Clock]:

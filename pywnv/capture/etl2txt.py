@@ -22,6 +22,7 @@ from pywnv.capture.frames import UNKNOWN_CPU
 from pywnv.capture.source import open_file
 from pywnv.capture.text import ENOUGH_OF_LOG, log_encoding
 from pywnv.errors import UnknownFormatError
+from pywnv.words import count
 
 CHUNK = 64 * 1024  # bytes
 LONGEST_LINE = 16 * 1024  # characters that are looked at
@@ -39,6 +40,13 @@ START = re.compile(
 )
 # What begins an event in the middle of a line: who pastes into a paragraph loses the ends of lines.
 IN_LINE = re.compile(r"(?<=[^\s>|`*\":])[ \t]+(?=\[\s?\d{1,3}\][0-9A-Fa-f]{1,8}\.[0-9A-Fa-f]{1,8}::)")
+# How an event begins: nothing else looks like that, so what stands before it in its line is not of the log.
+THREAD = re.compile(r"\[\s?\d{1,3}\][0-9A-Fa-f]{1,8}\.[0-9A-Fa-f]{1,8}::")
+MOST_BEFORE = 48  # characters
+MOST_UNTIMED = 16  # records at the beginning that may lack a time: one, where the first line was cut
+CUT = re.compile(
+    r"^[^>]*,\s?[^\d,=]{1,60}\s\d{1,7}\s*,\s?[^\d,=]{1,60}\s\d{1,7}\s*$"
+)  # the end of a packet's first line
 PKTMON = re.compile(r"pktmon$", re.IGNORECASE)
 HEADER = "MSNT_SystemTrace"  # who tells of the trace itself
 DUMP = re.compile(r"0x([0-9A-Fa-f]{4,6}):\s+(\S.*)")
@@ -117,7 +125,7 @@ class Log:
 
     Attributes:
         session: what its head says; complete once all events have been read.
-        warnings: what could not be read: nothing, for what is not an event is left out.
+        warnings: how many lines of packets are cut; complete once all events have been read.
     """
 
     def __init__(self, path: Path, file: BinaryIO) -> None:
@@ -131,6 +139,7 @@ class Log:
         self._encoding = encoding
         self._day = self._last = 0
         self._is_numbered = False
+        self._cut = 0  # lines of packets
         file.seek(0)
 
     def _lines(self, progress: Callable[[int], None]) -> Iterator[str]:
@@ -176,6 +185,8 @@ class Log:
                 record = started
             elif record:
                 record.add(line, len(line))
+            elif CUT.search(line):
+                self._cut += 1
         if record:
             yield record
 
@@ -192,6 +203,8 @@ class Log:
     def _start(self, line: str) -> _Record | None:
         """A record that begins with a line; None if the line goes on with one."""
         bare = line.lstrip(QUOTED)
+        thread_at = THREAD.search(bare, 0, MOST_BEFORE)
+        bare = bare[thread_at.start() :] if thread_at else bare
         found = START.match(bare)
         if found is None:
             return None
@@ -223,7 +236,10 @@ class Log:
 
     def buffers(self, progress: Callable[[int], None] = lambda _: None) -> Iterator[list[Event]]:
         """The events in pieces, each by time; `progress` is called with the bytes of the file read so far."""
-        return in_pieces(map(self._event, self._records(progress)))
+        yield from in_pieces(map(self._event, _timed(self._records(progress))))
+        if self._cut:
+            lines = count(self._cut, "line of a packet is", ",", plural="lines of packets are")
+            self.warnings.append(f"{self.path}: {lines} cut; take whole lines of the log, from [CPU] to LoggedSize")
 
     def _event(self, record: _Record) -> Event | None:
         text = record.text()
@@ -233,6 +249,8 @@ class Log:
         if record.provider and not PKTMON.search(record.provider):
             return record.event(OTHER, Told(1, f"{record.provider}\0{text}".encode(), pktmon.TOLD)) if text else None
         told = packet(text, bytes(record.dump)) or rundown(text)
+        if told is None and text.find("PktGroupId ", 0, 60) >= 0:
+            self._cut += 1
         return record.event(pktmon.PROVIDER, told) if told else None
 
     def _session(self, text: str) -> None:
@@ -246,6 +264,21 @@ class Log:
             told.get("EventsLost", old.lost),
             True,
         )
+
+
+def _timed(records: Iterator[_Record]) -> Iterator[_Record]:
+    """Records, where those before the first time have this, as others have the last one."""
+    untimed: list[_Record] = []
+    for record in records:
+        if not record.time and len(untimed) < MOST_UNTIMED:
+            untimed.append(record)
+            continue
+        for one in untimed:
+            one.time = record.time
+        yield from untimed
+        untimed.clear()
+        yield record
+    yield from untimed
 
 
 @contextmanager

@@ -35,6 +35,11 @@ PROPERTY = re.compile(rf"[^\d,=:]{{1,60}}:{LABEL}(\d{{1,5}})\s*,([^,=]{{1,80}})=
 COUNTED = rf"[^,=]{{1,80}}=[^,=]{{1,40}},{NUMBER},{NUMBER}"
 DROP_COUNTERS = re.compile(rf"[^\d,=:]{{1,60}}:{NUMBER},{COUNTED},{COUNTED}")
 FLOW_COUNTERS = re.compile(rf"[^\d,=:]{{1,60}}:{NUMBER},([^,=]{{1,80}}),{NUMBER},{COUNTED},{COUNTED}")
+# Who pastes by way of a table may have 1,500 or 1.500, and then such a group id; four parts may be an IPv4 address.
+GROUPED_ID = re.compile(rf"{LABEL}\d{{1,3}}[.,]\d{{3}}")
+GROUPED = re.compile(
+    r"(?<![\d.,])\d{1,3}(?:,\d{3})+(?![\d.,]?\d)|(?<=[^\W\d] )\d{1,3}(?:(?:\.\d{3}){1,2}|(?:\.\d{3}){4,})(?![.\d])"
+)
 DIRECTIONS = {name.lower(): number for number, name in pktmon.DIRECTIONS.items()}
 TYPES = {"ethernet": pktmon.ETHERNET, "wifi": pktmon.WIFI, "ip": pktmon.IP, "http": 4}
 COMPONENT_TYPES = {
@@ -75,6 +80,8 @@ class Told(NamedTuple):
 
 def packet(text: str, dump: bytes) -> Told | None:
     """The packet that a record tells of, by its text and by its bytes, where it was printed with them."""
+    if GROUPED_ID.match(text):
+        text = GROUPED.sub(lambda found: re.sub(r"[.,]", "", found[0]), text)
     head = _head(text)
     if head is None:
         return None

@@ -12,6 +12,8 @@ SPACES = "\t\n\r\f"
 WIDE = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 CONTROLS = re.compile(r"[\x00-\x08\x0e-\x1f]")
 LOG = re.compile(r"PktGroupId \d|\[Microsoft-Windows-PktMon\]|\[MSNT_SystemTrace\]")
+# What stands below each packet's first line.
+BODY = re.compile(r"(?:[0-9A-F]{2}-){5}[0-9A-F]{2} > (?:[0-9A-F]{2}-){5}[0-9A-F]{2}, ethertype ")
 LOG_COMMENT = "log of pktmon etl2txt"  # how the comment of a section begins that was made of one
 
 
@@ -19,7 +21,13 @@ def text_words(head: bytes) -> str | None:
     """What a file is called that begins so, if it is a text; None: it is none."""
     if log_encoding(head):
         return "is a text log, as `pktmon etl2txt` writes it; give it as a plain file"
-    return None if _text(head) is None else "is a text file, not a capture"
+    return None if _text(head) is None else half_a_log(head) or "is a text file, not a capture"
+
+
+def half_a_log(head: bytes) -> str | None:
+    """What a text that begins so lacks, if it holds only the second lines of a log's packets; None: it does not."""
+    lacks = "lacks the lines of `pktmon etl2txt` that say where each packet was seen; take those with PktGroupId, too"
+    return lacks if BODY.search(_text(head) or "") else None
 
 
 def log_encoding(head: bytes) -> str | None:

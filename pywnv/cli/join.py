@@ -122,22 +122,27 @@ def _host(argument: str) -> tuple[str, Topology]:
 def _words(one: Aligned) -> str:
     """What was found of a clock, in a sentence."""
     if one.by is None:
-        words = f"{one.name}: {count(one.frames, 'packet', ',')}; its clock is the reference"
+        words = f"{one.name}: {count(one.frames, 'frame', ',')}; its clock is the reference"
     else:
         place = "behind" if one.offset < 0 else "ahead of"
         words = (
-            f"{one.name}: {count(one.frames, 'packet', ',')}, {one.packets:,} of them matched with {one.by}; "
-            f"its clock is {abs(one.offset):.6f} s {place} the first, {_bounds(one)}, "
+            f"{one.name}: {count(one.frames, 'frame', ',')}, {count(one.packets, 'packet', ',')} matched with "
+            f"{one.by}; its clock is {abs(one.offset):.6f} s {place} the first, {_bounds(one)}, "
             f"and drifts {one.drift_ppm:+.1f} ppm"
         )
         if one.known_from is not None:
             words += (
-                f"; all that is known from packet {one.known_from:,} on: one of both clocks may have been set before "
-                "that, and then the times of earlier packets are wrong"
+                f"; all that is known from frame {one.known_from:,} on: one of both clocks may have been set before "
+                "that, and then the times of earlier frames are wrong"
             )
+    if one.known_to is not None:
+        words += (
+            f"; behind frame {one.known_to:,}, times in its file run back, and no packet in common follows: its clock "
+            "may have been set, and then the times of later frames are wrong"
+        )
     for step in one.steps:
         to = "back" if step.by < 0 else "forward"
-        words += f"; it was set {to} by {abs(step.by):.6f} s before packet {step.packet:,}"
+        words += f"; it was set {to} by {abs(step.by):.6f} s before frame {step.packet:,}"
     return words
 
 

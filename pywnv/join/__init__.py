@@ -38,14 +38,15 @@ class Aligned:
 
     Attributes:
         name: of the observer.
-        frames: packets in its capture.
-        packets: how many of them another observer has too, by which the clock was aligned.
+        frames: in its capture.
+        packets: how many packets another observer has too, by which the clock was aligned.
         by: name of that other observer; None for the first observer.
         offset: seconds that the clock is ahead at the observer's first packet.
         drift_ppm: microseconds that it gains in a second.
         lowest, highest: limits of `offset`, in seconds; None if packets went one way only.
         steps: where the clock was set.
-        known_from: the first packet from which on all this is known; None if it is known of all.
+        known_from: the number of the first frame from which on all this is known; None if it is known of all.
+        known_to: that of the last frame up to which it is known, where times in the file run back; else None.
     """
 
     name: str
@@ -58,6 +59,7 @@ class Aligned:
     highest: float | None
     steps: tuple[SetClock, ...]
     known_from: int | None = None
+    known_to: int | None = None
 
 
 class Join:
@@ -143,4 +145,5 @@ def _aligned(clock: Clock, frames: int, base: int) -> Aligned:
         highest=None if highest is None else highest / NANO,
         steps=tuple(SetClock(step.first, by) for step, by in zip(clock.steps, set_by, strict=True)),
         known_from=clock.known_from,
+        known_to=clock.known_to,
     )

@@ -22,7 +22,7 @@ from pywnv.join.match import (
     steps,
     with_groups,
 )
-from pywnv.join.scan import NANO, Scan
+from pywnv.join.scan import NANO, Scan, Sighting
 
 UNKNOWN = 1e6  # seconds, as the doubt of a clock that packets bound on one side only
 
@@ -87,6 +87,7 @@ class Clock:
         packets: that it shares with the observer by which it was aligned.
         by: the name of that; empty: it is the first.
         known_from: the number of the first packet that tells of it, where it may have been set before that; else None.
+        known_to: the number of the last packet before its file runs back, where none behind that tells why; else None.
     """
 
     name: str
@@ -95,6 +96,7 @@ class Clock:
     packets: int = 0
     by: str = ""
     known_from: int | None = None
+    known_to: int | None = None
 
 
 class _Alignment:
@@ -137,7 +139,10 @@ class _Alignment:
         return len(known)
 
     def align(self) -> None:
-        """Places one node after another, the most certain first."""
+        """Places one node after another, first that which is the most certain beside one that is placed.
+
+        What counts is the doubt between these two, not that from the first observer on: packets go between neighbours.
+        """
         tried: dict[tuple[Node, Node], Segment] = {}
         while True:
             for nodes in self.edges:
@@ -147,7 +152,9 @@ class _Alignment:
             open_ones = {nodes: segment for nodes, segment in tried.items() if nodes[1] not in self.placed}
             if not open_ones:
                 return
-            (parent, child), segment = min(open_ones.items(), key=lambda one: (one[1].doubt, -one[1].packets))
+            (parent, child), segment = min(
+                open_ones.items(), key=lambda one: (one[1].doubt - one[1].inherited, -one[1].packets)
+            )
             self.placed[child] = segment
             self.shared[child[0]] = self.shared.get(child[0], 0) + segment.packets
             self.parents.setdefault(child[0], parent[0])
@@ -200,19 +207,34 @@ class _Alignment:
         stop = known[segment].time_before if segment < len(known) else scan.latest
         return (start - scan.base) / NANO, (stop - scan.base) / NANO
 
-    def _known_from(self, observer: int) -> int | None:
-        """The number of the first packet that tells of a clock; None: it cannot have been set before that."""
-        first = min(
-            (
-                pair.one.first_number if one[0] == observer else pair.other.first_number
-                for (one, other), found in self.edges.items()
-                if observer in (one[0], other[0])
-                for pair in found
-            ),
-            default=0,
-        )
-        runs_back = any(number <= first and seconds > MOST_TOLERANCE for number, seconds in self.scans[observer].back)
-        return first if observer and (runs_back or observer in self.doubtful) else None
+    def _shared_with(self, observer: int) -> dict[int, list[tuple[Sighting, Sighting]]]:
+        """The packets that tell of a clock, by the other observer: its own sightings, and those there."""
+        found = defaultdict[int, list[tuple[Sighting, Sighting]]](list)
+        for ((one, _), (other, _)), shared in self.edges.items():
+            if observer == one:
+                found[other] += [(pair.one, pair.other) for pair in shared]
+            elif observer == other:
+                found[one] += [(pair.other, pair.one) for pair in shared]
+        return found
+
+    def _runs_back(self, observer: int) -> list[int]:
+        """The numbers of packets before which a file runs back so far that its clock may have been set."""
+        return [number for number, seconds in self.scans[observer].back if seconds > MOST_TOLERANCE]
+
+    def _known(self, observer: int) -> tuple[int | None, int | None]:
+        """From which packet on a clock is known, and up to which; None: as far as the file goes."""
+        if not self.doubtful and not any(map(self._runs_back, range(len(self.scans)))):
+            return None, None  # as in most captures: no need to look at all packets
+        shared = self._shared_with(observer)
+        own = [here for seen in shared.values() for here, _ in seen]
+        first = min((here.first_number for here in own), default=0)
+        last = max((here.last_number for here in own), default=0)
+        is_late = observer in self.doubtful or any(number <= first for number in self._runs_back(observer))
+        for other, seen in shared.items():
+            there = min(there.first_number for _, there in seen)
+            is_late = is_late or any(number <= there for number in self._runs_back(other))
+        back = (number - 1 for number in self._runs_back(observer) if number > last)
+        return first if observer and is_late else None, next(back, None)
 
     def clock(self, observer: int) -> Clock:
         """The clock of an observer; one without segments shares nothing with the first."""
@@ -222,7 +244,7 @@ class _Alignment:
             return Clock(self.scans[observer].name)
         # Where too few packets tell of a segment, it is as the one nearest to it.
         segments = [known[min(there, key=lambda other, at=at: abs(other - at))] for at in range(len(known))]  # type: ignore[misc]
-        known_from = self._known_from(observer)
+        known_from, known_to = self._known(observer)
         if segments[0] and known_from:
             segments[0] = replace(segments[0], lines=tuple(_unbounded(segments[0].lines)))
         parent = self.parents.get(observer, 0)
@@ -233,6 +255,7 @@ class _Alignment:
             self.shared.get(observer, 0),
             "" if observer == 0 else self.scans[parent].name,
             known_from,
+            known_to,
         )
 
 

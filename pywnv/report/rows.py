@@ -211,10 +211,12 @@ def drop_row(drop: Drop) -> DropRow:
 def loss_row(loss: Loss) -> LossRow:
     """Packets that never came from one observer to the next."""
     packets = f"{'at least ' if loss.at_least else ''}{number(loss.packets)}"
+    if not loss.is_told:
+        packets += ", perhaps only not captured" if loss.is_ordered else f", if {clean(loss.from_observer)} comes first"
     return LossRow(
         (clean(loss.from_observer), clean(loss.to_observer)),
         name(loss.hop),
-        packets if loss.is_told else f"{packets}, perhaps only not captured",
+        packets,
         number(loss.came),
         f"{number(loss.again)} of {number(loss.needed)}" if loss.needed else "",
         number(loss.first_frame),

@@ -49,7 +49,8 @@ def sink(lua: Lua, *, selection: Selection | None = None, any_part: bool = False
     parts = {name.encode(): lua.load(f"statistics/{name}.lua", limits) for name in PARTS}
     is_to_group = lua.modules[b"drop"][b"is_to_group"]
     tcp, codes, frame = (lua.modules[name] for name in (b"tcp", b"codes", b"frame"))
-    parts[b"losses"] = lua.load("statistics/losses.lua", limits, tcp, codes, frame[b"layout"])
+    ways = lua.load("statistics/ways.lua", limits)
+    parts[b"losses"] = lua.load("statistics/losses.lua", limits, tcp, codes, frame, is_to_group, ways)
     parts[b"questions"] = lua.load("statistics/questions.lua", limits, ends, is_to_group)
     write = lua.load("statistics/json.lua", lua.load("writers/cells.lua"))
     wanted = _wanted(lua, selection, any_part=any_part)

@@ -25,6 +25,8 @@ class Loss:
         needed: how many of the missing packets TCP sends until they arrive.
         again: how many of these it sent again.
         missed: packets that the capture at the next observer missed, as its file says.
+        is_ordered: whether packets show which observer comes first; else those at one that are not at the other are
+            counted, and may be no loss.
         first_frame, last_frame: first frames of the first and of the last missing packet.
     """
 
@@ -38,6 +40,7 @@ class Loss:
     needed: int
     again: int
     missed: int
+    is_ordered: bool
     first_frame: int
     last_frame: int
 
@@ -49,6 +52,8 @@ class Loss:
     @property
     def is_told(self) -> bool:
         """Whether they are known to be lost, and cannot just be missing in the next observer's capture."""
+        if not self.is_ordered:
+            return False
         if self.needed >= LEAST_NEEDED:
             return not self.has_come
         return not self.missed
@@ -63,6 +68,11 @@ def lost(losses: Iterable[Loss]) -> tuple[Loss, ...]:
     return tuple(loss for loss in losses if loss.is_told)
 
 
+def doubtful(losses: Iterable[Loss]) -> tuple[Loss, ...]:
+    """Those that may be lost, or not."""
+    return tuple(loss for loss in losses if not loss.is_told and not loss.has_come)
+
+
 def loss_words(loss: Loss, which: str = "") -> str:
     """What is missing between two observers: "12 packets left HV01 at pNIC Ethernet 2 and never came to HV02".
 
@@ -74,6 +84,11 @@ def loss_words(loss: Loss, which: str = "") -> str:
     packets = " ".join(filter(None, (count(loss.packets, "packet", ","), which)))
     packets = f"At least {packets}" if loss.at_least else packets
     first = f"first: frame {loss.first_frame:,}"
+    if not loss.is_ordered:
+        words = f"{packets} at {loss.from_observer} ({place}) {'is' if loss.packets == 1 else 'are'} not at "
+        words += f"{loss.to_observer}, while {count(loss.came, 'other', ',')} {'is' if loss.came == 1 else 'are'} "
+        words += f"({first}); nothing shows which observer comes first, as no packets went the other way: if it is "
+        return f"{words}{loss.from_observer}, {'it was' if loss.packets == 1 else 'they were'} lost"
     if not loss.is_told:
         words = (
             f"{packets} that left {loss.from_observer} at {place} {'is' if loss.packets == 1 else 'are'} missing at "

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path as File
 
 from pywnv.statistics.cut import cut_short
-from pywnv.statistics.loss import loss_words, lost
+from pywnv.statistics.loss import doubtful, loss_words, lost
 from pywnv.statistics.model import FROM, TO, Drop, End, Selection, Statistics, Step, Unanswered
 from pywnv.statistics.pairs import QUESTIONS, questions
 from pywnv.statistics.silence import NO_NAME, silences
@@ -225,6 +225,8 @@ def sentence(found: Statistics) -> str:
     if is_lossy:
         words = f"{found.retransmissions:,} of {count(found.packets, 'packet', ',')} {name} are TCP data sent again"
         return f"{words}, so others were lost or late; none is known to be dropped in this host."
+    if perhaps := doubtful(found.losses):
+        return f"{loss_words(perhaps[0], way_words(found.selection, perhaps[0].way or ''))}."
     return _good_sentence(found, name)
 
 
@@ -262,6 +264,8 @@ def next_steps(
         steps.append(("the path of a dropped packet", _explained(found, drop)))
     elif losses := lost(found.losses):
         steps.append(("the path of a lost packet", losses[0].first_frame))
+    elif losses := doubtful(found.losses):
+        steps.append(("the path of a missing packet", losses[0].first_frame))
     elif found.unanswered and found.unanswered[0].first_frame:
         steps.append(("the path of a request without an answer", found.unanswered[0].first_frame))
     if found.first_retransmission:

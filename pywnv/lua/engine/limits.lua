@@ -75,7 +75,7 @@ limit("weak_step", 10 * MILLISECOND, "s", 1e9, "lab2/tenants",
   "Longest step between two hops for packets without an identity, while no step is known")
 limit("least_weak_step", 2 * MILLISECOND, "s", 0, "lab2/tcp-same",
   "Lower bound of the longest step for packets without an identity, once a step is known; also at one hop")
-limit("usual_gap", 1.25, "times", 1e9, "equal_one_lost",
+limit("usual_gap", 1.25, "times", 1e9, "rules/vxlan-2vni",
   "Longest usual time between two hops, in multiples of the longest known step")
 limit("likely", 16, "to 1", 1e9, "equal_missed",
   "Packets that took as long as the second of two equal ones would for each one that took as long as the first would")

@@ -75,7 +75,9 @@ end
 
 local function close(record)
   local near = nears[record.packet] or false
-  losses.settle(record, record.drops or near)
+  if record.drops or near then
+    losses.drop(record.packet)
+  end
   nears[record.packet] = nil
   examples.close(record, near, outcome.close(record, near))
 end
@@ -90,6 +92,7 @@ local function make_room(slot)
     free_count = free_count + 1
     free[free_count] = record
   end
+  losses.settle(slot)
 end
 
 -- Makes the record of a packet.
@@ -112,7 +115,6 @@ local function open(slot, said, way, ends, frame)
   record.drops, record.end_time, record.end_hop = false, false, false
   record.flow, record.question, record.first_hop = false, false, false
   record.is_to_group = is_to_group(frame)
-  losses.note(record, frame, ends, said)
   total.packets, total.octets = total.packets + 1, total.octets + length
   total.first_frame = min(total.first_frame or packet, packet)
   local time = time_ring[packet % SLOTS]
@@ -199,9 +201,6 @@ local function sight(record, number, verdict, path, previous, hop, time)
   total.frames = total.frames + 1
   verdicts[verdict] = (verdicts[verdict] or 0) + 1
   places.see(hop, number, time, time_bin, is_new)
-  if hop.observer then
-    losses.see(record, hop, time)
-  end
   if not record.first_hop then
     record.first_hop, record.first_time = hop, time or false
   end
@@ -256,13 +255,12 @@ local function take_event(number, said, time)
 end
 
 -- The record of a frame's packet; nil if it does not count.
-local function record_of(number, said, frame, hop)
-  local packet, ends = said.packet, nil
+local function record_of(number, said, frame, hop, ends)
+  local packet = said.packet
   local slot = packet % SLOTS
   local record = records[slot]
   local is_open = record and record.packet == packet
   if packet == number then
-    ends = ends_of(frame)
     take_first(packet, frame, ends)
   elseif is_open then
     return record
@@ -321,11 +319,14 @@ function M.row(number, seconds, nanos, _, said, _, _, frame)
   previous_ring[at], time_ring[at] = said.previous or false, time or false
   rewritten_ring[at], verdict_ring[at] = said.rewritten or false, said.verdict
   local translated = said.rewritten and find(said.rewritten, "nat", 1, true) and take_translated(frame)
-  local record = record_of(number, said, frame, hop)
+  local ends = said.packet == number and ends_of(frame) or nil
+  local record = record_of(number, said, frame, hop, ends)
+  if hop.observer then
+    losses.take(frame, said, ends, hop, time, translated, record and record.way)
+  end
   if not record then
     return
   end
-  losses.learn(record, said, translated, said.repeat_of and records[said.repeat_of % SLOTS])
   sight(record, number, said.verdict, said.path, said.previous, hop, time)
   if said.duplicate then
     total.duplicates = total.duplicates + 1
@@ -381,7 +382,7 @@ function M.total()
     bins[name] = over_time.list(one)
   end
   return write({
-    examples = examples.list(outcome.paths), total = total, losses = losses.finish(),
+    examples = examples.list(outcome.paths), total = total, losses = losses.finish(total.all_frames),
     start = first_seconds and { first_seconds, first_nanos } or { is_list = true },
     verdicts = parts.timeline.pairs(verdicts), hops = listed(places.hops), steps = listed(places.steps),
     paths = outcome.paths, ends = outcome.ends, drops = listed(outcome.drops),

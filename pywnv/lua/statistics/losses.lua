@@ -1,19 +1,15 @@
 --- Packets that one observer of a joined capture saw, and the next one did not.
 --
--- A packet counts as missing only if it must have come: both observers saw a packet before it (of its flow, or of
--- another flow of this protocol between these addresses) and a packet of its flow after it. So both captured at that
--- time, and that path was in use. The clocks must only say which observer comes first; they do if packets went both
--- ways. Packets to a group take other paths, and frames that were cut or joined are other packets there: these never
--- count. If the next observer shows packets of the flow that the one before does not, these may be the missing ones.
+-- This notes by whom each packet was seen; ways.lua says of which it follows that they are missing. All packets are
+-- followed, selected or not: they show which observer comes first, and when both captured. Packets to a group take
+-- other paths, so they do not count.
 
-local limits, tcp, codes, layout = ...
+local limits, tcp, codes, frame_of, is_to_group, ways_of = ...
 
-local concat, max, min, sort = table.concat, math.max, math.min, table.sort
-local byte, sub = string.byte, string.sub
+local byte, concat, max, min, sub = string.byte, table.concat, math.max, math.min, string.sub
+local layout, ttl_of = frame_of.layout, frame_of.ttl
 
-local LARGE = 1600 -- bytes: what is larger may be cut on the way
-local MOST_SHARE = 0.5 -- lost of those that came: where more are missing, others may go another way
-local LEAST_EXITS = 0.1 -- of the packets that came left by a hop that is a way out: others were lost before that
+local SLOTS = limits.slots
 local REPEAT = codes.verdict["repeat"]
 local SYN, FIN = 2, 1 -- flags that take a sequence number, as TCP's data does
 local ECHO = { ICMP = { [8] = true, [0] = true }, ICMPv6 = { [128] = true, [129] = true } } -- kinds
@@ -32,143 +28,35 @@ local function is_sent_until_it_arrives(frame)
   return segment.size > 0 or flags % (2 * SYN) >= SYN or flags % (2 * FIN) >= FIN
 end
 
-local function by_index(one, other)
-  return one.index < other.index
-end
-
--- The most packets first.
-local function is_before(one, other)
-  if one.packets ~= other.packets then
-    return one.packets > other.packets
-  end
-  return one.first_frame < other.first_frame
-end
-
 --- The losses of one capture.
 -- @param is_all whether no packets were selected
--- @return table: see, note, learn, settle, finish
+-- @return table: take, drop, settle, note_missed, finish
 function M.new(is_all)
-  local flows, flow_count = {}, 0 -- by protocol, addresses and ports, and by protocol and addresses
-  local pairs_of = {}
-  -- By the name of an interface, how many packets its capture says that it missed, all in all.
-  local missed, missed_count = {}, 0
-  local losses = {}
+  local ways = ways_of.new()
+  local losses = { note_missed = ways.note_missed }
 
-  local function flow_named(name)
-    local flow = flows[name]
-    if not flow then
-      flow = { following = {}, missing = {}, ways = {}, strange = {}, strangers = {} }
-      flows[name], flow_count = flow, flow_count + 1
-    end
-    return flow
-  end
-
-  local function pair_named(way, from, to)
-    local name = concat({ way, from, to }, "\n")
-    local pair = pairs_of[name]
-    if not pair then
-      pair = { way = way, from = from, to = to, came = 0, groups = {} }
-      pairs_of[name] = pair
-    end
-    return pair
-  end
-
-  local function add(pair, hop, lost, packets)
-    local group = pair.groups[hop]
-    if not group then
-      group = {
-        way = pair.way, from = pair.from, to = pair.to, hop = hop.index, packets = 0, needed = 0,
-        again = 0, first_frame = lost.first_frame, last_frame = lost.last_frame,
-      }
-      pair.groups[hop] = group
-    end
-    group.packets = group.packets + packets
-    group.needed, group.again = group.needed + lost.needed, group.again + lost.again
-    group.first_frame = min(group.first_frame, lost.first_frame)
-    group.last_frame = max(group.last_frame, lost.last_frame)
-  end
-
-  -- How many packets of another flow, as which a flow may show there, nobody saw before that observer.
-  local function strangers(flow, name, observer)
-    local other = name and flows[name]
-    return other and other ~= flow and other.strangers[observer] or 0
-  end
-
-  -- Whether more packets of a flow came the other way: by clocks that are not sure, some seem to.
-  local function is_minority(flow, way)
-    for at = 1, #flow.ways do
-      local other = flow.ways[at]
-      if other.from == way.to and other.to == way.from and other.came >= way.came then
-        return true
-      end
-    end
-    return false
-  end
-
-  -- Counts what is missing on one way of a flow.
-  local function count_way(flow, way)
-    if is_minority(flow, way) then
-      return
-    end
-    local pair = pair_named(way.way, way.from, way.to)
-    pair.came = pair.came + way.came
-    local strange = way.strange + strangers(flow, flow.whole, way.to) + strangers(flow, flow.translated, way.to)
-    local is_told = not flow.is_cut and way.lost <= MOST_SHARE * way.came
-    pair.at_least = pair.at_least or flow.has_doubtful or way.lost > 0 and (not is_told or strange > 0)
-    if not is_told then
-      return
-    end
-    local hops = {}
-    for hop in pairs(way.missing) do
-      hops[#hops + 1] = hop
-    end
-    sort(hops, by_index)
-    for at = 1, #hops do
-      local hop = hops[at]
-      local lost = way.missing[hop]
-      local known = min(strange, lost.packets)
-      strange = strange - known
-      if known < lost.packets and (way.exits[hop] or 0) >= LEAST_EXITS * way.came then
-        add(pair, hop, lost, lost.packets - known)
-      end
-    end
-  end
-
-  local function count_all()
-    for _, flow in pairs(flows) do
-      for at = 1, #flow.ways do
-        count_way(flow, flow.ways[at])
-      end
-    end
-    flows, flow_count = {}, 0
-  end
-
-  -- Of the record of a packet, of joined captures: by how many observers it was seen (seen_by), and how, in the order
-  -- of time: views, each with observer, hop (the last one), first and last (times); those behind are of older packets.
+  -- By slot, what is known of a packet: by how many observers it was seen (seen_by), and how, in the order of time:
+  -- views, each with observer, hop and TTL (of the last sighting), first and last (times); views behind these are of
+  -- older packets. `way` is false while the packet is not selected. A slot is false while it has none.
   local states = {}
+  local free, free_count = {}, 0 -- states of packets that are over
 
-  --- Notes a sighting of a packet.
-  -- @param record of the packet, as `count` keeps it
-  -- @param hop    with the observer that it is of
-  function losses.see(record, hop, time)
-    local state = states[record]
-    if not state then
-      return -- first seen where no observer is known
-    end
+  -- Notes a sighting of a packet.
+  local function see(state, hop, time, ttl)
     local views, count = state.views, state.seen_by
     for at = 1, count do
       local view = views[at]
       if view.observer == hop.observer then
         view.first = time and view.first and min(view.first, time) or view.first
         if not time or not view.last or time >= view.last then
-          view.last, view.hop = time, hop
+          view.last, view.hop, view.ttl = time, hop, ttl
         end
         return
       end
     end
     count = count + 1
     local view = views[count] or {}
-    view.observer, view.hop, view.first, view.last = hop.observer, hop, time or false, time or false
+    view.observer, view.hop, view.ttl, view.first, view.last = hop.observer, hop, ttl, time or false, time or false
     state.seen_by = count
     while count > 1 and time and views[count - 1].first and views[count - 1].first > time do
       views[count] = views[count - 1]
@@ -177,87 +65,15 @@ function M.new(is_all)
     views[count] = view
   end
 
-  -- A packet came from one observer to the next: what has left the first one since the packet before is lost.
-  local function arrive(flow, record, from, to)
-    local way
-    for at = 1, #flow.ways do
-      local known = flow.ways[at]
-      way = known.from == from.observer and known.to == to.observer and known or way
-    end
-    if not way then
-      way = { way = is_all and "" or record.way, from = from.observer, to = to.observer, missing = {}, exits = {} }
-      way.came, way.lost, way.strange = 0, 0, 0
-      flow.ways[#flow.ways + 1] = way
-    end
-    local pending = flow.missing[from.observer]
-    local is_known = pending and pending.to == to.observer
-    if is_known then
-      for hop, lost in pairs(pending.hops) do
-        local known = way.missing[hop]
-        if known then
-          known.packets, known.last_frame = known.packets + lost.packets, lost.last_frame
-          known.needed, known.again = known.needed + lost.needed, known.again + lost.again
-        else
-          way.missing[hop] = lost
-        end
-        way.lost = way.lost + lost.packets
-      end
-    end
-    if is_known or way.came > 0 then
-      way.strange = way.strange + (flow.strange[to.observer] or 0)
-    end
-    flow.missing[from.observer], flow.strange[to.observer] = nil, nil
-    way.came = way.came + 1
-    way.exits[from.hop] = (way.exits[from.hop] or 0) + 1
-  end
-
-  -- A packet was not seen again behind an observer.
-  local function miss(flow, whole, record, state, view)
-    local to = flow.following[view.observer] or whole.following[view.observer]
-    if not to or state.length > LARGE and state.length > (flow.largest or 0) then
-      return
-    end
-    for at = 1, state.seen_by do
-      if state.views[at].observer == to then
-        return -- by clocks that are not sure, it came there before it left here
-      end
-    end
-    if state.is_doubtful then
-      flow.has_doubtful = true
-      return
-    end
-    local pending = flow.missing[view.observer]
-    if not pending or pending.to ~= to then
-      pending = { to = to, hops = {} }
-      flow.missing[view.observer] = pending
-    end
-    local lost = pending.hops[view.hop]
-    if not lost then
-      lost = { packets = 0, needed = 0, again = 0, first_frame = record.packet }
-      pending.hops[view.hop] = lost
-    end
-    lost.packets, lost.last_frame = lost.packets + 1, record.packet
-    lost.needed = lost.needed + (state.is_needed and 1 or 0)
-    lost.again = lost.again + (state.is_needed and state.was_again and 1 or 0)
-  end
-
-  --- Notes what the first sighting of a packet tells.
+  -- Notes what the first sighting of a packet tells.
   -- @param ends of it, with name; nil: it is not understood
-  -- @param said of it
-  function losses.note(record, frame, ends, said)
-    local state = states[record]
-    if not frame.hop.observer then
-      states[record] = nil
-      return
-    elseif not state then
-      state = { views = {} }
-      states[record] = state
-    end
-    state.flow_name, state.whole_name, state.translated, state.seen_by = nil, nil, nil, 0
+  local function begin(state, frame, ends, said)
+    state.packet, state.way, state.seen_by = said.packet, is_all and "" or false, 0
+    state.flow_name, state.whole_name, state.translated, state.is_dropped = nil, nil, nil, false
     state.is_needed, state.was_again, state.is_cut, state.length = false, false, false, frame.length
     state.is_doubtful = said.verdict == REPEAT or said.rule == "ambiguous"
     local kind = byte(frame.key, 1)
-    if not ends or kind ~= 4 and kind ~= 6 then
+    if not ends or kind ~= 4 and kind ~= 6 or is_to_group(frame) then
       return
     end
     state.flow_name = ends.name
@@ -272,92 +88,66 @@ function M.new(is_all)
     end
   end
 
-  --- Notes what was said of a sighting.
+  local function state_of(packet)
+    local state = states[packet % SLOTS]
+    return state and state.packet == packet and state or nil
+  end
+
+  --- Takes a sighting of a packet.
+  -- @param ends       of its first sighting, with name; nil: it is not understood
   -- @param translated the name of the ends that a NAT gave the packet here, or nil
-  -- @param before     the record in whose place that of the packet was which carried this before, or nil
-  function losses.learn(record, said, translated, before)
-    local state = states[record]
-    if not state then
+  -- @param way        to or from what was selected; nil if the packet is not, so far
+  function losses.take(frame, said, ends, hop, time, translated, way)
+    local state
+    if said.packet == frame.number then
+      state = free[free_count] or { views = {} }
+      free_count = max(free_count - 1, 0)
+      states[said.packet % SLOTS] = state
+      begin(state, frame, ends, said)
+    else
+      state = state_of(said.packet)
+    end
+    if not state or not state.flow_name then
       return
     end
+    state.way = state.way or way or false
     state.translated = translated or state.translated
     state.is_cut = state.is_cut or IS_CUT[said.verdict] or false
-    if before and before.packet == said.repeat_of and states[before] then
-      states[before].was_again = true
+    state.is_dropped = state.is_dropped or said.drop or false
+    local before = said.repeat_of and state_of(said.repeat_of)
+    if before then
+      before.was_again = true
+    end
+    see(state, hop, time, ttl_of(frame))
+  end
+
+  --- Notes that a drop tells of a packet.
+  function losses.drop(packet)
+    local state = state_of(packet)
+    if state then
+      state.is_dropped = true
     end
   end
 
-  --- Takes a packet of which no more sightings are expected, in the order of their numbers.
-  -- @param record of it, as `count` keeps it
-  -- @param is_dropped whether a drop tells of it
-  function losses.settle(record, is_dropped)
-    local state = states[record]
-    local views, count = state and state.views, state and state.seen_by
-    if not state or count == 0 or not state.flow_name or record.is_to_group then
-      return
-    end
-    if flow_count >= limits.followed then
-      count_all()
-    end
-    local flow, whole = flow_named(state.flow_name), flow_named(state.whole_name)
-    flow.whole, flow.translated = state.whole_name, state.translated or flow.translated
-    flow.is_cut = flow.is_cut or state.is_cut
-    for at = 2, count do
-      local from, to = views[at - 1], views[at]
-      arrive(flow, record, from, to)
-      flow.following[from.observer], whole.following[from.observer] = to.observer, to.observer
-      flow.largest = max(flow.largest or 0, state.length)
-    end
-    local first = views[1].observer
-    flow.strange[first] = (flow.strange[first] or 0) + 1
-    flow.strangers[first] = (flow.strangers[first] or 0) + 1
-    if not is_dropped then
-      miss(flow, whole, record, state, views[count])
-    end
-  end
-
-  --- Notes how many packets an interface's capture has missed so far, as it says itself.
-  function losses.note_missed(name, count)
-    if missed[name] then
-      missed[name] = max(missed[name], count)
-    elseif missed_count < limits.missed then
-      missed[name], missed_count = count, missed_count + 1
-    end
-  end
-
-  local function missed_by(observer)
-    local sum, start = 0, observer .. ": "
-    for name, count in pairs(missed) do
-      sum = sum + (sub(name, 1, #start) == start and count or 0)
-    end
-    return sum
-  end
-
-  --- All of them: of each observer, next observer and hop where they were seen last, how many packets are missing.
-  -- @return list of groups: needed: those that TCP sends until they arrive,
-  --   again: those that it has sent again; at_least: more may be; came: packets of these flows that came;
-  --   missed: packets that the next observer's capture says that it missed
-  function losses.finish()
-    count_all()
-    local found, ways = { is_list = true }, {}
-    for _, pair in pairs(pairs_of) do
-      ways[pair.from .. "\n" .. pair.to] = pair.came > 0 or nil
-    end
-    for _, pair in pairs(pairs_of) do
-      for _, group in pairs(pair.groups) do
-        -- From packets that all go one way, no clock can tell which.
-        if ways[pair.to .. "\n" .. pair.from] then
-          group.came, group.at_least = pair.came, pair.at_least or false
-          group.missed = missed_by(pair.to)
-          found[#found + 1] = group
-        end
+  --- Of the packet in this slot no more sightings are expected.
+  function losses.settle(slot)
+    local state = states[slot]
+    if state then
+      if state.flow_name then
+        ways.settle(state)
       end
+      states[slot], free_count = false, free_count + 1
+      free[free_count] = state
     end
-    sort(found, is_before)
-    for at = #found, limits.losses + 1, -1 do
-      found[at] = nil
+  end
+
+  --- All of them, as ways.lua lists them.
+  -- @param number of the capture's last frame
+  function losses.finish(number)
+    for packet = max(1, number - SLOTS + 1), number do
+      losses.settle(packet % SLOTS)
     end
-    return found
+    return ways.finish()
   end
 
   return losses
