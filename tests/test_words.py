@@ -19,7 +19,10 @@ DOCK = "Realtek USB GbE Family Controller on Ethernet (dock) {}"
         ("vmNIC Contoso-Gst (component 4)", "vmNIC Contoso-Gst (component 4)"),
         (PACER.format("Upper"), "pacer.sys Upper on Ethernet 2"),
         (PACER.format("Lower"), "pacer.sys Lower on Ethernet 2"),
-        ("HV01: " + PACER.format("Lower"), "HV01: pac…ys Lower on Ethernet 2"),
+        ("filter xdp.sys Upper on Team1", "xdp.sys Upper on Team1"),  # as all filters of Team1 look
+        ("filter pacer.sys", "filter pacer.sys"),
+        ("HV01: " + PACER.format("Lower"), "HV01: pacer Lower on Ethernet 2"),
+        ("filter wfplwfs.sys Lower on vEthernet (Management)", "wfplwfs Lower on vEthern…gement)"),
         (TCPIP.format("TCP/IPv4"), "TCP/IPv4 - L3/L4 on Ethernet 2"),
         (TCPIP.format("TCP/IPv6"), "TCP/IPv6 - L3/L4 on Ethernet 2"),
         (DOCK.format("Ingress"), "Realt…ller on Ether…ock) Ingress"),
@@ -39,3 +42,17 @@ def test_a_step_names_both_hops(runtime: str) -> None:
     said = words[b"step"](DOCK.format("Ingress").encode(), b"vmNIC Contoso-Gst Egress", 39)
     assert plain(said) == "Realt\u2026ock) Ingress > vmNIC\u2026o-Gst Egress"
     assert plain(words[b"step"](b"pnic0", b"team0", 39)) == "pnic0 > team0"
+
+
+@pytest.mark.parametrize("runtime", RUNTIMES)
+@pytest.mark.parametrize(
+    ("drop", "words"),
+    [
+        ({"drop_reason": 9, "drop_reason_text": "Filtered VLAN"}, "dropped: Filtered VLAN"),
+        ({"drop_reason": 506}, "dropped: reason 506"),
+        ({}, "dropped: reason not told"),
+    ],
+)
+def test_why_a_frame_was_dropped(runtime: str, drop: dict[str, object], words: str) -> None:
+    said = literal(runtime, lua_literal({"drop": True, **drop}))
+    assert plain(module(runtime, "words")[b"dropped"](said)) == words

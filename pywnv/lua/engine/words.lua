@@ -2,7 +2,8 @@
 
 local codes = ...
 
-local abs, format, gmatch, gsub, match = math.abs, string.format, string.gmatch, string.gsub, string.match
+local abs, find, format, gmatch = math.abs, string.find, string.format, string.gmatch
+local gsub, match = string.gsub, string.match
 
 local concat, floor = table.concat, math.floor
 
@@ -49,23 +50,36 @@ local function joined(first, word, second, most, shorten)
   return shorten(first, of_first) .. word .. shorten(second, math.max(room - half, room - #first))
 end
 
--- What a long name of a hop can do without: a role that its colour tells, a driver behind which a description stands.
-local SPARED = {
+-- Roles that a hop's colour tells.
+local ROLES = {
   { "^filter ", "" },
   { "^protocol ", "" },
   { ": filter ", ": " }, -- behind the observer, in a joined capture
   { ": protocol ", ": " },
-  { "%S+%.sys %(([^()]+)%)", "%1" },
 }
+-- What else a long name of a hop can do without: a driver behind which a description stands, how a driver's name ends.
+local DRIVERS = {
+  { "%S+%.sys %(([^()]+)%)", "%1" },
+  { "%.sys ", " " },
+}
+
+-- Leaves out of a name, one after the other, until it has at most so many bytes.
+local function spared(name, most, parts)
+  for at = 1, #parts do
+    if #name <= most then
+      break
+    end
+    name = gsub(name, parts[at][1], parts[at][2], 1)
+  end
+  return name
+end
 
 --- Shortens a name of a hop so that component, adapter and edge can still be told: filter pacer.sys Upper on Ethernet
 -- 2, Realtek USB GbE Family Controller on Ethernet (dock) Ingress.
 function M.hop(name, most)
-  for at = 1, #SPARED do
-    if #name <= most then
-      return name
-    end
-    name = gsub(name, SPARED[at][1], SPARED[at][2], 1)
+  name = spared(spared(name, most, ROLES), most, DRIVERS)
+  if #name <= most then
+    return name
   end
   local place, edge = match(name, "^(.+)( %a+gress)$")
   if not place then
@@ -82,16 +96,18 @@ function M.step(from, to, most)
   return joined(from, TO, to, most, M.hop)
 end
 
---- Where a frame was seen, in at most this many characters: its hop; of an event, the NICs that it names.
+--- Where a frame was seen, in at most this many characters: its hop; of an event, the NICs that it names. In a list,
+-- all filters of an adapter are to look alike.
 -- @return string or nil
 function M.place(said, most)
   local from, to = said.event_nic, said.event_destination_nic
-  if said.hop then
-    return M.hop(said.hop, most)
+  local name = said.hop
+  if name then
+    return M.hop(find(name, ON, 1, true) and spared(name, 0, ROLES) or name, most)
   elseif from and to then
     return joined(from, TO, to, most, M.short)
   end
-  local name = from or to
+  name = from or to
   return name and M.short(name, most)
 end
 
@@ -112,9 +128,9 @@ function M.wrapped(text, most, indent)
   return concat(lines, "\n") .. "\n"
 end
 
---- Why a frame was dropped.
+--- Why a frame was dropped; of a reason that only a newer Windows knows, its number.
 function M.reason(said)
-  return said.drop_reason_text or "reason not told"
+  return said.drop_reason_text or said.drop_reason and format("reason %d", said.drop_reason) or "reason not told"
 end
 
 --- That a frame was dropped, and why: "dropped: Filtered VLAN".
