@@ -149,6 +149,10 @@ LIES = {
     "no words": lambda number: b'(wnv frame=%d hop="x")' % number,
     "a number too large": form('# vlan=99999999999 hop="x"'),
     "long": lambda number: b'first seen (wnv frame=%d hop="%s' % (number, b"x" * 60000),
+    "a packet id that is none": form('# hop="x" packet_id=kept'),
+    "a packet id in capitals": form('# hop="x" packet_id=00000000000000AB'),
+    "a packet id too long": form('# hop="x" packet_id=0000000000000000a'),
+    "something behind the packet id": form('# packet_id=000000000000000a hop="x"'),
     "lua": form('# hop="]] os.execute("x") --"'),
     "an older form": lambda number: b'wnv packet=%d appearance=1 verdict=original hop="x"' % number,
 }
@@ -167,7 +171,10 @@ def test_comments_that_lie_change_nothing(tshark: Tshark, tmp_path: Path) -> Non
 def test_what_is_not_in_form_says_nothing(runtime: str) -> None:
     read = module(runtime, "annotation")[b"reader"](True)
     assert {name for name, lie in LIES.items() if read(lie(20))} == {"all claim frame 1"}
-    assert read(form('# hop="x"')(20))[b"frame"] == 20
+    said = read(form('# hop="x" packet_id=00000000000000ab')(20))
+    assert (said[b"frame"], said[b"shared"][b"hop"], said[b"tool_id"]) == (20, b"x", b"00000000000000ab")
+    said = read(form('# hop="x"')(20))
+    assert (said[b"frame"], said[b"tool_id"]) == (20, None)
 
 
 @pytest.mark.parametrize("runtime", RUNTIMES)
