@@ -20,8 +20,8 @@ local LONGEST_TIME = TOO_LARGE / NANO -- seconds
 local CLOSE = byte(")")
 
 -- BEGIN: how the part in brackets begins; the sentence never contains it. JOURNAL: the field of a journal entry that
--- holds the comment. TOOL_ID: begins the end of the part, where the capture tool gave the frame a packet id: that id, in
--- 16 hexadecimal digits.
+-- holds the comment. TOOL_ID: what stands before the packet id that the capture tool gave the frame, in 16 hexadecimal
+-- digits, with which the part then ends.
 local M = { BEGIN = "(wnv frame=", JOURNAL = "PYWNV", TOOL_ID = " packet_id=" }
 local TOOL_ID = "^" .. M.TOOL_ID .. "(" .. ("[%da-f]"):rep(16) .. ")%)$"
 local TOOL_ID_AT, ID_EQUALS_AT, EQUALS = -28, -18, byte("=") -- where both stand in a comment
