@@ -177,7 +177,7 @@ local ceil, format = math.ceil, string.format
 local M = {}
 
 local NO_NAME = "(no name)"
-local LONGEST = 39 -- characters of a step
+local LONGEST = 41 -- characters of a step, so that a line has 80
 local SHARE = 0.99
 local pairs_of, pair_list, hops, hop_list = {}, {}, {}, {} -- by name; in the order in which they come
 
@@ -320,8 +320,10 @@ local floor, format, rep = math.floor, string.format, string.rep
 local M = {}
 
 local WIDTH = 80 -- characters of a line
-local REST, LONGEST_RULE = 28, 14 -- characters: of delta, elapsed and the blanks between columns; of a rule
-local LEAST_LANE, MOST_LANE = 2, 12 -- characters of a hop in the ladder
+local LONGEST_RULE = 14 -- characters
+local TIME, LEAST_LANE, MOST_LANE = 12, 2, 12 -- characters in the ladder: of a time and the blanks behind it, of a hop
+local FRAME = " frame %d"
+local LONGEST_CHANGE = 10 -- characters of what was rewritten
 local HEADINGS = { "frame", "hop", "delta us", "elapsed us", "verdict", "rule" }
 local ALIGN = "rlrrll"
 local rows, sightings, drops, events, path = {}, {}, {}, {}, nil
@@ -359,14 +361,20 @@ function M.event(number, said)
   events[#events + 1] = words.wrapped(format("%d  %s", number, said.info), WIDTH, "    ")
 end
 
--- Shortens the hops to what frame numbers, verdicts and rules leave of a line.
+-- Shortens the hops to what the other columns leave of a line.
 local function fit_hops()
-  local number, verdict = #HEADINGS[1], #HEADINGS[5]
-  for _, row in ipairs(rows) do
-    number, verdict = math.max(number, #row[1]), math.max(verdict, #row[5])
+  local room = WIDTH
+  for at, heading in ipairs(HEADINGS) do
+    local wide = 0
+    for _, row in ipairs(rows) do
+      wide = math.max(wide, #row[at])
+    end
+    if wide > 0 and heading ~= "hop" then
+      room = room - math.max(wide, #heading) - 2
+    end
   end
   for _, row in ipairs(rows) do
-    row[2] = words.hop(row[2], WIDTH - REST - LONGEST_RULE - number - verdict)
+    row[2] = words.hop(row[2], room)
   end
 end
 
@@ -419,26 +427,37 @@ local function ladder()
       lane_of[sighting.hop] = #lanes
     end
   end
-  local wide = math.min(MOST_LANE, floor((WIDTH - 36) / #lanes))
+  local room, is_told = WIDTH - TIME - #format(FRAME, sightings[#sightings].number), true
+  local wide = floor((room - LONGEST_CHANGE - 2) / #lanes)
+  if wide < LEAST_LANE then
+    wide, is_told = floor(room / #lanes), false
+  end
+  wide = math.min(MOST_LANE, wide)
   if #lanes < 2 or wide < LEAST_LANE then
     return ""
   end
-  local heads = {}
+  local tens, ones = {}, {}
+  local is_stacked = wide == LEAST_LANE and #lanes > 9
   for lane = 1, #lanes do
     local digits = format("%d", lane)
-    heads[lane] = digits .. rep(" ", wide - #digits)
+    tens[lane] = is_stacked and format("%2s", digits:sub(-2, -2)) or ""
+    ones[lane] = is_stacked and format("%2s", digits:sub(-1)) or digits .. rep(" ", wide - #digits)
   end
-  local lines = { format("%10s  %s\n", "us", (table.concat(heads):gsub(" +$", ""))) }
+  local lines = {
+    is_stacked and format("%10s %s\n", "", table.concat(tens)) or "",
+    format(is_stacked and "%10s %s\n" or "%10s  %s\n", "us", (table.concat(ones):gsub(" +$", ""))),
+  }
   local before
   for _, sighting in ipairs(sightings) do
     local lane = lane_of[sighting.hop]
     local drawn = rung(#lanes, wide, before or lane, lane, sighting.is_dropped and "X" or "o")
-    local changed = sighting.rewritten and "  " .. words.short(sighting.rewritten, 10) or ""
-    lines[#lines + 1] = format("%10.1f  %s frame %d%s\n", sighting.elapsed * 1e6, drawn, sighting.number, changed)
+    local changed = is_told and sighting.rewritten
+    changed = changed and "  " .. words.short(changed, LONGEST_CHANGE) or ""
+    lines[#lines + 1] = format("%10.1f  %s" .. FRAME .. "%s\n", sighting.elapsed * 1e6, drawn, sighting.number, changed)
     before = lane
   end
   for lane, hop in ipairs(lanes) do
-    lines[#lines + 1] = format("%10d  %s\n", lane, words.hop(hop == "" and "(no name)" or hop, WIDTH - 12))
+    lines[#lines + 1] = format("%10d  %s\n", lane, words.hop(hop == "" and "(no name)" or hop, WIDTH - TIME))
   end
   return "\n" .. table.concat(lines)
 end
@@ -470,6 +489,7 @@ local function open_windows(...)
 local reports, records, names, in_words = ...
 
 local lay_out = reports.table()
+local WIDTH = 80 -- characters of a line
 
 local NOTHING = "No frame has a mark: is a capture open, and the preference wnv.enabled on?\n"
 
@@ -517,7 +537,7 @@ local function packet_of(frame)
   elseif said.packet then
     return said.packet
   end
-  local words = ("Frame %d is an event: %s\n"):format(frame, said.info)
+  local words = in_words.wrapped(("Frame %d is an event: %s"):format(frame, said.info), WIDTH, "  ")
   if said.event_packet then
     return said.event_packet, words .. "The packet that it is about:\n\n"
   elseif not said.event_near then
@@ -2682,13 +2702,14 @@ modules.words = (function(...)
 local codes = ...
 
 local abs, find, format, gmatch = math.abs, string.find, string.format, string.gmatch
-local gsub, match = string.gsub, string.match
+local gsub, match, sub = string.gsub, string.match, string.sub
 
 local concat, floor = table.concat, math.floor
 
 local ELLIPSIS = "\226\128\166" -- in UTF-8
 local TO, ON = " > ", " on "
 local MILLISECOND, SECOND = 0.001, 1
+local LEAST_DRIVER, LEAST_ADAPTER = 3, 10 -- characters
 local LEAST_ROOM = 20 -- characters: in fewer, two names are no more than their first and last letters
 
 local M = {}
@@ -2720,13 +2741,25 @@ function M.short(name, most)
   return concat(characters, "", 1, most - 1 - ends) .. ELLIPSIS .. concat(characters, "", #characters - ends + 1)
 end
 
+local EDGE = "^(.+)( [LU][op][wp]er)$" -- Lower or Upper
+
+-- Shortens what stands at an edge of a driver, so that the edge can still be told: wfp... Lower.
+local function at_edge(name, most)
+  local driver, edge = match(name, EDGE)
+  if driver and #name > most and most - #edge >= LEAST_DRIVER then
+    return M.short(driver, most - #edge) .. edge
+  end
+  return M.short(name, most)
+end
+
 -- Two names with a word between them: each has half of the room, and what the other leaves.
 -- @param shorten how
-local function joined(first, word, second, most, shorten)
+-- @param least   how little the second may have, where the first needs the rest; nil: half
+local function joined(first, word, second, most, shorten, least)
   local room = most - #word
   local half = floor(room / 2)
-  local of_first = math.max(half, room - #second)
-  return shorten(first, of_first) .. word .. shorten(second, math.max(room - half, room - #first))
+  local of_first = math.max(half, room - #second, math.min(#first, room - (least or room)))
+  return shorten(first, of_first) .. word .. shorten(second, room - math.min(of_first, #first))
 end
 
 -- Roles that a hop's colour tells.
@@ -2767,11 +2800,18 @@ function M.hop(name, most)
   local component, adapter = match(place, "^(.+) on (.+)$")
   local room = most - #edge
   local is_joined = component and #place > room and room >= LEAST_ROOM
-  return (is_joined and joined(component, ON, adapter, room, M.short) or M.short(place, room)) .. edge
+  local least = is_joined and match(component, EDGE) and LEAST_ADAPTER or nil -- its drivers must be told apart
+  return (is_joined and joined(component, ON, adapter, room, at_edge, least) or M.short(place, room)) .. edge
 end
 
---- A step from one hop to another, in at most so many characters.
+--- A step from one hop to another, in at most so many characters; between two drivers of one adapter: xdp Lower > xdp
+-- Upper on Ethernet 2.
 function M.step(from, to, most)
+  local driver, adapter = match(from, "^(.+)( on .+)$")
+  if driver and #from + #TO + #to > most and sub(to, -#adapter) == adapter then
+    from, to = driver, spared(spared(to, 0, ROLES), 0, DRIVERS)
+    from = spared(spared(from .. " ", 0, ROLES), 0, DRIVERS):sub(1, -2)
+  end
   return joined(from, TO, to, most, M.hop)
 end
 

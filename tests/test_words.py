@@ -23,6 +23,7 @@ DOCK = "Realtek USB GbE Family Controller on Ethernet (dock) {}"
         ("filter pacer.sys", "filter pacer.sys"),
         ("HV01: " + PACER.format("Lower"), "HV01: pacer Lower on Ethernet 2"),
         ("filter wfplwfs.sys Lower on vEthernet (Management)", "wfplwfs Lower on vEthern…gement)"),
+        ("filter NdisImPlatform.sys Lower on Ethernet 2", "NdisIm…tform Lower on Ethernet 2"),
         (TCPIP.format("TCP/IPv4"), "TCP/IPv4 - L3/L4 on Ethernet 2"),
         (TCPIP.format("TCP/IPv6"), "TCP/IPv6 - L3/L4 on Ethernet 2"),
         (DOCK.format("Ingress"), "Realt…ller on Ether…ock) Ingress"),
@@ -41,6 +42,9 @@ def test_a_step_names_both_hops(runtime: str) -> None:
     words = module(runtime, "words")
     said = words[b"step"](DOCK.format("Ingress").encode(), b"vmNIC Contoso-Gst Egress", 39)
     assert plain(said) == "Realt\u2026ock) Ingress > vmNIC\u2026o-Gst Egress"
+    lower, upper = (PACER.format(edge).encode() for edge in ("Lower", "Upper"))
+    assert plain(words[b"step"](lower, upper, 50)) == "pacer Lower > pacer Upper on Ethernet 2"
+    assert plain(words[b"step"](lower, upper, 32)) == "pacer Lower > pacer Upp\u2026hernet 2"
     assert plain(words[b"step"](b"pnic0", b"team0", 39)) == "pnic0 > team0"
 
 

@@ -3,13 +3,14 @@
 local codes = ...
 
 local abs, find, format, gmatch = math.abs, string.find, string.format, string.gmatch
-local gsub, match = string.gsub, string.match
+local gsub, match, sub = string.gsub, string.match, string.sub
 
 local concat, floor = table.concat, math.floor
 
 local ELLIPSIS = "\226\128\166" -- in UTF-8
 local TO, ON = " > ", " on "
 local MILLISECOND, SECOND = 0.001, 1
+local LEAST_DRIVER, LEAST_ADAPTER = 3, 10 -- characters
 local LEAST_ROOM = 20 -- characters: in fewer, two names are no more than their first and last letters
 
 local M = {}
@@ -41,13 +42,25 @@ function M.short(name, most)
   return concat(characters, "", 1, most - 1 - ends) .. ELLIPSIS .. concat(characters, "", #characters - ends + 1)
 end
 
+local EDGE = "^(.+)( [LU][op][wp]er)$" -- Lower or Upper
+
+-- Shortens what stands at an edge of a driver, so that the edge can still be told: wfp... Lower.
+local function at_edge(name, most)
+  local driver, edge = match(name, EDGE)
+  if driver and #name > most and most - #edge >= LEAST_DRIVER then
+    return M.short(driver, most - #edge) .. edge
+  end
+  return M.short(name, most)
+end
+
 -- Two names with a word between them: each has half of the room, and what the other leaves.
 -- @param shorten how
-local function joined(first, word, second, most, shorten)
+-- @param least   how little the second may have, where the first needs the rest; nil: half
+local function joined(first, word, second, most, shorten, least)
   local room = most - #word
   local half = floor(room / 2)
-  local of_first = math.max(half, room - #second)
-  return shorten(first, of_first) .. word .. shorten(second, math.max(room - half, room - #first))
+  local of_first = math.max(half, room - #second, math.min(#first, room - (least or room)))
+  return shorten(first, of_first) .. word .. shorten(second, room - math.min(of_first, #first))
 end
 
 -- Roles that a hop's colour tells.
@@ -88,11 +101,18 @@ function M.hop(name, most)
   local component, adapter = match(place, "^(.+) on (.+)$")
   local room = most - #edge
   local is_joined = component and #place > room and room >= LEAST_ROOM
-  return (is_joined and joined(component, ON, adapter, room, M.short) or M.short(place, room)) .. edge
+  local least = is_joined and match(component, EDGE) and LEAST_ADAPTER or nil -- its drivers must be told apart
+  return (is_joined and joined(component, ON, adapter, room, at_edge, least) or M.short(place, room)) .. edge
 end
 
---- A step from one hop to another, in at most so many characters.
+--- A step from one hop to another, in at most so many characters; between two drivers of one adapter: xdp Lower > xdp
+-- Upper on Ethernet 2.
 function M.step(from, to, most)
+  local driver, adapter = match(from, "^(.+)( on .+)$")
+  if driver and #from + #TO + #to > most and sub(to, -#adapter) == adapter then
+    from, to = driver, spared(spared(to, 0, ROLES), 0, DRIVERS)
+    from = spared(spared(from .. " ", 0, ROLES), 0, DRIVERS):sub(1, -2)
+  end
   return joined(from, TO, to, most, M.hop)
 end
 
