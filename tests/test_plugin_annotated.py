@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import gzip
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
@@ -82,6 +83,26 @@ def test_what_was_annotated_with_a_host_is_shown_without_it(
         assert {row["hop"] for row in wanted} != {row["hop"] for row in said(capture)}
 
 
+# Packet ids of a tool, equal for a packet or not; segments, coalesced frames, drops with rebuilt headers.
+KINDS = ("hard/pktmon_ids", "hard/unique_ids", "hard/lso", "lab2/rsc", "rules/drops-p24", "rules/journal-flood-n")
+
+
+@pytest.mark.parametrize("name", [*KINDS, "several sections"])
+def test_what_was_annotated_is_shown(tshark: Tshark, unpacked: Unpack, tmp_path: Path, name: str) -> None:
+    capture = tmp_path / "capture.pcapng"
+    if name in KINDS:
+        capture.write_bytes(gzip.decompress((CAPTURES / f"{name}.pcapng.gz").read_bytes()))
+    else:
+        capture.write_bytes(b"".join(unpacked(each).read_bytes() for each in ("mix", "v6-loss", "vlan-loss")))
+    path = annotated(capture, tmp_path / "annotated.pcapng")
+    wanted = said(capture)
+    for options in ((), ANEW):
+        shown = tshark(path, FIELDS, *options)
+        assert len(shown) == len(wanted)
+        for found, row in zip(shown, wanted, strict=True):
+            assert as_row(found) == {column: row[column] for column in as_row(found)}
+
+
 @pytest.mark.parametrize("options", [("-2",), ("-2", "-R", "wnv.packet")])
 def test_passes_agree(tshark: Tshark, unpacked: Unpack, tmp_path: Path, options: tuple[str, ...]) -> None:
     path = annotated(unpacked("mix"), tmp_path / "annotated.pcapng")
@@ -109,6 +130,11 @@ def test_a_capture_that_was_cut_or_merged_is_decided_anew(tshark: Tshark, unpack
     both = tshark(merged, MARKS)
     assert both[:2422] == tshark(path, MARKS)
     assert len(both) == 2722
+    filtered = []
+    for each in (path, unpacked("mix")):
+        subprocess.run(["tshark", "-r", each, "-Y", "ip.proto == 6", "-w", merged], check=True, stderr=subprocess.PIPE)
+        filtered.append(tshark(merged, MARKS))
+    assert filtered[0] == filtered[1]
     first = [row[1] for row in both[2422:] if row[4] == ""]
     assert min(map(int, first)) > 2422  # nothing is joined with what was decided before
 
