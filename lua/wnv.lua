@@ -9385,15 +9385,43 @@ local function ask(tree)
 end
 
 local asked -- in tshark, by look
+local gui_asks, gui_number, gui_columns -- in the GUI, for the last frame: its number, whether it had columns
 
-local function asks_of(tree, look)
+-- Whether as much is asked for as before; fields that the GUI's packet list alone asks for are looked at, too.
+local function asks_same(tree, asks)
+  for at = 1, #asks.lines do
+    if not referenced(tree, asks.lines[at].field) then
+      return false
+    end
+  end
+  for name, field in pairs(in_list) do
+    if referenced(tree, field) ~= asks[name] then
+      return false
+    end
+  end
+  return true
+end
+
+-- The GUI goes through all frames in order, and asks for the same of each; between them, it shows some rows.
+local function gui_asks_of(tree, number, has_columns)
+  local is_next = number == gui_number + 1 and has_columns == gui_columns
+  gui_number, gui_columns = number, has_columns
+  if not (is_next and asks_same(tree, gui_asks)) then
+    gui_asks = ask(tree)
+  end
+  return gui_asks
+end
+
+local function asks_of(tree, look, number, has_columns)
   if not referenced(tree, self) then
     return NOTHING
   elseif tree.visible then
     return EVERYTHING
+  elseif in_gui then
+    return gui_asks_of(tree, number, has_columns)
   end
   local asks = asked[look] or ask(tree)
-  if not in_gui and look ~= LATER then
+  if look ~= LATER then
     asked[look] = asks
   end
   return asks
@@ -9540,14 +9568,14 @@ local function dissect(tvb, pinfo, tree)
     end
     return
   end
-  local asks = asks_of(tree, look)
+  local has_columns = (marks_info or in_gui) and has_info(pinfo, look)
+  local asks = asks_of(tree, look, number, has_columns)
   local is_asked = notable or asks.any
-  local has_columns = marks_info and has_info(pinfo, look)
   if is_asked or is_event or has_columns then
     local of = read(from, at, number)
     if is_event then
       show_event(of, pinfo)
-    elseif has_columns then
+    elseif has_columns and marks_info then
       mark_info(of, pinfo)
     end
     if is_asked then
@@ -9571,6 +9599,7 @@ function wnv.init()
   counts_all, is_miscounted = not (known and apart and find(tostring(apart), "I", 1, true)), false
   steps = new_steps(wnv.prefs.slow_us > 0 and wnv.prefs.slow_us / 1e6 or nil)
   asked, lists, marks_info = {}, {}, wnv.prefs.info
+  gui_asks, gui_number = nil, -1
   annotations.start()
 end
 
