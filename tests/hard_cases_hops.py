@@ -309,6 +309,47 @@ def equal_one_lost() -> Case:
 
 
 @case
+def equal_missed() -> Case:
+    """Equal datagrams with IP ID 0; each hop's capture misses one in forty: those behind it keep their place."""
+    world, _, peers = office(31, peers_sack=False)
+    world.mixed(peers, rounds=6)
+    sender = Host(60, "zero")
+    world.local += (sender,)
+    for number in range(1_200):
+        at = 300_000 + number * 400
+        world.send(at, sender, peers[0], UDP, datagram(b"<13>the same line", 40_000, 514), ident=0)
+
+    def path(p: Packet) -> list[Stop]:
+        out = [Stop(0), Stop(1, (20, 30)), Stop(2, (20, 60))]
+        stops = out if p.sender in world.local else [Stop(2), Stop(1, (20, 60)), Stop(0, (20, 30))]
+        return [stop for stop in stops if p.sender is not sender or world.rng.random() >= 1 / 40]
+
+    found = record(world, path)
+    return Case(found, [("vmNIC", 1), ("vSwitch", 1), ("pNIC", 1)], least_precision=0.998, least_recall=0.9)
+
+
+@case
+def equal_stalled() -> Case:
+    """Equal datagrams with IP ID 0 at a hop that now and then holds what comes, and then lets all go in order."""
+    world, _, peers = office(32, peers_sack=False)
+    world.mixed(peers, rounds=6)
+    sender = Host(60, "zero")
+    world.local += (sender,)
+    for number in range(1_200):
+        at = 300_000 + number * 400
+        world.send(at, sender, peers[0], UDP, datagram(b"<13>the same line", 40_000, 514), ident=0)
+
+    def path(p: Packet) -> list[Stop]:
+        slot = (p.time // 1000 - 300_000) // 400 % 40
+        # What comes in slots 5 to 7 goes on just behind what comes in slot 8.
+        held = 400 * (8 - slot) + slot if p.sender is sender and slot in (5, 6, 7) else 0
+        out = [Stop(0), Stop(1, (20 + held, 21 + held) if held else (29, 30))]
+        return out if p.sender in world.local else [Stop(1), Stop(0, (20, 30))]
+
+    return Case(record(world, path), [("vmNIC", 1), ("pNIC", 1)], least_precision=0.998, least_recall=0.9)
+
+
+@case
 def equal_held() -> Case:
     """Equal datagrams with IP ID 0, which the host holds long; other packets show where they begin."""
     world, _, peers = office(30, peers_sack=False)
