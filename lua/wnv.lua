@@ -177,7 +177,7 @@ local ceil, format = math.ceil, string.format
 local M = {}
 
 local NO_NAME = "(no name)"
-local LONGEST = 39 -- characters of a step
+local LONGEST = 41 -- characters of a step, so that a line has 80
 local SHARE = 0.99
 local pairs_of, pair_list, hops, hop_list = {}, {}, {}, {} -- by name; in the order in which they come
 
@@ -320,8 +320,10 @@ local floor, format, rep = math.floor, string.format, string.rep
 local M = {}
 
 local WIDTH = 80 -- characters of a line
-local REST, LONGEST_RULE = 28, 14 -- characters: of delta, elapsed and the blanks between columns; of a rule
-local LEAST_LANE, MOST_LANE = 2, 12 -- characters of a hop in the ladder
+local LONGEST_RULE = 14 -- characters
+local TIME, LEAST_LANE, MOST_LANE = 12, 2, 12 -- characters in the ladder: of a time and the blanks behind it, of a hop
+local FRAME = " frame %d"
+local LONGEST_CHANGE = 10 -- characters of what was rewritten
 local HEADINGS = { "frame", "hop", "delta us", "elapsed us", "verdict", "rule" }
 local ALIGN = "rlrrll"
 local rows, sightings, drops, events, path = {}, {}, {}, {}, nil
@@ -359,14 +361,20 @@ function M.event(number, said)
   events[#events + 1] = words.wrapped(format("%d  %s", number, said.info), WIDTH, "    ")
 end
 
--- Shortens the hops to what frame numbers, verdicts and rules leave of a line.
+-- Shortens the hops to what the other columns leave of a line.
 local function fit_hops()
-  local number, verdict = #HEADINGS[1], #HEADINGS[5]
-  for _, row in ipairs(rows) do
-    number, verdict = math.max(number, #row[1]), math.max(verdict, #row[5])
+  local room = WIDTH
+  for at, heading in ipairs(HEADINGS) do
+    local wide = 0
+    for _, row in ipairs(rows) do
+      wide = math.max(wide, #row[at])
+    end
+    if wide > 0 and heading ~= "hop" then
+      room = room - math.max(wide, #heading) - 2
+    end
   end
   for _, row in ipairs(rows) do
-    row[2] = words.hop(row[2], WIDTH - REST - LONGEST_RULE - number - verdict)
+    row[2] = words.hop(row[2], room)
   end
 end
 
@@ -419,26 +427,37 @@ local function ladder()
       lane_of[sighting.hop] = #lanes
     end
   end
-  local wide = math.min(MOST_LANE, floor((WIDTH - 36) / #lanes))
+  local room, is_told = WIDTH - TIME - #format(FRAME, sightings[#sightings].number), true
+  local wide = floor((room - LONGEST_CHANGE - 2) / #lanes)
+  if wide < LEAST_LANE then
+    wide, is_told = floor(room / #lanes), false
+  end
+  wide = math.min(MOST_LANE, wide)
   if #lanes < 2 or wide < LEAST_LANE then
     return ""
   end
-  local heads = {}
+  local tens, ones = {}, {}
+  local is_stacked = wide == LEAST_LANE and #lanes > 9
   for lane = 1, #lanes do
     local digits = format("%d", lane)
-    heads[lane] = digits .. rep(" ", wide - #digits)
+    tens[lane] = is_stacked and format("%2s", digits:sub(-2, -2)) or ""
+    ones[lane] = is_stacked and format("%2s", digits:sub(-1)) or digits .. rep(" ", wide - #digits)
   end
-  local lines = { format("%10s  %s\n", "us", (table.concat(heads):gsub(" +$", ""))) }
+  local lines = {
+    is_stacked and format("%10s %s\n", "", table.concat(tens)) or "",
+    format(is_stacked and "%10s %s\n" or "%10s  %s\n", "us", (table.concat(ones):gsub(" +$", ""))),
+  }
   local before
   for _, sighting in ipairs(sightings) do
     local lane = lane_of[sighting.hop]
     local drawn = rung(#lanes, wide, before or lane, lane, sighting.is_dropped and "X" or "o")
-    local changed = sighting.rewritten and "  " .. words.short(sighting.rewritten, 10) or ""
-    lines[#lines + 1] = format("%10.1f  %s frame %d%s\n", sighting.elapsed * 1e6, drawn, sighting.number, changed)
+    local changed = is_told and sighting.rewritten
+    changed = changed and "  " .. words.short(changed, LONGEST_CHANGE) or ""
+    lines[#lines + 1] = format("%10.1f  %s" .. FRAME .. "%s\n", sighting.elapsed * 1e6, drawn, sighting.number, changed)
     before = lane
   end
   for lane, hop in ipairs(lanes) do
-    lines[#lines + 1] = format("%10d  %s\n", lane, words.hop(hop == "" and "(no name)" or hop, WIDTH - 12))
+    lines[#lines + 1] = format("%10d  %s\n", lane, words.hop(hop == "" and "(no name)" or hop, WIDTH - TIME))
   end
   return "\n" .. table.concat(lines)
 end
@@ -470,6 +489,7 @@ local function open_windows(...)
 local reports, records, names, in_words = ...
 
 local lay_out = reports.table()
+local WIDTH = 80 -- characters of a line
 
 local NOTHING = "No frame has a mark: is a capture open, and the preference wnv.enabled on?\n"
 
@@ -517,7 +537,7 @@ local function packet_of(frame)
   elseif said.packet then
     return said.packet
   end
-  local words = ("Frame %d is an event: %s\n"):format(frame, said.info)
+  local words = in_words.wrapped(("Frame %d is an event: %s"):format(frame, said.info), WIDTH, "  ")
   if said.event_packet then
     return said.event_packet, words .. "The packet that it is about:\n\n"
   elseif not said.event_near then
@@ -2687,13 +2707,15 @@ modules.words = (function(...)
 
 local codes = ...
 
-local abs, format, gmatch, gsub, match = math.abs, string.format, string.gmatch, string.gsub, string.match
+local abs, find, format, gmatch = math.abs, string.find, string.format, string.gmatch
+local gsub, match, sub = string.gsub, string.match, string.sub
 
 local concat, floor = table.concat, math.floor
 
 local ELLIPSIS = "\226\128\166" -- in UTF-8
 local TO, ON = " > ", " on "
 local MILLISECOND, SECOND = 0.001, 1
+local LEAST_DRIVER, LEAST_ADAPTER = 3, 10 -- characters
 local LEAST_ROOM = 20 -- characters: in fewer, two names are no more than their first and last letters
 
 local M = {}
@@ -2725,32 +2747,57 @@ function M.short(name, most)
   return concat(characters, "", 1, most - 1 - ends) .. ELLIPSIS .. concat(characters, "", #characters - ends + 1)
 end
 
--- Two names with a word between them: each has half of the room, and what the other leaves.
--- @param shorten how
-local function joined(first, word, second, most, shorten)
-  local room = most - #word
-  local half = floor(room / 2)
-  local of_first = math.max(half, room - #second)
-  return shorten(first, of_first) .. word .. shorten(second, math.max(room - half, room - #first))
+local EDGE = "^(.+)( [LU][op][wp]er)$" -- Lower or Upper
+
+-- Shortens what stands at an edge of a driver, so that the edge can still be told: wfp... Lower.
+local function at_edge(name, most)
+  local driver, edge = match(name, EDGE)
+  if driver and #name > most and most - #edge >= LEAST_DRIVER then
+    return M.short(driver, most - #edge) .. edge
+  end
+  return M.short(name, most)
 end
 
--- What a long name of a hop can do without: a role that its colour tells, a driver behind which a description stands.
-local SPARED = {
+-- Two names with a word between them: each has half of the room, and what the other leaves.
+-- @param shorten how
+-- @param least   how little the second may have, where the first needs the rest; nil: half
+local function joined(first, word, second, most, shorten, least)
+  local room = most - #word
+  local half = floor(room / 2)
+  local of_first = math.max(half, room - #second, math.min(#first, room - (least or room)))
+  return shorten(first, of_first) .. word .. shorten(second, room - math.min(of_first, #first))
+end
+
+-- Roles that a hop's colour tells.
+local ROLES = {
   { "^filter ", "" },
   { "^protocol ", "" },
   { ": filter ", ": " }, -- behind the observer, in a joined capture
   { ": protocol ", ": " },
-  { "%S+%.sys %(([^()]+)%)", "%1" },
 }
+-- What else a long name of a hop can do without: a driver behind which a description stands, how a driver's name ends.
+local DRIVERS = {
+  { "%S+%.sys %(([^()]+)%)", "%1" },
+  { "%.sys ", " " },
+}
+
+-- Leaves out of a name, one after the other, until it has at most so many bytes.
+local function spared(name, most, parts)
+  for at = 1, #parts do
+    if #name <= most then
+      break
+    end
+    name = gsub(name, parts[at][1], parts[at][2], 1)
+  end
+  return name
+end
 
 --- Shortens a name of a hop so that component, adapter and edge can still be told: filter pacer.sys Upper on Ethernet
 -- 2, Realtek USB GbE Family Controller on Ethernet (dock) Ingress.
 function M.hop(name, most)
-  for at = 1, #SPARED do
-    if #name <= most then
-      return name
-    end
-    name = gsub(name, SPARED[at][1], SPARED[at][2], 1)
+  name = spared(spared(name, most, ROLES), most, DRIVERS)
+  if #name <= most then
+    return name
   end
   local place, edge = match(name, "^(.+)( %a+gress)$")
   if not place then
@@ -2759,24 +2806,33 @@ function M.hop(name, most)
   local component, adapter = match(place, "^(.+) on (.+)$")
   local room = most - #edge
   local is_joined = component and #place > room and room >= LEAST_ROOM
-  return (is_joined and joined(component, ON, adapter, room, M.short) or M.short(place, room)) .. edge
+  local least = is_joined and match(component, EDGE) and LEAST_ADAPTER or nil -- its drivers must be told apart
+  return (is_joined and joined(component, ON, adapter, room, at_edge, least) or M.short(place, room)) .. edge
 end
 
---- A step from one hop to another, in at most so many characters.
+--- A step from one hop to another, in at most so many characters; between two drivers of one adapter: xdp Lower > xdp
+-- Upper on Ethernet 2.
 function M.step(from, to, most)
+  local driver, adapter = match(from, "^(.+)( on .+)$")
+  if driver and #from + #TO + #to > most and sub(to, -#adapter) == adapter then
+    from, to = driver, spared(spared(to, 0, ROLES), 0, DRIVERS)
+    from = spared(spared(from .. " ", 0, ROLES), 0, DRIVERS):sub(1, -2)
+  end
   return joined(from, TO, to, most, M.hop)
 end
 
---- Where a frame was seen, in at most this many characters: its hop; of an event, the NICs that it names.
+--- Where a frame was seen, in at most this many characters: its hop; of an event, the NICs that it names. In a list,
+-- all filters of an adapter are to look alike.
 -- @return string or nil
 function M.place(said, most)
   local from, to = said.event_nic, said.event_destination_nic
-  if said.hop then
-    return M.hop(said.hop, most)
+  local name = said.hop
+  if name then
+    return M.hop(find(name, ON, 1, true) and spared(name, 0, ROLES) or name, most)
   elseif from and to then
     return joined(from, TO, to, most, M.short)
   end
-  local name = from or to
+  name = from or to
   return name and M.short(name, most)
 end
 
@@ -2797,9 +2853,9 @@ function M.wrapped(text, most, indent)
   return concat(lines, "\n") .. "\n"
 end
 
---- Why a frame was dropped.
+--- Why a frame was dropped; of a reason that only a newer Windows knows, its number.
 function M.reason(said)
-  return said.drop_reason_text or "reason not told"
+  return said.drop_reason_text or said.drop_reason and format("reason %d", said.drop_reason) or "reason not told"
 end
 
 --- That a frame was dropped, and why: "dropped: Filtered VLAN".
@@ -2911,8 +2967,11 @@ local LONGEST_TIME = TOO_LARGE / NANO -- seconds
 local CLOSE = byte(")")
 
 -- BEGIN: how the part in brackets begins; the sentence never contains it. JOURNAL: the field of a journal entry that
--- holds the comment. KEPT: how the part ends if the frame's packet id was written by the capture tool, not by pywnv.
-local M = { BEGIN = "(wnv frame=", JOURNAL = "PYWNV", KEPT = " packet_id=kept" }
+-- holds the comment. TOOL_ID: what stands before the packet id that the capture tool gave the frame, in 16 hexadecimal
+-- digits, with which the part then ends.
+local M = { BEGIN = "(wnv frame=", JOURNAL = "PYWNV", TOOL_ID = " packet_id=" }
+local TOOL_ID = "^" .. M.TOOL_ID .. "(" .. ("[%da-f]"):rep(16) .. ")%)$"
+local TOOL_ID_AT, ID_EQUALS_AT, EQUALS = -28, -18, byte("=") -- where both stand in a comment
 
 local DUPLICATE, ORIGINAL, EVENT = codes.verdict.duplicate, codes.verdict.original, codes.verdict.event
 local BYTES = codes.evidence.bytes
@@ -3039,12 +3098,10 @@ end
 -- What comments share, from its text and the bracket behind it; nil if that is not in form.
 local function parse(rest, is_again)
   local shared, at, last = { previous = is_again or nil }, 1, 0
-  local is_kept = sub(rest, -#M.KEPT - 1, -2) == M.KEPT
-  local stop_at = #rest - 1 - (is_kept and #M.KEPT or 0)
   if byte(rest, #rest) ~= CLOSE then
     return nil
   end
-  rest = sub(rest, 1, stop_at)
+  rest = sub(rest, 1, -2)
   while at <= #rest do
     local _, stop, key = find(rest, "^ ([%l_]+)=", at)
     local column = shared_columns[key or false]
@@ -3064,7 +3121,7 @@ local function parse(rest, is_again)
       shared[name] = M.usual[name](shared)
     end
   end
-  shared.previous, shared.owns_id = nil, not is_kept
+  shared.previous = nil
   return (is_again or shared.verdict ~= DUPLICATE) and shared or nil
 end
 
@@ -3128,9 +3185,9 @@ local LATER, later_at = form("packet", "previous", "appearance", "hop_delta", "h
 --- A reader of the comments of one capture.
 -- @param is_kept whether all that it gives is kept: then it believes no more once that is too much
 -- @return function: what a comment says, a table that is used again: frame, packet, previous, appearance, segment_of,
---   repeat_of, hop_delta, hop_elapsed, event_near, event_packet, owns_id (whether the packet id is ours), shared (a
---   table of all other columns, often the same one, not to be changed), words (for people; of events only); nil if
---   the comment is none of ours, or is invalid
+--   repeat_of, hop_delta, hop_elapsed, event_near, event_packet, tool_id (the packet id that the capture tool gave the
+--   frame, in hexadecimal digits, or nil), shared (a table of all other columns, often the same, not to be changed),
+--   words (for people; of events only); nil if the comment is none of ours, or is invalid
 function M.reader(is_kept)
   local known, again, count, size = {}, {}, 0, 0
   local said = {}
@@ -3174,6 +3231,11 @@ function M.reader(is_kept)
     local begins, at = find(comment, M.BEGIN, 1, true)
     if not begins or begins < 3 or #comment > LONGEST then
       return nil
+    end
+    local tool_id
+    if byte(comment, ID_EQUALS_AT) == EQUALS then
+      tool_id = match(comment, TOOL_ID, TOOL_ID_AT)
+      comment = tool_id and sub(comment, 1, TOOL_ID_AT - 1) .. ")" or comment
     end
     if has_more then
       for at_name = 1, #named do
@@ -3227,7 +3289,7 @@ function M.reader(is_kept)
     if not shared then
       return nil
     end
-    said.shared, said.owns_id, said.words = shared, shared.owns_id, nil
+    said.shared, said.tool_id, said.words = shared, tool_id, nil
     if shared.verdict == EVENT then
       said.words = sub(comment, 1, begins - 2)
       return not said.packet and not said.previous and said or nil
@@ -7287,9 +7349,21 @@ return {
       end
     end
 
+    -- From the first frame without a link header on, which most captures do not have.
+    local function begin()
+      young, old = {}, {}
+      for id = store.oldest, store.newest do
+        if store.get(id).link ~= "raw" then
+          note(store.get(id))
+        end
+      end
+    end
+
     function rule.decide(frame)
-      if not young or frame.link ~= "raw" then
+      if frame.link ~= "raw" then
         return nil
+      elseif not young then
+        begin()
       end
       local ttl, sum = floor(frame.mutable / TTL), floor(frame.mutable / SUM) % SUM
       if ttl > 1 and (frame.ident > 0 or sum > 0) then
@@ -7303,19 +7377,10 @@ return {
       return nil
     end
 
-    --- Notes what a frame shows: from the first one without a link header on, which most captures do not have.
+    --- Notes what a frame with a link header shows.
     function rule.commit(frame, packet)
-      if frame.link ~= "raw" then
-        if young then
-          note(packet)
-        end
-      elseif not young then
-        young, old = {}, {}
-        for id = store.oldest, store.newest do
-          if store.get(id).link ~= "raw" then
-            note(store.get(id))
-          end
-        end
+      if young and frame.link ~= "raw" then
+        note(packet)
       end
     end
 
@@ -8727,14 +8792,14 @@ function M.new(window, epoch, warm_up)
 
   -- Reads what else a tool wrote. A file that pywnv has annotated is decided anew, as if it had not been, but its hops
   -- keep their names.
-  -- @return the first comment that a known tool wrote, as `tool_comments.read` gives it, or nil; whether the packet id
-  --   is pywnv's; the table that our comment shares with others, see `annotation`, or nil
-  local function read_tool_metadata(number, tool_metadata)
-    local read, has_comment, owns_id, shared = nil, false, false, nil
+  -- @return the first comment that a known tool wrote, as `tool_comments.read` gives it, or nil; the packet id that a
+  --   tool gave, or nil; the table that our comment shares with others, see `annotation`, or nil
+  local function read_tool_metadata(number, tool_metadata, tag)
+    local read, has_comment, shared, tool_id = nil, false, nil, nil
     for at = 1, tool_metadata.count do
       local own = read_own(tool_metadata[at])
       if own then
-        seen.comment, owns_id, shared = true, owns_id or own.owns_id, shared or own.shared
+        seen.comment, shared, tool_id = true, shared or own.shared, tool_id or own.tool_id
       elseif number <= LEARN or has_comments then
         has_comment = true
         read = read or tool_comments.read(tool_metadata[at])
@@ -8745,7 +8810,10 @@ function M.new(window, epoch, warm_up)
     seen.flags = seen.flags or tool_metadata.flags ~= nil
     -- A trace of pktmon has flags at each packet and comments at none, and drops may come late.
     seen.verdict = seen.verdict or tool_metadata.dropped or tool_metadata.flags ~= nil and not has_comment
-    return read, owns_id, shared
+    if shared then
+      tag = tool_id
+    end
+    return read, tag, shared
   end
 
   local function near(time)
@@ -8771,15 +8839,15 @@ function M.new(window, epoch, warm_up)
   -- @return a comment, as `tool_comments.read` gives it, or nil; the direction that was noted, or nil
   local function take_notes(frame)
     local number, place, tag, tool_metadata = frame.number, frame.hop, frame.tag, frame.tool_metadata
-    local read, noted, owns_id, shared
+    local read, noted, shared
     if tool_metadata then
-      read, owns_id, shared = read_tool_metadata(number, tool_metadata)
+      read, tag, shared = read_tool_metadata(number, tool_metadata, tag)
     end
-    if tag and (owns_id or not place.id) then
-      frame.tag = nil -- no tool gave it
-    elseif tag then
+    if tag and place.id and (number <= LEARN or seen.id) then
       seen.id = true
       frame.tag = place.observer and place.observer .. "\n" .. tag or tag
+    else
+      frame.tag = nil
     end
     if read then
       place = places:noted(place, read)
@@ -9162,7 +9230,7 @@ local function notes(number)
   count = 0
   if wants.id then
     tag = packet_id()
-    tag = tag and tostring(tag.value)
+    tag = tag and tag.value:tohex()
   end
   if wants.comment then
     local comments = { comment() }
@@ -9552,15 +9620,43 @@ local function ask(tree)
 end
 
 local asked -- in tshark, by look
+local gui_asks, gui_number, gui_columns -- in the GUI, for the last frame: its number, whether it had columns
 
-local function asks_of(tree, look)
+-- Whether as much is asked for as before; fields that the GUI's packet list alone asks for are looked at, too.
+local function asks_same(tree, asks)
+  for at = 1, #asks.lines do
+    if not referenced(tree, asks.lines[at].field) then
+      return false
+    end
+  end
+  for name, field in pairs(in_list) do
+    if referenced(tree, field) ~= asks[name] then
+      return false
+    end
+  end
+  return true
+end
+
+-- The GUI goes through all frames in order, and asks for the same of each; between them, it shows some rows.
+local function gui_asks_of(tree, number, has_columns)
+  local is_next = number == gui_number + 1 and has_columns == gui_columns
+  gui_number, gui_columns = number, has_columns
+  if not (is_next and asks_same(tree, gui_asks)) then
+    gui_asks = ask(tree)
+  end
+  return gui_asks
+end
+
+local function asks_of(tree, look, number, has_columns)
   if not referenced(tree, self) then
     return NOTHING
   elseif tree.visible then
     return EVERYTHING
+  elseif in_gui then
+    return gui_asks_of(tree, number, has_columns)
   end
   local asks = asked[look] or ask(tree)
-  if not in_gui and look ~= LATER then
+  if look ~= LATER then
     asked[look] = asks
   end
   return asks
@@ -9707,14 +9803,14 @@ local function dissect(tvb, pinfo, tree)
     end
     return
   end
-  local asks = asks_of(tree, look)
+  local has_columns = (marks_info or in_gui) and has_info(pinfo, look)
+  local asks = asks_of(tree, look, number, has_columns)
   local is_asked = notable or asks.any
-  local has_columns = marks_info and has_info(pinfo, look)
   if is_asked or is_event or has_columns then
     local of = read(from, at, number)
     if is_event then
       show_event(of, pinfo)
-    elseif has_columns then
+    elseif has_columns and marks_info then
       mark_info(of, pinfo)
     end
     if is_asked then
@@ -9738,6 +9834,7 @@ function wnv.init()
   counts_all, is_miscounted = not (known and apart and find(tostring(apart), "I", 1, true)), false
   steps = new_steps(wnv.prefs.slow_us > 0 and wnv.prefs.slow_us / 1e6 or nil)
   asked, lists, marks_info = {}, {}, wnv.prefs.info
+  gui_asks, gui_number = nil, -1
   annotations.start()
 end
 

@@ -1,4 +1,4 @@
-"""Reads an annotated pcapng, and takes out again what pywnv put in, in a way of its own."""
+"""Reads an annotated pcapng, and undoes what pywnv did to it, in a way of its own."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ COMMENT, PACKET_ID = 1, 5
 JOURNAL = 9
 PART = re.compile(r' ([a-z_]+)=(?:"((?:[^"\\]|\\.)*)"|([^" ]+))')
 OWN = re.compile(r"(?s)[^\n]+ \(wnv( frame=.*)\)")
+TOOL_ID = re.compile(rb" packet_id=([0-9a-f]{16})\)$")
 ENTRY = re.compile(rb"(?:PYWNV=[^\n\0]*\)[ ]*\n|\nPYWNV=[^\n\0]*\)[ ]*)(?=(?:\0.{0,3}|\0*)\Z)", re.DOTALL)
 
 
@@ -48,20 +49,24 @@ def options(order: str, data: bytes) -> list[tuple[int, bytes, int]]:
 
 
 def restored(capture: bytes) -> bytes:
-    """A capture that pywnv annotated, without what it put in."""
+    """A capture that pywnv annotated, as it was before."""
     found = []
     for order, kind, block in ordered_blocks(capture):
         start = options_of(order, block) if kind == ng.PACKET else 0
         added = options(order, block[start:-4])[:2] if start else []
-        cut = 0
+        cut, tool_id = 0, None
         if kind == JOURNAL:
             block = ng.raw_block(kind, ENTRY.sub(b"", block[8:-4]), order)
         if added and added[0][0] == COMMENT and OWN.fullmatch(added[0][1].decode(errors="replace")):
-            own_id = b" verdict=event" not in added[0][1] and not added[0][1].endswith(b" packet_id=kept)")
+            tool_id = TOOL_ID.search(added[0][1])
+            own_id = b" verdict=event" not in added[0][1] and not tool_id
             cut = added[own_id][2]
             assert not own_id or added[1][0] == PACKET_ID
         if cut:
             rest = block[start + cut : -4]
+            if tool_id:
+                end = next(end for code, _, end in options(order, rest) if code == PACKET_ID)
+                rest = rest[: end - 8] + struct.pack(order + "Q", int(tool_id[1], 16)) + rest[end:]
             if rest.startswith(b"\0\0"):
                 rest = rest[4:]
             block = ng.raw_block(kind, block[8:start] + rest, order)

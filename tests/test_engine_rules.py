@@ -353,3 +353,12 @@ def test_fragments_at_one_hop(runtime: str, version: int, protocol: int) -> None
         assert packets(runtime, [("A", 1 + at * 20 * US, framed(part)) for at in range(2)]) == [1, 1]
         other = put(part, 4, 10) if version == 4 else put(part, 44, bytes([0, 0, 0, 10]))
         assert packets(runtime, [("A", 1.0, framed(part)), ("B", 1 + 20 * US, framed(other))]) == [1, 2]
+
+
+@runtimes
+def test_what_tcpip_sys_drops_first_belongs_to_its_packet(runtime: str) -> None:
+    """It is the first frame without a link header, with a rebuilt IP header."""
+    data, rebuilt = tcp(DATA), ipv4(tcp(DATA), TCP, ident=0, ttl=1, header_sum=0)
+    rows: list[Row] = [("A", 1.0, framed(ipv4(data, TCP, ident=7))), ("B", 1 + US, framed(ipv4(data, TCP, ident=7)))]
+    said = play(runtime, [*rows, ("R", 1 + 5 * US, rebuilt), ("R2", 1 + 9 * US, rebuilt)])
+    assert [one.packet for one in said] == [1, 1, 1, 1]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import gzip
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
@@ -82,6 +83,26 @@ def test_what_was_annotated_with_a_host_is_shown_without_it(
         assert {row["hop"] for row in wanted} != {row["hop"] for row in said(capture)}
 
 
+# Packet ids of a tool, equal for a packet or not; segments, coalesced frames, drops with rebuilt headers.
+KINDS = ("hard/pktmon_ids", "hard/unique_ids", "hard/lso", "lab2/rsc", "rules/drops-p24", "rules/journal-flood-n")
+
+
+@pytest.mark.parametrize("name", [*KINDS, "several sections"])
+def test_what_was_annotated_is_shown(tshark: Tshark, unpacked: Unpack, tmp_path: Path, name: str) -> None:
+    capture = tmp_path / "capture.pcapng"
+    if name in KINDS:
+        capture.write_bytes(gzip.decompress((CAPTURES / f"{name}.pcapng.gz").read_bytes()))
+    else:
+        capture.write_bytes(b"".join(unpacked(each).read_bytes() for each in ("mix", "v6-loss", "vlan-loss")))
+    path = annotated(capture, tmp_path / "annotated.pcapng")
+    wanted = said(capture)
+    for options in ((), ANEW):
+        shown = tshark(path, FIELDS, *options)
+        assert len(shown) == len(wanted)
+        for found, row in zip(shown, wanted, strict=True):
+            assert as_row(found) == {column: row[column] for column in as_row(found)}
+
+
 @pytest.mark.parametrize("options", [("-2",), ("-2", "-R", "wnv.packet")])
 def test_passes_agree(tshark: Tshark, unpacked: Unpack, tmp_path: Path, options: tuple[str, ...]) -> None:
     path = annotated(unpacked("mix"), tmp_path / "annotated.pcapng")
@@ -109,6 +130,11 @@ def test_a_capture_that_was_cut_or_merged_is_decided_anew(tshark: Tshark, unpack
     both = tshark(merged, MARKS)
     assert both[:2422] == tshark(path, MARKS)
     assert len(both) == 2722
+    filtered = []
+    for each in (path, unpacked("mix")):
+        subprocess.run(["tshark", "-r", each, "-Y", "ip.proto == 6", "-w", merged], check=True, stderr=subprocess.PIPE)
+        filtered.append(tshark(merged, MARKS))
+    assert filtered[0] == filtered[1]
     first = [row[1] for row in both[2422:] if row[4] == ""]
     assert min(map(int, first)) > 2422  # nothing is joined with what was decided before
 
@@ -149,6 +175,10 @@ LIES = {
     "no words": lambda number: b'(wnv frame=%d hop="x")' % number,
     "a number too large": form('# vlan=99999999999 hop="x"'),
     "long": lambda number: b'first seen (wnv frame=%d hop="%s' % (number, b"x" * 60000),
+    "a packet id that is none": form('# hop="x" packet_id=kept'),
+    "a packet id in capitals": form('# hop="x" packet_id=00000000000000AB'),
+    "a packet id too long": form('# hop="x" packet_id=0000000000000000a'),
+    "something behind the packet id": form('# packet_id=000000000000000a hop="x"'),
     "lua": form('# hop="]] os.execute("x") --"'),
     "an older form": lambda number: b'wnv packet=%d appearance=1 verdict=original hop="x"' % number,
 }
@@ -167,7 +197,10 @@ def test_comments_that_lie_change_nothing(tshark: Tshark, tmp_path: Path) -> Non
 def test_what_is_not_in_form_says_nothing(runtime: str) -> None:
     read = module(runtime, "annotation")[b"reader"](True)
     assert {name for name, lie in LIES.items() if read(lie(20))} == {"all claim frame 1"}
-    assert read(form('# hop="x"')(20))[b"frame"] == 20
+    said = read(form('# hop="x" packet_id=00000000000000ab')(20))
+    assert (said[b"frame"], said[b"shared"][b"hop"], said[b"tool_id"]) == (20, b"x", b"00000000000000ab")
+    said = read(form('# hop="x"')(20))
+    assert (said[b"frame"], said[b"tool_id"]) == (20, None)
 
 
 @pytest.mark.parametrize("runtime", RUNTIMES)

@@ -205,6 +205,30 @@ def test_the_ladder(asks: Callable[..., str], unpacked: Unpack) -> None:
     assert LADDER in asks(unpacked("lbfo-tcp-loss"), "path,8")
 
 
+@every_runtime
+def test_a_path_of_many_hops_fits_a_line(runtime: str) -> None:
+    """The 24 places of a pktmon trace: drivers keep their edges apart, and the ladder has a lane for each."""
+    names = lua(runtime).table_from({b"verdict": lua(runtime).table_from({0: b"original", 1: b"duplicate"})})
+    path = report(runtime, "path", names, lay_out(runtime), module(runtime, "words"))
+    drivers = [
+        f"filter wfplwfs.sys {edge} on {adapter}"
+        for adapter in ("Ethernet 2", "Team1", "vEthernet (Management)", "Ethernet (dock)")
+        for edge in ("Lower", "Upper")
+    ]
+    hops = [*drivers, *(f"vmNIC {number}" for number in range(16))]
+    for number, hop in enumerate(hops, 1):
+        again = {"hop_delta": 1.0, "hop_elapsed": number - 1.0, "rewritten": "mac", "rule": "same_identity"}
+        path[b"row"](
+            number, table(runtime, {"verdict": min(number - 1, 1), "hop": hop} | (again if number > 1 else {}))
+        )
+    lines = path[b"total"]().decode().splitlines()
+    assert max(map(len, lines)) <= WIDTH
+    assert [line[7:28].split(" on ")[0][-5:] for line in lines[1:9]] == ["Lower", "Upper"] * 4
+    at = lines.index("        us  " + " ".join(str(number % 10) for number in range(1, 25)))
+    assert lines[at - 1].split() == ["1"] * 10 + ["2"] * 5
+    assert lines[at + 24] == f"{23e6:10.1f}  {'. ' * 22}+>o  frame 24"
+
+
 @pytest.mark.wireshark
 def test_path_of_a_packet_with_events(asks: Callable[..., str]) -> None:
     """The drop that an event tells of stands beside the packet just before it, and an event leads there."""
@@ -216,6 +240,7 @@ def test_path_of_a_packet_with_events(asks: Callable[..., str]) -> None:
     assert max(map(len, path.splitlines())) <= WIDTH
     of_event = asks(capture, "path,5")
     assert of_event.startswith("Frame 5 is an event: NBL destined to Nic")
+    assert max(map(len, of_event.splitlines())) <= WIDTH
     assert of_event.endswith(path)
 
 

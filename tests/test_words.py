@@ -20,7 +20,11 @@ DOCK = "Realtek USB GbE Family Controller on Ethernet (dock) {}"
         ("vmNIC Contoso-Gst (component 4)", "vmNIC Contoso-Gst (component 4)"),
         (PACER.format("Upper"), "pacer.sys Upper on Ethernet 2"),
         (PACER.format("Lower"), "pacer.sys Lower on Ethernet 2"),
-        ("HV01: " + PACER.format("Lower"), "HV01: pac…ys Lower on Ethernet 2"),
+        ("filter xdp.sys Upper on Team1", "xdp.sys Upper on Team1"),  # as all filters of Team1 look
+        ("filter pacer.sys", "filter pacer.sys"),
+        ("HV01: " + PACER.format("Lower"), "HV01: pacer Lower on Ethernet 2"),
+        ("filter wfplwfs.sys Lower on vEthernet (Management)", "wfplwfs Lower on vEthern…gement)"),
+        ("filter NdisImPlatform.sys Lower on Ethernet 2", "NdisIm…tform Lower on Ethernet 2"),
         (TCPIP.format("TCP/IPv4"), "TCP/IPv4 - L3/L4 on Ethernet 2"),
         (TCPIP.format("TCP/IPv6"), "TCP/IPv6 - L3/L4 on Ethernet 2"),
         (DOCK.format("Ingress"), "Realt…ller on Ether…ock) Ingress"),
@@ -39,9 +43,26 @@ def test_a_step_names_both_hops(runtime: str) -> None:
     words = module(runtime, "words")
     said = words[b"step"](DOCK.format("Ingress").encode(), b"vmNIC Contoso-Gst Egress", 39)
     assert plain(said) == "Realt\u2026ock) Ingress > vmNIC\u2026o-Gst Egress"
+    lower, upper = (PACER.format(edge).encode() for edge in ("Lower", "Upper"))
+    assert plain(words[b"step"](lower, upper, 50)) == "pacer Lower > pacer Upper on Ethernet 2"
+    assert plain(words[b"step"](lower, upper, 32)) == "pacer Lower > pacer Upp\u2026hernet 2"
     assert plain(words[b"step"](b"pnic0", b"team0", 39)) == "pnic0 > team0"
 
 
 def test_text_keeps_to_its_line() -> None:
     assert one_line("日本語\u3000Ethernet é\u00a02") == "日本語\u3000Ethernet é\u00a02"
     assert one_line("a\r\n\x1b[31m\x9b\u2028\u202e\ufeff\udcffb") == "a\ufffd\ufffd\ufffd[31m" + "\ufffd" * 5 + "b"
+
+
+@pytest.mark.parametrize("runtime", RUNTIMES)
+@pytest.mark.parametrize(
+    ("drop", "words"),
+    [
+        ({"drop_reason": 9, "drop_reason_text": "Filtered VLAN"}, "dropped: Filtered VLAN"),
+        ({"drop_reason": 506}, "dropped: reason 506"),
+        ({}, "dropped: reason not told"),
+    ],
+)
+def test_why_a_frame_was_dropped(runtime: str, drop: dict[str, object], words: str) -> None:
+    said = literal(runtime, lua_literal({"drop": True, **drop}))
+    assert plain(module(runtime, "words")[b"dropped"](said)) == words

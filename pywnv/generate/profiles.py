@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from pywnv.generate.render import render
@@ -196,6 +196,7 @@ GRAPHS = (
 NUMBER = Column("No.", "%m", 76)
 TIME = Column("Time", "%t", 104)
 HOP = Column.of("Hop", fields.LIST_HOP.abbreviation, 264)
+SHORT_HOP = replace(HOP, width=208)  # of a team and its NICs, beside one column more
 PACKET = Column.of("Packet", "wnv.packet", 66)
 APPEARANCE = Column.of("Appearance", "wnv.appearance", 88)
 DELTA = Column.of("Delta us", fields.LIST_DELTA.abbreviation, 72)
@@ -205,7 +206,7 @@ SOURCE = Column("Source", "%s", 120)
 DESTINATION = Column("Destination", "%d", 120)
 PROTOCOL = Column("Protocol", "%p", 66)
 LENGTH = Column("Length", "%L", 56)
-INFO = Column("Info", "%i", 200)
+INFO = Column("Info", "%i", 120)  # at least: the last column takes what the others leave
 
 WNV = Profile(
     name="WNV",
@@ -226,7 +227,7 @@ LBFO = Profile(
     name="WNV LBFO",
     purpose="teams: what is real TCP trouble, and what is a duplicate",
     columns=(
-        *(NUMBER, TIME, HOP, APPEARANCE, DELTA, VERDICT, Column.of("Stream", "tcp.stream", 58)),
+        *(NUMBER, TIME, SHORT_HOP, APPEARANCE, DELTA, VERDICT, Column.of("Stream", "tcp.stream", 58)),
         *(SOURCE, DESTINATION, PROTOCOL, LENGTH, INFO),
     ),
     rules=RULES,
@@ -242,7 +243,7 @@ DROPS_PROFILE = Profile(
     purpose="what was dropped, where and why",
     columns=(
         *(NUMBER, TIME, PACKET, HOP, SOURCE, DESTINATION),
-        Column.of("Why dropped", fields.LIST_WHY.abbreviation, 460),
+        Column.of("Why dropped", fields.LIST_WHY.abbreviation, 320),
         *(PROTOCOL, INFO),
         Column.of("NIC", "wnv.event.nic", 160, hidden=True),
         Column.of("To NIC", "wnv.event.destination_nic", 130, hidden=True),

@@ -1,6 +1,6 @@
 --- Reads and writes unsigned numbers of both byte orders.
 
-local byte, char, floor = string.byte, string.char, math.floor
+local byte, char, floor, format = string.byte, string.char, math.floor, string.format
 
 local M = {}
 
@@ -36,6 +36,26 @@ end
 function M.put_big32(value)
   local a, b, c, d = four(value)
   return char(d, c, b, a)
+end
+
+--- A number of eight bytes, which a double does not hold: 16 hexadecimal digits.
+function M.little_hex(buf, at)
+  return format("%08x%08x", M.little32(buf, at + 4), M.little32(buf, at))
+end
+
+function M.big_hex(buf, at)
+  return format("%08x%08x", M.big32(buf, at), M.big32(buf, at + 4))
+end
+
+--- Its bytes.
+function M.put_big_hex(digits)
+  return (digits:gsub("%x%x", function(pair)
+    return char(tonumber(pair, 16))
+  end))
+end
+
+function M.put_little_hex(digits)
+  return M.put_big_hex(digits):reverse()
 end
 
 return M

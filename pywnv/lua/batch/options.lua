@@ -7,6 +7,7 @@ local bytes = ...
 local byte = string.byte
 
 local READ32, READ16 = { [1] = bytes.little32, [-1] = bytes.big32 }, { [1] = bytes.little16, [-1] = bytes.big16 }
+local HEX = { [1] = bytes.little_hex, [-1] = bytes.big_hex }
 local OPT_END, OPT_COMMENT, OPT_FLAGS, OPT_PACKET_ID, OPT_VERDICT = 0, 1, 2, 5, 7
 local XDP = 2 -- what kind of verdict it is
 local XDP_DROP = { [1] = "\2\1\0\0\0\0\0\0\0", [-1] = "\2\0\0\0\0\0\0\0\1" } -- by order of bytes
@@ -24,8 +25,8 @@ local M = {}
 -- @param at, stop  indices of the first and the last byte of the options
 -- @param order of their bytes: 1 little-endian, -1 big-endian
 -- @param wants as `engine.wants` gave it
--- @return the packet id; what else is there, as the engine's `frame` takes it, until the next call; each nil if
---   there is none
+-- @return the packet id, in hexadecimal digits; what else is there, as the engine's `frame` takes it, until the next
+--   call; each nil if there is none
 function M.read(buf, at, stop, order, wants)
   local read32, read16 = READ32[order], READ16[order]
   local tag, flags, verdict
@@ -41,7 +42,7 @@ function M.read(buf, at, stop, order, wants)
     elseif code == OPT_FLAGS and size == 4 and wants.flags then
       flags = flags or read32(buf, at + 4)
     elseif code == OPT_PACKET_ID and size == 8 and wants.id then
-      tag = tag or buf:sub(at + 4, last)
+      tag = tag or HEX[order](buf, at + 4)
     elseif code == OPT_VERDICT and size == 9 and byte(buf, at + 4) == XDP and verdict == nil and wants.verdict then
       verdict = buf:sub(at + 4, last) == XDP_DROP[order]
     end

@@ -20,8 +20,11 @@ local LONGEST_TIME = TOO_LARGE / NANO -- seconds
 local CLOSE = byte(")")
 
 -- BEGIN: how the part in brackets begins; the sentence never contains it. JOURNAL: the field of a journal entry that
--- holds the comment. KEPT: how the part ends if the frame's packet id was written by the capture tool, not by pywnv.
-local M = { BEGIN = "(wnv frame=", JOURNAL = "PYWNV", KEPT = " packet_id=kept" }
+-- holds the comment. TOOL_ID: what stands before the packet id that the capture tool gave the frame, in 16 hexadecimal
+-- digits, with which the part then ends.
+local M = { BEGIN = "(wnv frame=", JOURNAL = "PYWNV", TOOL_ID = " packet_id=" }
+local TOOL_ID = "^" .. M.TOOL_ID .. "(" .. ("[%da-f]"):rep(16) .. ")%)$"
+local TOOL_ID_AT, ID_EQUALS_AT, EQUALS = -28, -18, byte("=") -- where both stand in a comment
 
 local DUPLICATE, ORIGINAL, EVENT = codes.verdict.duplicate, codes.verdict.original, codes.verdict.event
 local BYTES = codes.evidence.bytes
@@ -148,12 +151,10 @@ end
 -- What comments share, from its text and the bracket behind it; nil if that is not in form.
 local function parse(rest, is_again)
   local shared, at, last = { previous = is_again or nil }, 1, 0
-  local is_kept = sub(rest, -#M.KEPT - 1, -2) == M.KEPT
-  local stop_at = #rest - 1 - (is_kept and #M.KEPT or 0)
   if byte(rest, #rest) ~= CLOSE then
     return nil
   end
-  rest = sub(rest, 1, stop_at)
+  rest = sub(rest, 1, -2)
   while at <= #rest do
     local _, stop, key = find(rest, "^ ([%l_]+)=", at)
     local column = shared_columns[key or false]
@@ -173,7 +174,7 @@ local function parse(rest, is_again)
       shared[name] = M.usual[name](shared)
     end
   end
-  shared.previous, shared.owns_id = nil, not is_kept
+  shared.previous = nil
   return (is_again or shared.verdict ~= DUPLICATE) and shared or nil
 end
 
@@ -237,9 +238,9 @@ local LATER, later_at = form("packet", "previous", "appearance", "hop_delta", "h
 --- A reader of the comments of one capture.
 -- @param is_kept whether all that it gives is kept: then it believes no more once that is too much
 -- @return function: what a comment says, a table that is used again: frame, packet, previous, appearance, segment_of,
---   repeat_of, hop_delta, hop_elapsed, event_near, event_packet, owns_id (whether the packet id is ours), shared (a
---   table of all other columns, often the same one, not to be changed), words (for people; of events only); nil if
---   the comment is none of ours, or is invalid
+--   repeat_of, hop_delta, hop_elapsed, event_near, event_packet, tool_id (the packet id that the capture tool gave the
+--   frame, in hexadecimal digits, or nil), shared (a table of all other columns, often the same, not to be changed),
+--   words (for people; of events only); nil if the comment is none of ours, or is invalid
 function M.reader(is_kept)
   local known, again, count, size = {}, {}, 0, 0
   local said = {}
@@ -283,6 +284,11 @@ function M.reader(is_kept)
     local begins, at = find(comment, M.BEGIN, 1, true)
     if not begins or begins < 3 or #comment > LONGEST then
       return nil
+    end
+    local tool_id
+    if byte(comment, ID_EQUALS_AT) == EQUALS then
+      tool_id = match(comment, TOOL_ID, TOOL_ID_AT)
+      comment = tool_id and sub(comment, 1, TOOL_ID_AT - 1) .. ")" or comment
     end
     if has_more then
       for at_name = 1, #named do
@@ -336,7 +342,7 @@ function M.reader(is_kept)
     if not shared then
       return nil
     end
-    said.shared, said.owns_id, said.words = shared, shared.owns_id, nil
+    said.shared, said.tool_id, said.words = shared, tool_id, nil
     if shared.verdict == EVENT then
       said.words = sub(comment, 1, begins - 2)
       return not said.packet and not said.previous and said or nil

@@ -92,14 +92,14 @@ function M.new(window, epoch, warm_up)
 
   -- Reads what else a tool wrote. A file that pywnv has annotated is decided anew, as if it had not been, but its hops
   -- keep their names.
-  -- @return the first comment that a known tool wrote, as `tool_comments.read` gives it, or nil; whether the packet id
-  --   is pywnv's; the table that our comment shares with others, see `annotation`, or nil
-  local function read_tool_metadata(number, tool_metadata)
-    local read, has_comment, owns_id, shared = nil, false, false, nil
+  -- @return the first comment that a known tool wrote, as `tool_comments.read` gives it, or nil; the packet id that a
+  --   tool gave, or nil; the table that our comment shares with others, see `annotation`, or nil
+  local function read_tool_metadata(number, tool_metadata, tag)
+    local read, has_comment, shared, tool_id = nil, false, nil, nil
     for at = 1, tool_metadata.count do
       local own = read_own(tool_metadata[at])
       if own then
-        seen.comment, owns_id, shared = true, owns_id or own.owns_id, shared or own.shared
+        seen.comment, shared, tool_id = true, shared or own.shared, tool_id or own.tool_id
       elseif number <= LEARN or has_comments then
         has_comment = true
         read = read or tool_comments.read(tool_metadata[at])
@@ -110,7 +110,10 @@ function M.new(window, epoch, warm_up)
     seen.flags = seen.flags or tool_metadata.flags ~= nil
     -- A trace of pktmon has flags at each packet and comments at none, and drops may come late.
     seen.verdict = seen.verdict or tool_metadata.dropped or tool_metadata.flags ~= nil and not has_comment
-    return read, owns_id, shared
+    if shared then
+      tag = tool_id
+    end
+    return read, tag, shared
   end
 
   local function near(time)
@@ -136,15 +139,15 @@ function M.new(window, epoch, warm_up)
   -- @return a comment, as `tool_comments.read` gives it, or nil; the direction that was noted, or nil
   local function take_notes(frame)
     local number, place, tag, tool_metadata = frame.number, frame.hop, frame.tag, frame.tool_metadata
-    local read, noted, owns_id, shared
+    local read, noted, shared
     if tool_metadata then
-      read, owns_id, shared = read_tool_metadata(number, tool_metadata)
+      read, tag, shared = read_tool_metadata(number, tool_metadata, tag)
     end
-    if tag and (owns_id or not place.id) then
-      frame.tag = nil -- no tool gave it
-    elseif tag then
+    if tag and place.id and (number <= LEARN or seen.id) then
       seen.id = true
       frame.tag = place.observer and place.observer .. "\n" .. tag or tag
+    else
+      frame.tag = nil
     end
     if read then
       place = places:noted(place, read)

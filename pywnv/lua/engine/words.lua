@@ -2,13 +2,15 @@
 
 local codes = ...
 
-local abs, format, gmatch, gsub, match = math.abs, string.format, string.gmatch, string.gsub, string.match
+local abs, find, format, gmatch = math.abs, string.find, string.format, string.gmatch
+local gsub, match, sub = string.gsub, string.match, string.sub
 
 local concat, floor = table.concat, math.floor
 
 local ELLIPSIS = "\226\128\166" -- in UTF-8
 local TO, ON = " > ", " on "
 local MILLISECOND, SECOND = 0.001, 1
+local LEAST_DRIVER, LEAST_ADAPTER = 3, 10 -- characters
 local LEAST_ROOM = 20 -- characters: in fewer, two names are no more than their first and last letters
 
 local M = {}
@@ -40,32 +42,57 @@ function M.short(name, most)
   return concat(characters, "", 1, most - 1 - ends) .. ELLIPSIS .. concat(characters, "", #characters - ends + 1)
 end
 
--- Two names with a word between them: each has half of the room, and what the other leaves.
--- @param shorten how
-local function joined(first, word, second, most, shorten)
-  local room = most - #word
-  local half = floor(room / 2)
-  local of_first = math.max(half, room - #second)
-  return shorten(first, of_first) .. word .. shorten(second, math.max(room - half, room - #first))
+local EDGE = "^(.+)( [LU][op][wp]er)$" -- Lower or Upper
+
+-- Shortens what stands at an edge of a driver, so that the edge can still be told: wfp... Lower.
+local function at_edge(name, most)
+  local driver, edge = match(name, EDGE)
+  if driver and #name > most and most - #edge >= LEAST_DRIVER then
+    return M.short(driver, most - #edge) .. edge
+  end
+  return M.short(name, most)
 end
 
--- What a long name of a hop can do without: a role that its colour tells, a driver behind which a description stands.
-local SPARED = {
+-- Two names with a word between them: each has half of the room, and what the other leaves.
+-- @param shorten how
+-- @param least   how little the second may have, where the first needs the rest; nil: half
+local function joined(first, word, second, most, shorten, least)
+  local room = most - #word
+  local half = floor(room / 2)
+  local of_first = math.max(half, room - #second, math.min(#first, room - (least or room)))
+  return shorten(first, of_first) .. word .. shorten(second, room - math.min(of_first, #first))
+end
+
+-- Roles that a hop's colour tells.
+local ROLES = {
   { "^filter ", "" },
   { "^protocol ", "" },
   { ": filter ", ": " }, -- behind the observer, in a joined capture
   { ": protocol ", ": " },
-  { "%S+%.sys %(([^()]+)%)", "%1" },
 }
+-- What else a long name of a hop can do without: a driver behind which a description stands, how a driver's name ends.
+local DRIVERS = {
+  { "%S+%.sys %(([^()]+)%)", "%1" },
+  { "%.sys ", " " },
+}
+
+-- Leaves out of a name, one after the other, until it has at most so many bytes.
+local function spared(name, most, parts)
+  for at = 1, #parts do
+    if #name <= most then
+      break
+    end
+    name = gsub(name, parts[at][1], parts[at][2], 1)
+  end
+  return name
+end
 
 --- Shortens a name of a hop so that component, adapter and edge can still be told: filter pacer.sys Upper on Ethernet
 -- 2, Realtek USB GbE Family Controller on Ethernet (dock) Ingress.
 function M.hop(name, most)
-  for at = 1, #SPARED do
-    if #name <= most then
-      return name
-    end
-    name = gsub(name, SPARED[at][1], SPARED[at][2], 1)
+  name = spared(spared(name, most, ROLES), most, DRIVERS)
+  if #name <= most then
+    return name
   end
   local place, edge = match(name, "^(.+)( %a+gress)$")
   if not place then
@@ -74,24 +101,33 @@ function M.hop(name, most)
   local component, adapter = match(place, "^(.+) on (.+)$")
   local room = most - #edge
   local is_joined = component and #place > room and room >= LEAST_ROOM
-  return (is_joined and joined(component, ON, adapter, room, M.short) or M.short(place, room)) .. edge
+  local least = is_joined and match(component, EDGE) and LEAST_ADAPTER or nil -- its drivers must be told apart
+  return (is_joined and joined(component, ON, adapter, room, at_edge, least) or M.short(place, room)) .. edge
 end
 
---- A step from one hop to another, in at most so many characters.
+--- A step from one hop to another, in at most so many characters; between two drivers of one adapter: xdp Lower > xdp
+-- Upper on Ethernet 2.
 function M.step(from, to, most)
+  local driver, adapter = match(from, "^(.+)( on .+)$")
+  if driver and #from + #TO + #to > most and sub(to, -#adapter) == adapter then
+    from, to = driver, spared(spared(to, 0, ROLES), 0, DRIVERS)
+    from = spared(spared(from .. " ", 0, ROLES), 0, DRIVERS):sub(1, -2)
+  end
   return joined(from, TO, to, most, M.hop)
 end
 
---- Where a frame was seen, in at most this many characters: its hop; of an event, the NICs that it names.
+--- Where a frame was seen, in at most this many characters: its hop; of an event, the NICs that it names. In a list,
+-- all filters of an adapter are to look alike.
 -- @return string or nil
 function M.place(said, most)
   local from, to = said.event_nic, said.event_destination_nic
-  if said.hop then
-    return M.hop(said.hop, most)
+  local name = said.hop
+  if name then
+    return M.hop(find(name, ON, 1, true) and spared(name, 0, ROLES) or name, most)
   elseif from and to then
     return joined(from, TO, to, most, M.short)
   end
-  local name = from or to
+  name = from or to
   return name and M.short(name, most)
 end
 
@@ -112,9 +148,9 @@ function M.wrapped(text, most, indent)
   return concat(lines, "\n") .. "\n"
 end
 
---- Why a frame was dropped.
+--- Why a frame was dropped; of a reason that only a newer Windows knows, its number.
 function M.reason(said)
-  return said.drop_reason_text or "reason not told"
+  return said.drop_reason_text or said.drop_reason and format("reason %d", said.drop_reason) or "reason not told"
 end
 
 --- That a frame was dropped, and why: "dropped: Filtered VLAN".

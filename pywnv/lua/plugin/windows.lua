@@ -5,6 +5,7 @@
 local reports, records, names, in_words = ...
 
 local lay_out = reports.table()
+local WIDTH = 80 -- characters of a line
 
 local NOTHING = "No frame has a mark: is a capture open, and the preference wnv.enabled on?\n"
 
@@ -52,7 +53,7 @@ local function packet_of(frame)
   elseif said.packet then
     return said.packet
   end
-  local words = ("Frame %d is an event: %s\n"):format(frame, said.info)
+  local words = in_words.wrapped(("Frame %d is an event: %s"):format(frame, said.info), WIDTH, "  ")
   if said.event_packet then
     return said.event_packet, words .. "The packet that it is about:\n\n"
   elseif not said.event_near then

@@ -7,7 +7,7 @@ local ceil, format = math.ceil, string.format
 local M = {}
 
 local NO_NAME = "(no name)"
-local LONGEST = 39 -- characters of a step
+local LONGEST = 41 -- characters of a step, so that a line has 80
 local SHARE = 0.99
 local pairs_of, pair_list, hops, hop_list = {}, {}, {}, {} -- by name; in the order in which they come
 

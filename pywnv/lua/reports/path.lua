@@ -7,8 +7,10 @@ local floor, format, rep = math.floor, string.format, string.rep
 local M = {}
 
 local WIDTH = 80 -- characters of a line
-local REST, LONGEST_RULE = 28, 14 -- characters: of delta, elapsed and the blanks between columns; of a rule
-local LEAST_LANE, MOST_LANE = 2, 12 -- characters of a hop in the ladder
+local LONGEST_RULE = 14 -- characters
+local TIME, LEAST_LANE, MOST_LANE = 12, 2, 12 -- characters in the ladder: of a time and the blanks behind it, of a hop
+local FRAME = " frame %d"
+local LONGEST_CHANGE = 10 -- characters of what was rewritten
 local HEADINGS = { "frame", "hop", "delta us", "elapsed us", "verdict", "rule" }
 local ALIGN = "rlrrll"
 local rows, sightings, drops, events, path = {}, {}, {}, {}, nil
@@ -46,14 +48,20 @@ function M.event(number, said)
   events[#events + 1] = words.wrapped(format("%d  %s", number, said.info), WIDTH, "    ")
 end
 
--- Shortens the hops to what frame numbers, verdicts and rules leave of a line.
+-- Shortens the hops to what the other columns leave of a line.
 local function fit_hops()
-  local number, verdict = #HEADINGS[1], #HEADINGS[5]
-  for _, row in ipairs(rows) do
-    number, verdict = math.max(number, #row[1]), math.max(verdict, #row[5])
+  local room = WIDTH
+  for at, heading in ipairs(HEADINGS) do
+    local wide = 0
+    for _, row in ipairs(rows) do
+      wide = math.max(wide, #row[at])
+    end
+    if wide > 0 and heading ~= "hop" then
+      room = room - math.max(wide, #heading) - 2
+    end
   end
   for _, row in ipairs(rows) do
-    row[2] = words.hop(row[2], WIDTH - REST - LONGEST_RULE - number - verdict)
+    row[2] = words.hop(row[2], room)
   end
 end
 
@@ -106,26 +114,37 @@ local function ladder()
       lane_of[sighting.hop] = #lanes
     end
   end
-  local wide = math.min(MOST_LANE, floor((WIDTH - 36) / #lanes))
+  local room, is_told = WIDTH - TIME - #format(FRAME, sightings[#sightings].number), true
+  local wide = floor((room - LONGEST_CHANGE - 2) / #lanes)
+  if wide < LEAST_LANE then
+    wide, is_told = floor(room / #lanes), false
+  end
+  wide = math.min(MOST_LANE, wide)
   if #lanes < 2 or wide < LEAST_LANE then
     return ""
   end
-  local heads = {}
+  local tens, ones = {}, {}
+  local is_stacked = wide == LEAST_LANE and #lanes > 9
   for lane = 1, #lanes do
     local digits = format("%d", lane)
-    heads[lane] = digits .. rep(" ", wide - #digits)
+    tens[lane] = is_stacked and format("%2s", digits:sub(-2, -2)) or ""
+    ones[lane] = is_stacked and format("%2s", digits:sub(-1)) or digits .. rep(" ", wide - #digits)
   end
-  local lines = { format("%10s  %s\n", "us", (table.concat(heads):gsub(" +$", ""))) }
+  local lines = {
+    is_stacked and format("%10s %s\n", "", table.concat(tens)) or "",
+    format(is_stacked and "%10s %s\n" or "%10s  %s\n", "us", (table.concat(ones):gsub(" +$", ""))),
+  }
   local before
   for _, sighting in ipairs(sightings) do
     local lane = lane_of[sighting.hop]
     local drawn = rung(#lanes, wide, before or lane, lane, sighting.is_dropped and "X" or "o")
-    local changed = sighting.rewritten and "  " .. words.short(sighting.rewritten, 10) or ""
-    lines[#lines + 1] = format("%10.1f  %s frame %d%s\n", sighting.elapsed * 1e6, drawn, sighting.number, changed)
+    local changed = is_told and sighting.rewritten
+    changed = changed and "  " .. words.short(changed, LONGEST_CHANGE) or ""
+    lines[#lines + 1] = format("%10.1f  %s" .. FRAME .. "%s\n", sighting.elapsed * 1e6, drawn, sighting.number, changed)
     before = lane
   end
   for lane, hop in ipairs(lanes) do
-    lines[#lines + 1] = format("%10d  %s\n", lane, words.hop(hop == "" and "(no name)" or hop, WIDTH - 12))
+    lines[#lines + 1] = format("%10d  %s\n", lane, words.hop(hop == "" and "(no name)" or hop, WIDTH - TIME))
   end
   return "\n" .. table.concat(lines)
 end

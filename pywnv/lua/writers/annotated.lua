@@ -1,9 +1,9 @@
 --- A sink that writes the capture again, with a comment and a packet id on each frame that has marks.
 --
--- A packet block's options become: the comment, the packet id, and the options that were there. If the block had no end
--- of options, or nothing else, one is added, so that removing all this gives the same block again. A journal entry
--- about a vmSwitch event gets one more field at its end. Simple and obsolete packet blocks cannot hold both comment and
--- id, and are not changed.
+-- A packet block's options become: the comment, the packet id, and the options that were there. The capture tool's
+-- packet id gives way to ours, and stands in the comment. If the block had no end of options, or nothing else, one is
+-- added, so that undoing all this gives the same block again. A journal entry about a vmSwitch event gets one more
+-- field at its end. Simple and obsolete packet blocks cannot hold both comment and id, and are not changed.
 
 local splice, annotation, strip, comment = ...
 
@@ -50,13 +50,13 @@ function M.row(number, _, _, _, said, buf, block)
     end
     return
   end
-  local old, was_own, has_id = "", false, false
+  local old, was_own, id_at = "", false, nil
   if from <= stop then
-    old, was_own, has_id = strip.options(buf, from, stop, order)
+    old, was_own, id_at = strip.options(buf, from, stop, order)
   end
-  local text = said and comment(said, number, has_id)
-  if has_id then
-    id = nil
+  local text = said and comment(said, number, id_at and strip.id_at(old, id_at, order))
+  if id and id_at then
+    old, id = strip.with_id(old, id_at, ("%016x"):format(id), order), nil
   end
   local added = splice.options(order, text, id)
   local is_changed = added ~= "" or was_own

@@ -28,34 +28,57 @@ local function each(buf, at, stop, order, visit)
   return at
 end
 
+local function is_packet_id(code, at, last)
+  return code == OPT_PACKET_ID and last - at == 11
+end
+
 --- What a frame's options hold besides what pywnv put there.
 -- @param from, stop of their first and last byte
--- @return that; whether pywnv had put anything there; whether a packet id is left
+-- @return that; whether pywnv had put anything there; where in it the value of the capture tool's packet id begins, or
+--   nil
 function M.options(buf, from, stop, order)
-  local has_own, has_id, owns_id = false, false, false
+  local has_own, id_at, tool_id = false, nil, nil
   local is_own = {} -- by where the option begins
   each(buf, from, stop, order, function(code, at, last)
     local own = code == OPT_COMMENT and read_own(sub(buf, at + 4, last))
     if own then
-      has_own, owns_id, is_own[at] = true, owns_id or own.owns_id, true
+      has_own, tool_id, is_own[at] = true, tool_id or own.tool_id, true
     end
-    has_id = has_id or code == OPT_PACKET_ID and last - at == 11
+    id_at = id_at or is_packet_id(code, at, last) and at + 4 or nil
   end)
   if not has_own then
-    return sub(buf, from, stop), false, has_id
+    return sub(buf, from, stop), false, id_at and id_at - from + 1
   end
-  local kept = {}
+  local kept, size, value_at = {}, 0, nil
   local ends = each(buf, from, stop, order, function(code, at, last, following)
-    if not is_own[at] and not (owns_id and code == OPT_PACKET_ID and last - at == 11) then
-      kept[#kept + 1] = sub(buf, at, following - 1)
+    if is_own[at] or not tool_id and is_packet_id(code, at, last) then
+      return
     end
+    local option = sub(buf, at, following - 1)
+    if at + 4 == id_at then
+      option, value_at = M.with_id(option, 5, tool_id, order), size + 5
+    end
+    kept[#kept + 1], size = option, size + #option
   end)
   kept[#kept + 1] = sub(buf, ends, stop)
   local rest = table.concat(kept)
   if sub(rest, 1, 2) == END then
     rest = sub(rest, 5)
   end
-  return rest, true, has_id and not owns_id
+  return rest, true, value_at
+end
+
+--- Options with another packet id.
+-- @param at where the value of theirs begins
+-- @param id hexadecimal digits
+function M.with_id(options, at, id, order)
+  local put = order > 0 and bytes.put_little_hex or bytes.put_big_hex
+  return sub(options, 1, at - 1) .. put(id) .. sub(options, at + 8)
+end
+
+--- The packet id at a place, in hexadecimal digits.
+function M.id_at(options, at, order)
+  return (order > 0 and bytes.little_hex or bytes.big_hex)(options, at)
 end
 
 --- The fields of a journal entry, without what pywnv put there; the zeros behind them.

@@ -34,9 +34,21 @@ return {
       end
     end
 
+    -- From the first frame without a link header on, which most captures do not have.
+    local function begin()
+      young, old = {}, {}
+      for id = store.oldest, store.newest do
+        if store.get(id).link ~= "raw" then
+          note(store.get(id))
+        end
+      end
+    end
+
     function rule.decide(frame)
-      if not young or frame.link ~= "raw" then
+      if frame.link ~= "raw" then
         return nil
+      elseif not young then
+        begin()
       end
       local ttl, sum = floor(frame.mutable / TTL), floor(frame.mutable / SUM) % SUM
       if ttl > 1 and (frame.ident > 0 or sum > 0) then
@@ -50,19 +62,10 @@ return {
       return nil
     end
 
-    --- Notes what a frame shows: from the first one without a link header on, which most captures do not have.
+    --- Notes what a frame with a link header shows.
     function rule.commit(frame, packet)
-      if frame.link ~= "raw" then
-        if young then
-          note(packet)
-        end
-      elseif not young then
-        young, old = {}, {}
-        for id = store.oldest, store.newest do
-          if store.get(id).link ~= "raw" then
-            note(store.get(id))
-          end
-        end
+      if young and frame.link ~= "raw" then
+        note(packet)
       end
     end
 
