@@ -831,7 +831,7 @@ limit("crowds", 4, "to 1", 0, "equal_bursts",
   "Equal packets of a flow that do not overlap for each one that does, before sightings at one hop are counted")
 
 -- Order.
-limit("begin", 4, "packets", 1e9, "equal_held",
+limit("begin", 4, "packets", 1e9, "rules/busy-q8-drop",
   "How many packets must be seen first at a place before it counts as their sender's first place")
 limit("in_order", 8, "packets", 1e9, "lab2/busy-drop-fifo",
   "How many packets must keep their order between two places before the order counts")
@@ -841,8 +841,12 @@ limit("weak_step", 10 * MILLISECOND, "s", 1e9, "lab2/tenants",
   "Longest step between two hops for packets without an identity, while no step is known")
 limit("least_weak_step", 2 * MILLISECOND, "s", 0, "lab2/tcp-same",
   "Lower bound of the longest step for packets without an identity, once a step is known; also at one hop")
-limit("usual_gap", 1.25, "times", 1e9, "equal_queued",
+limit("usual_gap", 1.25, "times", 1e9, "equal_one_lost",
   "Longest usual time between two hops, in multiples of the longest known step")
+limit("likely", 16, "to 1", 1e9, "equal_missed",
+  "Packets that took as long as the second of two equal ones would for each one that took as long as the first would")
+limit("late", 3, "packets", 1, "equal_stalled",
+  "Equal packets in a row that come as if one before them was lost, before it counts as lost")
 limit("once_share", 50, "to 1", 0, "rules/neg-flood-udp-const",
   "Packets that a hop has shown equally often for each other one, before that counts as sure")
 limit("hop_once", 16, "packets", 1e9, "lab2/busy",
@@ -914,6 +918,8 @@ limit("large", 64, "frames", nil, "test_engine_bounds::test_a_flow_of_large_fram
   "Frames of a flow that are larger than Ethernet allows")
 limit("tries", 64, "packets", nil, "test_engine_limits::test_one_key_again_and_again",
   "Packets with the same bytes that a frame is compared with")
+limit("behind", 8, "packets", nil, "test_engine_limits::test_one_key_again_and_again",
+  "Equal packets behind the first one that may be meant instead")
 limit("hops", 64, "hops", nil, "test_engine_limits::test_a_packet_at_65000_hops",
   "Hops of one packet, or hops known of one sender")
 
@@ -4165,10 +4171,51 @@ end
 return M
 end)(modules.codes)
 
+modules.steps = (function(...)
+--- How long packets take from one place to another: how many of the last ones took about as long.
+
+local limits = ...
+
+local floor, log = math.floor, math.log
+
+local PER_DOUBLE = 2 / log(2) -- bins while a time doubles
+local LEAST = 1e-9 -- seconds
+
+local M = {}
+
+--- Nothing is known yet.
+function M.new()
+  return { number = 0 }
+end
+
+local function bin_of(took)
+  return floor(log(took + LEAST) * PER_DOUBLE)
+end
+
+--- Notes how long a packet took, in seconds.
+function M.note(step, took)
+  local bin = bin_of(took)
+  step[bin], step.number = (step[bin] or 0) + 1, step.number + 1
+  if step.number >= 2 * limits.taught then
+    for name, count in pairs(step) do
+      step[name] = count >= 1 and count / 2 or nil
+    end
+  end
+end
+
+--- How many of the last packets took about as long.
+function M.count(step, took)
+  local bin = bin_of(took)
+  return (step[bin - 1] or 0) + (step[bin] or 0) + (step[bin + 1] or 0)
+end
+
+return M
+end)(modules.limits)
+
 modules.path = (function(...)
 --- The hops that a packet has passed, as a tree: packets that went the same way share a node.
 
-local codes, limits = ...
+local codes, steps, limits = ...
 
 local sub = string.sub
 
@@ -4321,29 +4368,60 @@ end
 
 --- What is not known yet of the ways of a class.
 function M.ways()
-  return { passed = {}, ended = {}, nodes = 0 }
+  return { passed = {}, ended = {}, steps = {}, nodes = 0 }
 end
 
-local function count(ways, what, node)
+local function count(ways, what, node, by)
   local known = ways[what][node]
   if not known then
     if ways.nodes >= limits.nodes_of_class then
-      ways.passed, ways.ended, ways.nodes = {}, {}, 0
+      ways.passed, ways.ended, ways.steps, ways.nodes = {}, {}, {}, 0
     end
     ways.nodes = ways.nodes + 1
   end
-  ways[what][node] = (known or 0) + 1
+  ways[what][node] = (known or 0) + by
 end
 
 --- Learns that a packet came to a node.
--- @param ways of the packet's class: how many packets came to a node, and how many were not seen again behind it
-function M.pass(ways, node)
-  count(ways, "passed", node)
+-- @param ways of the packet's class: how many packets came to a node, how many were not seen again behind it, and how
+--   long the last step took
+-- @param took seconds, for a packet that was the only one with its bytes on its way; else false
+function M.pass(ways, node, took)
+  count(ways, "passed", node, 1)
+  if took and ways.passed[node] >= limits.begin then
+    ways.steps[node] = ways.steps[node] or steps.new()
+    steps.note(ways.steps[node], took)
+  end
+end
+
+--- How many of the last packets of a class took about as long to a node.
+-- @param node of the path, or nil
+function M.count_as_long(ways, node, took)
+  local step = node and ways.steps[node]
+  return step and steps.count(step, took) or 0
+end
+
+--- Whether packets of a class that passed `node` go on to a hop far more often than those that passed `other`.
+function M.is_likelier(ways, node, other, hop)
+  local often = ways.passed[node.next[hop] or 0] or 0
+  return often >= limits.path_ends and often > limits.path_share * (ways.passed[other.next[hop] or 0] or 0)
+end
+
+--- Whether packets of a class begin at a hop far more often than they come there from a node.
+-- @param root the node of those that begin there, or nil
+function M.begins(ways, node, root)
+  local often = root and ways.passed[root] or 0
+  return often >= limits.path_ends and often > limits.path_share * (ways.passed[node.next[root.hop] or 0] or 0)
 end
 
 --- Learns that it is not seen again.
 function M.stop(ways, node)
-  count(ways, "ended", node)
+  count(ways, "ended", node, 1)
+end
+
+--- Learns that one of them may have been seen again, so that it does not count as one that was not.
+function M.doubt_stop(ways, node)
+  count(ways, "ended", node, -1)
 end
 
 --- Whether packets of a class that came to `node` are hardly ever seen at a hop after that.
@@ -4359,7 +4437,7 @@ function M.may_go_on(ways, node, hop)
 end
 
 return M
-end)(modules.codes, modules.limits)
+end)(modules.codes, modules.steps, modules.limits)
 
 modules.mutable_fields = (function(...)
 --- What differs between two sightings of one packet, as a sum of the codes of `rewritten`.
@@ -4790,7 +4868,7 @@ function M.new()
   local store = { packets = packets, oldest = 1, newest = 0, latest = -math.huge, disorder = 0 }
 
   -- key -> the id of the only packet with it, or a queue of ids: { first =, last =, taken = { [hop] = index },
-  -- slipped = { [hop] = whether a packet was lost before it } }
+  -- slipped = { [hop] = whether a packet was lost before it }, late = { [hop] = how many came as if one was lost } }
   -- A queue that gets a new packet moves into the young generation; its old packets leave it as they expire.
   local young, old = {}, {}
 
@@ -5371,10 +5449,10 @@ end
 -- @return seconds; the longest that a proved one took lately, or nil
 function M.longest(all, place, time, other_place, other_time)
   local way = all.ways and all.ways[way_between(place, time, other_place, other_time)]
-  if not way then
+  local longest = way and max(way.longest, way.older_longest) or 0
+  if longest == 0 then
     return limits.weak_step, nil
   end
-  local longest = max(way.longest, way.older_longest)
   return max(limits.longest_gap * longest, limits.least_weak_step), longest
 end
 
@@ -5563,12 +5641,249 @@ end
 return M
 end)(modules.frame, modules.path, modules.limits)
 
+modules.queue = (function(...)
+--- Queues of packets with the same bytes, in the order in which they came: which of them a frame shows.
+--
+-- A hop shows them in this order. One that was lost, or that a capture missed, must not shift all that follow. So the
+-- one behind it is meant if the first one should have come long ago; if packets that have passed the same hops never
+-- come to this hop; or if, packet after packet, the first one would have taken unusually long, but not the one behind.
+
+local identity, order, path, limits = ...
+
+local abs, max, min = math.abs, math.max, math.min
+
+local M = {}
+
+--- The queues of one capture.
+-- @param store   the packets
+-- @param differs function: whether a rule says that a packet and a frame are two
+-- @param all     what is known of the order of packets of all senders: see `order`
+-- @param look    what is found for a frame: see `candidates`
+-- @return table: is_lost, elsewhere, here, take
+function M.new(store, differs, all, look)
+  local queues = {}
+
+  -- Whether a frame was seen behind a packet's first sighting. What two observers saw may be the other way round: their
+  -- clocks are set alike no better than by the time that packets take between them.
+  local function is_later(packet, frame)
+    local ahead, first = frame.time - packet.first_time, packet.places[1]
+    if ahead <= 0 or first.hop.observer == frame.hop.observer then
+      return ahead > 0
+    end
+    local _, longest = order.longest(all, frame.place, 0, first, 1)
+    return ahead > (longest or 0)
+  end
+
+  -- Whether what is known of the order of packets speaks against a packet that was not seen at this hop.
+  -- @param is_only whether no other packet has these bytes
+  local function is_lost(packet, frame, is_only)
+    local flow, place = packet.flow, frame.place
+    if not is_only and path.ends_before(flow.class, packet.node, frame.hop) then
+      return true
+    end
+    if is_later(packet, frame) then
+      if frame.time - packet.first_time > limits.swapped and path.begins(flow.class, packet.node, frame.root) then
+        look.is_begin = true
+        return true
+      elseif order.begins_at(flow.sender, frame.hop) then
+        return true
+      end
+    end
+    local last, time = packet.places[packet.node.depth], packet.last_time
+    return last.hop ~= frame.hop
+      and (
+        order.is_overtaken(flow, last, time, place, frame.time)
+        or order.is_overtaken(all, last, time, place, frame.time)
+          and order.is_kept(all, last, time, place, frame.time)
+      )
+  end
+
+  -- Whether a frame may show a packet of a queue that its hop has not shown.
+  local function may_show(packet, frame)
+    return packet and not packet.node.counts[frame.hop] and not differs(packet, frame)
+  end
+
+  -- How many packets of a packet's class came to this hop about as late as it would.
+  local function count_as_long(packet, frame)
+    return path.count_as_long(packet.flow.class, packet.node.next[frame.hop], abs(frame.time - packet.last_time))
+  end
+
+  -- Whether a packet may be another one (see `grouper`), which this hop has shown.
+  local function may_be_from(packet, hop)
+    return packet.maybe ~= nil and packet.maybe.counts[hop] ~= nil
+  end
+
+  -- How long a packet took from where it was seen last, and how long others took at most: see `order.longest`.
+  local function time_of(packet, frame)
+    local last, time = packet.places[packet.node.depth], packet.last_time
+    return abs(frame.time - time), order.longest(all, last, time, frame.place, frame.time)
+  end
+
+  -- Of the packets of a queue from one on, the only one that comes to a hop as soon as others did; else the only one
+  -- that may come that late. Where no other one may come, the count is right again.
+  local function only_in_time(queue, index, frame)
+    look.is_alone = false
+    local usual, usual_index, is_one, found, found_index, is_only = nil, nil, true, nil, nil, true
+    for try = index, min(queue.last, index + limits.tries - 1) do
+      local packet = store.get(queue[try])
+      if may_show(packet, frame) and not is_lost(packet, frame) then
+        local took, longest, known = time_of(packet, frame)
+        if took <= longest then
+          is_only = not found
+          found, found_index = packet, try
+        end
+        if known and took <= limits.usual_gap * known then
+          is_one = not usual
+          usual, usual_index = packet, try
+        end
+      end
+    end
+    if found and is_only then
+      look.slips = false
+      return found, found_index
+    elseif usual and is_one then
+      return usual, usual_index
+    end
+    look.is_ambiguous = found ~= nil
+    return found, found_index
+  end
+
+  -- The first packet of a queue, from one on to another, that may come to this hop.
+  local function following(queue, index, last, frame)
+    for try = index, last do
+      local packet = store.get(queue[try])
+      if may_show(packet, frame) and not may_be_from(packet, frame.hop) and not is_lost(packet, frame) then
+        return packet, try
+      end
+    end
+    return nil, nil
+  end
+
+  -- Of the packets of a queue behind the first one that may come to this hop, the only one that is likely to come now;
+  -- nil if the first one is, or several are.
+  local function only_likely(queue, packet, index, last, frame)
+    local found, found_index, most, second = nil, nil, limits.begin - 1, 0
+    local other, other_index = following(queue, index + 1, last, frame)
+    while other do
+      local count = count_as_long(other, frame)
+      if count > most then
+        found, found_index, most, second = other, other_index, count, found and most or second
+      else
+        second = max(second, count)
+      end
+      other, other_index = following(queue, other_index + 1, last, frame)
+    end
+    if found and max(second, count_as_long(packet, frame)) * limits.likely <= most then
+      return found, found_index
+    end
+    return nil
+  end
+
+  -- The packet of a queue that comes to this hop: the first one that may, unless its path shows that it was lost, or
+  -- packet after packet does.
+  local function first_or_likely(queue, packet, index, frame)
+    local class, hop, last = packet.flow.class, frame.hop, min(queue.last, index + limits.behind)
+    local other, other_index = following(queue, index + 1, last, frame)
+    look.is_alone = not other
+    if look.is_alone or abs(frame.time - packet.last_time) <= store.disorder then
+      return packet, index
+    end
+    while other do
+      if path.is_likelier(class, other.node, packet.node, hop) then
+        packet, index, look.slips = other, other_index, true
+      end
+      other, other_index = following(queue, other_index + 1, last, frame)
+    end
+    other, other_index = only_likely(queue, packet, index, last, frame)
+    if not other then
+      return packet, index
+    end
+    look.late = other_index
+    local late = queue.late and queue.late[hop]
+    if late and (late.is_lost or late.count + (late.index == other_index and 0 or 1) >= limits.late) then
+      look.slips = true
+      return other, other_index
+    end
+    look.is_ambiguous = true
+    return packet, index
+  end
+
+  -- The first packet of a queue that this hop has not shown. One that should have come long ago stands back: else, a
+  -- packet that was lost on the way would shift all that follow.
+  local function elsewhere(queue, frame)
+    local hop = frame.hop
+    local index = max(queue.first, (queue.taken[hop] or 0) + 1)
+    local first, first_index, is_unsure = nil, nil, false
+    for try = index, min(queue.last, index + limits.tries - 1) do
+      local packet = store.get(queue[try])
+      if may_show(packet, frame) then
+        local strength = identity.of_pair(packet, frame)
+        if strength == identity.PROOF then
+          return packet, try
+        elseif not may_be_from(packet, hop) and not is_lost(packet, frame) then
+          local took, longest, known = time_of(packet, frame)
+          if queue.slipped and queue.slipped[hop] then
+            return only_in_time(queue, try, frame)
+          elseif known or strength == identity.WEAK or path.may_go_on(packet.flow.class, packet.node, hop) then
+            if took <= longest and (known or not is_unsure) then
+              look.slips = first and true
+              return first_or_likely(queue, packet, try, frame)
+            end
+            is_unsure = is_unsure or not known
+          end
+          first, first_index = first or packet, first_index or try
+        end
+      end
+    end
+    return first, first_index
+  end
+
+  --- The latest packet of a queue that this hop has shown.
+  function queues.here(queue, frame)
+    local hop = frame.hop
+    for try = queue.last, max(queue.first, queue.last - limits.tries + 1), -1 do
+      local packet = store.get(queue[try])
+      if packet and packet.node.counts[hop] and not differs(packet, frame) then
+        return packet
+      end
+    end
+    return nil
+  end
+
+  --- Notes that a frame shows a packet of a queue, or that the first one may be lost.
+  -- @param index of the packet
+  function queues.take(queue, index, hop)
+    queue.taken[hop] = index
+    if look.slips ~= nil then
+      queue.slipped = queue.slipped or {}
+      queue.slipped[hop] = look.slips or nil
+    end
+    local late = queue.late and queue.late[hop]
+    if look.late then
+      if not late then
+        queue.late, late = queue.late or {}, { count = 0 }
+        queue.late[hop] = late
+      end
+      late.count = late.count + (late.index == look.late and 0 or 1)
+      late.index, late.is_lost = look.late, late.is_lost or look.slips
+    elseif late then
+      late.count = 0
+    end
+  end
+
+  queues.is_lost, queues.elsewhere = is_lost, elsewhere
+  return queues
+end
+
+return M
+end)(modules.identity, modules.order, modules.path, modules.limits)
+
 modules.candidates = (function(...)
 --- Finds the packets that a frame may show: those with the same bytes that are still remembered.
 
-local frame_of, identity, link, order, path, routes, limits = ...
+local frame_of, identity, link, queue, routes, limits = ...
 
-local abs, byte, max, min = math.abs, string.byte, math.max, math.min
+local byte, max = string.byte, math.max
 local ttl_of = frame_of.ttl
 
 local M = {}
@@ -5658,156 +5973,26 @@ end
 -- @param store   the packets
 -- @param differs function: whether a rule says that a packet and a frame are two
 -- @param all     what is known of the order of packets of all senders: see `order`
--- @return table: look, here; the fields that `look` fills
+-- @return table: find, all_here, take; look, which `find` fills
 function M.new(store, differs, all)
   local look = { list = {} }
   local candidates = { look = look }
 
-  -- Whether a frame was seen behind a packet's first sighting. What two observers saw may be the other way round: their
-  -- clocks are set alike no better than by the time that packets take between them.
-  local function is_later(packet, frame)
-    local ahead, first = frame.time - packet.first_time, packet.places[1]
-    if ahead <= 0 or first.hop.observer == frame.hop.observer then
-      return ahead > 0
-    end
-    local _, longest = order.longest(all, frame.place, 0, first, 1)
-    return ahead > (longest or 0)
-  end
-
-  -- Whether what is known of the order of packets speaks against a packet that was not seen at this hop.
-  local function is_lost(packet, frame, is_alone)
-    local flow, place = packet.flow, frame.place
-    if not is_alone and path.ends_before(flow.class, packet.node, frame.hop) then
-      return true
-    end
-    if order.begins_at(flow.sender, frame.hop) and is_later(packet, frame) then
-      return true
-    end
-    local last, time = packet.places[packet.node.depth], packet.last_time
-    return last.hop ~= frame.hop
-      and (
-        order.is_overtaken(flow, last, time, place, frame.time)
-        or order.is_overtaken(all, last, time, place, frame.time)
-          and order.is_kept(all, last, time, place, frame.time)
-      )
-  end
-
-  -- Whether a frame may show a packet of a queue that its hop has not shown.
-  local function may_show(packet, frame)
-    return packet and not packet.node.counts[frame.hop] and not differs(packet, frame)
-  end
-
-  -- How long a packet took from where it was seen last, and how long others took at most: see `order.longest`.
-  local function time_of(packet, frame)
-    local last, time = packet.places[packet.node.depth], packet.last_time
-    return abs(frame.time - time), order.longest(all, last, time, frame.place, frame.time)
-  end
-
-  -- Of the packets of a queue from one on, the only one that comes to a hop as soon as others did.
-  local function usual_one(queue, index, frame)
-    local usual, usual_index = nil, nil
-    for try = index, min(queue.last, index + limits.tries - 1) do
-      local packet = store.get(queue[try])
-      if may_show(packet, frame) and not is_lost(packet, frame) then
-        local took, _, known = time_of(packet, frame)
-        if known and took <= limits.usual_gap * known then
-          if usual then
-            return nil
-          end
-          usual, usual_index = packet, try
-        end
-      end
-    end
-    return usual, usual_index
-  end
-
-  -- The only packet of a queue from one on that may come to a hop so late, for then the count is right again; else the
-  -- only one that comes as soon as others did.
-  local function only_in_time(queue, index, frame)
-    local found, found_index, is_only = nil, nil, true
-    for try = index, min(queue.last, index + limits.tries - 1) do
-      local packet = store.get(queue[try])
-      if may_show(packet, frame) and not is_lost(packet, frame) then
-        local took, longest = time_of(packet, frame)
-        if took <= longest then
-          is_only = not found
-          found, found_index = packet, try
-        end
-      end
-    end
-    if found and is_only then
-      look.slips = false
-      return found, found_index
-    end
-    local usual, usual_index = usual_one(queue, index, frame)
-    if usual then
-      return usual, usual_index
-    end
-    look.is_ambiguous = found ~= nil
-    return found, found_index
-  end
-
-  -- The first packet of a queue that this hop has not shown. One that should have come long ago stands back, and so
-  -- does one that took much longer than any, if another is just in time: else, a packet that was lost on the way would
-  -- shift all that follow.
-  local function elsewhere(queue, frame)
-    local hop = frame.hop
-    local index = max(queue.first, (queue.taken[hop] or 0) + 1)
-    local first, first_index = nil, nil
-    for try = index, min(queue.last, index + limits.tries - 1) do
-      local packet = store.get(queue[try])
-      if may_show(packet, frame) then
-        local strength = identity.of_pair(packet, frame)
-        if strength == identity.PROOF then
-          return packet, try
-        elseif packet.maybe_from ~= hop and not is_lost(packet, frame) then
-          local took, longest, known = time_of(packet, frame)
-          if queue.slipped and queue.slipped[hop] then
-            return only_in_time(queue, try, frame)
-          end
-          local usual, usual_index = nil, nil
-          if known and took > limits.longest_gap * known then
-            usual, usual_index = usual_one(queue, try + 1, frame)
-          end
-          if usual then
-            look.slips = true
-            return usual, usual_index
-          elseif known or strength == identity.WEAK or path.may_go_on(packet.flow.class, packet.node, hop) then
-            if took <= longest then
-              look.slips = first and true
-              return packet, try
-            elseif not known then
-              return first or packet, first_index or try
-            end
-          end
-          first, first_index = first or packet, first_index or try
-        end
-      end
-    end
-    return first, first_index
-  end
-
-  local function here(queue, frame)
-    local hop = frame.hop
-    for try = queue.last, max(queue.first, queue.last - limits.tries + 1), -1 do
-      local packet = store.get(queue[try])
-      if packet and packet.node.counts[hop] and not differs(packet, frame) then
-        return packet
-      end
-    end
-    return nil
-  end
+  local queues = queue.new(store, differs, all, look)
 
   --- Looks up what a frame may show.
   -- @param entry what the store knows by its key
   -- @return table, until the next call: entry; elsewhere (the first packet that its hop has not shown), index (where
   --   that stands in a queue); here (the latest packet that its hop has shown); is_ambiguous (set by rules that cannot
   --   tell); slips (true: a packet before it was lost, so that the count of equal ones is no longer sure; false: it is
-  --   sure again); doubted (set by a rule: the route that this frame speaks against); is_crowd (set by a rule:
-  --   whether equal packets are on their way at once; nil: so often that there is no mark)
+  --   sure again); late (where a packet stands that comes as if those before it were lost); is_alone (whether no other
+  --   packet with these bytes may come here); is_begin (whether packets that pass here begin here); doubted (set by a
+  --   rule: the route that this frame speaks against); is_crowd (set by a rule: whether equal packets are on their way
+  --   at once; nil: so often that there is no mark)
   function candidates.find(entry, frame)
     look.entry, look.elsewhere, look.here, look.index = entry, nil, nil, nil
     look.is_ambiguous, look.slips, look.doubted, look.refused, look.probe = false, nil, nil, nil, nil
+    look.is_alone, look.late, look.is_begin = true, nil, false
     look.is_crowd = false
     if not entry then
       return look
@@ -5816,14 +6001,14 @@ function M.new(store, differs, all)
       if packet and not differs(packet, frame) then
         if packet.node.counts[frame.hop] then
           look.here = packet
-        elseif identity.of_pair(packet, frame) > identity.WEAK or not is_lost(packet, frame, true) then
+        elseif identity.of_pair(packet, frame) > identity.WEAK or not queues.is_lost(packet, frame, true) then
           look.elsewhere = packet
         end
       end
       return look
     end
-    look.elsewhere, look.index = elsewhere(entry, frame)
-    look.here = here(entry, frame)
+    look.elsewhere, look.index = queues.elsewhere(entry, frame)
+    look.here = queues.here(entry, frame)
     return look
   end
 
@@ -5844,11 +6029,14 @@ function M.new(store, differs, all)
     return count
   end
 
+  --- Notes that a frame shows a packet of a queue, or that the first one may be lost: see `queue`.
+  candidates.take = queues.take
+
   return candidates
 end
 
 return M
-end)(modules.frame, modules.identity, modules.link, modules.order, modules.path, modules.routes, modules.limits)
+end)(modules.frame, modules.identity, modules.link, modules.queue, modules.routes, modules.limits)
 
 modules.tcp = (function(...)
 --- Finds data that TCP has sent before: follows each flow by its packets, each once, however many hops showed it.
@@ -7823,7 +8011,7 @@ local codes, path, mutable_fields, decide, parts = ...
 local candidates_of, context, identity, limits = parts.candidates, parts.context, parts.identity, parts.limits
 local order, places_of, routes, tcp, teaching = parts.order, parts.places, parts.routes, parts.tcp, parts.teaching
 
-local byte = string.byte
+local abs, byte = math.abs, string.byte
 
 local VERDICT, REWRITTEN = codes.verdict, codes.rewritten
 local differences, ttl_of = mutable_fields.between, parts.frame.ttl
@@ -7916,6 +8104,7 @@ function M.new()
     frame.place = place_of(frame)
     look.binding.from, look.again = nil, nil
     nat.translate(frame)
+    frame.root = paths.roots[frame.hop]
     candidates.find(store.find(frame.key), frame)
   end
 
@@ -7972,11 +8161,7 @@ function M.new()
     end
     packet.written_ends = step.rule == decide.TRANSLATED and look.binding.ends or frame.written_ends
     if step.index then
-      look.entry.taken[frame.hop] = step.index
-      if look.slips ~= nil then
-        look.entry.slipped = look.entry.slipped or {}
-        look.entry.slipped[frame.hop] = look.slips or nil
-      end
+      candidates.take(look.entry, step.index, frame.hop)
     end
   end
 
@@ -7988,7 +8173,7 @@ function M.new()
     packet.strength = identity.strength(packet, packet.flow)
     packet.tag, packet.whole, packet.is_crowded = nil, nil, false
     packet.network, packet.written_ends, packet.first_ends = frame.vni, frame.written_ends, frame.written_ends
-    packet.is_proved, packet.has_fallen, packet.maybe_from = false, false, nil
+    packet.is_proved, packet.has_fallen, packet.maybe = false, false, nil
     if packet_number then
       packet.first_frame, packet.first_time = packet_number, first_time
     end
@@ -8031,6 +8216,18 @@ function M.new()
     end
   end
 
+  -- Notes that a packet may be another one, which was seen elsewhere before.
+  local function doubt(packet, other, frame)
+    local class = other.flow.class
+    path.doubt_stop(class, other.node)
+    if path.may_go_on(class, other.node, frame.hop) then
+      packet.maybe = other.node -- so it is not seen again where that was
+    end
+    if look.late then
+      candidates.take(look.entry, look.index, frame.hop)
+    end
+  end
+
   local function commit_new(frame)
     local packet = add(frame, nil, nil)
     local flow = packet.flow
@@ -8046,8 +8243,8 @@ function M.new()
       end
     end
     flow.last_id = packet.id
-    if look.is_ambiguous and look.elsewhere and type(look.entry) == "table" and look.entry.slipped then
-      packet.maybe_from = look.elsewhere.places[1].hop -- it may be that packet, which was seen there
+    if look.is_ambiguous and look.elsewhere then
+      doubt(packet, look.elsewhere, frame)
     end
     if look.here and not flow.sender.is_changing then
       look.here.is_proved = false -- nobody knows how often that was seen
@@ -8092,7 +8289,10 @@ function M.new()
       end
       packet = commit_new(frame)
     end
-    path.pass(packet.flow.class, packet.node)
+    -- A frame that may show another packet after all tells nothing about paths.
+    if step.kind ~= "new" or not (look.is_begin or look.is_ambiguous and look.elsewhere) then
+      path.pass(packet.flow.class, packet.node, step.kind == "sighting" and look.is_alone and abs(found.delta))
+    end
     rules.commit(frame, packet)
     if paths.made >= limits.path_bytes then
       store.next_generation()

@@ -18,6 +18,7 @@ from pywnv.errors import Exit, OutputError, UsageError, WnvError
 from pywnv.files.output import tidy_on_signals
 from pywnv.version import __version__
 from pywnv.wireshark.interface import NAME
+from pywnv.words import one_line
 
 INTERFACES = f"""\
 extcap {{version={__version__}}}
@@ -52,7 +53,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         try:
             _answer(_parsed(arguments), stack)
         except (WnvError, ArgumentError) as error:
-            print(f"pywnv: {error}".replace("\n", " "), file=sys.stderr, flush=True)
+            print(one_line(f"pywnv: {error}"), file=sys.stderr, flush=True)
             return Exit.ERROR
         except KeyboardInterrupt:
             return Exit.OK  # of tshark, which has ended the capture
@@ -117,7 +118,8 @@ def _annotated(capture: Path, host: Path | None, stack: ExitStack) -> Iterator[b
 
     def warn(words: str) -> None:
         if NO_NEWS not in words:  # Wireshark shows each as an error, in a window of its own
-            print(f"pywnv: warning: {words.replace(str(opened), str(capture))}", file=sys.stderr, flush=True)
+            told = words.replace(str(opened), str(capture))
+            print(one_line(f"pywnv: warning: {told}"), file=sys.stderr, flush=True)
 
     opened = capture
     opened = stack.enter_context(as_pcapng(capture, warn=warn))

@@ -1,7 +1,10 @@
-"""Words that a number decides, and a time in the unit that suits it."""
+"""Words that a number decides, a time in the unit that suits it, and text that keeps to its line."""
 
 from __future__ import annotations
 
+from unicodedata import category
+
+UNSEEN = {"Cc", "Cf", "Cs", "Zl", "Zp"}  # control and format characters, lone surrogates, line breaks
 UNITS = ((1.0, "s"), (1e-3, "ms"), (1e-6, "µs"))
 
 
@@ -24,3 +27,10 @@ def duration(seconds: float) -> str:
         if abs(rounded) >= unit:
             return f"{rounded / unit:.3g} {name}" if abs(rounded) < 1000 else f"{seconds:,.0f} s"
     return f"{rounded * 1e9:.3g} ns"
+
+
+def one_line(text: str) -> str:
+    """Text that neither breaks its line nor commands a terminal; what would becomes U+FFFD."""
+    if text.isprintable():
+        return text
+    return "".join("\N{REPLACEMENT CHARACTER}" if category(one) in UNSEEN else one for one in text)

@@ -1,4 +1,4 @@
-"""Damages captures, traces and topology files, and gives them to every command: `make fuzz`.
+"""Damages captures, traces, inventories and topology files, and gives them to every command: `make fuzz`.
 
 Each run is a process of its own, with limits. What is wrong is kept: the input, and how to run it again.
 """
@@ -38,10 +38,11 @@ from pywnv.parallel import many
 LOADED = (arrow, dedup, etl, explain, inspect, many)  # before the first fork, so that no run has to
 CPU, WALL, MEMORY, FILES = 20, 60, 3 * 2**30, 2**28  # seconds, bytes
 MOST_FRAMES = 60
+HOST = CAPTURES / "host" / "contoso01.json"
 
 CAPTURE_COMMANDS = (
     *(f"annotate INPUT -o OUT/out.{form} --format {form}" for form in ("csv", "jsonl", "parquet", "pcapng", "summary")),
-    "annotate INPUT --engine lupa --topology host.toml -o OUT/out.jsonl",
+    "annotate INPUT --engine lupa --host host.toml -o OUT/out.jsonl",
     "annotate INPUT INPUT --series -o OUT/out.csv",
     "annotate INPUT --engine tshark -o OUT/out.jsonl",
     "dedup INPUT -o OUT/out.pcapng --keep wire",
@@ -49,16 +50,30 @@ CAPTURE_COMMANDS = (
     "inspect INPUT --json",
     "explain INPUT 1 2",
     "convert INPUT -o OUT/out.pcapng",
+    "join A=INPUT B=small.pcapng -o OUT/out.pcapng",
+    "join A=INPUT B=twin.pcapng -o OUT/out.pcapng",
+    "why INPUT --ip 10.0.0.1",
+    "why INPUT --nic a --json",
+    "report INPUT -o OUT/out.md",
+    "host lint host.json INPUT",
+    "host test host.json --nic Contoso-Gst --direction inbound --capture INPUT --frame 1",
+)
+HOST_COMMANDS = (
+    "generate --host INPUT --folder OUT",
+    "annotate small.pcapng --host INPUT -o OUT/out.csv",
+    "host show INPUT",
+    "host show INPUT --format svg",
+    "host show INPUT --format toml",
+    "host lint INPUT small.pcapng",
+    "host test INPUT --nic Contoso-Gst --direction inbound --source 10.0.0.9 --destination 10.0.0.5",
+    "report small.pcapng --host INPUT -o OUT/out.md",
 )
 COMMANDS = {
     "pcapng": CAPTURE_COMMANDS,
     "pcap": CAPTURE_COMMANDS,
     "etl": CAPTURE_COMMANDS,
     "log": CAPTURE_COMMANDS,
-    **dict.fromkeys(
-        ("toml", "yaml", "json"),
-        ("generate --topology INPUT --folder OUT", "annotate small.pcapng --topology INPUT -o OUT/out.csv"),
-    ),
+    **dict.fromkeys(("toml", "yaml", "json"), HOST_COMMANDS),
 }
 
 
@@ -91,7 +106,11 @@ def seeds() -> dict[str, list[bytes]]:
     texts += [line(frame, drop=(hostile, 0xE0002004))]
     texts += [f"[Microsoft-Windows-PktMon] Component {at}, Type Filter , Name a.sys, {hostile}\r\n" for at in range(4)]
     found["log"] = ["".join(texts).encode(), "".join(texts).encode("utf-16")]
-    found |= {"toml": [TOML.encode()], "yaml": [YAML.encode()], "json": [json.dumps(GROUPS, indent=1).encode()]}
+    found |= {
+        "toml": [TOML.encode()],
+        "yaml": [YAML.encode()],
+        "json": [json.dumps(GROUPS, indent=1).encode(), HOST.read_bytes()],
+    }
     return found
 
 
@@ -203,7 +222,9 @@ def problems(folder: Path, outcome: str | int, command: str, before: set[str]) -
     found = [] if outcome in (0, 1, 2) else [f"ended with {outcome}"]
     if "Traceback" in said or "Error:" in said.replace("\nError: ", ""):
         found.append("an error that is no sentence")
-    if outcome in (1, 2) and "generate" not in command and len(said.splitlines()) > 4:
+    if (
+        outcome in (1, 2) and "generate" not in command and len(said.splitlines()) > (8 if "join" in command else 4)
+    ):  # join: of each observer
         found.append("many lines on stderr")
     if controls(said) or (controls(out.decode("utf-8", "backslashreplace")) and "--json" not in command):
         found.append("control characters on the terminal")
@@ -243,7 +264,9 @@ def once(kind: str, data: bytes, command: str) -> list[str]:
         suffix = "" if kind in ("pcapng", "pcap", "etl") else f".{kind}"
         (folder / f"INPUT{suffix}").write_bytes(data)
         (folder / "host.toml").write_text(TOML)
+        (folder / "host.json").write_bytes(HOST.read_bytes())
         (folder / "small.pcapng").write_bytes(ng.odd_captures()["names.pcapng"])
+        (folder / "twin.pcapng").write_bytes(data)
         os.environ["TMPDIR"] = str(folder / "OUT")  # what is left behind there is found, too
         if command == "plugin":
             (folder / "wnv.lua").write_text(plugin_lua())

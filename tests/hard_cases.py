@@ -1,6 +1,6 @@
 """Captures that are hard to see through, with the truth.
 
-`.venv/bin/python tests/hard_cases.py OUTDIR` writes NAME.pcapng and NAME.truth.csv of every case.
+`.venv/bin/python tests/hard_cases.py FOLDER [NAME...]` writes NAME.pcapng and NAME.truth.csv of these cases, or of all.
 """
 
 from __future__ import annotations
@@ -18,10 +18,10 @@ from hard_capture import CASES, Case, Frame, to_pcapng, truth
 __all__ = ["CASES", "Case", "Frame", "to_pcapng", "truth"]
 
 
-def main(folder: Path) -> None:
+def main(folder: Path, names: list[str]) -> None:
     folder.mkdir(parents=True, exist_ok=True)
-    for name, make in CASES.items():
-        made = make()
+    for name in names or CASES:
+        made = CASES[name]()
         (folder / f"{name}.pcapng").write_bytes(to_pcapng(made))
         with (folder / f"{name}.truth.csv").open("w", newline="") as file:
             rows = csv.writer(file)
@@ -30,4 +30,4 @@ def main(folder: Path) -> None:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]))
+    main(Path(sys.argv[1]), sys.argv[2:])

@@ -258,8 +258,10 @@ def test_the_frame_check_sequence_of_a_pcap_is_known(tmp_path: Path) -> None:
     assert (13, b"\x20") in [one[:2] for one in options("<", interface[16:-4])]
 
 
-@pytest.mark.parametrize("command", [("annotate", "--format", "pcapng"), ("dedup",)])
-def test_a_link_type_that_no_pcapng_can_name(tmp_path: Path, command: tuple[str, ...]) -> None:
+@pytest.mark.parametrize(
+    "command", [("annotate", "--format", "pcapng"), ("dedup",), ("join", CAPTURES / "mix.pcapng.gz")]
+)
+def test_a_link_type_that_no_pcapng_can_name(tmp_path: Path, command: tuple[str | Path, ...]) -> None:
     capture = bytearray(ng.pcap([(1, 0, FRAME)]))
     struct.pack_into("<I", capture, 20, 0x10001)
     path = tmp_path / "odd.pcap"

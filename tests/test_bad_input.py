@@ -332,3 +332,34 @@ def test_tshark_tells_that_a_capture_breaks_off(tmp_path: Path, cut: int) -> Non
     assert len(warnings) == 1
     frames = found.count(b"\n") - 1
     assert warnings == [f"{path}: is cut off in the middle of a frame, after frame {frames}"]
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [["annotate"], ["inspect"], ["why", "--ip", "10.0.0.1"], ["host", "show"], ["dedup", "-o", "-"]],
+)
+def test_a_name_neither_breaks_its_line_nor_commands_the_terminal(tmp_path: Path, arguments: list[object]) -> None:
+    path = tmp_path / "\x1b[31mred\nname\u202e.txt"
+    path.write_bytes(b"This is a text.\n")
+    done = run(*arguments, path, before=f"os.chdir({str(tmp_path)!r})")
+    (line,) = done.stderr.decode().splitlines(keepends=True)
+    assert line.startswith("pywnv: ")
+    assert "\ufffd[31mred\ufffdname\ufffd.txt: " in line
+    assert (done.returncode, done.stdout) == (2, b"")
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["inspect"],
+        ["inspect", CAPTURES / "mix.pcapng.gz"],
+        ["why", "--ip", "10.0.0.1"],
+        ["why", "--nic", "\x1b[31mred\nname"],
+    ],
+)
+def test_results_show_such_a_name_in_one_line(tmp_path: Path, arguments: list[object]) -> None:
+    path = tmp_path / "\x1b[31mred\nname.pcapng"
+    path.write_bytes(MIX)
+    said = run(*arguments, path).stdout.decode()
+    assert "\x1b" not in said
+    assert "\ufffd[31mred\ufffdname" in said.replace("\n", "")

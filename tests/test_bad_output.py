@@ -89,7 +89,9 @@ def test_no_folder_for_the_output(tmp_path: Path) -> None:
 def test_the_output_is_a_folder(tmp_path: Path, force: list[object]) -> None:
     (tmp_path / "folder").mkdir()
     # --force would not help, so it is not offered.
-    refuses(["dedup", MIX, "-o", tmp_path / "folder", *force], f"{tmp_path / 'folder'}: Is a directory", tmp_path)
+    refuses(
+        ["dedup", MIX, "-o", tmp_path / "folder", *force], f"{tmp_path / 'folder'}: is a folder; name a file", tmp_path
+    )
 
 
 def test_a_long_name_of_an_output(tmp_path: Path) -> None:
@@ -221,6 +223,13 @@ def test_a_full_disk_takes_no_error() -> None:
     assert run("annotate", "missing", before="os.dup2(os.open('/dev/full', os.O_WRONLY), 2)").returncode == 2
 
 
+@pytest.mark.parametrize("stderr", ["os.dup2(os.open('/dev/full', os.O_WRONLY), 2)", "os.close(2)"])
+def test_an_output_is_no_failure_where_words_about_it_find_no_room(tmp_path: Path, stderr: str) -> None:
+    out = tmp_path / "once.pcapng"
+    assert run("dedup", MIX, "-o", out, before=stderr).returncode == 0
+    assert out.stat().st_size > 0
+
+
 @pytest.mark.parametrize("encoding", ["cp1252", "cp932", "cp936", "ascii", "utf-8"])
 def test_stdout_lacks_a_character(tmp_path: Path, encoding: str) -> None:
     """As Python sets it on Windows, where stdout is a file or a pipe."""
@@ -315,6 +324,9 @@ def test_killed_half_way(tmp_path: Path, number: signal.Signals, engine: str) ->
         (["dedup", CAPTURES / "udpsame.pcapng.gz", "-o", "out.pcap"], ".pcapng"),
         (["convert", "trace.etl", "-o", "out.csv"], ".pcapng"),
         (["profile", "export", "out.tar"], ".zip"),
+        (["host", "script", "-o", "out.xlsx"], ".ps1"),
+        (["validate", "--junit", "out.json"], ".xml"),
+        (["join", "a.pcapng", "b.pcapng", "-o", "out.csv"], ".pcapng"),
     ],
 )
 def test_ending_of_another_format(tmp_path: Path, command: list[str | Path], ending: str) -> None:

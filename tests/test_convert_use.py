@@ -84,7 +84,7 @@ def test_the_command(tmp_path: Path) -> None:
     assert (done.returncode, done.stdout) == (0, b"")
     assert done.stderr.decode().splitlines() == [
         f"pywnv: warning: {path}: Windows lost 3 events while it was recorded",
-        "2 packets, 1 of them dropped, 0 events",
+        "pywnv: 2 packets, 1 of them dropped, 0 events",
     ]
     assert run("convert", path, "-o", "-").stdout == out.read_bytes()
     with path.open("rb") as file:

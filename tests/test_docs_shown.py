@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import gzip
 import re
 import shlex
+from collections.abc import Callable
 from pathlib import Path
-from textwrap import indent
+from textwrap import dedent, indent
 from typing import Any
 
 import pytest
 import typer.main
-from command import run
-from conftest import PROJECT
+from command import CAPTURES, run
+from conftest import PROJECT, run_wireshark
 
 from pywnv.cli.main import app
 
@@ -39,6 +41,33 @@ def test_a_command_prints_what_the_page_shows(page: str, command: str, wanted: s
     said = printed(*shlex.split(command))
     for part in wanted.split("..."):
         assert " ".join(part.split()) in said
+
+
+def test_the_table_of_the_first_minute() -> None:
+    command, table = re.findall(rf"`pywnv (annotate \S+)` prints this table;.*\n.*\n\n{BLOCK}", PAGES["README.md"])[0]
+    wanted = dedent(table).splitlines()[:-1]
+    said = run(*command.split(), "--format", "table", before=f"os.chdir({str(PROJECT)!r})").stdout.decode().splitlines()
+    assert [line.rstrip() for line in said[: len(wanted)]] == wanted
+
+
+@pytest.mark.wireshark
+def test_the_latency_that_tshark_prints(config: Path, unpacked: Callable[[str], Path]) -> None:
+    wanted = re.findall(rf"^    \$ tshark -q -z wnv,latency .*\n{BLOCK}", PAGES["docs/wireshark.md"], re.M)[0]
+    asked: list[str | Path] = ["tshark", "-q", "-z", "wnv,latency", "-r", unpacked("lbfo-tcp-loss")]
+    assert run_wireshark(asked, config).split() == wanted.split()
+
+
+@pytest.mark.wireshark
+def test_a_capture_with_a_wrong_truth(tmp_path: Path) -> None:
+    command, wanted = re.findall(rf"^    \$ pywnv (validate host.*)\n{BLOCK}", PAGES["docs/validate.md"], re.M)[0]
+    (tmp_path / "host.pcapng").write_bytes(gzip.decompress((CAPTURES / "udpsame.pcapng.gz").read_bytes()))
+    truth = (CAPTURES / "udpsame.truth.csv").read_text("utf-8")
+    assert "\n4,1,pnic0," in truth
+    (tmp_path / "host.truth.csv").write_text(truth.replace("\n4,1,pnic0,", "\n4,999,pnic1,"), "utf-8")
+    done = run(*command.split(), before=f"os.chdir({str(tmp_path)!r})")
+    said = re.sub(r"Wireshark [\d.]+ shows", "Wireshark 4.0.17 shows", " ".join(done.stdout.decode().split()))
+    assert done.returncode == 1
+    assert " ".join(wanted.split("...")[0].split()) in said
 
 
 def test_a_pasted_log(tmp_path: Path) -> None:

@@ -144,7 +144,7 @@ def test_marks_agree_with_each_other_and_on_every_lua(sightings: list) -> None:
             assert (one.verdict, one.appearance) == ("duplicate", before[1].appearance + 1)
             way = before[1].path
             assert one.path == (way if one.hop == before[1].hop else f"{way} > {one.hop}")
-            assert abs(one.delta) <= 0.05
+            assert abs(one.delta) <= 0.2  # the window
             assert (one.evidence == "rewritten") == bool({"ttl", "checksum"} & {*(one.rewritten or "").split(",")})
         last[one.packet] = number, one
 

@@ -182,7 +182,7 @@ def test_the_commands(log: Path, tmp_path: Path) -> None:
     log.write_bytes((way() + COMPONENTS).encode("utf-16"))
     out = tmp_path / "out.pcapng"
     done = run("convert", log, "-o", out)
-    assert (done.returncode, done.stderr) == (0, b"3 packets, 1 of them dropped, 0 events\n")
+    assert (done.returncode, done.stderr) == (0, b"pywnv: 3 packets, 1 of them dropped, 0 events\n")
     with log.open("rb") as file:
         assert run("convert", "-", "-o", "-", stdin=file).stdout == out.read_bytes()
     told = json.loads(run("inspect", "--json", log).stdout)

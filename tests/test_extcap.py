@@ -80,7 +80,7 @@ def test_asked_wrongly(ask: Callable[..., tuple[int, str, str]], arguments: list
         ([], "no file was chosen; in tshark: -o extcap.pywnv.file:/whole/path.pcapng"),
         (["--file", "host.pcapng"], "host.pcapng: give its full path"),
         (["--file", CAPTURE, "--host", "host.toml"], "host.toml: give its full path"),
-        (["--file", "/none\nat all"], "/none at all: No such file or directory"),
+        (["--file", "/none\nat all"], "/none\ufffdat all: No such file or directory"),
         (["--file", "/dev"], "/dev: Is a directory"),
         (["--file", __file__], f"{__file__}: is a text file, not a capture"),
         (["--file", CAPTURE, "--host", "/none"], "/none: No such file or directory"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 import subprocess
 import sys
 from graphlib import TopologicalSorter
@@ -47,6 +48,17 @@ def test_no_circle_of_rooms() -> None:
     for name, used in USES.items():
         rooms.setdefault(room(name), set()).update({room(other) for other in used} - {room(name)})
     list(TopologicalSorter(rooms).static_order())
+
+
+def test_rooms_use_what_stands_below_them_on_the_page() -> None:
+    page = (PACKAGE.parent / "docs" / "architecture.md").read_text("utf-8")
+    lines = re.findall(r"^\| (`[^|]*) \|", page.partition("## The packages")[2].partition("\n## ")[0], re.M)
+    names = [re.findall(r"`(\w+)(?:/|\.py)`", line) for line in lines]
+    place = {f"pywnv.{name}": at for at, line in enumerate(names) for name in line}
+    used = {(room(name), room(other)) for name, others in USES.items() for other in others}
+    outside = {"pywnv", "pywnv.__main__"}
+    assert {room(name) for name in MODULES} - outside == set(place)
+    assert not {(one, other) for one, other in used if one not in outside and place[one] > place[other]}
 
 
 def test_only_the_command_line_uses_the_command_line() -> None:

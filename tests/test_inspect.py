@@ -382,3 +382,9 @@ def test_a_capture_without_packets_says_what_it_holds(tmp_path: Path) -> None:
     ):
         path.write_bytes(ng.section() + blocks)
         assert words in " ".join(run("inspect", path).stdout.decode().split())
+
+
+def test_the_name_of_a_tool_stays_in_its_line(tmp_path: Path) -> None:
+    path = tmp_path / "a.pcapng"
+    path.write_bytes(ng.section(options=ng.option(4, "a\n\u202eb\u2028c".encode())) + ng.interface("a"))
+    assert json.loads(run("inspect", path, "--json").stdout)["tool"]["name"] == "a \ufffdb\ufffdc"

@@ -39,7 +39,7 @@ def test_an_empty_home_is_empty_again(home: Home) -> None:
     removed = home.run("uninstall")[0].splitlines()
     assert sorted(removed) == sorted(put)
     assert home.tree() == {}
-    assert home.run("uninstall") == ("", f"{home.config}: pywnv has installed nothing here\n")
+    assert home.run("uninstall") == ("", f"pywnv: {home.config}: pywnv has installed nothing here\n")
 
 
 @pytest.mark.wireshark
@@ -50,7 +50,7 @@ def test_names_are_not_lost_unasked(home: Home) -> None:
     assert "Ethernet 7" in home.plugin.read_text("utf-8")
     told = f"{home.plugin}: has the names of {host}"
     assert told in home.run("doctor")[0]
-    wanted = f"pywnv: {told}; say --topology {host} again, or --force to drop them\n"
+    wanted = f"pywnv: {told}; give --host {host} again, or --force to drop them\n"
     assert home.refuses("install") == wanted
     home.run("install", "--host", host)
     home.run("install", "--force")

@@ -126,7 +126,7 @@ def test_what_cannot_be(tmp_path: Path) -> None:
     for name in ("file", "new.csv", "new.PCAPNG"):
         words = f"{tmp_path / name}: several captures are written into a folder; name one with -o, or use --series"
         refuses(["annotate", MIX, SAME, "-o", tmp_path / name], words, tmp_path)
-    refuses(["annotate", MIX, MIX, "--series"], "--series: the same capture twice", tmp_path)
+    refuses(["annotate", MIX, MIX, "--series"], f"--series: {MIX} is given twice; give it once", tmp_path)
     words = f"{tmp_path / 'file'}: not a pcapng or pcap file; convert it to pcapng with editcap first"
     refuses(["annotate", MIX, tmp_path / "file", "--series"], words, tmp_path)
     words = f"{tmp_path}: is a folder; the output of a series is one file"

@@ -320,7 +320,7 @@ def test_without_what_draws(tmp_path: Path) -> None:
     base = [sys.executable, "-c", code, "report", str(DEEP_DIVE / "bing-wifi.pcapng"), "-o"]
     ran = subprocess.run([*base, str(tmp_path / "a.html")], capture_output=True, text=True, check=False)
     assert ran.returncode == 2
-    assert "report: needs altair and vl-convert" in ran.stderr
+    assert "report: HTML needs altair and vl-convert, Markdown (.md) does not; run: " in ran.stderr
     assert not list(tmp_path.iterdir())
     ran = subprocess.run([*base, str(tmp_path / "a.md")], capture_output=True, text=True, check=False)
     assert (ran.returncode, ran.stderr) == (0, "")

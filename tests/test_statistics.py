@@ -297,3 +297,12 @@ def test_a_scan_is_bounded(tmp_path: Path) -> None:
     assert sum(end.packets for end in found.ends) == sum(path.packets for path in found.paths) == 30_000
     assert sum(one.unanswered for one in found.unanswered) == 30_000
     assert len(json.dumps(found.as_dict())) < 2_000_000
+
+
+def test_a_packet_that_is_first_seen_where_no_observer_is_known(tmp_path: Path) -> None:
+    """Names that look as if `pywnv join` had written them, behind others."""
+    shown = [ng.packet(at % 2, 1 + at, ng.ethernet(ng.udp(identification=1 + at // 2))) for at in range(40)]
+    path = tmp_path / "a.pcapng"
+    path.write_bytes(ng.section() + ng.interface("a") + ng.interface("B: b") + b"".join(shown))
+    found = collect(path)
+    assert (found.packets, found.duplicates, found.losses) == (20, 20, ())

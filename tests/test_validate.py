@@ -309,7 +309,7 @@ def test_what_it_refuses(tmp_path: Path) -> None:
     xml.write_bytes(b"precious")
     refused(UDPSAME, words="takes a capture and --truth together")
     refused("--truth", answers, words="takes a capture and --truth together")
-    refused("--topology", CAPTURES / "lab.toml", words="--topology is for a capture")
+    refused("--topology", CAPTURES / "lab.toml", words="--host is for a capture")
     refused("-", "--truth", answers, words="-: is read twice, so it must be a file")
     refused(pipe, "--truth", answers, words="is read twice, so it must be a file")
     refused(tmp_path / "none", "--truth", answers, words="none: No such file or directory")

@@ -160,7 +160,7 @@ def test_input_that_cannot_be_shown(home: Home, tmp_path: Path) -> None:
         ([tmp_path / "none"], "No such file"),
         ([text], "is a text file, not a capture"),
         ([tmp_path / "none", CAPTURE], "No such file"),
-        ([CAPTURE, CAPTURE], "the same capture twice"),
+        ([CAPTURE, CAPTURE], "is given twice; give it once"),
         ([CAPTURE, "--topology", tmp_path / "none"], "No such file"),
     ):
         _, words = home.run("view", *wrong, rc=2)

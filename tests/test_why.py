@@ -156,12 +156,12 @@ def test_what_is_asked_in_vain_every_day_is_not_the_answer() -> None:
 def test_handshakes_are_counted_for_who_asks() -> None:
     """One of the two VMs tries ports where nothing listens."""
     path = CAPTURES / "lab2" / "nat.pcapng.gz"
-    assert "28 handshakes are refused" in pywnv.why(path, ip="10.0.0.1").sentence
+    assert "28 TCP handshakes are refused" in pywnv.why(path, ip="10.0.0.1").sentence
     other = pywnv.why(path, ip="10.0.0.2")
     assert "refused" not in other.sentence
     assert not other.statistics.unanswered
     text = " ".join(run("why", path, "--ip", "10.0.0.1").stdout.decode().split())
-    assert "192.0.2.9 refuses 28 handshakes from 10.0.0.1 to 28 ports: nothing listens there" in text
+    assert "192.0.2.9 refuses 28 TCP handshakes from 10.0.0.1 to 28 ports: nothing listens there" in text
 
 
 def test_a_nic_in_the_middle_sees_what_is_sent_again() -> None:
@@ -223,7 +223,7 @@ def test_for_people() -> None:
         "3 of 3 packets to 192.168.7.52 end at vmNIC Contoso-Gst Egress: dropped there, Failed security policy.",
         "Where packets are seen last",
         "An ACL on the vmSwitch port denies it",
-        "3 of 3 handshakes from 192.168.7.99 to 192.168.7.52:3389 go unanswered (first: frame 1).",
+        "3 of 3 TCP handshakes from 192.168.7.99 to 192.168.7.52:3389 go unanswered (first: frame 1).",
         "2 real retransmissions (first: frame 3).",
         "Slowest step: pNIC Ethernet (dock) Ingress > vmNIC Contoso-Gst Egress, 17 µs",
         "pywnv explain",
@@ -270,7 +270,7 @@ def test_nothing_found() -> None:
         (["--flow", "10.0.0.1:1-10.0.0.2"], "must be A:PORT-B:PORT"),
         (["--flow", "10.0.0.1:1-10.0.0.2:70000"], "must be A:PORT-B:PORT"),
         (["--nic", " "], "--nic: is empty"),
-        ([CAPTURES / "mix.pcapng.gz", "--ip", "10.0.0.1"], "the same capture twice"),
+        ([CAPTURES / "mix.pcapng.gz", "--ip", "10.0.0.1"], "is given twice; give it once"),
     ],
 )
 def test_what_makes_no_sense(arguments: list[object], words: str) -> None:

@@ -6,6 +6,7 @@ import pytest
 from modules import RUNTIMES, literal, module, plain
 
 from pywnv.lua.quoting import lua_literal
+from pywnv.words import one_line
 
 PACER = "filter pacer.sys {} on Ethernet 2"
 TCPIP = "protocol tcpip.sys ({} - L3/L4) on Ethernet 2"
@@ -39,3 +40,8 @@ def test_a_step_names_both_hops(runtime: str) -> None:
     said = words[b"step"](DOCK.format("Ingress").encode(), b"vmNIC Contoso-Gst Egress", 39)
     assert plain(said) == "Realt\u2026ock) Ingress > vmNIC\u2026o-Gst Egress"
     assert plain(words[b"step"](b"pnic0", b"team0", 39)) == "pnic0 > team0"
+
+
+def test_text_keeps_to_its_line() -> None:
+    assert one_line("日本語\u3000Ethernet é\u00a02") == "日本語\u3000Ethernet é\u00a02"
+    assert one_line("a\r\n\x1b[31m\x9b\u2028\u202e\ufeff\udcffb") == "a\ufffd\ufffd\ufffd[31m" + "\ufffd" * 5 + "b"

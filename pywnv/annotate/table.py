@@ -10,6 +10,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from pywnv.annotate.columns import Kind, kinds
+from pywnv.words import one_line
 
 if TYPE_CHECKING:
     from pywnv.annotate.columns import Batch
@@ -27,7 +28,7 @@ class Table:
 
     def text(self, rows: Iterable[Sequence[str]]) -> str:
         """The lines of some rows."""
-        known = [[_printable(cell) for cell in row] for row in rows]
+        known = [[one_line(cell) for cell in row] for row in rows]
         sizes = [[_width(cell) for cell in row] for row in known]
         for row in sizes:
             for at, size in enumerate(row):
@@ -45,13 +46,6 @@ class Table:
                 position += gap + size
             start += width + len(GAP)
         return "".join(parts) + "\n"
-
-
-def _printable(cell: str) -> str:
-    """A cell that neither breaks its line nor commands a terminal."""
-    if cell.isprintable():
-        return cell
-    return "".join(character if character.isprintable() else "\N{REPLACEMENT CHARACTER}" for character in cell)
 
 
 def _width(cell: str) -> int:

@@ -23,7 +23,6 @@ if TYPE_CHECKING:
 # From a Lua runtime and the engine's modules, something to be used as the engine.
 Watch = Callable[[Any, Any], Any]
 
-MOST_LINKTYPE = 65535  # that fits an interface description block
 STATISTICS_HEAD = 12  # bytes: the interface, and a time
 MOST_INTERFACES = 65536  # in a section; only a capture made to defeat us has more
 
@@ -177,10 +176,7 @@ class Walk:
         pcap = self._capture.pcap
         if not pcap or not self._walker.sink[b"start"]:
             return b""
-        if pcap.linktype > MOST_LINKTYPE:
-            words = f"its link type is {pcap.linktype}, and a pcapng names none above {MOST_LINKTYPE}"
-            raise CaptureError(f"{self._capture.path}: {words}")
-        return pcapng.beginning(pcap)
+        return pcapng.beginning(pcap, self._capture.path)
 
     def texts(self) -> Iterator[bytes]:
         """What the sink gives for the frames that are to be decided, some thousands at a time.

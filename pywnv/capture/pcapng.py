@@ -9,6 +9,7 @@ import re
 import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 
 from pywnv.errors import CaptureError
 
@@ -36,6 +37,7 @@ NO_INTERFACE = b"no interface (from a pcap file)"
 
 JOURNAL_MICROSECONDS = re.compile(rb"\d{1,18}")  # as many as fit 64 bits
 
+MOST_LINKTYPE = 65535  # that fits an interface description
 MOST_UNITS = 2**40  # a second; finer than any clock, and what the engine can divide exactly
 
 
@@ -129,8 +131,15 @@ def option(code: int, value: bytes, order: str) -> bytes:
     return struct.pack(order + "HH", code, len(value)) + value + bytes(-len(value) % 4)
 
 
-def interface_of(pcap: PcapHeader, order: str) -> bytes:
-    """The body of an interface description for the packets of a classic pcap."""
+def interface_of(pcap: PcapHeader, order: str, path: Path) -> bytes:
+    """The body of an interface description for the packets of the classic pcap `path`.
+
+    Raises:
+        CaptureError: no interface description can hold its link type.
+    """
+    if pcap.linktype > MOST_LINKTYPE:
+        words = f"its link type is {pcap.linktype}, and a pcapng names none above {MOST_LINKTYPE}"
+        raise CaptureError(f"{path}: {words}")
     options = option(IF_NAME, NO_INTERFACE, order)
     options += option(IF_TSRESOL, bytes([len(str(pcap.units)) - 1]), order)
     if pcap.fcs is not None:
@@ -148,9 +157,13 @@ def section(order: str, options: bytes = b"") -> bytes:
     return block(SECTION_HEADER, struct.pack(order + "IHHq", 0x1A2B3C4D, 1, 0, -1) + options, order)
 
 
-def beginning(pcap: PcapHeader) -> bytes:
-    """The section and the interface with which a pcapng made from a classic pcap begins."""
-    return section(pcap.order) + block(INTERFACE, interface_of(pcap, pcap.order), pcap.order)
+def beginning(pcap: PcapHeader, path: Path) -> bytes:
+    """The section and the interface with which a pcapng made from the classic pcap `path` begins.
+
+    Raises:
+        CaptureError: likewise.
+    """
+    return section(pcap.order) + block(INTERFACE, interface_of(pcap, pcap.order, path), pcap.order)
 
 
 def journal_time(body: bytes) -> tuple[int, int] | None:

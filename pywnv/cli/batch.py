@@ -13,9 +13,13 @@ import typer
 
 from pywnv.annotate.rows import Engine, Format, check_columns, rows
 from pywnv.cli.shared import (
+    Capture,
+    Force,
+    PcapngOutput,
     TopologyFile,
     Window,
     checked_window,
+    end_with,
     expanded,
     is_ending_of_none,
     is_folder,
@@ -27,10 +31,11 @@ from pywnv.cli.shared import (
     opened_capture,
     progress_bar,
     show,
+    tell,
     warn,
     write_whole,
 )
-from pywnv.errors import Exit, OutputError, UsageError
+from pywnv.errors import OutputError, UsageError
 from pywnv.files.output import STDOUT
 from pywnv.words import count
 
@@ -73,14 +78,14 @@ def annotate(
     captures: Annotated[
         list[Path],
         typer.Argument(
-            metavar="CAPTURE...",
+            metavar="CAPTURE",
             help="pcapng or pcap (also gzipped), .etl, or a folder; with --engine tshark any format; - is stdin.",
         ),
     ],
     output_name: Annotated[
         str,
         typer.Option(
-            "-o", "--output", metavar="PATH", help="File to write, for several captures a folder; - is stdout."
+            "-o", "--output", metavar="FILE", help="File to write, for several captures a folder; - is stdout."
         ),
     ] = str(STDOUT),
     output_format: Annotated[
@@ -106,7 +111,10 @@ def annotate(
         ),
     ] = None,
     display_filter: Annotated[
-        str | None, typer.Option("-Y", "--filter", help="Only frames that match this display filter (engine tshark).")
+        str | None,
+        typer.Option(
+            "-Y", "--filter", metavar="FILTER", help="Only frames that match this display filter (engine tshark)."
+        ),
     ] = None,
     window: Window = None,
     topology_file: TopologyFile = None,
@@ -118,6 +126,7 @@ def annotate(
         typer.Option(
             "-j",
             "--jobs",
+            metavar="NUMBER",
             min=1,
             help="How many captures, or parts of one, to decide at a time. Default: one per core.",
         ),
@@ -126,7 +135,7 @@ def annotate(
         str | None,
         typer.Option(metavar="ADDRESS", help="Use the workers of a dask scheduler, such as tcp://host:8786."),
     ] = None,
-    force: Annotated[bool, typer.Option("--force", help="Replace an existing output.")] = False,
+    force: Force = False,
 ) -> None:
     """Write one row, or one packet comment, for every frame: its packet, hop, path and latency.
 
@@ -155,6 +164,8 @@ def annotate(
         check_columns(chosen, output_format)
     if is_many:
         if output != STDOUT and not output.is_dir() and (output.exists() or output.suffix.lower() in FORMAT_OF_SUFFIX):
+            if cluster is not None:
+                raise UsageError(f"{output}: --cluster writes into a folder; name one with -o")
             raise UsageError(f"{output}: several captures are written into a folder; name one with -o, or use --series")
         if series:
             raise UsageError(f"{output}: is a folder; the output of a series is one file")
@@ -242,23 +253,22 @@ def _annotate_all(
             with suppress(OSError):
                 folder.rmdir()  # where nothing was written
     before = len(wanted) - done - len(errors)
-    typer.echo(f"pywnv: {done} written, {before} skipped (output exists), {len(errors)} failed", err=True)
-    for words in errors:
-        typer.echo(f"pywnv: {words}", err=True)
-    if errors:
-        raise typer.Exit(Exit.DIFFERENT)
+    tell(f"{done} written, {before} skipped (output exists), {len(errors)} failed")
+    end_with(errors)
 
 
 def dedup(
-    capture: Annotated[Path, typer.Argument(help="pcapng or pcap (also gzipped), or .etl.")],
-    output: Annotated[Path, typer.Option("-o", "--output", help="pcapng to write; - is stdout.")],
+    capture: Capture,
+    output: PcapngOutput,
     keep: Annotated[
         str,
-        typer.Option(help="first or last sighting, wire (nearest the wire), or a hop's role: pNIC, vmNIC ..."),
+        typer.Option(
+            metavar="WHICH", help="first or last sighting, wire (nearest the wire), or a hop's role: pNIC, vmNIC ..."
+        ),
     ] = "first",
     window: Window = None,
     topology_file: TopologyFile = None,
-    force: Annotated[bool, typer.Option("--force", help="Replace an existing output.")] = False,
+    force: Force = False,
 ) -> None:
     """Write the capture with one frame for each packet; all other blocks are kept.
 
@@ -276,4 +286,4 @@ def dedup(
     left = sum(once.left_out.values())
     kinds = ", ".join(f"{number} {name}" for name, number in sorted(once.left_out.items()))
     words = f"{once.frames - left} of {count(once.frames, 'frame')} kept"
-    typer.echo(f"pywnv: {words}; left out: {kinds or 'none'}", err=True)
+    tell(f"{words}; left out: {kinds or 'none'}")

@@ -8,12 +8,22 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from pywnv.cli.shared import Commands, expanded, opened_capture, show, show_drawn, warn
+from pywnv.cli.shared import (
+    Commands,
+    Force,
+    expanded,
+    need_ending,
+    opened_capture,
+    show,
+    show_drawn,
+    warn,
+)
 from pywnv.errors import Exit, UsageError
 from pywnv.files.output import STDOUT, whole_file
 
 if TYPE_CHECKING:
     from pywnv.host.evaluate import Decision, Packet
+    from pywnv.host.model import Host
     from pywnv.host.topology import Topology
 
 app = typer.Typer(
@@ -33,8 +43,10 @@ HostFile = Annotated[
 
 @app.command()
 def script(
-    output: Annotated[Path, typer.Option("-o", "--output", help="File to write; - is stdout.")] = STDOUT,
-    force: Annotated[bool, typer.Option("--force", help="Replace an existing output.")] = False,
+    output: Annotated[
+        Path, typer.Option("-o", "--output", metavar="FILE", help="File to write; - is stdout.")
+    ] = STDOUT,
+    force: Force = False,
 ) -> None:
     """Write Get-WnvHost.ps1, which collects the inventory on the Windows host; it only reads.
 
@@ -42,6 +54,7 @@ def script(
     """
     from importlib.resources import files
 
+    need_ending(output, ".ps1")
     with whole_file(output, force=force) as file:
         file.write((files("pywnv.host") / "data" / "Get-WnvHost.ps1").read_bytes())
 
@@ -59,8 +72,9 @@ def show_host(
     """
     from pywnv.host import names, svg
     from pywnv.host import show as showing
+    from pywnv.host.loading import load
 
-    topology = _loaded(file)
+    topology = load(file)
     if topology.host is None:
         topology = topology.model_copy(update={"host": names.host_of(topology)})
     match output_format:
@@ -79,7 +93,7 @@ def lint(
     file: HostFile,
     captures: Annotated[
         list[Path] | None,
-        typer.Argument(metavar="[CAPTURE...]", help="Captures of this host, for findings that need traffic."),
+        typer.Argument(metavar="CAPTURE", help="Captures of this host, for findings that need traffic."),
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON: a list of findings.")] = False,
 ) -> None:
@@ -92,10 +106,7 @@ def lint(
     from pywnv.host.lint import show as showing
     from pywnv.inspect.host import lint_capture
 
-    topology = _loaded(file)
-    host = topology.host
-    if host is None:
-        raise UsageError(f"{file}: holds only names, no VLANs and ACLs; `pywnv host script` collects them")
+    topology, host = _inventory(file)
     found = findings_of(host)
     for capture in expanded(captures or []):
         with opened_capture(capture, lambda _: None) as opened:
@@ -108,35 +119,61 @@ def lint(
     raise typer.Exit(Exit.DIFFERENT if any(one.severity != "note" for one in found) else Exit.OK)
 
 
-def _loaded(file: Path) -> Topology:
+def _inventory(file: Path) -> tuple[Topology, Host]:
     from pywnv.host.loading import load
 
-    return load(file)
+    topology = load(file)
+    if topology.host is None:
+        raise UsageError(f"{file}: holds only names, no VLANs and ACLs; `pywnv host script` collects them")
+    return topology, topology.host
 
 
 @app.command("test")
 def would_pass(
     file: HostFile,
-    nic: Annotated[str, typer.Option("--nic", help="The NIC, by the name of its VM, its own name, its Id or its MAC.")],
+    nic: Annotated[
+        str,
+        typer.Option("--nic", metavar="NAME", help="The NIC, by the name of its VM, its own name, its Id or its MAC."),
+    ],
     direction: Annotated[
         Way | None,
         typer.Option("--direction", help="inbound is towards the NIC. With --frame, by default from the MACs."),
     ] = None,
-    source: Annotated[str | None, typer.Option("--source", help="IP address of the sender.")] = None,
-    destination: Annotated[str | None, typer.Option("--destination", help="IP address of the receiver.")] = None,
-    source_mac: Annotated[str | None, typer.Option("--source-mac", help="MAC of the sender.")] = None,
-    destination_mac: Annotated[str | None, typer.Option("--destination-mac", help="MAC of the receiver.")] = None,
+    source: Annotated[str | None, typer.Option("--source", metavar="ADDRESS", help="IP address of the sender.")] = None,
+    destination: Annotated[
+        str | None, typer.Option("--destination", metavar="ADDRESS", help="IP address of the receiver.")
+    ] = None,
+    source_mac: Annotated[str | None, typer.Option("--source-mac", metavar="MAC", help="MAC of the sender.")] = None,
+    destination_mac: Annotated[
+        str | None, typer.Option("--destination-mac", metavar="MAC", help="MAC of the receiver.")
+    ] = None,
     protocol: Annotated[
         str | None,
-        typer.Option("--protocol", help="tcp, udp, icmp, icmpv6 or a number. Default: a protocol that no rule names."),
+        typer.Option(
+            "--protocol",
+            metavar="NAME",
+            help="tcp, udp, icmp, icmpv6 or a number. Default: a protocol that no rule names.",
+        ),
     ] = None,
-    source_port: Annotated[int | None, typer.Option("--source-port", help="Of tcp, udp, sctp.")] = None,
-    destination_port: Annotated[int | None, typer.Option("--destination-port", help="Of tcp, udp, sctp.")] = None,
+    source_port: Annotated[
+        int | None, typer.Option("--source-port", metavar="PORT", help="Port of the sender, for tcp, udp and sctp.")
+    ] = None,
+    destination_port: Annotated[
+        int | None,
+        typer.Option("--destination-port", metavar="PORT", help="Port of the receiver, for tcp, udp and sctp."),
+    ] = None,
     vlan: Annotated[
-        int | None, typer.Option("--vlan", help="VLAN of the packet's tag. Default: from the capture, else untagged.")
+        int | None,
+        typer.Option(
+            "--vlan", metavar="NUMBER", help="VLAN of the packet's tag. Default: from the capture, else untagged."
+        ),
     ] = None,
-    capture: Annotated[Path | None, typer.Option("--capture", help="Take the packet from this capture.")] = None,
-    frame: Annotated[int | None, typer.Option("--frame", help="Number of the frame that shows the packet.")] = None,
+    capture: Annotated[
+        Path | None, typer.Option("--capture", metavar="CAPTURE", help="Take the packet from this capture.")
+    ] = None,
+    frame: Annotated[
+        int | None, typer.Option("--frame", metavar="NUMBER", help="Number of the frame that shows the packet.")
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON: passes, decided_by, rule, matched.")] = False,
 ) -> None:
     """Say whether a packet would pass the port of a NIC, and which VLAN setting or ACL decides.
@@ -146,10 +183,8 @@ def would_pass(
     from pywnv.host.evaluate import evaluate, find_nic, packet_of
     from pywnv.inspect.host import packet_in
 
-    topology = _loaded(file)
-    if topology.host is None:
-        raise UsageError(f"{file}: holds only names, no VLANs and ACLs; `pywnv host script` collects them")
-    found = find_nic(topology.host, nic)
+    topology, host = _inventory(file)
+    found = find_nic(host, nic)
     described = (source, destination, source_mac, destination_mac, protocol, source_port, destination_port)
     if (capture is None) != (frame is None):
         raise UsageError("--capture and --frame belong together")

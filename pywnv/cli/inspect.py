@@ -12,6 +12,7 @@ import typer
 from pywnv.annotate.rows import Engine
 from pywnv.cli.shared import (
     TopologyFile,
+    end_with,
     expanded,
     is_folder,
     load_topology,
@@ -20,7 +21,7 @@ from pywnv.cli.shared import (
     show,
     show_drawn,
 )
-from pywnv.errors import Exit, OutputError, WnvError
+from pywnv.errors import OutputError, WnvError
 
 if TYPE_CHECKING:
     from pywnv.host.topology import Topology
@@ -31,7 +32,7 @@ def inspect(
     captures: Annotated[
         list[Path],
         typer.Argument(
-            metavar="CAPTURE...",
+            metavar="CAPTURE",
             help="Any format that annotate takes, or a folder; several captures get a line each, the worst first.",
         ),
     ],
@@ -68,10 +69,7 @@ def inspect(
         end="",
         for_programs=as_json,
     )
-    for words in errors:
-        typer.echo(f"pywnv: {words}", err=True)
-    if errors:
-        raise typer.Exit(Exit.DIFFERENT)
+    end_with(errors)
 
 
 def _report(capture: Path, engine: Engine | None, topology: Topology | None) -> Report:

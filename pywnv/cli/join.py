@@ -11,11 +11,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from pywnv.cli.shared import (
+    Force,
+    PcapngOutput,
     is_quiet,
     need_ending,
     opened_capture,
     progress_bar,
     show,
+    tell,
     warn,
     write_whole,
 )
@@ -37,12 +40,12 @@ def join(
     captures: Annotated[
         list[str],
         typer.Argument(
-            metavar="[NAME=]CAPTURE...",
+            metavar="[NAME=]CAPTURE",
             help="One for each observer: pcapng or pcap (also gzipped), or .etl; for a ring buffer a folder or "
             "'hv1_*.pcapng'.",
         ),
     ],
-    output: Annotated[Path, typer.Option("-o", "--output", help="pcapng to write; - is stdout.")],
+    output: PcapngOutput,
     as_json: Annotated[
         bool, typer.Option("--json", help="Print JSON: offset and drift of the clocks, and losses.")
     ] = False,
@@ -52,7 +55,7 @@ def join(
             "--host", metavar="NAME=FILE", help="A file about an observer's host: its inventory or a topology file."
         ),
     ] = None,
-    force: Annotated[bool, typer.Option("--force", help="Replace an existing output.")] = False,
+    force: Force = False,
 ) -> None:
     """Write captures of several hosts, or of host and guest, as one: clocks aligned by the packets that both saw.
 
@@ -82,12 +85,12 @@ def join(
         joined = Join(opened, topologies=topologies, warn=warn)
         write_whole(joined.pieces(progress), output, force=force, sources=files)
     for one in joined.aligned:
-        typer.echo(f"pywnv: {_words(one)}", err=True)
+        tell(_words(one))
     losses = _losses(output, joined.aligned)
     if losses is None and not is_quiet(output):
-        typer.echo(f"pywnv: to see what was lost between them: pywnv report {output} -o REPORT.html", err=True)
+        tell(f"to see what was lost between them: pywnv report {output} -o REPORT.html")
     for loss in losses or ():
-        typer.echo(f"pywnv: {loss_words(loss)}", err=True)
+        tell(loss_words(loss))
     if as_json:
         rows = [asdict(one) | {"losses": _of(one, losses)} for one in joined.aligned]
         show(json.dumps(rows, ensure_ascii=False, indent=2), for_programs=True)

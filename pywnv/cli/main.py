@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
 from pathlib import Path
 from typing import Annotated
 
@@ -10,13 +9,17 @@ import typer
 
 from pywnv.cli import batch, host, inspect, join, report, validate, view, why
 from pywnv.cli.shared import (
+    Capture,
     Commands,
+    Force,
+    PcapngOutput,
     TopologyFile,
     load_topology,
     need_ending,
     opened_capture,
     progress_bar,
     show,
+    tell,
     warn,
 )
 from pywnv.errors import Exit, ReaderGoneError, UsageError, WnvError
@@ -62,8 +65,10 @@ app.command()(report.report)
 
 @app.command()
 def explain(
-    capture: Annotated[Path, typer.Argument(help="pcapng or pcap (also gzipped), or .etl.")],
-    frames: Annotated[list[int], typer.Argument(min=1, metavar="FRAME [FRAME]", help="One frame, or two to compare.")],
+    capture: Capture,
+    frames: Annotated[
+        list[int], typer.Argument(min=1, metavar="FRAME [FRAME]", help="Number of a frame, or of two to compare.")
+    ],
     topology_file: TopologyFile = None,
 ) -> None:
     """Show the path of a frame's packet; for two frames, why they are or are not the same packet.
@@ -87,13 +92,14 @@ def convert(
     trace: Annotated[
         Path,
         typer.Argument(
-            help="A Windows trace (.etl) of pktmon, netsh or NetEvent, or a text log of pktmon etl2txt; - is stdin."
+            metavar="TRACE",
+            help="A Windows trace (.etl) of pktmon, netsh or NetEvent, or a text log of pktmon etl2txt; - is stdin.",
         ),
     ],
-    output: Annotated[Path, typer.Option("-o", "--output", help="pcapng to write; - is stdout.")],
-    force: Annotated[bool, typer.Option("--force", help="Replace an existing output.")] = False,
+    output: PcapngOutput,
+    force: Force = False,
 ) -> None:
-    """Convert a Windows trace to pcapng, with its hops, drops and events; .etl needs pywnv[etl].
+    """Convert a Windows trace to pcapng, with its hops, drops and events; an .etl needs dissect.etl.
 
     Example: pywnv convert pktmon.etl -o pktmon.pcapng
     """
@@ -107,7 +113,7 @@ def convert(
         done = write_pcapng(trace, file, progress=progress, warn=warn)
     words = f"{count(done.packets, 'packet')}, {done.drops} of them dropped, {count(done.events, 'event')}"
     left = f"; {count(done.skipped, 'event')} without an id left out" if done.skipped else ""
-    typer.echo(words + left, err=True)
+    tell(words + left)
 
 
 app.command()(join.join)
@@ -115,7 +121,9 @@ app.command()(join.join)
 
 @app.command()
 def generate(
-    folder: Annotated[Path, typer.Option(help="Where lua/ and profiles/ are.")] = Path(),
+    folder: Annotated[
+        Path, typer.Option(metavar="FOLDER", help="Where lua/ and profiles/ are; . is this folder.")
+    ] = Path(),
     topology_file: TopologyFile = None,
     check: Annotated[bool, typer.Option("--check", help="Write nothing; exit code 1 if a file would change.")] = False,
 ) -> None:
@@ -128,14 +136,15 @@ def generate(
     if check:
         old = stale(generated_for(topology, name), folder) if topology else differing(folder)
         for path in old:
-            typer.echo(f"{path}: is out of date; run `pywnv generate`", err=True)
+            tell(f"{path}: is out of date; run `pywnv generate`")
         raise typer.Exit(Exit.DIFFERENT if old else Exit.OK)
     for path in write(generated_for(topology, name) if topology else generated(), folder):
         show(path)
 
 
 TsharkOption = Annotated[
-    str | None, typer.Option("--tshark", help="The tshark of the Wireshark to use. Default: the one in PATH.")
+    str | None,
+    typer.Option("--tshark", metavar="FILE", help="The tshark of the Wireshark to use. Default: the one in PATH."),
 ]
 
 
@@ -178,7 +187,7 @@ def install(
         warn(f"{path}: kept, as you changed it; --force replaces it")
     for path in outcome.others:
         warn(f"{path}: the plugin is here too, and Wireshark loads only one: delete this one")
-    typer.echo("Restart Wireshark and choose the profile WNV at the lower right.", err=True)
+    tell("restart Wireshark and choose the profile WNV at the lower right")
 
 
 @app.command()
@@ -200,7 +209,7 @@ def uninstall(tshark: TsharkOption = None) -> None:
         folders = usual_folders()  # Wireshark went first
     outcome = installing.uninstall(folders)
     if outcome is None:
-        typer.echo(f"{folders.config}: pywnv has installed nothing here", err=True)
+        tell(f"{folders.config}: pywnv has installed nothing here")
         return
     for path in outcome.done:
         show(path)
@@ -240,12 +249,12 @@ app.add_typer(profile_app, name="profile")
 
 @profile_app.command()
 def export(
-    output: Annotated[Path, typer.Argument(metavar="OUT.zip", help="File to write; - is stdout.")],
+    output: Annotated[Path, typer.Argument(metavar="OUT.zip", help="Zip to write; - is stdout.")],
     deinterlace: Annotated[
         bool,
         typer.Option("--deinterlace", help="Analyse the TCP of each interface separately: Wireshark 4.4 or newer."),
     ] = False,
-    force: Annotated[bool, typer.Option("--force", help="Replace an existing output.")] = False,
+    force: Force = False,
 ) -> None:
     """Write the profiles as a zip for Edit > Configuration Profiles > Import.
 
@@ -261,8 +270,7 @@ def export(
 def _tell(error: WnvError | OSError) -> None:
     if isinstance(error, OSError):  # a full disk takes no help text
         error = WnvError(": ".join(str(part) for part in (error.filename, error.strerror or error) if part))
-    with suppress(OSError):  # where stderr is full, the exit code tells
-        typer.echo(f"pywnv: {error}", err=True)
+    tell(error)
 
 
 def main() -> None:

@@ -9,16 +9,18 @@ from typing import Annotated
 import typer
 
 from pywnv.cli.shared import (
+    Force,
     TopologyFile,
     Window,
     checked_window,
+    end_with,
     expanded,
     is_ending_of_none,
     is_terminal,
     load_topology,
     progress_bar,
 )
-from pywnv.errors import Exit, UsageError
+from pywnv.errors import UsageError
 from pywnv.files.output import STDOUT, whole_file
 
 
@@ -49,9 +51,9 @@ def _form_of(output: Path) -> Form:
 def report(
     captures: Annotated[
         list[Path],
-        typer.Argument(metavar="CAPTURE...", help="pcapng or pcap (also gzipped), .etl, or a folder of them."),
+        typer.Argument(metavar="CAPTURE", help="pcapng or pcap (also gzipped), .etl, or a folder of them."),
     ],
-    output: Annotated[Path, typer.Option("-o", "--output", metavar="PATH", help="File to write; - is stdout.")],
+    output: Annotated[Path, typer.Option("-o", "--output", metavar="FILE", help="File to write; - is stdout.")],
     form: Annotated[
         Form | None,
         typer.Option(
@@ -60,12 +62,16 @@ def report(
             help="html: a page with pictures; md: text for a ticket. Default: by the output's ending.",
         ),
     ] = None,
-    title: Annotated[str | None, typer.Option(help="Title of the report. Default: the name of the capture.")] = None,
+    title: Annotated[
+        str | None, typer.Option(metavar="TEXT", help="Title of the report. Default: the name of the capture.")
+    ] = None,
     window: Window = None,
     topology_file: TopologyFile = None,
-    force: Annotated[bool, typer.Option("--force", help="Replace an existing output.")] = False,
+    force: Force = False,
 ) -> None:
-    """Write a page to share: what is wrong, the host, paths, latency, drops; needs pywnv[report].
+    """Write a page to share: what is wrong, the host, paths, latency, drops.
+
+    HTML needs altair and vl-convert-python; Markdown (.md) needs neither.
 
     Exit code 1 if one of several captures cannot be read.
 
@@ -84,7 +90,4 @@ def report(
         with progress_bar(paths, wanted=True) as progress:
             made = build.report(paths, title=title, window=window, topology=topology, progress=progress)
         file.write((made.html() if form is Form.HTML else made.markdown()).encode())
-    for words in made.unread:
-        typer.echo(f"pywnv: {words}", err=True)
-    if made.unread:
-        raise typer.Exit(Exit.DIFFERENT)
+    end_with(made.unread)

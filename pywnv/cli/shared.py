@@ -5,15 +5,16 @@ from __future__ import annotations
 import io
 import sys
 from collections.abc import Callable, Collection, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from typer.core import TyperGroup
 
-from pywnv.errors import UsageError
+from pywnv.errors import Exit, UsageError
 from pywnv.files.output import STDOUT, whole_file
+from pywnv.words import one_line
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -38,9 +39,23 @@ def _first_sentence(command: Any) -> str:
     return " ".join((command.help or "").partition("\n\n")[0].split())
 
 
+def tell(words: object) -> None:
+    """Tells the user, on stderr, in one line; where nobody can be told, the exit code must do."""
+    with suppress(OSError):
+        typer.echo(one_line(f"pywnv: {words}"), err=True)
+
+
 def warn(words: str) -> None:
-    """Tells the user, on stderr."""
-    typer.echo(f"pywnv: warning: {words}", err=True)
+    """Warns the user, likewise."""
+    tell(f"warning: {words}")
+
+
+def end_with(errors: Collection[str]) -> None:
+    """Tells what is wrong with some of several captures; if anything is, the exit code is 1."""
+    for words in errors:
+        tell(words)
+    if errors:
+        raise typer.Exit(Exit.DIFFERENT)
 
 
 def is_terminal() -> bool:
@@ -107,15 +122,27 @@ def progress_bar(captures: list[Path], *, wanted: bool, passes: int = 1) -> Iter
         yield lambda done: bar.update(task, completed=done)
 
 
+Captures = Annotated[
+    list[Path],
+    typer.Argument(
+        metavar="CAPTURE",
+        help="pcapng or pcap (also gzipped), .etl, or a folder of them; several are read as one, in order of time; "
+        "- is stdin.",
+    ),
+]
+Capture = Annotated[Path, typer.Argument(metavar="CAPTURE", help="pcapng or pcap (also gzipped), or .etl.")]
+PcapngOutput = Annotated[Path, typer.Option("-o", "--output", metavar="FILE", help="pcapng to write; - is stdout.")]
+Force = Annotated[bool, typer.Option("--force", help="Replace an existing output.")]
+
 TopologyFile = Annotated[
     Path | None,
     typer.Option(
         "--host",
         "--topology",
+        metavar="FILE",
         help="A file about the host: its inventory, a topology file, or the output of `pktmon list --json`.",
     ),
 ]
-
 
 Window = Annotated[
     float | None,
@@ -149,8 +176,11 @@ def need_different(captures: list[Path], where: str) -> None:
     Raises:
         UsageError: one is.
     """
-    if len({capture.resolve() for capture in captures}) < len(captures):
-        raise UsageError(f"{where}: the same capture twice")
+    seen = set()
+    for capture in captures:
+        if (file := capture.resolve()) in seen:
+            raise UsageError(f"{where}: {capture} is given twice; give it once")
+        seen.add(file)
 
 
 def is_ending_of_none(output: Path, ending: str, known: Collection[str]) -> bool:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from pywnv.cli.shared import TopologyFile, load_topology, opened_capture, show, show_drawn, warn
+from pywnv.cli.shared import TopologyFile, load_topology, need_ending, opened_capture, show, show_drawn, warn
 from pywnv.errors import Exit, UsageError
 from pywnv.files.output import STDOUT, whole_file
 
@@ -20,22 +20,25 @@ if TYPE_CHECKING:
 
 def validate(
     capture: Annotated[
-        Path | None, typer.Argument(help="A capture in any format that Wireshark opens. Default: the samples.")
+        Path | None,
+        typer.Argument(metavar="CAPTURE", help="A capture in any format that Wireshark opens. Default: the samples."),
     ] = None,
     truth: Annotated[
         Path | None,
-        typer.Option("--truth", help="CSV: frame, packet and, if known, hop, segment_of, drop, drop_reason."),
+        typer.Option(
+            "--truth", metavar="FILE", help="CSV: frame, packet and, if known, hop, segment_of, drop, drop_reason."
+        ),
     ] = None,
     least_precision: Annotated[
-        float, typer.Option("--min-precision", min=0, max=1, help="Exit code 1 below this precision.")
+        float, typer.Option("--min-precision", metavar="SHARE", min=0, max=1, help="Exit code 1 below this precision.")
     ] = 1.0,
     least_recall: Annotated[
-        float, typer.Option("--min-recall", min=0, max=1, help="Exit code 1 below this recall.")
+        float, typer.Option("--min-recall", metavar="SHARE", min=0, max=1, help="Exit code 1 below this recall.")
     ] = 1.0,
     topology_file: TopologyFile = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
     junit_file: Annotated[
-        Path | None, typer.Option("--junit", help="Write JUnit XML for CI to this file; - is stdout.")
+        Path | None, typer.Option("--junit", metavar="FILE", help="Write JUnit XML for CI to this file; - is stdout.")
     ] = None,
     force: Annotated[bool, typer.Option("--force", help="Replace an existing --junit file.")] = False,
 ) -> None:
@@ -43,12 +46,14 @@ def validate(
 
     Exit code 1 if precision or recall is too low.
 
-    Example: pywnv validate; pywnv validate host.pcapng --truth host.truth.csv
+    Example: pywnv validate host.pcapng --truth host.truth.csv
     """
     if (capture is None) != (truth is None):
         raise UsageError("validate: takes a capture and --truth together, or neither for the samples")
     if capture is None and topology_file:
-        raise UsageError("validate: --topology is for a capture; the samples have none")
+        raise UsageError("validate: --host is for a capture; the samples have none")
+    if junit_file:
+        need_ending(junit_file, ".xml")
     if as_json and junit_file == STDOUT:
         raise UsageError("validate: --json and --junit - both write to stdout")
     with ExitStack() as stack:

@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 
 from pywnv.cli.shared import (
+    Captures,
     TopologyFile,
     expanded,
     load_topology,
@@ -22,14 +23,7 @@ from pywnv.cli.shared import (
 
 
 def view(
-    captures: Annotated[
-        list[Path],
-        typer.Argument(
-            metavar="CAPTURE...",
-            help="pcapng or pcap (also gzipped), or .etl; several are read as one, like the files of a ring buffer; "
-            "- is stdin.",
-        ),
-    ],
+    captures: Captures,
     topology_file: TopologyFile = None,
     profile: Annotated[str | None, typer.Option(metavar="NAME", help="Wireshark's profile. Default: WNV.")] = None,
 ) -> None:

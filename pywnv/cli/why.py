@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from functools import partial
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from pywnv.cli.shared import (
+    Captures,
     TopologyFile,
     Window,
     checked_window,
@@ -24,13 +24,7 @@ from pywnv.errors import Exit
 
 
 def why(
-    captures: Annotated[
-        list[Path],
-        typer.Argument(
-            metavar="CAPTURE...",
-            help="pcapng or pcap (also gzipped), .etl, or a folder of them; several are read as one, in order of time.",
-        ),
-    ],
+    captures: Captures,
     ip: Annotated[str | None, typer.Option("--ip", metavar="ADDRESS", help="Packets from and to this address.")] = None,
     nic: Annotated[
         str | None,

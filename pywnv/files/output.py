@@ -75,7 +75,7 @@ def _behind_links(path: Path) -> Path:
 
 def _check(path: Path, *, force: bool, sources: Sequence[Path]) -> None:
     if path.is_dir():
-        raise OutputError(f"{path}: Is a directory")
+        raise OutputError(f"{path}: is a folder; name a file")
     if os.path.lexists(path) and not force:  # also a link that leads nowhere
         raise OutputError(f"{path}: exists already; use --force to replace it")
     if path.exists() and any(source.exists() and path.samefile(source) for source in sources):

@@ -158,7 +158,7 @@ def as_json(topology: Topology) -> str:
 
 
 def as_toml(topology: Topology) -> str:
-    """The names as a topology file, to be edited and given as --topology."""
+    """The names as a topology file, to be edited and given as --host."""
     lines = [f"# {title(topology.host)}" if topology.host else "# A host"]
     for room in ("nics", "teams", "switches"):
         for part in getattr(topology, room):

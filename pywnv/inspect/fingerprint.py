@@ -17,6 +17,7 @@ from pywnv.capture import pcapng
 from pywnv.capture.source import Capture, open_capture, open_file
 from pywnv.capture.text import LOG_COMMENT
 from pywnv.errors import UnknownFormatError
+from pywnv.words import one_line
 
 PACKET, SIMPLE_PACKET = 6, 3
 LARGEST_BLOCK = 16 * 1024 * 1024
@@ -124,7 +125,7 @@ def _count_length(counts: Counter[int], length: int) -> None:
 
 
 def _text(value: bytes) -> str | None:
-    text = re.sub(r"[\x00-\x1f\x7f-\x9f]+", " ", value.decode(errors="replace")).strip()
+    text = one_line(re.sub(r"[\x00-\x1f\x7f-\x9f]+", " ", value.decode(errors="replace")).strip())
     return text[:200] or None
 
 

@@ -211,7 +211,10 @@ def _names(tool: Tool, traits: Traits, hops: Sequence[Named]) -> Iterator[Findin
         return
     what = f"what {unknown} of {len(hops)} hops are: their names do not say."
     if tool.system and "Windows" not in tool.system:
-        yield Finding(what, "Write a topology file (docs/hops.md).")
+        yield Finding(what, "Give names with --host: a topology file (docs/hops.md).")
         return
-    how = PKTMON_NAMES if traits.is_pktmon_trace else ADAPTERS
-    yield Finding(what, "Write a topology file (docs/hops.md); this shows what belongs into it:", (how,))
+    inventory = "Give names with --host: the host's inventory, which the script from `pywnv host script` collects, or"
+    if traits.is_pktmon_trace:
+        yield Finding(what, f"{inventory} what this writes:", (PKTMON_NAMES,))
+    else:
+        yield Finding(what, f"{inventory} a topology file (docs/hops.md) with what this shows:", (ADAPTERS,))

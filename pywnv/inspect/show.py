@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from pywnv.inspect.tally import Drop, Hop
-from pywnv.words import count, duration
+from pywnv.words import count, duration, one_line
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -32,7 +32,7 @@ def render(report: Report, console: Console) -> None:
     def line(title: str, words: str) -> None:
         console.print(Padding(Text.assemble((f"{title}: ", "bold"), words), (0, 0, 0, 2)))
 
-    console.print(Text(report.capture, "bold"))
+    console.print(Text(one_line(report.capture), "bold"))
     line("Written by", _tool_words(report.tool))
     line("Holds", _frame_words(report))
     if report.events:

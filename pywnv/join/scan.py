@@ -135,7 +135,7 @@ class Reader:
             self.cursor[b"start"](self.cursor)
             return
         self.cursor[b"start"](self.cursor, pcap.order == ">")
-        body = pcapng.interface_of(pcap, self._made_order)
+        body = pcapng.interface_of(pcap, self._made_order, capture.path)
         self._add(Place(body, pcapng.read_interface(body, self._made_order), numbered=False))
 
     def _add(self, place: Place) -> None:

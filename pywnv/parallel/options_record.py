@@ -27,7 +27,7 @@ def options_of(job: Job) -> dict[str, object]:
         "--columns": list(job.columns) if job.columns is not None else None,
         "--window": job.window,
         "--filter": job.display_filter,
-        "--topology": sha256(job.topology.model_dump_json().encode()).hexdigest() if job.topology else None,
+        "--host": sha256(job.topology.model_dump_json().encode()).hexdigest() if job.topology else None,
     }
 
 

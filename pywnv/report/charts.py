@@ -40,7 +40,8 @@ def need() -> None:
         MissingExtraError: it is not installed.
     """
     if not all(map(find_spec, ("altair", "vl_convert"))):
-        raise MissingExtraError(f"report: needs altair and vl-convert; run: {install_command('report', LIBRARIES)}")
+        how = install_command("report", LIBRARIES)
+        raise MissingExtraError(f"report: HTML needs altair and vl-convert, Markdown (.md) does not; run: {how}")
 
 
 @contextmanager

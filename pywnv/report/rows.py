@@ -9,7 +9,7 @@ from pywnv.report import story
 from pywnv.report.ladder import Rung
 from pywnv.report.text import clean, duration, name, number, share
 from pywnv.statistics.example import DROPPED, SLOWEST, TYPICAL
-from pywnv.statistics.pairs import questions
+from pywnv.statistics.pairs import QUESTIONS, questions
 from pywnv.words import count
 
 if TYPE_CHECKING:
@@ -235,7 +235,7 @@ def unanswered(statistics: Statistics) -> list[UnansweredRow]:
     for row, ports in questions(statistics)[:MOST_UNANSWERED]:
         amounts = [f"{number(row.unanswered)} of {number(row.asked)}"] if row.unanswered else []
         amounts += [f"{number(row.refused)} refused"] if row.refused else []
-        kind = story.KINDS.get(row.kind, row.kind)
+        kind = QUESTIONS[row.kind]
         rows.append(
             UnansweredRow(
                 kind[:1].upper() + kind[1:],

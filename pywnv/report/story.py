@@ -9,12 +9,11 @@ from pywnv.report.text import clean, duration, moment, name, number
 from pywnv.statistics.cut import cut_short
 from pywnv.statistics.loss import loss_words
 from pywnv.statistics.model import Drop, Statistics, Unanswered
-from pywnv.statistics.pairs import questions
+from pywnv.statistics.pairs import QUESTIONS, questions
 from pywnv.statistics.silence import silences
 from pywnv.words import count
 
 MOST_DROPS, MOST_LOSSES, MOST_UNANSWERED = 3, 4, 2  # sentences about each; the tables hold the rest
-KINDS = {"handshake": "TCP handshake", "ping": "ping", "arp": "ARP request", "neighbor": "neighbor solicitation"}
 JUDGED = ("handshake", "ping")  # the others ask for what need not be there, every day
 SECONDS_SHOW = 10.0  # of a shorter capture, the times of day have milliseconds
 
@@ -191,7 +190,7 @@ def _drop_troubles(statistics: Statistics) -> Iterator[Trouble]:
 def _unanswered_words(asked: Sequence[tuple[Unanswered, int]]) -> Iterator[str]:
     shown = [pair for pair in asked if pair[0].unanswered][:MOST_UNANSWERED]
     for row, ports in shown:
-        noun = KINDS.get(row.kind, row.kind)
+        noun = QUESTIONS[row.kind]
         whole = count(row.asked, noun, ",")
         amount = f"{number(row.unanswered)} of {whole}"
         if row.unanswered == row.asked:

@@ -5,20 +5,21 @@ from __future__ import annotations
 import re
 from datetime import UTC, datetime
 
+from pywnv import words
+
 # What no XML may hold, and what turns the direction of the text around it; a report shows that something was there.
 ODD = re.compile(
     "[\x00-\x1f\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufdd0-\ufdef\ufeff\ufff9-\uffff\ud800-\udfff]+"
 )
 LONGEST = 200  # of a name; longer ones are cut
 SPACE = "\u00a0"  # between a number and its unit
-UNITS = ((1.0, "s"), (1e-3, "ms"), (1e-6, "µs"))
 NO_NAME = "(no name)"
 
 
 def clean(text: object, longest: int = LONGEST) -> str:
     """A text of a capture as a page may hold it: one line, not too long, nothing that is no letter."""
-    words = ODD.sub("\ufffd", str(text)).strip()
-    return words if len(words) <= longest else words[: longest - 1] + "…"
+    line = ODD.sub("\ufffd", str(text)).strip()
+    return line if len(line) <= longest else line[: longest - 1] + "…"
 
 
 def name(text: str | None) -> str:
@@ -42,10 +43,7 @@ def duration(seconds: float | None) -> str:
         if hours:
             return f"{hours:,}{SPACE}h {minutes}{SPACE}min" if minutes else f"{hours:,}{SPACE}h"
         return f"{minutes}{SPACE}min {rest}{SPACE}s" if rest else f"{minutes}{SPACE}min"
-    for unit, unit_name in UNITS:
-        if abs(rounded) >= unit:
-            return f"{rounded / unit:.3g}{SPACE}{unit_name}"
-    return f"{rounded * 1e9:.3g}{SPACE}ns" if rounded else f"0{SPACE}s"
+    return (words.duration(seconds) if rounded else "0 s").replace(" ", SPACE)
 
 
 def share(part: int, whole: int) -> str:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from pywnv.report import story
 from pywnv.report.rows import MOST_PATHS
 from pywnv.report.text import clean, duration, name, number, share
+from pywnv.statistics.pairs import QUESTIONS
 from pywnv.statistics.silence import silences
 from pywnv.words import count
 
@@ -102,7 +103,7 @@ def tcp(statistics: Statistics) -> str:
     unanswered: dict[str, int] = {}
     for row in statistics.unanswered:
         unanswered[row.kind] = unanswered.get(row.kind, 0) + row.unanswered
-    asked = [count(many, story.KINDS.get(kind, kind), ",") for kind, many in unanswered.items() if many]
+    asked = [count(many, QUESTIONS[kind], ",") for kind, many in unanswered.items() if many]
     words = f"{story.again_words(statistics)}." if statistics.retransmissions else "No TCP packet was sent again."
     if statistics.duplicates:
         words += " Stock Wireshark counts duplicates as retransmissions; this page does not."
@@ -148,5 +149,5 @@ def filters(statistics: Statistics, found: Sequence[Drop]) -> Iterator[tuple[str
             )
     for row in statistics.unanswered[:2]:
         if row.unanswered:
-            kind = story.KINDS.get(row.kind, row.kind)
+            kind = QUESTIONS[row.kind]
             yield f"The first {kind} without an answer", f"wnv.packet == {row.first_frame}"

@@ -6,6 +6,9 @@ from dataclasses import replace
 
 from pywnv.statistics.model import Statistics, Unanswered
 
+# What people call each kind of request.
+QUESTIONS = {"handshake": "TCP handshake", "ping": "ping", "arp": "ARP request", "neighbor": "neighbor solicitation"}
+
 
 def questions(found: Statistics) -> list[tuple[Unanswered, int]]:
     """What goes unanswered or is refused, the most first: of each pair of addresses, and to how many ports."""

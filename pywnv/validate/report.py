@@ -16,7 +16,7 @@ from pywnv.version import __version__
 from pywnv.wireshark.folders import find_folders
 from pywnv.wireshark.probe import find_plugins
 from pywnv.wireshark.tshark import find_tshark, version
-from pywnv.words import count
+from pywnv.words import count, one_line
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -86,7 +86,7 @@ def render(result: Result, about: Setting, console: Console) -> None:
     def line(words: str, *, indent: int = 2, style: str = "") -> None:
         console.print(Padding(Text(words, style), (0, 0, 0, indent), expand=False))
 
-    console.print(Text(result.capture, "bold"))
+    console.print(Text(one_line(result.capture), "bold"))
     judged = "" if result.judged == result.frames else f" ({result.judged} in the truth)"
     line(f"{count(result.frames, 'frame')}{judged}, as Wireshark {about.wireshark} shows them with {about.plugin}")
     table = Table(box=None, pad_edge=False, padding=(0, 0, 0, 2), collapse_padding=True)

@@ -15,6 +15,7 @@ from pywnv.statistics.collect import collect
 from pywnv.statistics.model import Drop, Selection, Statistics, Step
 from pywnv.statistics.silence import Silence, silences
 from pywnv.why.words import about, next_steps, sentence
+from pywnv.words import one_line
 
 if TYPE_CHECKING:
     from pywnv.host.lint import Finding
@@ -117,7 +118,7 @@ def selection_of(ip: str | None, nic: str | None, flow: str | None) -> Selection
     if nic is not None:
         if not nic.strip():
             raise UsageError("--nic: is empty; `pywnv inspect` names the hops of a capture")
-        return Selection(nic=nic.strip())
+        return Selection(nic=one_line(nic.strip()))
     assert flow is not None  # noqa: S101  # one of the three is there
     match = FLOW.fullmatch(flow.strip())
     if not match or max(int(match[2]), int(match[4])) > MOST_PORT:

@@ -10,7 +10,7 @@ from pywnv.statistics.model import Drop, Statistics
 from pywnv.statistics.pairs import questions
 from pywnv.statistics.silence import NO_NAME
 from pywnv.why.words import question_words, reason_words, way_words
-from pywnv.words import count, duration
+from pywnv.words import count, duration, one_line
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -51,7 +51,7 @@ def render(answer: Answer, console: Console) -> None:
     if answer.next:
         line("Next:", "bold")
         for words, command in answer.next:
-            console.print(Text.assemble("    ", (command, "cyan"), f"  # {words}"), soft_wrap=True)
+            console.print(Text.assemble("    ", (one_line(command), "cyan"), f"  # {words}"), soft_wrap=True)
 
 
 def _duration(seconds: float) -> str:

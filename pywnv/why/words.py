@@ -9,7 +9,7 @@ from pathlib import Path as File
 from pywnv.statistics.cut import cut_short
 from pywnv.statistics.loss import doubtful, loss_words, lost
 from pywnv.statistics.model import FROM, TO, Drop, End, Selection, Statistics, Step, Unanswered
-from pywnv.statistics.pairs import questions
+from pywnv.statistics.pairs import QUESTIONS, questions
 from pywnv.statistics.silence import NO_NAME, silences
 from pywnv.tables import fields
 from pywnv.words import count
@@ -20,7 +20,6 @@ FEW = 10  # one in so many is not what matters
 DAILY, SHARE_DAILY = ("arp", "neighbor"), 0.1  # of the packets: fewer are not what matters
 MOST_NAMED, MOST_ENDS = 5, 4
 KINDS = tuple(f"{role} " for role in (*fields.ROLES, "interface"))  # with which the name of a hop may begin
-QUESTIONS = {"handshake": "handshake", "ping": "ping", "arp": "ARP request", "neighbor": "neighbor solicitation"}
 
 
 def about(selection: Selection) -> str:
@@ -115,7 +114,7 @@ def _harmful(found: Statistics) -> list[Drop]:
 
 
 def question_words(one: Unanswered, ports: int) -> str:
-    """Who asks whom: "3 of 3 handshakes from A to B:443 go unanswered"."""
+    """Who asks whom: "3 of 3 TCP handshakes from A to B:443 go unanswered"."""
     kind = QUESTIONS[one.kind]
     if not one.unanswered:
         to_ports = f" to {ports:,} ports" if ports > 1 else f" to port {one.port}" if one.port else ""
@@ -154,7 +153,7 @@ def _good_sentence(found: Statistics, name: str) -> str:
         words += "" if asked else ", and none goes unanswered"
     seldom = [f"{asked:,} {_verb(asked, 'asks', 'ask')} for an address that does not answer"] if asked else []
     if refused:
-        seldom.append(f"{count(refused, 'handshake', ',')} {_verb(refused, 'is', 'are')} refused")
+        seldom.append(f"{count(refused, QUESTIONS['handshake'], ',')} {_verb(refused, 'is', 'are')} refused")
     if found.retransmissions:
         again = count(found.retransmissions, "packet", ",")
         seldom.append(f"{again} {_verb(found.retransmissions, 'is', 'are')} TCP data sent again")

@@ -87,7 +87,7 @@ def install(
     old = Manifest.read(folders.config) or Manifest()
     plugin = folders.plugins / PLUGIN
     if old.names and not names and not force and plugin.exists():
-        again = f"say --topology {old.names} again, or --force to drop them"
+        again = f"give --host {old.names} again, or --force to drop them"
         raise OutputError(f"{plugin}: has the names of {old.names}; {again}")
     outcome = Outcome(kept=[] if force else _settle(folders, files, old))
     new = Manifest(wireshark=version.series, made=old.made, names=old.names if plugin in outcome.kept else names)

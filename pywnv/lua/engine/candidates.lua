@@ -1,8 +1,8 @@
 --- Finds the packets that a frame may show: those with the same bytes that are still remembered.
 
-local frame_of, identity, link, order, path, routes, limits = ...
+local frame_of, identity, link, queue, routes, limits = ...
 
-local abs, byte, max, min = math.abs, string.byte, math.max, math.min
+local byte, max = string.byte, math.max
 local ttl_of = frame_of.ttl
 
 local M = {}
@@ -92,156 +92,26 @@ end
 -- @param store   the packets
 -- @param differs function: whether a rule says that a packet and a frame are two
 -- @param all     what is known of the order of packets of all senders: see `order`
--- @return table: look, here; the fields that `look` fills
+-- @return table: find, all_here, take; look, which `find` fills
 function M.new(store, differs, all)
   local look = { list = {} }
   local candidates = { look = look }
 
-  -- Whether a frame was seen behind a packet's first sighting. What two observers saw may be the other way round: their
-  -- clocks are set alike no better than by the time that packets take between them.
-  local function is_later(packet, frame)
-    local ahead, first = frame.time - packet.first_time, packet.places[1]
-    if ahead <= 0 or first.hop.observer == frame.hop.observer then
-      return ahead > 0
-    end
-    local _, longest = order.longest(all, frame.place, 0, first, 1)
-    return ahead > (longest or 0)
-  end
-
-  -- Whether what is known of the order of packets speaks against a packet that was not seen at this hop.
-  local function is_lost(packet, frame, is_alone)
-    local flow, place = packet.flow, frame.place
-    if not is_alone and path.ends_before(flow.class, packet.node, frame.hop) then
-      return true
-    end
-    if order.begins_at(flow.sender, frame.hop) and is_later(packet, frame) then
-      return true
-    end
-    local last, time = packet.places[packet.node.depth], packet.last_time
-    return last.hop ~= frame.hop
-      and (
-        order.is_overtaken(flow, last, time, place, frame.time)
-        or order.is_overtaken(all, last, time, place, frame.time)
-          and order.is_kept(all, last, time, place, frame.time)
-      )
-  end
-
-  -- Whether a frame may show a packet of a queue that its hop has not shown.
-  local function may_show(packet, frame)
-    return packet and not packet.node.counts[frame.hop] and not differs(packet, frame)
-  end
-
-  -- How long a packet took from where it was seen last, and how long others took at most: see `order.longest`.
-  local function time_of(packet, frame)
-    local last, time = packet.places[packet.node.depth], packet.last_time
-    return abs(frame.time - time), order.longest(all, last, time, frame.place, frame.time)
-  end
-
-  -- Of the packets of a queue from one on, the only one that comes to a hop as soon as others did.
-  local function usual_one(queue, index, frame)
-    local usual, usual_index = nil, nil
-    for try = index, min(queue.last, index + limits.tries - 1) do
-      local packet = store.get(queue[try])
-      if may_show(packet, frame) and not is_lost(packet, frame) then
-        local took, _, known = time_of(packet, frame)
-        if known and took <= limits.usual_gap * known then
-          if usual then
-            return nil
-          end
-          usual, usual_index = packet, try
-        end
-      end
-    end
-    return usual, usual_index
-  end
-
-  -- The only packet of a queue from one on that may come to a hop so late, for then the count is right again; else the
-  -- only one that comes as soon as others did.
-  local function only_in_time(queue, index, frame)
-    local found, found_index, is_only = nil, nil, true
-    for try = index, min(queue.last, index + limits.tries - 1) do
-      local packet = store.get(queue[try])
-      if may_show(packet, frame) and not is_lost(packet, frame) then
-        local took, longest = time_of(packet, frame)
-        if took <= longest then
-          is_only = not found
-          found, found_index = packet, try
-        end
-      end
-    end
-    if found and is_only then
-      look.slips = false
-      return found, found_index
-    end
-    local usual, usual_index = usual_one(queue, index, frame)
-    if usual then
-      return usual, usual_index
-    end
-    look.is_ambiguous = found ~= nil
-    return found, found_index
-  end
-
-  -- The first packet of a queue that this hop has not shown. One that should have come long ago stands back, and so
-  -- does one that took much longer than any, if another is just in time: else, a packet that was lost on the way would
-  -- shift all that follow.
-  local function elsewhere(queue, frame)
-    local hop = frame.hop
-    local index = max(queue.first, (queue.taken[hop] or 0) + 1)
-    local first, first_index = nil, nil
-    for try = index, min(queue.last, index + limits.tries - 1) do
-      local packet = store.get(queue[try])
-      if may_show(packet, frame) then
-        local strength = identity.of_pair(packet, frame)
-        if strength == identity.PROOF then
-          return packet, try
-        elseif packet.maybe_from ~= hop and not is_lost(packet, frame) then
-          local took, longest, known = time_of(packet, frame)
-          if queue.slipped and queue.slipped[hop] then
-            return only_in_time(queue, try, frame)
-          end
-          local usual, usual_index = nil, nil
-          if known and took > limits.longest_gap * known then
-            usual, usual_index = usual_one(queue, try + 1, frame)
-          end
-          if usual then
-            look.slips = true
-            return usual, usual_index
-          elseif known or strength == identity.WEAK or path.may_go_on(packet.flow.class, packet.node, hop) then
-            if took <= longest then
-              look.slips = first and true
-              return packet, try
-            elseif not known then
-              return first or packet, first_index or try
-            end
-          end
-          first, first_index = first or packet, first_index or try
-        end
-      end
-    end
-    return first, first_index
-  end
-
-  local function here(queue, frame)
-    local hop = frame.hop
-    for try = queue.last, max(queue.first, queue.last - limits.tries + 1), -1 do
-      local packet = store.get(queue[try])
-      if packet and packet.node.counts[hop] and not differs(packet, frame) then
-        return packet
-      end
-    end
-    return nil
-  end
+  local queues = queue.new(store, differs, all, look)
 
   --- Looks up what a frame may show.
   -- @param entry what the store knows by its key
   -- @return table, until the next call: entry; elsewhere (the first packet that its hop has not shown), index (where
   --   that stands in a queue); here (the latest packet that its hop has shown); is_ambiguous (set by rules that cannot
   --   tell); slips (true: a packet before it was lost, so that the count of equal ones is no longer sure; false: it is
-  --   sure again); doubted (set by a rule: the route that this frame speaks against); is_crowd (set by a rule:
-  --   whether equal packets are on their way at once; nil: so often that there is no mark)
+  --   sure again); late (where a packet stands that comes as if those before it were lost); is_alone (whether no other
+  --   packet with these bytes may come here); is_begin (whether packets that pass here begin here); doubted (set by a
+  --   rule: the route that this frame speaks against); is_crowd (set by a rule: whether equal packets are on their way
+  --   at once; nil: so often that there is no mark)
   function candidates.find(entry, frame)
     look.entry, look.elsewhere, look.here, look.index = entry, nil, nil, nil
     look.is_ambiguous, look.slips, look.doubted, look.refused, look.probe = false, nil, nil, nil, nil
+    look.is_alone, look.late, look.is_begin = true, nil, false
     look.is_crowd = false
     if not entry then
       return look
@@ -250,14 +120,14 @@ function M.new(store, differs, all)
       if packet and not differs(packet, frame) then
         if packet.node.counts[frame.hop] then
           look.here = packet
-        elseif identity.of_pair(packet, frame) > identity.WEAK or not is_lost(packet, frame, true) then
+        elseif identity.of_pair(packet, frame) > identity.WEAK or not queues.is_lost(packet, frame, true) then
           look.elsewhere = packet
         end
       end
       return look
     end
-    look.elsewhere, look.index = elsewhere(entry, frame)
-    look.here = here(entry, frame)
+    look.elsewhere, look.index = queues.elsewhere(entry, frame)
+    look.here = queues.here(entry, frame)
     return look
   end
 
@@ -277,6 +147,9 @@ function M.new(store, differs, all)
     end
     return count
   end
+
+  --- Notes that a frame shows a packet of a queue, or that the first one may be lost: see `queue`.
+  candidates.take = queues.take
 
   return candidates
 end

@@ -9,7 +9,7 @@ local codes, path, mutable_fields, decide, parts = ...
 local candidates_of, context, identity, limits = parts.candidates, parts.context, parts.identity, parts.limits
 local order, places_of, routes, tcp, teaching = parts.order, parts.places, parts.routes, parts.tcp, parts.teaching
 
-local byte = string.byte
+local abs, byte = math.abs, string.byte
 
 local VERDICT, REWRITTEN = codes.verdict, codes.rewritten
 local differences, ttl_of = mutable_fields.between, parts.frame.ttl
@@ -102,6 +102,7 @@ function M.new()
     frame.place = place_of(frame)
     look.binding.from, look.again = nil, nil
     nat.translate(frame)
+    frame.root = paths.roots[frame.hop]
     candidates.find(store.find(frame.key), frame)
   end
 
@@ -158,11 +159,7 @@ function M.new()
     end
     packet.written_ends = step.rule == decide.TRANSLATED and look.binding.ends or frame.written_ends
     if step.index then
-      look.entry.taken[frame.hop] = step.index
-      if look.slips ~= nil then
-        look.entry.slipped = look.entry.slipped or {}
-        look.entry.slipped[frame.hop] = look.slips or nil
-      end
+      candidates.take(look.entry, step.index, frame.hop)
     end
   end
 
@@ -174,7 +171,7 @@ function M.new()
     packet.strength = identity.strength(packet, packet.flow)
     packet.tag, packet.whole, packet.is_crowded = nil, nil, false
     packet.network, packet.written_ends, packet.first_ends = frame.vni, frame.written_ends, frame.written_ends
-    packet.is_proved, packet.has_fallen, packet.maybe_from = false, false, nil
+    packet.is_proved, packet.has_fallen, packet.maybe = false, false, nil
     if packet_number then
       packet.first_frame, packet.first_time = packet_number, first_time
     end
@@ -217,6 +214,18 @@ function M.new()
     end
   end
 
+  -- Notes that a packet may be another one, which was seen elsewhere before.
+  local function doubt(packet, other, frame)
+    local class = other.flow.class
+    path.doubt_stop(class, other.node)
+    if path.may_go_on(class, other.node, frame.hop) then
+      packet.maybe = other.node -- so it is not seen again where that was
+    end
+    if look.late then
+      candidates.take(look.entry, look.index, frame.hop)
+    end
+  end
+
   local function commit_new(frame)
     local packet = add(frame, nil, nil)
     local flow = packet.flow
@@ -232,8 +241,8 @@ function M.new()
       end
     end
     flow.last_id = packet.id
-    if look.is_ambiguous and look.elsewhere and type(look.entry) == "table" and look.entry.slipped then
-      packet.maybe_from = look.elsewhere.places[1].hop -- it may be that packet, which was seen there
+    if look.is_ambiguous and look.elsewhere then
+      doubt(packet, look.elsewhere, frame)
     end
     if look.here and not flow.sender.is_changing then
       look.here.is_proved = false -- nobody knows how often that was seen
@@ -278,7 +287,10 @@ function M.new()
       end
       packet = commit_new(frame)
     end
-    path.pass(packet.flow.class, packet.node)
+    -- A frame that may show another packet after all tells nothing about paths.
+    if step.kind ~= "new" or not (look.is_begin or look.is_ambiguous and look.elsewhere) then
+      path.pass(packet.flow.class, packet.node, step.kind == "sighting" and look.is_alone and abs(found.delta))
+    end
     rules.commit(frame, packet)
     if paths.made >= limits.path_bytes then
       store.next_generation()

@@ -65,7 +65,7 @@ limit("crowds", 4, "to 1", 0, "equal_bursts",
   "Equal packets of a flow that do not overlap for each one that does, before sightings at one hop are counted")
 
 -- Order.
-limit("begin", 4, "packets", 1e9, "equal_held",
+limit("begin", 4, "packets", 1e9, "rules/busy-q8-drop",
   "How many packets must be seen first at a place before it counts as their sender's first place")
 limit("in_order", 8, "packets", 1e9, "lab2/busy-drop-fifo",
   "How many packets must keep their order between two places before the order counts")
@@ -75,8 +75,12 @@ limit("weak_step", 10 * MILLISECOND, "s", 1e9, "lab2/tenants",
   "Longest step between two hops for packets without an identity, while no step is known")
 limit("least_weak_step", 2 * MILLISECOND, "s", 0, "lab2/tcp-same",
   "Lower bound of the longest step for packets without an identity, once a step is known; also at one hop")
-limit("usual_gap", 1.25, "times", 1e9, "equal_queued",
+limit("usual_gap", 1.25, "times", 1e9, "equal_one_lost",
   "Longest usual time between two hops, in multiples of the longest known step")
+limit("likely", 16, "to 1", 1e9, "equal_missed",
+  "Packets that took as long as the second of two equal ones would for each one that took as long as the first would")
+limit("late", 3, "packets", 1, "equal_stalled",
+  "Equal packets in a row that come as if one before them was lost, before it counts as lost")
 limit("once_share", 50, "to 1", 0, "rules/neg-flood-udp-const",
   "Packets that a hop has shown equally often for each other one, before that counts as sure")
 limit("hop_once", 16, "packets", 1e9, "lab2/busy",
@@ -148,6 +152,8 @@ limit("large", 64, "frames", nil, "test_engine_bounds::test_a_flow_of_large_fram
   "Frames of a flow that are larger than Ethernet allows")
 limit("tries", 64, "packets", nil, "test_engine_limits::test_one_key_again_and_again",
   "Packets with the same bytes that a frame is compared with")
+limit("behind", 8, "packets", nil, "test_engine_limits::test_one_key_again_and_again",
+  "Equal packets behind the first one that may be meant instead")
 limit("hops", 64, "hops", nil, "test_engine_limits::test_a_packet_at_65000_hops",
   "Hops of one packet, or hops known of one sender")
 

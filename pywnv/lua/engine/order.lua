@@ -119,10 +119,10 @@ end
 -- @return seconds; the longest that a proved one took lately, or nil
 function M.longest(all, place, time, other_place, other_time)
   local way = all.ways and all.ways[way_between(place, time, other_place, other_time)]
-  if not way then
+  local longest = way and max(way.longest, way.older_longest) or 0
+  if longest == 0 then
     return limits.weak_step, nil
   end
-  local longest = max(way.longest, way.older_longest)
   return max(limits.longest_gap * longest, limits.least_weak_step), longest
 end
 

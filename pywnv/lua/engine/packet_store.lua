@@ -21,7 +21,7 @@ function M.new()
   local store = { packets = packets, oldest = 1, newest = 0, latest = -math.huge, disorder = 0 }
 
   -- key -> the id of the only packet with it, or a queue of ids: { first =, last =, taken = { [hop] = index },
-  -- slipped = { [hop] = whether a packet was lost before it } }
+  -- slipped = { [hop] = whether a packet was lost before it }, late = { [hop] = how many came as if one was lost } }
   -- A queue that gets a new packet moves into the young generation; its old packets leave it as they expire.
   local young, old = {}, {}
 

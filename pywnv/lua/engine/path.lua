@@ -1,6 +1,6 @@
 --- The hops that a packet has passed, as a tree: packets that went the same way share a node.
 
-local codes, limits = ...
+local codes, steps, limits = ...
 
 local sub = string.sub
 
@@ -153,29 +153,60 @@ end
 
 --- What is not known yet of the ways of a class.
 function M.ways()
-  return { passed = {}, ended = {}, nodes = 0 }
+  return { passed = {}, ended = {}, steps = {}, nodes = 0 }
 end
 
-local function count(ways, what, node)
+local function count(ways, what, node, by)
   local known = ways[what][node]
   if not known then
     if ways.nodes >= limits.nodes_of_class then
-      ways.passed, ways.ended, ways.nodes = {}, {}, 0
+      ways.passed, ways.ended, ways.steps, ways.nodes = {}, {}, {}, 0
     end
     ways.nodes = ways.nodes + 1
   end
-  ways[what][node] = (known or 0) + 1
+  ways[what][node] = (known or 0) + by
 end
 
 --- Learns that a packet came to a node.
--- @param ways of the packet's class: how many packets came to a node, and how many were not seen again behind it
-function M.pass(ways, node)
-  count(ways, "passed", node)
+-- @param ways of the packet's class: how many packets came to a node, how many were not seen again behind it, and how
+--   long the last step took
+-- @param took seconds, for a packet that was the only one with its bytes on its way; else false
+function M.pass(ways, node, took)
+  count(ways, "passed", node, 1)
+  if took and ways.passed[node] >= limits.begin then
+    ways.steps[node] = ways.steps[node] or steps.new()
+    steps.note(ways.steps[node], took)
+  end
+end
+
+--- How many of the last packets of a class took about as long to a node.
+-- @param node of the path, or nil
+function M.count_as_long(ways, node, took)
+  local step = node and ways.steps[node]
+  return step and steps.count(step, took) or 0
+end
+
+--- Whether packets of a class that passed `node` go on to a hop far more often than those that passed `other`.
+function M.is_likelier(ways, node, other, hop)
+  local often = ways.passed[node.next[hop] or 0] or 0
+  return often >= limits.path_ends and often > limits.path_share * (ways.passed[other.next[hop] or 0] or 0)
+end
+
+--- Whether packets of a class begin at a hop far more often than they come there from a node.
+-- @param root the node of those that begin there, or nil
+function M.begins(ways, node, root)
+  local often = root and ways.passed[root] or 0
+  return often >= limits.path_ends and often > limits.path_share * (ways.passed[node.next[root.hop] or 0] or 0)
 end
 
 --- Learns that it is not seen again.
 function M.stop(ways, node)
-  count(ways, "ended", node)
+  count(ways, "ended", node, 1)
+end
+
+--- Learns that one of them may have been seen again, so that it does not count as one that was not.
+function M.doubt_stop(ways, node)
+  count(ways, "ended", node, -1)
 end
 
 --- Whether packets of a class that came to `node` are hardly ever seen at a hop after that.

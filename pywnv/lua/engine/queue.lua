@@ -1,0 +1,234 @@
+--- Queues of packets with the same bytes, in the order in which they came: which of them a frame shows.
+--
+-- A hop shows them in this order. One that was lost, or that a capture missed, must not shift all that follow. So the
+-- one behind it is meant if the first one should have come long ago; if packets that have passed the same hops never
+-- come to this hop; or if, packet after packet, the first one would have taken unusually long, but not the one behind.
+
+local identity, order, path, limits = ...
+
+local abs, max, min = math.abs, math.max, math.min
+
+local M = {}
+
+--- The queues of one capture.
+-- @param store   the packets
+-- @param differs function: whether a rule says that a packet and a frame are two
+-- @param all     what is known of the order of packets of all senders: see `order`
+-- @param look    what is found for a frame: see `candidates`
+-- @return table: is_lost, elsewhere, here, take
+function M.new(store, differs, all, look)
+  local queues = {}
+
+  -- Whether a frame was seen behind a packet's first sighting. What two observers saw may be the other way round: their
+  -- clocks are set alike no better than by the time that packets take between them.
+  local function is_later(packet, frame)
+    local ahead, first = frame.time - packet.first_time, packet.places[1]
+    if ahead <= 0 or first.hop.observer == frame.hop.observer then
+      return ahead > 0
+    end
+    local _, longest = order.longest(all, frame.place, 0, first, 1)
+    return ahead > (longest or 0)
+  end
+
+  -- Whether what is known of the order of packets speaks against a packet that was not seen at this hop.
+  -- @param is_only whether no other packet has these bytes
+  local function is_lost(packet, frame, is_only)
+    local flow, place = packet.flow, frame.place
+    if not is_only and path.ends_before(flow.class, packet.node, frame.hop) then
+      return true
+    end
+    if is_later(packet, frame) then
+      if frame.time - packet.first_time > limits.swapped and path.begins(flow.class, packet.node, frame.root) then
+        look.is_begin = true
+        return true
+      elseif order.begins_at(flow.sender, frame.hop) then
+        return true
+      end
+    end
+    local last, time = packet.places[packet.node.depth], packet.last_time
+    return last.hop ~= frame.hop
+      and (
+        order.is_overtaken(flow, last, time, place, frame.time)
+        or order.is_overtaken(all, last, time, place, frame.time)
+          and order.is_kept(all, last, time, place, frame.time)
+      )
+  end
+
+  -- Whether a frame may show a packet of a queue that its hop has not shown.
+  local function may_show(packet, frame)
+    return packet and not packet.node.counts[frame.hop] and not differs(packet, frame)
+  end
+
+  -- How many packets of a packet's class came to this hop about as late as it would.
+  local function count_as_long(packet, frame)
+    return path.count_as_long(packet.flow.class, packet.node.next[frame.hop], abs(frame.time - packet.last_time))
+  end
+
+  -- Whether a packet may be another one (see `grouper`), which this hop has shown.
+  local function may_be_from(packet, hop)
+    return packet.maybe ~= nil and packet.maybe.counts[hop] ~= nil
+  end
+
+  -- How long a packet took from where it was seen last, and how long others took at most: see `order.longest`.
+  local function time_of(packet, frame)
+    local last, time = packet.places[packet.node.depth], packet.last_time
+    return abs(frame.time - time), order.longest(all, last, time, frame.place, frame.time)
+  end
+
+  -- Of the packets of a queue from one on, the only one that comes to a hop as soon as others did; else the only one
+  -- that may come that late. Where no other one may come, the count is right again.
+  local function only_in_time(queue, index, frame)
+    look.is_alone = false
+    local usual, usual_index, is_one, found, found_index, is_only = nil, nil, true, nil, nil, true
+    for try = index, min(queue.last, index + limits.tries - 1) do
+      local packet = store.get(queue[try])
+      if may_show(packet, frame) and not is_lost(packet, frame) then
+        local took, longest, known = time_of(packet, frame)
+        if took <= longest then
+          is_only = not found
+          found, found_index = packet, try
+        end
+        if known and took <= limits.usual_gap * known then
+          is_one = not usual
+          usual, usual_index = packet, try
+        end
+      end
+    end
+    if found and is_only then
+      look.slips = false
+      return found, found_index
+    elseif usual and is_one then
+      return usual, usual_index
+    end
+    look.is_ambiguous = found ~= nil
+    return found, found_index
+  end
+
+  -- The first packet of a queue, from one on to another, that may come to this hop.
+  local function following(queue, index, last, frame)
+    for try = index, last do
+      local packet = store.get(queue[try])
+      if may_show(packet, frame) and not may_be_from(packet, frame.hop) and not is_lost(packet, frame) then
+        return packet, try
+      end
+    end
+    return nil, nil
+  end
+
+  -- Of the packets of a queue behind the first one that may come to this hop, the only one that is likely to come now;
+  -- nil if the first one is, or several are.
+  local function only_likely(queue, packet, index, last, frame)
+    local found, found_index, most, second = nil, nil, limits.begin - 1, 0
+    local other, other_index = following(queue, index + 1, last, frame)
+    while other do
+      local count = count_as_long(other, frame)
+      if count > most then
+        found, found_index, most, second = other, other_index, count, found and most or second
+      else
+        second = max(second, count)
+      end
+      other, other_index = following(queue, other_index + 1, last, frame)
+    end
+    if found and max(second, count_as_long(packet, frame)) * limits.likely <= most then
+      return found, found_index
+    end
+    return nil
+  end
+
+  -- The packet of a queue that comes to this hop: the first one that may, unless its path shows that it was lost, or
+  -- packet after packet does.
+  local function first_or_likely(queue, packet, index, frame)
+    local class, hop, last = packet.flow.class, frame.hop, min(queue.last, index + limits.behind)
+    local other, other_index = following(queue, index + 1, last, frame)
+    look.is_alone = not other
+    if look.is_alone or abs(frame.time - packet.last_time) <= store.disorder then
+      return packet, index
+    end
+    while other do
+      if path.is_likelier(class, other.node, packet.node, hop) then
+        packet, index, look.slips = other, other_index, true
+      end
+      other, other_index = following(queue, other_index + 1, last, frame)
+    end
+    other, other_index = only_likely(queue, packet, index, last, frame)
+    if not other then
+      return packet, index
+    end
+    look.late = other_index
+    local late = queue.late and queue.late[hop]
+    if late and (late.is_lost or late.count + (late.index == other_index and 0 or 1) >= limits.late) then
+      look.slips = true
+      return other, other_index
+    end
+    look.is_ambiguous = true
+    return packet, index
+  end
+
+  -- The first packet of a queue that this hop has not shown. One that should have come long ago stands back: else, a
+  -- packet that was lost on the way would shift all that follow.
+  local function elsewhere(queue, frame)
+    local hop = frame.hop
+    local index = max(queue.first, (queue.taken[hop] or 0) + 1)
+    local first, first_index, is_unsure = nil, nil, false
+    for try = index, min(queue.last, index + limits.tries - 1) do
+      local packet = store.get(queue[try])
+      if may_show(packet, frame) then
+        local strength = identity.of_pair(packet, frame)
+        if strength == identity.PROOF then
+          return packet, try
+        elseif not may_be_from(packet, hop) and not is_lost(packet, frame) then
+          local took, longest, known = time_of(packet, frame)
+          if queue.slipped and queue.slipped[hop] then
+            return only_in_time(queue, try, frame)
+          elseif known or strength == identity.WEAK or path.may_go_on(packet.flow.class, packet.node, hop) then
+            if took <= longest and (known or not is_unsure) then
+              look.slips = first and true
+              return first_or_likely(queue, packet, try, frame)
+            end
+            is_unsure = is_unsure or not known
+          end
+          first, first_index = first or packet, first_index or try
+        end
+      end
+    end
+    return first, first_index
+  end
+
+  --- The latest packet of a queue that this hop has shown.
+  function queues.here(queue, frame)
+    local hop = frame.hop
+    for try = queue.last, max(queue.first, queue.last - limits.tries + 1), -1 do
+      local packet = store.get(queue[try])
+      if packet and packet.node.counts[hop] and not differs(packet, frame) then
+        return packet
+      end
+    end
+    return nil
+  end
+
+  --- Notes that a frame shows a packet of a queue, or that the first one may be lost.
+  -- @param index of the packet
+  function queues.take(queue, index, hop)
+    queue.taken[hop] = index
+    if look.slips ~= nil then
+      queue.slipped = queue.slipped or {}
+      queue.slipped[hop] = look.slips or nil
+    end
+    local late = queue.late and queue.late[hop]
+    if look.late then
+      if not late then
+        queue.late, late = queue.late or {}, { count = 0 }
+        queue.late[hop] = late
+      end
+      late.count = late.count + (late.index == look.late and 0 or 1)
+      late.index, late.is_lost = look.late, late.is_lost or look.slips
+    elseif late then
+      late.count = 0
+    end
+  end
+
+  queues.is_lost, queues.elsewhere = is_lost, elsewhere
+  return queues
+end
+
+return M
