@@ -95,7 +95,7 @@ def test_an_excerpt_shows_the_path_of_its_packet(name: str, tmp_path: Path) -> N
     excerpt, log = EXCERPTS[name], tmp_path / "pasted.txt"
     log.write_bytes(excerpt if isinstance(excerpt, bytes) else excerpt.encode())
     done = run("convert", log, "-o", tmp_path / "out.pcapng")
-    assert (done.returncode, done.stderr) == (0, b"6 packets, 1 of them dropped, 0 events\n")
+    assert (done.returncode, done.stderr) == (0, b"pywnv: 6 packets, 1 of them dropped, 0 events\n")
     found = list(pywnv.annotate(log))
     assert [one.packet for one in found] == [1] * 6
     assert [one.hop for one in found] == [f"component {number}" for number in COMPONENTS]
