@@ -44,8 +44,8 @@ class Seen:
 
     def within(self, first: int, last: int) -> int:
         """How many came from one bin to another."""
-        first, last = (min(max(at, 0), len(self.sums) - 1) for at in (first, last))
-        return max(self.sums[last] - self.sums[first], 0)
+        first, last = max(first, 0), min(last, len(self.sums) - 1)
+        return self.sums[last] - self.sums[first] if first < last else 0
 
     @property
     def whole(self) -> int:
@@ -95,14 +95,14 @@ def _without(hop: Found, found: Found, classes: list[list[Seen]], inside: tuple[
     """
     bit = 1 << hop["index"] - 1
     first, last = inside
+    meanwhile = [[(one, count) for one in of_class if (count := one.within(first, last))] for of_class in classes]
     heard = 0  # the hops that show something meanwhile
-    for one in (one for of_class in classes for one in of_class):
-        heard |= one.mask if one.within(first, last) else 0
+    for one, _ in (one for of_class in meanwhile for one in of_class):
+        heard |= one.mask
     others: dict[str, int] = {}
-    for of_class in classes:
-        for rest in of_class:
-            within = rest.within(first, last)
-            if not within or not rest.mask or rest.mask & bit:
+    for of_class, some in zip(classes, meanwhile, strict=True):
+        for rest, within in some:
+            if not rest.mask or rest.mask & bit:
                 continue
             through = sum(one.whole for one in of_class if one.mask & bit and one.mask & heard & ~bit == rest.mask)
             outside = rest.whole - rest.within(first - edge, last + edge)
