@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from conftest import PROJECT, run_wireshark
 from pcapng_blocks import SECONDS, ethernet, interface, journal, packet, section, udp
+from test_validate_broken import MAIN, RAISES
 
 from pywnv.tables import fields
 
@@ -39,19 +40,11 @@ def test_all_sightings_of_a_packet(tshark: Tshark, unpacked: Unpack) -> None:
 
 
 @pytest.mark.parametrize("name", ["mix", "mix-unsorted", "udpsame"])
-@pytest.mark.parametrize(
-    "options",
-    [
-        pytest.param(["-2"], id="two-passes"),
-        pytest.param(["-2", "-Y", "frame"], id="two-passes-display-filter"),
-        pytest.param(["-2", "-R", "frame"], id="read-filter-for-all"),
-        pytest.param(["-2", "-R", "wnv.packet"], id="read-filter-on-marks"),
-    ],
-)
-def test_passes_agree(tshark: Tshark, unpacked: Unpack, name: str, options: list[str]) -> None:
+def test_passes_agree(tshark: Tshark, unpacked: Unpack, name: str) -> None:
     once = tshark(unpacked(name), MARKS)
     assert Counter(len(row) for row in once) == {len(MARKS): len(once)}
-    assert tshark(unpacked(name), MARKS, *options) == once
+    for options in ([], ["-Y", "frame"], ["-R", "frame"], ["-R", "wnv.packet"]):
+        assert tshark(unpacked(name), MARKS, "-2", *options) == once, options
 
 
 @pytest.mark.parametrize("frames", [4094, 4095, 4096, 4097, 8193])
@@ -117,6 +110,14 @@ def test_loaded_twice_keeps_quiet(tshark: Tshark, unpacked: Unpack, tmp_path: Pa
     second.write_bytes((PROJECT / "lua" / "wnv.lua").read_bytes())
     once = tshark(unpacked("udpsame"), MARKS)
     assert tshark(unpacked("udpsame"), MARKS, "-X", f"lua_script:{second}") == once
+
+
+def test_an_error_is_found(tshark: Tshark, unpacked: Unpack, tmp_path: Path) -> None:
+    """That of the engine, in a frame that is not shown: else the other tests here would be blind to errors."""
+    plugin = tmp_path / "wnv.lua"
+    plugin.write_text(plugin.read_text("utf-8").replace(MAIN, RAISES), "utf-8")
+    with pytest.raises(AssertionError, match=r"Lua error in frame 4\b"):
+        tshark(unpacked("udpsame"), ["wnv.packet"], "-Y", "frame.number == 2")
 
 
 def test_tree_text(unpacked: Unpack, config: Path) -> None:

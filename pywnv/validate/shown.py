@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterator, Sequence
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pyshark
 from pyshark.capture.capture import TSharkCrashException
+from pyshark.tshark.tshark import get_tshark_version
 
 from pywnv.capture.source import need_file, open_file
 from pywnv.errors import CaptureError
@@ -79,7 +81,13 @@ def sent_again(capture: Path, *, deinterlacing: str, warn: Callable[[str], None]
     return {packet.number for packet in _packets(capture, options, preferences, SENT_AGAIN, warn=warn)}
 
 
+_version = cache(get_tshark_version)  # pyshark starts a tshark for it with each capture
+
+
 class _Reader(pyshark.FileCapture):  # type: ignore[misc]  # pyshark has no types
+    def _get_tshark_version(self) -> Any:
+        return _version(self.tshark_path)
+
     async def _cleanup_subprocess(self, process: asyncio.subprocess.Process) -> None:
         # Left alone, pyshark kills a tshark that has written all and is about to end: its exit code is lost.
         if self._eof_reached:

@@ -63,6 +63,7 @@ def _find(program: str) -> str | None:
     return shutil.which(program) or shutil.which(program, path=os.pathsep.join(usual))
 
 
+@cache
 def version(tshark: str) -> tuple[int, int, int]:
     """The version of a tshark, as (4, 0, 17); (0, 0, 0) where it does not say."""
     run = subprocess.run([tshark, "--version"], capture_output=True, text=True, check=False)
@@ -70,7 +71,6 @@ def version(tshark: str) -> tuple[int, int, int]:
     return (int(match[1]), int(match[2]), int(match[3])) if match else (0, 0, 0)
 
 
-@cache
 def _escapes_backslashes(tshark: str) -> bool:
     return version(tshark) >= ESCAPES_BACKSLASHES
 
