@@ -857,7 +857,7 @@ limit("in_order", 8, "packets", 1e9, "lab2/busy-drop-fifo",
   "How many packets must keep their order between two places before the order counts")
 limit("order_share", 50, "to 1", 0, "lab2/busy",
   "Packets that kept their order for each one that did not, before the order counts")
-limit("weak_step", 10 * MILLISECOND, "s", 1e9, "lab2/tenants",
+limit("weak_step", 3 * MILLISECOND, "s", 1e9, "lab2/tenants",
   "Longest step between two hops for packets without an identity, while no step is known")
 limit("least_weak_step", 2 * MILLISECOND, "s", 0, "lab2/tcp-same",
   "Lower bound of the longest step for packets without an identity, once a step is known; also at one hop")
@@ -7478,7 +7478,8 @@ end)(modules)
 sources.learned = (function(...)
 --- A hop that is known to show each packet of a sender to a receiver several times (if nothing is known of them: each
 -- packet of all others) shows the next sighting of a packet that it has not shown that often yet. If several packets
--- could be meant, there is no mark, unless they wait in order at another place.
+-- could be meant, or a datagram without an identity comes later than usual, there is no mark, unless packets wait in
+-- order at another place.
 
 local parts = ...
 local candidates, identity, limits, routes = parts.candidates, parts.identity, parts.limits, parts.routes
@@ -8292,9 +8293,10 @@ function M.new()
 
   -- Notes that a packet may be another one, which was seen elsewhere before.
   local function doubt(packet, other, frame)
-    local class = other.flow.class
+    local class, last, time = other.flow.class, other.places[other.node.depth], other.last_time
     path.doubt_stop(class, other.node)
-    if path.may_go_on(class, other.node, frame.hop) then
+    local is_in_time = abs(frame.time - time) <= order.longest(all_order, last, time, frame.place, frame.time)
+    if is_in_time and path.may_go_on(class, other.node, frame.hop) then
       packet.maybe = other.node -- so it is not seen again where that was
     end
     if look.late then

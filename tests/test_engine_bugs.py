@@ -156,9 +156,9 @@ def test_11_a_rejected_frame_leaves_no_trace():
         a, b = engine.hop(name="A"), engine.hop(name="B")
         engine.frame(0.0, a, SAME)
         if is_rejected:
-            engine.frame(5e-3, b, SAME)
+            engine.frame(2e-3, b, SAME)
             engine.discard()
-        said.append(engine.frame(5e-3, b, SAME))
+        said.append(engine.frame(2e-3, b, SAME))
     assert said[0] == said[1]
     assert said[0].packet == 1
 

@@ -216,9 +216,10 @@ function M.new()
 
   -- Notes that a packet may be another one, which was seen elsewhere before.
   local function doubt(packet, other, frame)
-    local class = other.flow.class
+    local class, last, time = other.flow.class, other.places[other.node.depth], other.last_time
     path.doubt_stop(class, other.node)
-    if path.may_go_on(class, other.node, frame.hop) then
+    local is_in_time = abs(frame.time - time) <= order.longest(all_order, last, time, frame.place, frame.time)
+    if is_in_time and path.may_go_on(class, other.node, frame.hop) then
       packet.maybe = other.node -- so it is not seen again where that was
     end
     if look.late then

@@ -1,6 +1,7 @@
 --- A hop that is known to show each packet of a sender to a receiver several times (if nothing is known of them: each
 -- packet of all others) shows the next sighting of a packet that it has not shown that often yet. If several packets
--- could be meant, there is no mark, unless they wait in order at another place.
+-- could be meant, or a datagram without an identity comes later than usual, there is no mark, unless packets wait in
+-- order at another place.
 
 local parts = ...
 local candidates, identity, limits, routes = parts.candidates, parts.identity, parts.limits, parts.routes
