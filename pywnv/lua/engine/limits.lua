@@ -71,7 +71,7 @@ limit("in_order", 8, "packets", 1e9, "lab2/busy-drop-fifo",
   "How many packets must keep their order between two places before the order counts")
 limit("order_share", 50, "to 1", 0, "lab2/busy",
   "Packets that kept their order for each one that did not, before the order counts")
-limit("weak_step", 3 * MILLISECOND, "s", 1e9, "lab2/tenants",
+limit("weak_step", 5 * MILLISECOND, "s", 1e9, "lab2/tenants",
   "Longest step between two hops for packets without an identity, while no step is known")
 limit("least_weak_step", 2 * MILLISECOND, "s", 0, "lab2/tcp-same",
   "Lower bound of the longest step for packets without an identity, once a step is known; also at one hop")
