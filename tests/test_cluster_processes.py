@@ -162,7 +162,7 @@ def test_what_kills_workers_is_listed_and_a_scheduler_that_dies_ends_it(
             kill(first)
             _, words = process.communicate(timeout=TIMEOUT)
         assert process.returncode == 1, words
-        assert words.decode().splitlines() == [
+        assert words.decode().splitlines()[-2:] == [  # before that, it may have waited for the worker
             "pywnv: 0 written, 0 skipped (output exists), 1 failed",
             f"pywnv: {pipe}: the workers that annotated it died, 1 of them",
         ]
@@ -175,7 +175,8 @@ def test_what_kills_workers_is_listed_and_a_scheduler_that_dies_ends_it(
             assert time.monotonic() - begin < TIMEOUT / 2
             kill(second)
         assert process.returncode == 2
-        assert words.decode() == f"pywnv: {address}: the scheduler is gone; finished outputs are kept: run it again\n"
+        last = words.decode().splitlines()[-1]
+        assert last == f"pywnv: {address}: the scheduler is gone; finished outputs are kept: run it again"
         assert not out.exists()
 
 
