@@ -2749,7 +2749,7 @@ end
 
 local EDGE = "^(.+)( [LU][op][wp]er)$" -- Lower or Upper
 
--- Shortens what stands at an edge of a driver, so that the edge can still be told: wfp... Lower.
+-- Shortens the name of a driver that ends with its edge, Lower or Upper; the edge stays: wfp... Lower.
 local function at_edge(name, most)
   local driver, edge = match(name, EDGE)
   if driver and #name > most and most - #edge >= LEAST_DRIVER then
@@ -2792,10 +2792,15 @@ local function spared(name, most, parts)
   return name
 end
 
+-- The name of a hop without what it can spare, as far as it has more than so many bytes.
+local function bare(name, most)
+  return spared(spared(name, most, ROLES), most, DRIVERS)
+end
+
 --- Shortens a name of a hop so that component, adapter and edge can still be told: filter pacer.sys Upper on Ethernet
 -- 2, Realtek USB GbE Family Controller on Ethernet (dock) Ingress.
 function M.hop(name, most)
-  name = spared(spared(name, most, ROLES), most, DRIVERS)
+  name = bare(name, most)
   if #name <= most then
     return name
   end
@@ -2815,14 +2820,13 @@ end
 function M.step(from, to, most)
   local driver, adapter = match(from, "^(.+)( on .+)$")
   if driver and #from + #TO + #to > most and sub(to, -#adapter) == adapter then
-    from, to = driver, spared(spared(to, 0, ROLES), 0, DRIVERS)
-    from = spared(spared(from .. " ", 0, ROLES), 0, DRIVERS):sub(1, -2)
+    from, to = bare(driver .. " ", 0):sub(1, -2), bare(to, 0)
   end
   return joined(from, TO, to, most, M.hop)
 end
 
---- Where a frame was seen, in at most this many characters: its hop; of an event, the NICs that it names. In a list,
--- all filters of an adapter are to look alike.
+--- Where a frame was seen, in at most this many characters: its hop, or for an event the NICs that it names. A driver
+-- on an adapter is named without its role, so that all filters of the adapter look alike in a list.
 -- @return string or nil
 function M.place(said, most)
   local from, to = said.event_nic, said.event_destination_nic
@@ -4456,24 +4460,33 @@ function M.pass(ways, node, took)
   end
 end
 
---- How many of the last packets of a class took about as long to a node.
+--- How many of the last packets of a class took about as long for the step to a node.
 -- @param node of the path, or nil
+-- @param took seconds
 function M.count_as_long(ways, node, took)
   local step = node and ways.steps[node]
   return step and steps.count(step, took) or 0
 end
 
+-- How many packets of a class came to a node, or nil.
+local function passed(ways, node)
+  return node and ways.passed[node] or 0
+end
+
+-- Whether one way was gone often enough, and far more often than another.
+local function outweighs(one, other)
+  return one >= limits.path_ends and one > limits.path_share * other
+end
+
 --- Whether packets of a class that passed `node` go on to a hop far more often than those that passed `other`.
 function M.is_likelier(ways, node, other, hop)
-  local often = ways.passed[node.next[hop] or 0] or 0
-  return often >= limits.path_ends and often > limits.path_share * (ways.passed[other.next[hop] or 0] or 0)
+  return outweighs(passed(ways, node.next[hop]), passed(ways, other.next[hop]))
 end
 
 --- Whether packets of a class begin at a hop far more often than they come there from a node.
 -- @param root the node of those that begin there, or nil
 function M.begins(ways, node, root)
-  local often = root and ways.passed[root] or 0
-  return often >= limits.path_ends and often > limits.path_share * (ways.passed[node.next[root.hop] or 0] or 0)
+  return root ~= nil and outweighs(passed(ways, root), passed(ways, node.next[root.hop]))
 end
 
 --- Learns that it is not seen again.
@@ -4488,14 +4501,12 @@ end
 
 --- Whether packets of a class that came to `node` are hardly ever seen at a hop after that.
 function M.ends_before(ways, node, hop)
-  local ended, following = ways.ended[node] or 0, node.next[hop]
-  return ended >= limits.path_ends
-    and (not following or (ways.passed[following] or 0) * limits.path_share < ended)
+  return outweighs(ways.ended[node] or 0, passed(ways, node.next[hop]))
 end
 
 --- Whether packets of a class that came to `node` went on to a hop, or too few came to know.
 function M.may_go_on(ways, node, hop)
-  return (ways.passed[node] or 0) < limits.path_ends or ways.passed[node.next[hop] or 0] ~= nil
+  return passed(ways, node) < limits.path_ends or ways.passed[node.next[hop] or 0] ~= nil
 end
 
 return M
@@ -5398,7 +5409,7 @@ modules.order = (function(...)
 
 local limits = ...
 
-local max = math.max
+local abs, max = math.abs, math.max
 
 local M = {}
 
@@ -5516,6 +5527,13 @@ function M.longest(all, place, time, other_place, other_time)
   end
   local longest = max(way.longest, way.older_longest)
   return max(limits.longest_gap * longest, limits.least_weak_step), longest
+end
+
+--- How long a packet took from where it was seen last, if a frame shows it; and how long it may take: see `longest`.
+-- @return seconds; then what `longest` returns
+function M.step(all, packet, frame)
+  local last, time = packet.places[packet.node.depth], packet.last_time
+  return abs(frame.time - time), M.longest(all, last, time, frame.place, frame.time)
 end
 
 --- Whether packets of different flows never overtook each other on a way, where they could.
@@ -5775,12 +5793,6 @@ function M.new(store, differs, all, look)
     return packet.maybe ~= nil and packet.maybe.counts[hop] ~= nil
   end
 
-  -- How long a packet took from where it was seen last, and how long others took at most: see `order.longest`.
-  local function time_of(packet, frame)
-    local last, time = packet.places[packet.node.depth], packet.last_time
-    return abs(frame.time - time), order.longest(all, last, time, frame.place, frame.time)
-  end
-
   -- Of the packets of a queue from one on, the only one that comes to a hop as soon as others did; else the only one
   -- that may come that late. Where no other one may come, the count is right again.
   local function only_in_time(queue, index, frame)
@@ -5789,7 +5801,7 @@ function M.new(store, differs, all, look)
     for try = index, min(queue.last, index + limits.tries - 1) do
       local packet = store.get(queue[try])
       if may_show(packet, frame) and not is_lost(packet, frame) then
-        local took, longest, known = time_of(packet, frame)
+        local took, longest, known = order.step(all, packet, frame)
         if took <= longest then
           is_only = not found
           found, found_index = packet, try
@@ -5810,64 +5822,63 @@ function M.new(store, differs, all, look)
     return found, found_index
   end
 
-  -- The first packet of a queue, from one on to another, that may come to this hop.
-  local function following(queue, index, last, frame)
-    for try = index, last do
-      local packet = store.get(queue[try])
+  -- The packets that may come to this hop: the first one and those behind it, and where they stand in the queue.
+  local waiting, indices = {}, {}
+
+  -- Gathers them; how many.
+  local function gather(queue, packet, index, frame)
+    waiting[1], indices[1] = packet, index
+    local count = 1
+    for try = index + 1, min(queue.last, index + limits.behind) do
+      packet = store.get(queue[try])
       if may_show(packet, frame) and not may_be_from(packet, frame.hop) and not is_lost(packet, frame) then
-        return packet, try
+        count = count + 1
+        waiting[count], indices[count] = packet, try
       end
     end
-    return nil, nil
+    return count
   end
 
-  -- Of the packets of a queue behind the first one that may come to this hop, the only one that is likely to come now;
-  -- nil if the first one is, or several are.
-  local function only_likely(queue, packet, index, last, frame)
-    local found, found_index, most, second = nil, nil, limits.begin - 1, 0
-    local other, other_index = following(queue, index + 1, last, frame)
-    while other do
-      local count = count_as_long(other, frame)
-      if count > most then
-        found, found_index, most, second = other, other_index, count, found and most or second
+  -- Of those that wait behind one, the only one that is likely to come now; nil if that one is, or several are.
+  local function only_likely(first, count, frame)
+    local found, most, second = nil, limits.begin - 1, count_as_long(waiting[first], frame)
+    for at = first + 1, count do
+      local often = count_as_long(waiting[at], frame)
+      if often > most then
+        second = found and max(second, most) or second
+        found, most = at, often
       else
-        second = max(second, count)
+        second = max(second, often)
       end
-      other, other_index = following(queue, other_index + 1, last, frame)
     end
-    if found and max(second, count_as_long(packet, frame)) * limits.likely <= most then
-      return found, found_index
-    end
-    return nil
+    return found and second * limits.likely <= most and found or nil
   end
 
   -- The packet of a queue that comes to this hop: the first one that may, unless its path shows that it was lost, or
   -- packet after packet does.
   local function first_or_likely(queue, packet, index, frame)
-    local class, hop, last = packet.flow.class, frame.hop, min(queue.last, index + limits.behind)
-    local other, other_index = following(queue, index + 1, last, frame)
-    look.is_alone = not other
+    local class, hop, count, first = packet.flow.class, frame.hop, gather(queue, packet, index, frame), 1
+    look.is_alone = count == 1
     if look.is_alone or abs(frame.time - packet.last_time) <= store.disorder then
       return packet, index
     end
-    while other do
-      if path.is_likelier(class, other.node, packet.node, hop) then
-        packet, index, look.slips = other, other_index, true
+    for at = 2, count do
+      if path.is_likelier(class, waiting[at].node, waiting[first].node, hop) then
+        first, look.slips = at, true
       end
-      other, other_index = following(queue, other_index + 1, last, frame)
     end
-    other, other_index = only_likely(queue, packet, index, last, frame)
-    if not other then
-      return packet, index
+    local likely = only_likely(first, count, frame)
+    if not likely then
+      return waiting[first], indices[first]
     end
-    look.late = other_index
+    look.late = indices[likely]
     local late = queue.late and queue.late[hop]
-    if late and (late.is_lost or late.count + (late.index == other_index and 0 or 1) >= limits.late) then
+    if late and (late.is_lost or late.count + (late.index == look.late and 0 or 1) >= limits.late) then
       look.slips = true
-      return other, other_index
+      return waiting[likely], look.late
     end
     look.is_ambiguous = true
-    return packet, index
+    return waiting[first], indices[first]
   end
 
   -- The first packet of a queue that this hop has not shown. One that should have come long ago stands back: else, a
@@ -5883,7 +5894,7 @@ function M.new(store, differs, all, look)
         if strength == identity.PROOF then
           return packet, try
         elseif not may_be_from(packet, hop) and not is_lost(packet, frame) then
-          local took, longest, known = time_of(packet, frame)
+          local took, longest, known = order.step(all, packet, frame)
           if queue.slipped and queue.slipped[hop] then
             return only_in_time(queue, try, frame)
           elseif known or strength == identity.WEAK or path.may_go_on(packet.flow.class, packet.node, hop) then
@@ -7621,7 +7632,6 @@ sources.another_hop = (function(...)
 
 local parts = ...
 local identity, order = parts.identity, parts.order
-local abs = math.abs
 
 return {
   name = "another_hop",
@@ -7637,8 +7647,8 @@ return {
       if not packet or look.is_ambiguous then
         return nil
       elseif identity.of_pair(packet, frame) < identity.PROOF then
-        local longest = order.longest(all, packet.places[packet.node.depth], packet.last_time, frame.place, frame.time)
-        look.is_ambiguous = abs(frame.time - packet.last_time) > longest
+        local took, longest = order.step(all, packet, frame)
+        look.is_ambiguous = took > longest
       end
       return not look.is_ambiguous and packet or nil
     end
@@ -8293,10 +8303,9 @@ function M.new()
 
   -- Notes that a packet may be another one, which was seen elsewhere before.
   local function doubt(packet, other, frame)
-    local class, last, time = other.flow.class, other.places[other.node.depth], other.last_time
+    local class, took, longest = other.flow.class, order.step(all_order, other, frame)
     path.doubt_stop(class, other.node)
-    local is_in_time = abs(frame.time - time) <= order.longest(all_order, last, time, frame.place, frame.time)
-    if is_in_time and path.may_go_on(class, other.node, frame.hop) then
+    if took <= longest and path.may_go_on(class, other.node, frame.hop) then
       packet.maybe = other.node -- so it is not seen again where that was
     end
     if look.late then

@@ -84,7 +84,7 @@ def _pcapng(lua: Lua) -> Any:
     comment = lua.runtime.execute(text.encode(), lua.buffer, cells, annotation, lua.modules[b"words"])
     splice = lua.load("writers/splice.lua", lua.bytes, lua.buffer)
     strip = lua.load("writers/strip.lua", lua.bytes, annotation)
-    return lua.load("writers/annotated.lua", splice, annotation, strip, comment)
+    return lua.load("writers/annotated.lua", lua.bytes, splice, annotation, strip, comment)
 
 
 def _summary(lua: Lua) -> Any:

@@ -39,23 +39,20 @@ function M.put_big32(value)
 end
 
 --- A number of eight bytes, which a double does not hold: 16 hexadecimal digits.
-function M.little_hex(buf, at)
-  return format("%08x%08x", M.little32(buf, at + 4), M.little32(buf, at))
-end
-
-function M.big_hex(buf, at)
+-- @param order 1: little-endian; -1: big-endian
+function M.hex(buf, at, order)
+  if order > 0 then
+    return format("%08x%08x", M.little32(buf, at + 4), M.little32(buf, at))
+  end
   return format("%08x%08x", M.big32(buf, at), M.big32(buf, at + 4))
 end
 
 --- Its bytes.
-function M.put_big_hex(digits)
-  return (digits:gsub("%x%x", function(pair)
+function M.put_hex(digits, order)
+  local put = digits:gsub("%x%x", function(pair)
     return char(tonumber(pair, 16))
-  end))
-end
-
-function M.put_little_hex(digits)
-  return M.put_big_hex(digits):reverse()
+  end)
+  return order > 0 and put:reverse() or put
 end
 
 return M

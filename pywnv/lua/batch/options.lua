@@ -7,7 +7,6 @@ local bytes = ...
 local byte = string.byte
 
 local READ32, READ16 = { [1] = bytes.little32, [-1] = bytes.big32 }, { [1] = bytes.little16, [-1] = bytes.big16 }
-local HEX = { [1] = bytes.little_hex, [-1] = bytes.big_hex }
 local OPT_END, OPT_COMMENT, OPT_FLAGS, OPT_PACKET_ID, OPT_VERDICT = 0, 1, 2, 5, 7
 local XDP = 2 -- what kind of verdict it is
 local XDP_DROP = { [1] = "\2\1\0\0\0\0\0\0\0", [-1] = "\2\0\0\0\0\0\0\0\1" } -- by order of bytes
@@ -42,7 +41,7 @@ function M.read(buf, at, stop, order, wants)
     elseif code == OPT_FLAGS and size == 4 and wants.flags then
       flags = flags or read32(buf, at + 4)
     elseif code == OPT_PACKET_ID and size == 8 and wants.id then
-      tag = tag or HEX[order](buf, at + 4)
+      tag = tag or bytes.hex(buf, at + 4, order)
     elseif code == OPT_VERDICT and size == 9 and byte(buf, at + 4) == XDP and verdict == nil and wants.verdict then
       verdict = buf:sub(at + 4, last) == XDP_DROP[order]
     end

@@ -216,10 +216,9 @@ function M.new()
 
   -- Notes that a packet may be another one, which was seen elsewhere before.
   local function doubt(packet, other, frame)
-    local class, last, time = other.flow.class, other.places[other.node.depth], other.last_time
+    local class, took, longest = other.flow.class, order.step(all_order, other, frame)
     path.doubt_stop(class, other.node)
-    local is_in_time = abs(frame.time - time) <= order.longest(all_order, last, time, frame.place, frame.time)
-    if is_in_time and path.may_go_on(class, other.node, frame.hop) then
+    if took <= longest and path.may_go_on(class, other.node, frame.hop) then
       packet.maybe = other.node -- so it is not seen again where that was
     end
     if look.late then

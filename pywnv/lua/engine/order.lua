@@ -6,7 +6,7 @@
 
 local limits = ...
 
-local max = math.max
+local abs, max = math.abs, math.max
 
 local M = {}
 
@@ -124,6 +124,13 @@ function M.longest(all, place, time, other_place, other_time)
   end
   local longest = max(way.longest, way.older_longest)
   return max(limits.longest_gap * longest, limits.least_weak_step), longest
+end
+
+--- How long a packet took from where it was seen last, if a frame shows it; and how long it may take: see `longest`.
+-- @return seconds; then what `longest` returns
+function M.step(all, packet, frame)
+  local last, time = packet.places[packet.node.depth], packet.last_time
+  return abs(frame.time - time), M.longest(all, last, time, frame.place, frame.time)
 end
 
 --- Whether packets of different flows never overtook each other on a way, where they could.

@@ -179,24 +179,33 @@ function M.pass(ways, node, took)
   end
 end
 
---- How many of the last packets of a class took about as long to a node.
+--- How many of the last packets of a class took about as long for the step to a node.
 -- @param node of the path, or nil
+-- @param took seconds
 function M.count_as_long(ways, node, took)
   local step = node and ways.steps[node]
   return step and steps.count(step, took) or 0
 end
 
+-- How many packets of a class came to a node, or nil.
+local function passed(ways, node)
+  return node and ways.passed[node] or 0
+end
+
+-- Whether one way was gone often enough, and far more often than another.
+local function outweighs(one, other)
+  return one >= limits.path_ends and one > limits.path_share * other
+end
+
 --- Whether packets of a class that passed `node` go on to a hop far more often than those that passed `other`.
 function M.is_likelier(ways, node, other, hop)
-  local often = ways.passed[node.next[hop] or 0] or 0
-  return often >= limits.path_ends and often > limits.path_share * (ways.passed[other.next[hop] or 0] or 0)
+  return outweighs(passed(ways, node.next[hop]), passed(ways, other.next[hop]))
 end
 
 --- Whether packets of a class begin at a hop far more often than they come there from a node.
 -- @param root the node of those that begin there, or nil
 function M.begins(ways, node, root)
-  local often = root and ways.passed[root] or 0
-  return often >= limits.path_ends and often > limits.path_share * (ways.passed[node.next[root.hop] or 0] or 0)
+  return root ~= nil and outweighs(passed(ways, root), passed(ways, node.next[root.hop]))
 end
 
 --- Learns that it is not seen again.
@@ -211,14 +220,12 @@ end
 
 --- Whether packets of a class that came to `node` are hardly ever seen at a hop after that.
 function M.ends_before(ways, node, hop)
-  local ended, following = ways.ended[node] or 0, node.next[hop]
-  return ended >= limits.path_ends
-    and (not following or (ways.passed[following] or 0) * limits.path_share < ended)
+  return outweighs(ways.ended[node] or 0, passed(ways, node.next[hop]))
 end
 
 --- Whether packets of a class that came to `node` went on to a hop, or too few came to know.
 function M.may_go_on(ways, node, hop)
-  return (ways.passed[node] or 0) < limits.path_ends or ways.passed[node.next[hop] or 0] ~= nil
+  return passed(ways, node) < limits.path_ends or ways.passed[node.next[hop] or 0] ~= nil
 end
 
 return M

@@ -69,12 +69,6 @@ function M.new(store, differs, all, look)
     return packet.maybe ~= nil and packet.maybe.counts[hop] ~= nil
   end
 
-  -- How long a packet took from where it was seen last, and how long others took at most: see `order.longest`.
-  local function time_of(packet, frame)
-    local last, time = packet.places[packet.node.depth], packet.last_time
-    return abs(frame.time - time), order.longest(all, last, time, frame.place, frame.time)
-  end
-
   -- Of the packets of a queue from one on, the only one that comes to a hop as soon as others did; else the only one
   -- that may come that late. Where no other one may come, the count is right again.
   local function only_in_time(queue, index, frame)
@@ -83,7 +77,7 @@ function M.new(store, differs, all, look)
     for try = index, min(queue.last, index + limits.tries - 1) do
       local packet = store.get(queue[try])
       if may_show(packet, frame) and not is_lost(packet, frame) then
-        local took, longest, known = time_of(packet, frame)
+        local took, longest, known = order.step(all, packet, frame)
         if took <= longest then
           is_only = not found
           found, found_index = packet, try
@@ -104,64 +98,63 @@ function M.new(store, differs, all, look)
     return found, found_index
   end
 
-  -- The first packet of a queue, from one on to another, that may come to this hop.
-  local function following(queue, index, last, frame)
-    for try = index, last do
-      local packet = store.get(queue[try])
+  -- The packets that may come to this hop: the first one and those behind it, and where they stand in the queue.
+  local waiting, indices = {}, {}
+
+  -- Gathers them; how many.
+  local function gather(queue, packet, index, frame)
+    waiting[1], indices[1] = packet, index
+    local count = 1
+    for try = index + 1, min(queue.last, index + limits.behind) do
+      packet = store.get(queue[try])
       if may_show(packet, frame) and not may_be_from(packet, frame.hop) and not is_lost(packet, frame) then
-        return packet, try
+        count = count + 1
+        waiting[count], indices[count] = packet, try
       end
     end
-    return nil, nil
+    return count
   end
 
-  -- Of the packets of a queue behind the first one that may come to this hop, the only one that is likely to come now;
-  -- nil if the first one is, or several are.
-  local function only_likely(queue, packet, index, last, frame)
-    local found, found_index, most, second = nil, nil, limits.begin - 1, 0
-    local other, other_index = following(queue, index + 1, last, frame)
-    while other do
-      local count = count_as_long(other, frame)
-      if count > most then
-        found, found_index, most, second = other, other_index, count, found and most or second
+  -- Of those that wait behind one, the only one that is likely to come now; nil if that one is, or several are.
+  local function only_likely(first, count, frame)
+    local found, most, second = nil, limits.begin - 1, count_as_long(waiting[first], frame)
+    for at = first + 1, count do
+      local often = count_as_long(waiting[at], frame)
+      if often > most then
+        second = found and max(second, most) or second
+        found, most = at, often
       else
-        second = max(second, count)
+        second = max(second, often)
       end
-      other, other_index = following(queue, other_index + 1, last, frame)
     end
-    if found and max(second, count_as_long(packet, frame)) * limits.likely <= most then
-      return found, found_index
-    end
-    return nil
+    return found and second * limits.likely <= most and found or nil
   end
 
   -- The packet of a queue that comes to this hop: the first one that may, unless its path shows that it was lost, or
   -- packet after packet does.
   local function first_or_likely(queue, packet, index, frame)
-    local class, hop, last = packet.flow.class, frame.hop, min(queue.last, index + limits.behind)
-    local other, other_index = following(queue, index + 1, last, frame)
-    look.is_alone = not other
+    local class, hop, count, first = packet.flow.class, frame.hop, gather(queue, packet, index, frame), 1
+    look.is_alone = count == 1
     if look.is_alone or abs(frame.time - packet.last_time) <= store.disorder then
       return packet, index
     end
-    while other do
-      if path.is_likelier(class, other.node, packet.node, hop) then
-        packet, index, look.slips = other, other_index, true
+    for at = 2, count do
+      if path.is_likelier(class, waiting[at].node, waiting[first].node, hop) then
+        first, look.slips = at, true
       end
-      other, other_index = following(queue, other_index + 1, last, frame)
     end
-    other, other_index = only_likely(queue, packet, index, last, frame)
-    if not other then
-      return packet, index
+    local likely = only_likely(first, count, frame)
+    if not likely then
+      return waiting[first], indices[first]
     end
-    look.late = other_index
+    look.late = indices[likely]
     local late = queue.late and queue.late[hop]
-    if late and (late.is_lost or late.count + (late.index == other_index and 0 or 1) >= limits.late) then
+    if late and (late.is_lost or late.count + (late.index == look.late and 0 or 1) >= limits.late) then
       look.slips = true
-      return other, other_index
+      return waiting[likely], look.late
     end
     look.is_ambiguous = true
-    return packet, index
+    return waiting[first], indices[first]
   end
 
   -- The first packet of a queue that this hop has not shown. One that should have come long ago stands back: else, a
@@ -177,7 +170,7 @@ function M.new(store, differs, all, look)
         if strength == identity.PROOF then
           return packet, try
         elseif not may_be_from(packet, hop) and not is_lost(packet, frame) then
-          local took, longest, known = time_of(packet, frame)
+          local took, longest, known = order.step(all, packet, frame)
           if queue.slipped and queue.slipped[hop] then
             return only_in_time(queue, try, frame)
           elseif known or strength == identity.WEAK or path.may_go_on(packet.flow.class, packet.node, hop) then

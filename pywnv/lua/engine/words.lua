@@ -44,7 +44,7 @@ end
 
 local EDGE = "^(.+)( [LU][op][wp]er)$" -- Lower or Upper
 
--- Shortens what stands at an edge of a driver, so that the edge can still be told: wfp... Lower.
+-- Shortens the name of a driver that ends with its edge, Lower or Upper; the edge stays: wfp... Lower.
 local function at_edge(name, most)
   local driver, edge = match(name, EDGE)
   if driver and #name > most and most - #edge >= LEAST_DRIVER then
@@ -87,10 +87,15 @@ local function spared(name, most, parts)
   return name
 end
 
+-- The name of a hop without what it can spare, as far as it has more than so many bytes.
+local function bare(name, most)
+  return spared(spared(name, most, ROLES), most, DRIVERS)
+end
+
 --- Shortens a name of a hop so that component, adapter and edge can still be told: filter pacer.sys Upper on Ethernet
 -- 2, Realtek USB GbE Family Controller on Ethernet (dock) Ingress.
 function M.hop(name, most)
-  name = spared(spared(name, most, ROLES), most, DRIVERS)
+  name = bare(name, most)
   if #name <= most then
     return name
   end
@@ -110,14 +115,13 @@ end
 function M.step(from, to, most)
   local driver, adapter = match(from, "^(.+)( on .+)$")
   if driver and #from + #TO + #to > most and sub(to, -#adapter) == adapter then
-    from, to = driver, spared(spared(to, 0, ROLES), 0, DRIVERS)
-    from = spared(spared(from .. " ", 0, ROLES), 0, DRIVERS):sub(1, -2)
+    from, to = bare(driver .. " ", 0):sub(1, -2), bare(to, 0)
   end
   return joined(from, TO, to, most, M.hop)
 end
 
---- Where a frame was seen, in at most this many characters: its hop; of an event, the NICs that it names. In a list,
--- all filters of an adapter are to look alike.
+--- Where a frame was seen, in at most this many characters: its hop, or for an event the NICs that it names. A driver
+-- on an adapter is named without its role, so that all filters of the adapter look alike in a list.
 -- @return string or nil
 function M.place(said, most)
   local from, to = said.event_nic, said.event_destination_nic

@@ -5,7 +5,7 @@
 -- added, so that undoing all this gives the same block again. A journal entry about a vmSwitch event gets one more
 -- field at its end. Simple and obsolete packet blocks cannot hold both comment and id, and are not changed.
 
-local splice, annotation, strip, comment = ...
+local bytes, splice, annotation, strip, comment = ...
 
 local byte, sub = string.byte, string.sub
 
@@ -54,7 +54,7 @@ function M.row(number, _, _, _, said, buf, block)
   if from <= stop then
     old, was_own, id_at = strip.options(buf, from, stop, order)
   end
-  local text = said and comment(said, number, id_at and strip.id_at(old, id_at, order))
+  local text = said and comment(said, number, id_at and bytes.hex(old, id_at, order))
   if id and id_at then
     old, id = strip.with_id(old, id_at, ("%016x"):format(id), order), nil
   end

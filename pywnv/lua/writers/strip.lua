@@ -72,13 +72,7 @@ end
 -- @param at where the value of theirs begins
 -- @param id hexadecimal digits
 function M.with_id(options, at, id, order)
-  local put = order > 0 and bytes.put_little_hex or bytes.put_big_hex
-  return sub(options, 1, at - 1) .. put(id) .. sub(options, at + 8)
-end
-
---- The packet id at a place, in hexadecimal digits.
-function M.id_at(options, at, order)
-  return (order > 0 and bytes.little_hex or bytes.big_hex)(options, at)
+  return sub(options, 1, at - 1) .. bytes.put_hex(id, order) .. sub(options, at + 8)
 end
 
 --- The fields of a journal entry, without what pywnv put there; the zeros behind them.

@@ -3,7 +3,6 @@
 
 local parts = ...
 local identity, order = parts.identity, parts.order
-local abs = math.abs
 
 return {
   name = "another_hop",
@@ -19,8 +18,8 @@ return {
       if not packet or look.is_ambiguous then
         return nil
       elseif identity.of_pair(packet, frame) < identity.PROOF then
-        local longest = order.longest(all, packet.places[packet.node.depth], packet.last_time, frame.place, frame.time)
-        look.is_ambiguous = abs(frame.time - packet.last_time) > longest
+        local took, longest = order.step(all, packet, frame)
+        look.is_ambiguous = took > longest
       end
       return not look.is_ambiguous and packet or nil
     end
