@@ -13,7 +13,16 @@ import pytest
 from conftest import PROJECT, run_wireshark
 
 from pywnv.annotate.rows import Format, rows
-from pywnv.generate.profiles import NOT_A_COPY, PROFILES, TCP_TROUBLE, WNV, Profile, profile_texts
+from pywnv.generate.profiles import (
+    DROPS_PROFILE,
+    INFO,
+    NOT_A_COPY,
+    PROFILES,
+    TCP_TROUBLE,
+    WNV,
+    Profile,
+    profile_texts,
+)
 from pywnv.tables.fields import BY_COLUMN, LIST
 
 Unpack = Callable[[str], Path]
@@ -31,6 +40,12 @@ def filters(profile: Profile) -> Iterator[str]:
     yield from (graph.filter for graph in profile.graphs)
     if profile.switch:
         yield profile.switch
+
+
+def test_drops_leave_info_its_place() -> None:
+    """A window of 1280 pixels shows 30 characters of Info beside the reason of a drop."""
+    others = sum(column.width for column in DROPS_PROFILE.columns if not column.hidden and column != INFO)
+    assert others + 30 * 7.8 <= 1280
 
 
 @pytest.mark.wireshark

@@ -241,10 +241,10 @@ LBFO = Profile(
 DROPS_PROFILE = Profile(
     name="WNV Drops",
     purpose="what was dropped, where and why",
-    columns=(
-        *(NUMBER, TIME, PACKET, HOP, SOURCE, DESTINATION),
-        Column.of("Why dropped", fields.LIST_WHY.abbreviation, 320),
-        *(PROTOCOL, INFO),
+    columns=(  # narrow: of a window of 1280 pixels they leave enough to the reason and to Info
+        *(NUMBER, replace(TIME, width=96), replace(PACKET, width=58), replace(HOP, width=226), SOURCE, DESTINATION),
+        Column.of("Why dropped", fields.LIST_WHY.abbreviation, 288),
+        *(replace(PROTOCOL, width=60), INFO),
         Column.of("NIC", "wnv.event.nic", 160, hidden=True),
         Column.of("To NIC", "wnv.event.destination_nic", 130, hidden=True),
         Column.of("Advice", "wnv.drop.advice", 320, hidden=True),
