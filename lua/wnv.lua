@@ -9148,9 +9148,9 @@ local LONGEST_LINE = 240 -- bytes
 local XDP_DROP = "1"
 local REPEAT, EVENT = 4, 6
 local REWRITTEN = 128 -- how many codes there may be
-local engine -- made for the first frame that is not annotated
+local engine, is_needed -- is_needed: whether there was a frame without an annotation
 local places, last_number, new_place
-local is_pending -- whether the engine decided the last frame
+local is_pending -- whether the engine saw the last frame
 local steps -- tells which are slow
 local self, enabled, remarks, decides_anew, marks_info
 local counts_all, is_miscounted -- whether TCP's analysis counts all sightings of an ACK; and has met any
@@ -9289,28 +9289,37 @@ end
 
 local frame = {} -- as the engine takes it
 
-local function decide(number, tvb, pinfo, time, into, at)
+-- Shows the engine the next frame.
+-- @return whether the frame could be read; if so, also what the engine decided
+local function ask_engine(number, tvb, pinfo, time)
   engine = engine or core.new(wnv.prefs.window_us / 1e6)
   local buf = tvb:raw()
   new_place = nil
   local readable, where, may_be_journal = place(number, buf)
   if not readable then
-    return
+    return false
   end
   last_number, is_pending = number, true
-  into.times[at] = time
   if not where then
     if may_be_journal then
-      keep_event(into, at, engine.journal(time, buf))
+      return true, nil, engine.journal(time, buf)
     end
-    return
+    return true
   end
   frame.number, frame.time, frame.hop = number, time, where
   frame.tag, frame.tool_metadata = notes(number)
   frame.kind, frame.buf, frame.at, frame.stop, frame.length = where.kind, buf, 1, #buf, pinfo.len
   engine.read(frame)
   engine.look(frame)
-  local node, event, near, about, rule = engine.decide()
+  return true, engine.decide()
+end
+
+local function decide(number, tvb, pinfo, time, into, at)
+  local readable, node, event, near, about, rule = ask_engine(number, tvb, pinfo, time)
+  if not readable then
+    return
+  end
+  into.times[at] = time
   if not node then
     keep_event(into, at, event, near, about, rule)
     return
@@ -9331,7 +9340,7 @@ local function decide(number, tvb, pinfo, time, into, at)
   into.decided[at] = codes
 end
 
--- Frames that `pywnv annotate` has decided: what their comments say is shown, and the engine never sees them.
+-- Frames that `pywnv annotate` has decided: what their comments say is shown.
 
 local LEARN = 1000 -- a capture whose first frames carry no annotation has none: to look for it costs
 local MOST_COMMENTS = 64 -- of a frame, that are looked at
@@ -9444,17 +9453,24 @@ local function time_of_frame(pinfo)
   return (time > 0 or pinfo.abs_ts ~= NO_TIME) and time or nil
 end
 
--- Takes the next frame: what its annotation says counts; else the engine decides.
+-- Takes the next frame: what its annotation says counts; else the engine decides. It sees the first frames in any case,
+-- as a capture that was cut has true annotations up to the cut, and packets on both sides of it.
 local function take(number, tvb, pinfo)
   steps.keep()
   local into, at = page_of(number)
-  if not decides_anew and take_annotated(number, tvb, into, at) then
-    last_number, is_pending = number, false
-    if records.are_wanted then
-      into.times[at] = time_of_frame(pinfo)
-    end
-  else
+  if decides_anew or not take_annotated(number, tvb, into, at) then
     decide(number, tvb, pinfo, time_of_frame(pinfo), into, at)
+    is_needed = true
+    return
+  end
+  last_number, is_pending = number, false
+  local is_early = number <= LEARN
+  local time = (is_early or records.are_wanted) and time_of_frame(pinfo) or nil
+  into.times[at] = time
+  if is_early then
+    ask_engine(number, tvb, pinfo, time)
+  elseif not is_needed then
+    engine, places = nil, {}
   end
 end
 
@@ -9658,7 +9674,7 @@ local function gui_asks_of(tree, number, has_columns)
   return gui_asks
 end
 
-local function asks_of(tree, look, number, has_columns)
+local function asks_now(tree, number, has_columns)
   if not referenced(tree, self) then
     return NOTHING
   elseif tree.visible then
@@ -9666,8 +9682,12 @@ local function asks_of(tree, look, number, has_columns)
   elseif in_gui then
     return gui_asks_of(tree, number, has_columns)
   end
-  local asks = asked[look] or ask(tree)
-  if look ~= LATER then
+  return ask(tree)
+end
+
+local function asks_of(tree, look, number, has_columns)
+  local asks = asked[look] or asks_now(tree, number, has_columns)
+  if not in_gui and look ~= LATER then
     asked[look] = asks
   end
   return asks
@@ -9838,6 +9858,7 @@ end
 
 function wnv.init()
   engine, places, looked_at, last_number, new_place, is_pending = nil, {}, nil, 0, nil, false
+  is_needed = false
   pages, page, page_from = {}, nil, nil
   self, enabled, decides_anew = Dissector.get("wnv"), wnv.prefs.enabled, wnv.prefs.decide_anew
   remarks = wnv.prefs.expert

@@ -191,6 +191,22 @@ def test_comments_that_lie_change_nothing(tshark: Tshark, tmp_path: Path) -> Non
     lies = list(LIES.values())
     path.write_bytes(told(lambda number: lies[number % len(lies)](number)))
     assert tshark(path, MARKS) == wanted
+    path.write_bytes(told(LIES["all claim frame 1"]))
+    assert tshark(path, ["wnv.packet", "wnv.duplicate_of"]) == [[row[1], row[4]] for row in wanted]
+
+
+def test_a_packet_is_one_on_both_sides_of_a_cut(tshark: Tshark, tmp_path: Path) -> None:
+    """Only the first frame's annotation is still true, and the engine joins what follows with it."""
+    whole, cut = tmp_path / "whole.pcapng", tmp_path / "cut.pcapng"
+    whole.write_bytes(told(lambda _: b"mine"))
+    path = annotated(whole, tmp_path / "annotated.pcapng")
+    marks = ["wnv.packet", "wnv.duplicate_of", "wnv.path"]
+    for keep in (["1", "3-40"], ["1-39"], ["1-2", "4", "6-9"]):
+        shown = []
+        for each in (whole, path):
+            subprocess.run(["editcap", "-r", each, cut, *keep], check=True)
+            shown.append(tshark(cut, marks))
+        assert shown[0] == shown[1], keep
 
 
 @pytest.mark.parametrize("runtime", RUNTIMES)
