@@ -9857,8 +9857,7 @@ function wnv.dissector(tvb, pinfo, tree)
 end
 
 function wnv.init()
-  engine, places, looked_at, last_number, new_place, is_pending = nil, {}, nil, 0, nil, false
-  is_needed = false
+  engine, places, looked_at, last_number, new_place, is_pending, is_needed = nil, {}, nil, 0, nil, false, false
   pages, page, page_from = {}, nil, nil
   self, enabled, decides_anew = Dissector.get("wnv"), wnv.prefs.enabled, wnv.prefs.decide_anew
   remarks = wnv.prefs.expert
