@@ -110,15 +110,13 @@ function Store:note(index, bit)
   end
 end
 
--- Takes the packet in `frame`.
-function Store:take()
-  local rest = layout(frame.key).rest
-  local drawn = usual.lot(frame.ident, byte(frame.key, rest, rest + 7))
-  if not drawn or drawn % self.level > 0 or #frame.key >= LONGEST then
+--- Keeps the packet in `frame`, if it belongs to the sample.
+-- @param key of it, with the TTL
+function Store:keep(key, drawn)
+  if drawn % self.level > 0 then
     return
   end
-  local key, bit = char(ttl_of(frame)) .. frame.key, BIT[frame.interface.number % MOST_BITS]
-  local index = self.index_of[key]
+  local index, bit = self.index_of[key], BIT[frame.interface.number % MOST_BITS]
   if index then
     self:note(index, bit)
   else
@@ -171,7 +169,11 @@ function Sample:read()
   end
   local is_group = frame.l2 and byte(frame.buf, frame.l2) % 2 == 1
   local store = is_group and self.groups or self.packets
-  store:take()
+  local rest = layout(frame.key).rest
+  local drawn = usual.lot(frame.ident, byte(frame.key, rest, rest + 7))
+  if drawn and #frame.key < LONGEST then
+    store:keep(char(ttl_of(frame)) .. frame.key, drawn)
+  end
 end
 
 --- Takes the packet where a cursor stands.

@@ -10,7 +10,6 @@ local ICMP, TCP, UDP = 1, 6, 17
 -- Bytes by the IP header, of what has eight to draw by, and of TCP with a whole header.
 local LEAST_ECHO, LEAST_UDP, LEAST_UDP6, LEAST_TCP, LEAST_TCP6 = 32, 36, 16, 40, 20
 local TUNNELS = { [2152] = true, [4789] = true, [6081] = true, [8472] = true } -- ports, as tunnel.lua has them
-local TTL = 4294967296 -- as frame.lua has it in `mutable`
 local PRIME = 2147483647
 
 local M = {
@@ -79,9 +78,12 @@ local function lot_of_ip6(at, size)
   return nil
 end
 
--- The lot of a frame in Ethernet; nil: it is of an unusual kind, has options of IP, or may be in a tunnel.
+-- The lot of a frame in Ethernet; nil: it is of an unusual kind, has options of IP, or may be in a tunnel; false: no
+-- sample has it, as it is ARP.
 local function lot_of(at, size)
-  if size < 54 then
+  if size >= 14 and at[12] == 8 and at[13] == 6 then
+    return false
+  elseif size < 54 then
     return nil
   end
   if at[12] == 0x81 and at[13] == 0 then
@@ -95,33 +97,30 @@ local function lot_of(at, size)
   return nil
 end
 
-local key = ffi.new("uint8_t[52]")
+local made = ffi.new("uint8_t[53]")
 
--- Puts the key of a usual TCP packet into `frame`, as frame.lua would: most packets are such.
--- @return whether it is one
-local function read_tcp(at, size)
+-- The fingerprint of a usual TCP packet, as fingerprints.lua makes it: most packets are such; nil: it is another.
+local function tcp_of(at, size)
   if at[12] == 0x81 and at[13] == 0 then
     at, size = at + 4, size - 4
   end
   if size >= 50 and at[12] == 8 and at[13] == 0 and at[14] == 0x45 and at[20] % 64 == 0 and at[21] == 0 and
     at[23] == TCP and at[16] * 256 + at[17] >= LEAST_TCP then
-    key[0], key[5], key[6], key[7] = 4, 0, 0, TCP
-    ffi.copy(key + 1, at + 16, 4) -- length and IP ID
-    ffi.copy(key + 8, at + 26, 24) -- addresses, and TCP up to its checksum
-    frame.key, frame.ident, frame.mutable = ffi.string(key, 32), at[18] * 256 + at[19], at[22] * TTL
-    return true
+    made[0], made[1], made[6], made[7], made[8] = at[22], 4, 0, 0, TCP
+    ffi.copy(made + 2, at + 16, 4) -- length and IP ID
+    ffi.copy(made + 9, at + 26, 24) -- addresses, and TCP up to its checksum
+    return ffi.string(made, 33)
   elseif size >= 70 and at[12] == 0x86 and at[13] == 0xdd and at[14] >= 0x60 and at[14] < 0x70 and at[20] == TCP and
     at[18] * 256 + at[19] >= LEAST_TCP6 then
-    key[0] = 6
-    ffi.copy(key + 1, at + 18, 3) -- length and protocol
-    ffi.copy(key + 4, at + 22, 48)
-    frame.key, frame.ident, frame.mutable = ffi.string(key, 52), 0, at[21] * TTL
-    return true
+    made[0], made[1] = at[21], 6
+    ffi.copy(made + 2, at + 18, 3) -- length and protocol
+    ffi.copy(made + 5, at + 22, 48)
+    return ffi.string(made, 53)
   end
-  return false
+  return nil
 end
 
-local places, numbers = {}, {} -- of the packets to be read: offset in the piece, and number
+local places, numbers, lots = {}, {}, {} -- of the packets to be read: offset in the piece, number, and lot or false
 
 -- Reads the packets that may belong to a sample: in a loop of its own, which LuaJIT compiles better than one in two.
 local function read(cursor, sample, count)
@@ -132,8 +131,9 @@ local function read(cursor, sample, count)
     local interface, captured = cursor.interfaces[block[2] + 1], block[5]
     frame.number, frame.interface = numbers[which], interface
     frame.seconds, frame.nanos = time_of(interface, block[3], block[4])
-    if interface.kind == "ethernet" and captured >= 54 and start[28] % 2 == 0 and read_tcp(start + 28, captured) then
-      sample.packets:take()
+    local found = lots[which] and start[28] % 2 == 0 and tcp_of(start + 28, captured)
+    if found then
+      sample.packets:keep(found, lots[which])
     else
       frame.captured, frame.length = captured, block[6]
       frame.buf, frame.at = ffi.string(start + 28, min(captured, HEADERS)), 1
@@ -165,10 +165,13 @@ function M.pass(cursor, sample, number)
     end
     number = number + 1
     local data = from + (at + 28)
-    local drawn = interface.kind == "ethernet" and lot_of(data, captured)
-    if not drawn or drawn % (data[0] % 2 == 1 and groups or packets).level == 0 then
+    local drawn
+    if interface.kind == "ethernet" then
+      drawn = lot_of(data, captured)
+    end
+    if drawn == nil or drawn and drawn % (data[0] % 2 == 1 and groups or packets).level == 0 then
       count = count + 1
-      places[count], numbers[count] = at, number
+      places[count], numbers[count], lots[count] = at, number, drawn or false
     end
     at, latest = at + length, since
   end
