@@ -221,16 +221,22 @@ def test_bad_options(tmp_path: Path) -> None:
         ("-Y", "tcp", "--engine", "lupa"): "pywnv: -Y: only tshark knows display filters; omit --engine",
         ("--window", "-1"): "pywnv: --window -1: must be from 0 to 3600 seconds",
         ("--window", "nan"): "pywnv: --window nan: must be from 0 to 3600 seconds",
-        ("--format", "xml"): "Error: Invalid value for '--format': .*",
-        ("--engine", "vim"): "Error: Invalid value for '--engine': .*",
-        ("--no-such",): "Error: No such option.*",
-        ("-o",): "Error: Option '-o' requires an argument.",
+        ("--format", "xml"): "pywnv: Invalid value for '--format': .* See `pywnv annotate --help`",
+        ("--engine", "vim"): "pywnv: Invalid value for '--engine': .* See `pywnv annotate --help`",
+        ("--no-such\n",): "pywnv: No such option: --no-such.* See `pywnv annotate --help`",
+        ("-o",): "pywnv: Option '-o' requires an argument. See `pywnv --help`",
     }
     for arguments, words in cases.items():
         done = run("annotate", path, *arguments)
         assert (done.returncode, done.stdout) == (2, b"")
-        assert re.fullmatch(words, done.stderr.decode().splitlines()[-1]), done.stderr
-        assert b"Traceback" not in done.stderr
+        assert re.fullmatch(f"{words}\n", done.stderr.decode()), done.stderr
+
+
+def test_a_command_that_does_not_exist() -> None:
+    done = run("annotat")
+    assert (done.returncode, done.stdout) == (2, b"")
+    assert done.stderr == b"pywnv: No such command 'annotat'. Did you mean 'annotate'? See `pywnv --help`\n"
+    assert run("host").stderr.startswith(b"Usage: pywnv host [OPTIONS] COMMAND [ARGS]...\n")
 
 
 @pytest.mark.wireshark
