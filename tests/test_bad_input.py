@@ -257,8 +257,12 @@ def check_cut(path: Path, whole: list[bytes], where: str | None, engine: Engine 
     assert found == whole[: len(found)]
     frames = len(found) - 1
     if where is not None:
-        assert warnings == [f"{path}: is cut off at byte {where}, inside what follows frame {frames}"]
+        assert warnings == [cut_off(path, where, frames)]
     return frames
+
+
+def cut_off(path: Path, byte: int | str, frames: int) -> str:
+    return f"{path}: is cut off at byte {byte}, {f'after frame {frames}' if frames else 'before the first frame'}"
 
 
 def test_a_capture_cut_at_every_byte(tmp_path: Path) -> None:
@@ -272,7 +276,7 @@ def test_a_capture_cut_at_every_byte(tmp_path: Path) -> None:
         warnings: list[str] = []
         found = b"".join(rows(path, engine=Engine.LUPA, warn=warnings.append)).splitlines()
         assert found == whole[: len(found)]
-        words = f"{path}: is cut off at byte {cut}, inside what follows frame {len(found) - 1}"
+        words = cut_off(path, cut, len(found) - 1)
         if cut in ends and len(found) == 1:
             assert "holds no packets" in warnings.pop()
         assert warnings == ([] if cut in ends else [words])
@@ -322,7 +326,7 @@ def test_the_command_tells_where_a_capture_breaks_off(tmp_path: Path) -> None:
         path.write_bytes(content)
         done = run("annotate", path, "-o", out, "--force")
         assert (done.returncode, done.stdout) == (0, b"")
-        words = rf"pywnv: warning: {re.escape(str(path))}: is cut off at byte \d+, inside what follows frame \d+\n"
+        words = rf"pywnv: warning: {re.escape(str(path))}: is cut off at byte \d+, (after frame \d+|before the first frame)\n"
         assert re.fullmatch(words, done.stderr.decode())
         assert whole.startswith(out.read_bytes())
 
