@@ -326,8 +326,10 @@ def test_the_command_tells_where_a_capture_breaks_off(tmp_path: Path) -> None:
         path.write_bytes(content)
         done = run("annotate", path, "-o", out, "--force")
         assert (done.returncode, done.stdout) == (0, b"")
-        words = rf"pywnv: warning: {re.escape(str(path))}: is cut off at byte \d+, (after frame \d+|before the first frame)\n"
-        assert re.fullmatch(words, done.stderr.decode())
+        words = (
+            rf"pywnv: warning: {re.escape(str(path))}: is cut off at byte \d+, (after frame \d+|before the first frame)"
+        )
+        assert re.fullmatch(words, done.stderr.decode().removesuffix("\n"))
         assert whole.startswith(out.read_bytes())
 
 

@@ -57,14 +57,6 @@ def test_as_many_processes_as_wanted_give_the_same(large: Path, tmp_path: Path) 
     ]
 
 
-@pytest.mark.parametrize("name", ["-", "/dev/stdin", "/dev/fd/0"])
-def test_a_name_that_each_process_has_of_its_own(large: Path, tmp_path: Path, name: str) -> None:
-    with large.open("rb") as file:
-        done = run("annotate", name, "-j", 2, "-o", tmp_path / "out.csv", stdin=file)
-    assert (done.returncode, done.stderr) == (0, b"")
-    assert (tmp_path / "out.csv").read_bytes().count(b"\n") == 1 + FRAMES
-
-
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_ended_half_way_it_leaves_nothing_behind(large: Path, tmp_path: Path, number: signal.Signals) -> None:
     temporary = tmp_path / "temporary"
