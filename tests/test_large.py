@@ -15,7 +15,7 @@ import pytest
 from command import command, run
 from engine import ethernet, ipv4, udp
 
-PACKETS, HOPS = 560_000, 3
+PACKETS, HOPS = 530_000, 3
 FRAMES = PACKETS * HOPS
 TICK = ng.SECONDS * 10**6
 
