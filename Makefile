@@ -3,7 +3,7 @@
 VENV := .venv/bin
 SUITES := trixie sid
 NEXT := $(SUITES:%=test-next-%)
-WINDOW := wireshark xvfb=Xvfb openbox xdotool imagemagick=import
+SCREEN := wireshark xvfb=Xvfb openbox xdotool imagemagick=import chromium
 
 # Where it is set, as in many containers, each start would compile all of pywnv and its tests anew.
 unexport PYTHONDONTWRITEBYTECODE
@@ -22,7 +22,7 @@ demo: setup ## show the main job on a capture
 	@$(VENV)/python scripts/demo.py
 
 test: lint ## run every check and every test
-	@scripts/need.sh tshark $(WINDOW)
+	@scripts/need.sh tshark $(SCREEN)
 	$(VENV)/pytest -n 2
 
 test-fast: setup ## run the tests that need no window, under LuaJIT alone
@@ -32,7 +32,7 @@ test-fast: setup ## run the tests that need no window, under LuaJIT alone
 test-next: $(NEXT) ## run the Wireshark tests on the tshark of newer Debians
 
 coverage: setup ## report the lines of Python and Lua that no test runs; takes longer than test
-	@scripts/need.sh tshark $(WINDOW)
+	@scripts/need.sh tshark $(SCREEN)
 	$(VENV)/pytest -n 2 --cov --lua-coverage
 
 lint: setup ## check Python, Lua, spelling and the generated files
@@ -62,7 +62,7 @@ fuzz: setup ## damage inputs for some minutes and see what breaks
 	$(VENV)/python tests/fuzz.py
 
 screenshots: setup ## take the pictures of the docs
-	@scripts/need.sh $(WINDOW) chromium
+	@scripts/need.sh $(SCREEN)
 	$(VENV)/python scripts/screenshots.py
 	$(VENV)/python scripts/report_pictures.py
 
@@ -85,7 +85,7 @@ clean: ## remove all that make has made
 	@touch $@
 
 $(NEXT): test-next-%: setup .cache/next/%/.done
-	@scripts/need.sh tshark $(WINDOW)
+	@scripts/need.sh tshark $(SCREEN)
 	PATH="$(CURDIR)/.cache/next/$*/bin:$$PATH" $(VENV)/pytest -n 2 -m wireshark
 
 .cache/next/%/.done: scripts/next.sh

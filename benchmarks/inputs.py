@@ -46,14 +46,14 @@ class _Round:
     duration: int
 
 
-def _sources() -> list[Path]:
+def sources() -> list[Path]:
     for home in HOMES:
         if found := [path for path in sorted(home.glob("*.pcapng.gz")) if not path.name.startswith(SKIPPED)]:
             return found
     raise SystemExit(f"no captures to measure with: neither {HOMES[0]} nor {HOMES[1]} has *.pcapng.gz")
 
 
-def _blocks(data: bytes) -> Iterator[tuple[int, bytes]]:
+def blocks(data: bytes) -> Iterator[tuple[int, bytes]]:
     at = 0
     while at < len(data):
         kind, size = struct.unpack_from("<II", data, at)
@@ -61,7 +61,7 @@ def _blocks(data: bytes) -> Iterator[tuple[int, bytes]]:
         at += size
 
 
-def _round(sources: list[Path], *, small: bool) -> _Round:
+def round_of(sources: list[Path], *, small: bool) -> _Round:
     head = b""
     numbers: dict[bytes | None, int] = {}  # of the interfaces, by name: in every capture the same four
     frames: list[_Frame] = []
@@ -69,7 +69,7 @@ def _round(sources: list[Path], *, small: bool) -> _Round:
     for source in sources:
         names: list[bytes | None] = []
         found: list[tuple[int, int, bytes]] = []
-        for kind, block in _blocks(gzip.decompress(source.read_bytes())):
+        for kind, block in blocks(gzip.decompress(source.read_bytes())):
             if kind == pcapng.SECTION_HEADER:
                 head = head or block
             elif kind == pcapng.INTERFACE:
@@ -102,10 +102,10 @@ def capture(folder: Path, frames: int, *, small: bool = False) -> Capture:
     """A capture in `folder`, made where it is not there yet or older than what it is made from."""
     kind = "small" if small else "mixed"
     made = Capture(kind, frames, folder / f"{kind}-{frames}.pcapng")
-    sources = _sources()
-    newest = max(path.stat().st_mtime for path in (*sources, Path(__file__)))
+    found = sources()
+    newest = max(path.stat().st_mtime for path in (*found, Path(__file__)))
     if not made.path.exists() or made.path.stat().st_mtime < newest:
-        once = _round(sources, small=small)
+        once = round_of(found, small=small)
         part = made.path.with_suffix(".part")
         with part.open("wb") as file:
             file.writelines(chain([once.head], islice(_repeated(once), frames)))

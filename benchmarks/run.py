@@ -15,6 +15,7 @@ import time
 from pathlib import Path
 
 import inputs
+import observers
 from inputs import Capture
 from measure import Job, Jobs
 from rich.console import Console
@@ -30,9 +31,11 @@ PLUGIN = ROOT / "lua/wnv.lua"
 ANNOTATE = "pywnv annotate"
 CONVERT = "pywnv convert"
 REPORT = "pywnv report"
+JOIN, MERGECAP = "pywnv join", "mergecap"
 OTHER_FORMATS = ("pcapng", "parquet")
 LARGER = 4  # times as many frames, for all cores
 
+JOIN_AIM = 2  # CPU as a part of mergecap's
 # Aims: CPU as a part of plain tshark's.
 ANNOTATE_AIM = 0.25
 PLUGIN_AIMS = {"4.0": 1.6, "4.6": 2.1}  # by version of tshark
@@ -105,6 +108,30 @@ def convert_job(events: int) -> Job:
     return Job(CONVERT, trace(OUT, events), [*command, "-o", str(OUT / "convert.pcapng")])
 
 
+def join_jobs(frames: int) -> list[Job]:
+    """Two captures merged, by mergecap and by pywnv, which aligns their clocks."""
+    jobs = []
+    for small in (False, True):
+        both = observers.captures(OUT, frames, small=small)
+        paths = [str(one.path) for one in both]
+        jobs.append(Job(MERGECAP, both[0], [MERGECAP, "-w", str(OUT / "joined.pcapng"), *paths]))
+        command = [str(Path(sys.executable).with_name("pywnv")), "join", *paths, "--force"]
+        jobs.append(Job(JOIN, both[0], [*command, "-o", str(OUT / "joined.pcapng")]))
+    return jobs
+
+
+def join_words(merged: Job, joined: Job) -> str:
+    """How a join compares with mergecap."""
+    if not (merged.measured and joined.measured):
+        return f"{JOIN}: {merged.problem or joined.problem}"
+    ratio, capture = joined.cpu / merged.cpu, joined.capture
+    return (
+        f"{JOIN}, {capture.frames:,} {capture.name} frames: {joined.cpu:.2f} s of CPU, {joined.peak / 1e6:.0f} MB, "
+        f"{ratio:.2f} of {MERGECAP}'s CPU <= {JOIN_AIM:g} {'met' if ratio <= JOIN_AIM else 'missed'}, "
+        f"{joined.wall / merged.wall:.2f} of its time"
+    )
+
+
 def all_jobs(frames: int, tshark_frames: int, env: dict[str, str]) -> tuple[Jobs, list[Job]]:
     """What is measured, in the order of the tables, and the same command on captures of several sizes."""
     found = tsharks()
@@ -170,13 +197,19 @@ def main() -> None:
     env = environment()
     jobs, sizes = all_jobs(arguments.frames, min(arguments.frames, arguments.tshark_frames), env)
     cores = core_jobs(LARGER * arguments.frames)
-    every = [*jobs, *(job for job in sizes if job not in jobs), *cores]
+    joins = join_jobs(arguments.frames)
+    every = [*jobs, *(job for job in sizes if job not in jobs), *cores, *joins]
     annotate_job(sizes[0].capture, []).run(env)  # not counted: Python writes its bytecode
     measured, before = code(), os.getloadavg()
     for job in track(every * arguments.runs, "Measuring", console=Console(stderr=True), refresh_per_second=1):
         job.run(env)
     changed, after = code() != measured, os.getloadavg()
-    for made in ("convert.pcapng", "report.html", *(f"annotate.{kind}" for kind in ("csv", *OTHER_FORMATS))):
+    for made in (
+        "convert.pcapng",
+        "joined.pcapng",
+        "report.html",
+        *(f"annotate.{kind}" for kind in ("csv", *OTHER_FORMATS)),
+    ):
         (OUT / made).unlink(missing_ok=True)
 
     facts = {
@@ -197,6 +230,7 @@ def main() -> None:
         cores,
         f"CPU is user and system, the least of {arguments.runs} runs; beside it, how much more the worst took.",
         *(f"{job.name}: {job.capture.frames / job.cpu:,.0f} events a second" for job in jobs if is_convert(job)),
+        *(join_words(merged, joined) for merged, joined in zip(joins[::2], joins[1::2], strict=True)),
         f"Load {before[0]:.1f} before, {after[0]:.1f} after, on {facts['cores']} cores of {facts['processor']}.",
         *(
             ["pywnv or the plugin was changed meanwhile, so these figures are of two versions: measure again."]

@@ -220,7 +220,7 @@ def problems(folder: Path, outcome: str | int, command: str, before: set[str]) -
     said = (folder / "stderr").read_bytes().decode("utf-8", "backslashreplace")
     out = (folder / "stdout").read_bytes()
     found = [] if outcome in (0, 1, 2) else [f"ended with {outcome}"]
-    if "Traceback" in said or "Error:" in said.replace("\nError: ", ""):
+    if "Traceback" in said or "Error:" in said:
         found.append("an error that is no sentence")
     if (
         outcome in (1, 2) and "generate" not in command and len(said.splitlines()) > (8 if "join" in command else 4)

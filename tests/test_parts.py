@@ -252,6 +252,20 @@ def test_a_process_that_dies(mix: Path, monkeypatch: pytest.MonkeyPatch) -> None
     assert told == [f"CaptureError: {words}"]
 
 
+@pytest.mark.skipif(not Path("/dev/fd").exists(), reason="handles have no names here")
+@pytest.mark.parametrize("name", ["-", "/dev/fd/{}", "/proc/self/fd/{}"])
+def test_a_name_that_each_process_has_of_its_own(mix: Path, name: str) -> None:
+    """What a worker would open by this name is not what the user gave."""
+    kept = os.dup(0)
+    try:
+        with mix.open("rb") as file:
+            os.dup2(file.fileno(), 0)
+            assert apart(Path(name.format(file.fileno())), "csv") == whole(mix, "csv", EPOCH)
+    finally:
+        os.dup2(kept, 0)
+        os.close(kept)
+
+
 def test_blocks_before_the_first_frame(tmp_path: Path) -> None:
     path = tmp_path / "blocks.pcapng"
     path.write_bytes(ng.section(options=ng.option(1, b"x" * 60_000)) + ng.custom() * 2_000)

@@ -375,6 +375,6 @@ def test_a_browser_has_nothing_to_say(mix: Report, tmp_path: Path) -> None:
         file.write(mix.html().encode())
     options = ["--headless", "--no-sandbox", "--disable-gpu", "--enable-logging=stderr", f"--user-data-dir={tmp_path}"]
     command = ["chromium", *options, "--dump-dom", path.as_uri()]
-    ran = subprocess.run(command, capture_output=True, text=True, check=True, timeout=60)
+    ran = subprocess.run(command, capture_output=True, text=True, check=True, timeout=180)
     assert "CONSOLE" not in ran.stderr
     assert "A typical packet" in ran.stdout

@@ -60,7 +60,7 @@ def test_text_keeps_to_its_line() -> None:
     [
         ({"drop_reason": 9, "drop_reason_text": "Filtered VLAN"}, "dropped: Filtered VLAN"),
         ({"drop_reason": 506}, "dropped: reason 506"),
-        ({}, "dropped: reason not told"),
+        ({}, "dropped: reason not given"),
     ],
 )
 def test_why_a_frame_was_dropped(runtime: str, drop: dict[str, object], words: str) -> None:

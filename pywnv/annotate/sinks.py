@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
+from functools import cache, partial
 from typing import Any
 
 from pywnv.annotate.columns import Kind, kinds, packed_columns
@@ -39,7 +39,8 @@ Sink = Callable[[Lua], Any]
 FACTS = "direction"  # the first column of what frames of a packet often share: see lua/engine/facts.lua
 
 
-def _row(lua: Lua, *, json: bool) -> Any:
+@cache
+def _row_lua(*, json: bool) -> bytes:
     def describe(name: str) -> dict[str, object]:
         field = fields.END_OF_COLUMN.get(name) or fields.BY_COLUMN.get(name)
         return {"name": name, "type": field.type.value if field else "", "names": field.names if field else ()}
@@ -47,9 +48,12 @@ def _row(lua: Lua, *, json: bool) -> Any:
     columns = [describe(name) for name in fields.columns()]
     ends, packet, facts = (fields.columns().index(name) for name in ("protocol", "packet", FACTS))
     first, middle, last = columns[:ends], columns[packet:facts], columns[facts:]
-    text = render("row.lua.j2", first=first, ends=columns[ends:packet], middle=middle, last=last, json=json)
+    return render("row.lua.j2", first=first, ends=columns[ends:packet], middle=middle, last=last, json=json).encode()
+
+
+def _row(lua: Lua, *, json: bool) -> Any:
     ends_of = lua.load("writers/ends.lua")[b"of"]
-    return lua.runtime.execute(text.encode(), lua.buffer, lua.load("writers/cells.lua"), ends_of)
+    return lua.runtime.execute(_row_lua(json=json), lua.buffer, lua.load("writers/cells.lua"), ends_of)
 
 
 def _columns(lua: Lua) -> Any:

@@ -205,8 +205,8 @@ class Walk:
         """What the user should know of how the capture ended."""
         if not self._rest and not self._capture.broken:
             return None if self.frames else f"{self._capture.path}: {self._walker.instead_of_packets()}"
-        place = f"at byte {self.done + len(self._rest)}, inside what follows frame {self.frames}"
-        return f"{self._capture.path}: is cut off {place}"
+        place = f"after frame {self.frames}" if self.frames else "before the first frame"
+        return f"{self._capture.path}: is cut off at byte {self.done + len(self._rest)}, {place}"
 
 
 def annotate(

@@ -98,10 +98,10 @@ def join(
 
 def _losses(output: Path, aligned: Sequence[Aligned]) -> tuple[Loss, ...] | None:
     """What was lost between observers; None: stdout has the capture, or to count takes much longer than to join."""
-    from pywnv.statistics.collect import collect
-
     if output == STDOUT or not output.is_file() or sum(one.frames for one in aligned) > MOST_COUNTED:
         return None
+    from pywnv.statistics.collect import collect
+
     return collect(output).losses
 
 

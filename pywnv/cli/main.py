@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, cast
 
 import typer
 
@@ -27,6 +27,9 @@ from pywnv.files.output import tidy_on_signals, whole_file
 from pywnv.generate.project import differing, generated, generated_for, stale, write
 from pywnv.version import __version__
 from pywnv.words import count
+
+# Click's or, in newer versions, typer's own; neither is exported.
+_TyperUsageError = cast("type[typer.BadParameter]", typer.BadParameter.__base__)
 
 app = typer.Typer(
     cls=Commands,
@@ -273,15 +276,28 @@ def _tell(error: WnvError | OSError) -> None:
     tell(error)
 
 
+def _tell_usage(error: typer.BadParameter) -> None:
+    """Tells in one line what typer tells in four."""
+    words = error.format_message()
+    if error.ctx and words == error.ctx.get_help():  # as no argument was given
+        error.show()
+        return
+    command = error.ctx.command_path if error.ctx else "pywnv"
+    tell(f"{words}{'' if words.endswith(('.', '?')) else '.'} See `{command} --help`")
+
+
 def main() -> None:
     """Runs the command line: errors leave as one line and exit code 2."""
     tidy_on_signals()
     try:
-        app()
+        raise SystemExit(app(standalone_mode=False))
+    except _TyperUsageError as error:
+        _tell_usage(error)
+        raise SystemExit(Exit.ERROR) from None
     except ReaderGoneError:
         raise SystemExit(Exit.OK) from None  # `| head`
     except (WnvError, OSError) as error:
         _tell(error)
         raise SystemExit(Exit.ERROR) from None
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, typer.Abort):
         raise SystemExit(130) from None

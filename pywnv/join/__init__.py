@@ -111,19 +111,18 @@ class Join:
         from pywnv.join.scan import scan
 
         ordered = [Observer(observer.name, tuple(in_order(list(observer.files)))) for observer in self._observers]
-        scans, before = [], 0
+        scans, before, lua = [], 0, JoinLua()
         for observer in ordered:
 
             def count(done: int, before: int = before) -> None:
                 progress(before + done)
 
-            # A Lua for each: what LuaJIT has compiled would keep all samples to the end, and search them for rubbish.
-            scans.append(scan(observer.name, observer.files, JoinLua(), progress=count, warn=self._warn))
+            scans.append(scan(observer.name, observer.files, lua, progress=count, warn=self._warn))
             before += sum(file.stat().st_size for file in observer.files)
         clocks = align(scans)
         self.aligned = tuple(_aligned(clock, one.packets, one.base) for clock, one in zip(clocks, scans, strict=True))
         yield from write.pieces(
-            ordered, scans, clocks, self._topologies, JoinLua(), progress=lambda done: progress(before + done)
+            ordered, scans, clocks, self._topologies, lua, progress=lambda done: progress(before + done)
         )
 
 

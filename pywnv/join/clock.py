@@ -92,9 +92,10 @@ def fit(
     ways = sides([delays]) if ways is None else ways
     upper, lower, unknown = _points(delays, ways)
     if upper and lower:
-        if (bounds := _Bounds(upper, lower)).room(_best(bounds)) < -ROUNDING:
-            upper, lower, _ = _points(_loosened(delays), ways)
-        return _between(upper, lower, start, stop, DEEPEST, rate)
+        bounds = _Bounds(upper, lower)
+        if bounds.room(_best(bounds)) < -ROUNDING:
+            bounds = _Bounds(*_points(_loosened(delays), ways)[:2])
+        return _between(bounds, start, stop, DEEPEST, rate)
     if upper:
         return [_below(upper, start, stop, rate)]
     if lower:
@@ -115,7 +116,7 @@ def common_rate(parts: Sequence[Sequence[Delay]], ways: Sides) -> float | None:
     known = []
     for delays in parts:
         upper, lower, _ = _points(delays, ways)
-        if upper and lower and (bounds := _agreed(upper, lower)).room(_best(bounds)) > 0:
+        if upper and lower and (bounds := _agreed(_Bounds(upper, lower))).room(_best(bounds)) > 0:
             known.append(bounds)
     if not known:
         return None
@@ -187,19 +188,19 @@ def _vote(delays: Sequence[Delay], votes: dict[bytes, dict[int, float]]) -> None
 def _hull(points: Sequence[Point]) -> list[Point]:
     """The lower convex hull of points in the order of their times."""
     hull: list[Point] = []
-    for time, ahead in points:
+    for point in points:
+        time, ahead = point
         while hull and hull[-1][0] == time and hull[-1][1] >= ahead:
             hull.pop()
         if hull and hull[-1][0] == time:
             continue
-        while len(hull) > 1 and _is_above(hull[-2], hull[-1], (time, ahead)):
+        while len(hull) > 1:
+            (left, low), (middle, high) = hull[-2:]
+            if (high - low) * (time - left) < (ahead - low) * (middle - left):
+                break
             hull.pop()
-        hull.append((time, ahead))
+        hull.append(point)
     return hull
-
-
-def _is_above(left: Point, middle: Point, right: Point) -> bool:
-    return (middle[1] - left[1]) * (right[0] - left[0]) >= (right[1] - left[1]) * (middle[0] - left[0])
 
 
 def _highest(value: Callable[[float], float], low: float, high: float) -> float:
@@ -232,7 +233,7 @@ class _Bounds:
     def __init__(self, upper: Sequence[Point], lower: Sequence[Point]) -> None:
         self.upper = _hull(upper)
         self.lower = [(time, -ahead) for time, ahead in _hull([(time, -ahead) for time, ahead in lower])]
-        self._upper, self._lower = upper, lower
+        self.points = upper, lower
 
     def most(self, rate: float, time: float) -> float:
         """How far ahead a line of that rate may be at a time, by the upper points."""
@@ -252,9 +253,10 @@ class _Bounds:
         Args:
             rate: about at which the clock drifts.
         """
-        late = median(ahead - rate * at for at, ahead in self._upper) - self.most(rate, 0.0)
-        early = self.least(rate, 0.0) - median(ahead - rate * at for at, ahead in self._lower)
-        count = min(len(self._upper), len(self._lower), MANY)
+        upper, lower = self.points
+        late = median(ahead - rate * at for at, ahead in upper) - self.most(rate, 0.0)
+        early = self.least(rate, 0.0) - median(ahead - rate * at for at, ahead in lower)
+        count = min(len(upper), len(lower), MANY)
         return min(SLOW, (max(late, early) + ROUNDING) / (count * LIKELY))
 
 
@@ -262,12 +264,11 @@ def _best(bounds: _Bounds) -> float:
     return _highest(bounds.room, -FASTEST, FASTEST)
 
 
-def _agreed(upper: list[Point], lower: list[Point]) -> _Bounds:
+def _agreed(bounds: _Bounds) -> _Bounds:
     """The bounds by all points but the few that contradict the others."""
-    left_out = int(WRONG_SHARE * (len(upper) + len(lower))) + WRONG
-    up, low = upper, lower
+    up, low = bounds.points
+    left_out = int(WRONG_SHARE * (len(up) + len(low))) + WRONG
     while True:
-        bounds = _Bounds(up, low)
         best = _best(bounds)
         if bounds.room(best) >= -ROUNDING:
             return bounds
@@ -276,20 +277,21 @@ def _agreed(upper: list[Point], lower: list[Point]) -> _Bounds:
             return bounds
         left_out -= len(tops) + len(bottoms)
         up, low = [point for point in up if point not in tops], [point for point in low if point not in bottoms]
+        bounds = _Bounds(up, low)
 
 
-def _between(
-    upper: list[Point], lower: list[Point], start: float, stop: float, depth: int, rate: float | None
-) -> list[Line]:
-    bounds = _agreed(upper, lower)
-    best = _best(bounds)
-    room = bounds.room(best)
-    if room < -ROUNDING and depth > 0 and (parts := _halves(upper, lower, start, stop, depth)):
+def _between(bounds: _Bounds, start: float, stop: float, depth: int, rate: float | None) -> list[Line]:
+    agreed = _agreed(bounds)
+    best = _best(agreed)
+    room = agreed.room(best)
+    if room < -ROUNDING and depth > 0 and (parts := _halves(*bounds.points, start, stop, depth)):
         return parts
-    return [_middle(bounds, best, room, start, stop, rate)]
+    return [_middle(agreed, best, room, start, stop, rate)]
 
 
-def _contradicting(upper: list[Point], lower: list[Point], rate: float, most: int) -> tuple[set[Point], set[Point]]:
+def _contradicting(
+    upper: Sequence[Point], lower: Sequence[Point], rate: float, most: int
+) -> tuple[set[Point], set[Point]]:
     """The fewest points without which the others agree; none if that takes more than `most`."""
 
     def height(point: Point) -> float:
@@ -306,8 +308,8 @@ def _contradicting(upper: list[Point], lower: list[Point], rate: float, most: in
     return set(tops[: found[0]]), set(bottoms[: found[1]])
 
 
-def _halves(upper: list[Point], lower: list[Point], start: float, stop: float, depth: int) -> list[Line]:
-    times = sorted(time for time, _ in upper + lower)
+def _halves(upper: Sequence[Point], lower: Sequence[Point], start: float, stop: float, depth: int) -> list[Line]:
+    times = sorted(time for time, _ in (*upper, *lower))
     cut = times[len(times) // 2]
     lines = []
     for first, last in ((start, cut), (cut, stop)):
@@ -318,7 +320,7 @@ def _halves(upper: list[Point], lower: list[Point], start: float, stop: float, d
         )
         if min(len(up), len(low)) < 2 or len(up) + len(low) < LEAST_OF_PART:
             return []
-        lines += _between(up, low, first, last, depth - 1, None)
+        lines += _between(_Bounds(up, low), first, last, depth - 1, None)
     return lines
 
 

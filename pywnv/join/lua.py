@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from ctypes import c_char_p, c_void_p, cast
 from functools import cached_property
 from typing import Any
 
@@ -27,7 +28,8 @@ class JoinLua:
         link = self._load("engine/link")
         tunnel = self._load("engine/tunnel", link)
         frame = self._load("engine/frame", link, tunnel, self._load("engine/key"))
-        needs = frame, tunnel, self._strip, self._bytes, self._buffer
+        needs = frame, self._load("join/usual", times, tunnel), self._strip, self._bytes, self._buffer
+        self._takes_addresses = bool(self._cursors[b"takes_addresses"])
         self._fingerprints = self._load("join/fingerprints", *needs, MOST_SAMPLED, MOST_GROUPS)
         self.scan = self._fingerprints[b"scan"]
 
@@ -48,6 +50,13 @@ class JoinLua:
     def cursor(self, on_block: Callable[[int, bytes], bytes | None]) -> Any:
         """A cursor of lua/join/cursor.lua."""
         return self._cursors[b"new"](on_block)
+
+    def feed(self, cursor: Any, piece: bytes) -> None:
+        """Feeds a piece of a file, which must live until the next one, to a cursor."""
+        if self._takes_addresses:
+            cursor[b"feed"](cursor, cast(c_char_p(piece), c_void_p).value, len(piece))
+        else:
+            cursor[b"feed"](cursor, piece)
 
     def sample(self, least: int) -> Any:
         """An empty sample of lua/join/fingerprints.lua, for so many packets at least."""

@@ -125,6 +125,7 @@ def runs(found: list[Pair]) -> list[list[Pair]]:
     need = MORE if len(found) >= ENOUGH else LEAST
     done: list[list[int]] = []
     pending: list[int] = []
+    levels: list[float] = []  # the differences of the last run
 
     def agree(this: int, level: float, since: int) -> bool:
         passed = abs(found[this].other.first - found[since].other.first) / NANO
@@ -134,8 +135,9 @@ def runs(found: list[Pair]) -> list[list[Pair]]:
     for at in range(len(found)):
         if done:
             run = done[-1]
-            if agree(at, median(differences[each] for each in run[-LEVEL:]), run[-1]):
+            if agree(at, median(levels[-LEVEL:]), run[-1]):
                 run.append(at)
+                levels.append(differences[at])
                 pending.clear()
                 continue
         while pending and not agree(at, differences[pending[-1]], pending[-1]):
@@ -143,6 +145,7 @@ def runs(found: list[Pair]) -> list[list[Pair]]:
         pending.append(at)
         if len(pending) >= need:
             done.append(pending)
+            levels = [differences[each] for each in pending]
             pending = []
     if sum(map(len, done)) < max(LEAST, LEAST_SHARE * len(found)):
         return []

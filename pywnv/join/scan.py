@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 MOST_INTERFACES = 65536  # of all observers; only a capture made to defeat us has more
 LARGE = 1600  # bytes of a packet: few are larger
-SAMPLED = struct.Struct("<IIIIIBIB?B")
+SAMPLED = struct.Struct("<IIIBIIIB?B")
 NANO = 10**9
 
 
@@ -125,6 +125,7 @@ class Reader:
         self.sections: list[bytes] = []
         self.orders: set[str] = set()
         self.cursor = lua.cursor(self._block)
+        self._lua, self._piece = lua, b""
         self._offset, self._made_order, self._order = offset, order, "<"
 
     def start(self, capture: Capture) -> None:
@@ -137,6 +138,11 @@ class Reader:
         self.cursor[b"start"](self.cursor, pcap.order == ">")
         body = pcapng.interface_of(pcap, self._made_order, capture.path)
         self._add(Place(body, pcapng.read_interface(body, self._made_order), numbered=False))
+
+    def feed(self, piece: bytes) -> None:
+        """Feeds what is left and the next piece of a file, as one."""
+        self._piece = piece  # is kept: where it stands, the cursor reads it
+        self._lua.feed(self.cursor, piece)
 
     def _add(self, place: Place) -> None:
         of = place.interface
@@ -212,16 +218,16 @@ def scan(
     reader, sample = Reader(lua), lua.sample(sum(map(_size, files)) // LARGE)
     number = 0
     for path, piece in pieces_of(reader, files, progress, warn):
-        reader.cursor[b"feed"](reader.cursor, piece)
+        reader.feed(piece)
         found, problem = _both(lua.scan(reader.cursor, sample, number))
         number = int(found)
         if problem:
             raise CaptureError(f"{path}: {problem.decode()} (after packet {number} of {name})")
     scanned = Scan(name, reader.interfaces.places, reader.sections, reader.orders, number)
-    scanned.sample, scanned.groups = (_read_sample(sample[kind][b"text"]()) for kind in (b"packets", b"groups"))
+    scanned.sample, scanned.groups = _read_sample(sample[b"packets"]), _read_sample(sample[b"groups"])
     scanned.is_annotated = bool(sample[b"is_annotated"])
     scanned.base = int(sample[b"seconds"] or 0) * NANO + int(sample[b"nanos"] or 0)
-    scanned.back = [(int(one[1]), float(one[2])) for one in sample[b"back"]().values()]
+    scanned.back = [(int(one[1]), float(one[2])) for one in sample[b"back"].values()]
     scanned.latest = max((one.last for seen in scanned.sample.values() for one in seen), default=scanned.base)
     return scanned
 
@@ -235,21 +241,21 @@ def _both(result: Any) -> tuple[Any, Any]:
     return result if isinstance(result, tuple) else (result, None)
 
 
-def _read_sample(text: bytes) -> dict[bytes, list[Sighting]]:
+def _read_sample(store: Any) -> dict[bytes, list[Sighting]]:
+    numbers, keys = store[b"text"](store)
     found: dict[bytes, list[Sighting]] = {}
     at = 0
-    while at < len(text):
-        seconds, nanos, last_seconds, last_nanos, low, high, last_low, last_high, again, size = SAMPLED.unpack_from(
-            text, at
-        )
-        at += SAMPLED.size + size
+    for seconds, nanos, low, high, last_seconds, last_nanos, last_low, last_high, again, size in SAMPLED.iter_unpack(
+        numbers
+    ):
         sighting = Sighting(
-            text[at - size],
+            keys[at],
             seconds * NANO + nanos,
             last_seconds * NANO + last_nanos,
             high << 32 | low,
             last_high << 32 | last_low,
             again,
         )
-        found.setdefault(text[at - size + 1 : at], []).append(sighting)
+        found.setdefault(keys[at + 1 : at + size], []).append(sighting)
+        at += size
     return found

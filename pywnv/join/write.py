@@ -190,7 +190,7 @@ def pieces(
                 raise CaptureError(f"{paths[at]}: changes while it is read; try again when it is whole")
         else:
             paths[at], piece = following
-            reader.cursor[b"feed"](reader.cursor, piece)
+            reader.feed(piece)
 
 
 def _on_journal(base: int) -> Any:

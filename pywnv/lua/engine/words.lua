@@ -154,7 +154,7 @@ end
 
 --- Why a frame was dropped; of a reason that only a newer Windows knows, its number.
 function M.reason(said)
-  return said.drop_reason_text or said.drop_reason and format("reason %d", said.drop_reason) or "reason not told"
+  return said.drop_reason_text or said.drop_reason and format("reason %d", said.drop_reason) or "reason not given"
 end
 
 --- That a frame was dropped, and why: "dropped: Filtered VLAN".

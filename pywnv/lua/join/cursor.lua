@@ -12,13 +12,18 @@ local SECTION, SIMPLE_PACKET, OLD_PACKET, PACKET = 0x0a0d0d0a, 3, 2, 6
 local LITTLE, BIG = 0x1a2b3c4d, 0x4d3c2b1a -- the byte-order magic, read as little-endian
 local LARGEST_BLOCK = 16 * 1024 * 1024 -- as Wireshark
 local RECORD = 0 -- of a classic pcap, as a kind of block
-local ROUND = 8 * 1024 * 1024 -- bytes of files after which rubbish is collected: more costs the system, to find room
+local ROUND = 16 * 1024 -- KB of rubbish after which it is collected: more costs the system, to find room
 
 -- Lua itself, with little to keep and much to read, would collect all the time: a fifth of all that joining costs.
 collectgarbage("stop")
-local since_round = 0
+local next_round = ROUND
 
-local M = { SIMPLE_PACKET = SIMPLE_PACKET, OLD_PACKET = OLD_PACKET, PACKET = PACKET, RECORD = RECORD }
+local has_ffi, ffi = pcall(require, "ffi")
+has_ffi = has_ffi and ffi.abi("le")
+local octets, words = has_ffi and ffi.typeof("const uint8_t *"), has_ffi and ffi.typeof("const uint32_t *")
+
+-- takes_addresses: whether a piece of a file may stay where Python has it, which saves copies and rubbish.
+local M = { PACKET = PACKET, OLD_PACKET = OLD_PACKET, RECORD = RECORD, takes_addresses = has_ffi }
 
 local Cursor = {}
 Cursor.__index = Cursor
@@ -28,17 +33,17 @@ Cursor.__index = Cursor
 --   packet is; of an interface, it calls `add_interface`; gives back nothing, or what is wrong
 -- @return table; of the block where it stands, once `next` has found one:
 --   kind: its type; RECORD: of a classic pcap
---   from, stop: indices of its first and of its last byte in `buf`
+--   from, stop: indices of its first and of its last byte in `text()`, and in what `octets` points to, from 1
 --   and of a packet: interface (as `add_interface` made it), seconds and nanos since 1970 (nil: it has no time), high
 --   and low (halves of the timestamp), data (index of its first byte), captured and length
 function M.new(on_block)
-  return setmetatable({ on_block = on_block, buf = "", stop = 0 }, Cursor)
+  return setmetatable({ on_block = on_block, buf = "", size = 0, stop = 0 }, Cursor)
 end
 
 --- Starts a file.
 -- @param pcap_big nil for a pcapng; of a classic pcap, whether it is big-endian
 function Cursor:start(pcap_big)
-  self.is_pcap, self.buf, self.stop, self.interfaces = pcap_big ~= nil, "", 0, {}
+  self.is_pcap, self.buf, self.size, self.stop, self.interfaces = pcap_big ~= nil, "", 0, 0, {}
   self:set_order(pcap_big)
 end
 
@@ -68,14 +73,30 @@ function Cursor:add_interface(kind, units, offset, snap, number)
 end
 
 --- Takes what waits and the next piece of the file, as one.
-function Cursor:feed(piece)
-  self.buf, self.stop = piece, 0
-  since_round = since_round + #piece
-  if since_round > ROUND then
+-- @param piece a string; or the address of `size` bytes, which stay there until the next piece
+function Cursor:feed(piece, size)
+  if size then
+    self.buf, self.size, self.octets = nil, size, ffi.cast(octets, ffi.cast("uintptr_t", piece))
+  else
+    self.buf, self.size = piece, #piece
+    self.octets = has_ffi and ffi.cast(octets, piece) or nil
+  end
+  self.stop = 0
+  if collectgarbage("count") > next_round then
     collectgarbage()
     collectgarbage("stop") -- LuaJIT begins anew after each round
-    since_round = 0
+    next_round = collectgarbage("count") + ROUND
   end
+end
+
+--- What it was fed, as a string.
+function Cursor:text()
+  local buf = self.buf
+  if not buf then
+    buf = ffi.string(self.octets, self.size)
+    self.buf = buf
+  end
+  return buf
 end
 
 --- Whether it stands at a packet.
@@ -86,11 +107,11 @@ end
 
 --- How many bytes wait.
 function Cursor:waiting()
-  return #self.buf - self.stop
+  return self.size - self.stop
 end
 
 local function next_record(self, at)
-  local buf, read32 = self.buf, self.read32
+  local buf, read32 = self:text(), self.read32
   if at + 15 > #buf then
     return false
   end
@@ -144,11 +165,37 @@ local function read_simple(self, at, length)
   return nil
 end
 
+-- Steps to a block that is a usual packet, straight from its bytes.
+-- @return true; false: more of the file is needed; nil: it is unusual
+local function next_usual(self)
+  local from, at = self.octets, self.stop
+  if not from or self.is_big or at + 32 > self.size then
+    return nil
+  end
+  local block = ffi.cast(words, from + at)
+  local length, interface, captured = block[1], self.interfaces[block[2] + 1], block[5]
+  if block[0] ~= PACKET or length < 32 or length % 4 > 0 or length > LARGEST_BLOCK or captured > length - 32 or
+    not interface then
+    return nil
+  elseif at + length > self.size then
+    return false
+  elseif ffi.cast(words, from + (at + length - 4))[0] ~= length then
+    return nil
+  end
+  local high, low = block[3], block[4]
+  self.kind, self.from, self.stop = PACKET, at + 1, at + length
+  self.interface, self.high, self.low = interface, high, low
+  self.seconds, self.nanos = time_of(interface, high, low)
+  self.data, self.captured, self.length = at + 29, captured, block[6]
+  return true
+end
+
 local function next_block(self, at)
-  local buf, size = self.buf, #self.buf
+  local size = self.size
   if at + 11 > size then
     return false
   end
+  local buf = self:text()
   local kind = self.read32(buf, at)
   if kind == SECTION then
     local magic = little32(buf, at + 8)
@@ -189,7 +236,11 @@ function Cursor:next()
   if self.is_pcap then
     return next_record(self, self.stop + 1)
   end
-  return next_block(self, self.stop + 1)
+  local found = next_usual(self)
+  if found == nil then
+    return next_block(self, self.stop + 1)
+  end
+  return found
 end
 
 return M

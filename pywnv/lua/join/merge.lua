@@ -142,7 +142,7 @@ function M.new(base_seconds)
   end
 
   local function statistics(input, cursor)
-    local buf, from, stop = cursor.buf, cursor.from, cursor.stop
+    local buf, from, stop = cursor:text(), cursor.from, cursor.stop
     local interface = cursor.interfaces[read32(buf, from + 8) + 1]
     if not interface or stop - from < 23 then
       return sub(buf, from, stop)
@@ -166,7 +166,7 @@ function M.new(base_seconds)
   end
 
   local function journal(input, cursor)
-    local buf = cursor.buf
+    local buf = cursor:text()
     local line = input.segments[input.segment].lines[input.line]
     local entry = sub(buf, cursor.from + 8, cursor.stop - 4)
     if input.is_annotated then
@@ -201,7 +201,7 @@ function M.new(base_seconds)
         input.text = statistics(input, cursor)
         break
       elseif kind ~= SECTION and kind ~= INTERFACE then
-        input.text = sub(cursor.buf, cursor.from, cursor.stop)
+        input.text = sub(cursor:text(), cursor.from, cursor.stop)
         break
       end
     end
@@ -211,7 +211,7 @@ function M.new(base_seconds)
 
   -- A packet that stands in a block of another kind.
   local function put_anew(input, cursor)
-    local buf, captured = cursor.buf, cursor.captured
+    local buf, captured = cursor:text(), cursor.captured
     local padding = -captured % 4
     local length = put32(32 + captured + padding)
     out:put(put32(PACKET), length, put32(cursor.interface.number), put32(input.high), put32(input.low))
@@ -222,7 +222,7 @@ function M.new(base_seconds)
   -- Puts a packet block without what pywnv put into its options.
   -- @return whether there was anything
   local function put_stripped(input, cursor)
-    local buf, from, stop = cursor.buf, cursor.from, cursor.stop - 4
+    local buf, from, stop = cursor:text(), cursor.from, cursor.stop - 4
     local at = cursor.data + cursor.captured + -cursor.captured % 4
     local rest, was_own = "", false
     if at <= stop then
@@ -244,14 +244,14 @@ function M.new(base_seconds)
       out:put(text)
       return
     end
-    local kind, buf, from = cursor.kind, cursor.buf, cursor.from
+    local kind = cursor.kind
     written = written + cursor.captured
     if kind == PACKET then
       if not (input.is_annotated and put_stripped(input, cursor)) then
-        put_with(out, buf, from, cursor.stop, cursor.interface.number, input.high, input.low)
+        put_with(out, cursor, input.high, input.low)
       end
     elseif kind == OLD_PACKET then
-      local number = cursor.interface.number
+      local buf, from, number = cursor:text(), cursor.from, cursor.interface.number
       local upper, lower = floor(number / 256) % 256, number % 256
       out:put(
         sub(buf, from, from + 7), is_big and char(upper, lower) or char(lower, upper), sub(buf, from + 10, from + 11),

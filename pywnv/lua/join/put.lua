@@ -7,8 +7,10 @@ local bytes, is_big = ...
 local sub = string.sub
 local put32 = is_big and bytes.put_big32 or bytes.put_little32
 
-local function put_strings(out, buf, from, stop, number, high, low)
-  out:put(sub(buf, from, from + 7), put32(number), put32(high), put32(low), sub(buf, from + 20, stop))
+local function put_strings(out, cursor, high, low)
+  local buf, from = cursor:text(), cursor.from
+  out:put(sub(buf, from, from + 7), put32(cursor.interface.number), put32(high), put32(low))
+  out:put(sub(buf, from + 20, cursor.stop))
 end
 
 local has_ffi, ffi = pcall(require, "ffi")
@@ -18,15 +20,12 @@ if is_big or not has_ffi or not has_buffer or not ffi.abi("le") then
 end
 
 local head = ffi.new("uint32_t[3]")
-local pointer = ffi.typeof("const uint8_t *")
 
 --- @param out    the buffer
--- @param buf    a string that holds the block
--- @param from, stop  indices of its first and its last byte
--- @param number of the interface
--- @param high, low   halves of the timestamp
-return function(out, buf, from, stop, number, high, low)
-  local start = ffi.cast(pointer, buf) + (from - 1)
-  head[0], head[1], head[2] = number, high, low
-  out:putcdata(start, 8):putcdata(head, 12):putcdata(start + 20, stop - from - 19)
+-- @param cursor that stands at the block
+-- @param high, low  halves of the timestamp
+return function(out, cursor, high, low)
+  local start = cursor.octets + (cursor.from - 1)
+  head[0], head[1], head[2] = cursor.interface.number, high, low
+  out:putcdata(start, 8):putcdata(head, 12):putcdata(start + 20, cursor.stop - cursor.from - 19)
 end
