@@ -6142,11 +6142,12 @@ local tcp_size = identity.tcp_size
 
 local WRAP, HALF = 2 ^ 32, 2 ^ 31
 local FIN, SYN, RST, ACK = 1, 2, 4, 16
-local LARGE = 1500 -- bytes of data: more than a frame on the wire holds
 local OPTIONS = 3 -- where the options start, in what follows the checksum
 local NO_OPERATION, SACK = 1, 5 -- kinds of options
 
-local M = {}
+local M = {
+  LARGE = 1500, -- bytes behind the link header: what no Ethernet carries must be cut, or was built
+}
 
 -- a - b of sequence numbers, from -2^31 up.
 local function minus(a, b)
@@ -6210,7 +6211,7 @@ function M.is_sent_before(segment, sent, time)
     local hole = sent.holes[at]
     if minus(seq, hole.from) >= 0 and minus(after, hole.to) <= 0 then
       return false, hole
-    elseif segment.size > LARGE and minus(seq, hole.to) < 0 and minus(after, hole.from) > 0 then
+    elseif segment.size > M.LARGE and minus(seq, hole.to) < 0 and minus(after, hole.from) > 0 then
       return false -- a large frame may stand behind some of its segments
     end
   end
@@ -6354,7 +6355,7 @@ local abs, sub = math.abs, string.sub
 local minus, options_size = tcp.minus, identity.tcp_options_size
 
 local WRAP = 2 ^ 32
-local LARGE = 1500 -- bytes behind the link header: what no Ethernet carries must be cut, or was built
+local LARGE = tcp.LARGE
 local LEAST_PARTS = 2
 
 local M = {}
