@@ -4434,14 +4434,14 @@ end
 
 --- What is not known yet of the ways of a class.
 function M.ways()
-  return { passed = {}, ended = {}, steps = {}, nodes = 0 }
+  return { passed = {}, ended = {}, steps = {}, shown = {}, nodes = 0 }
 end
 
 local function count(ways, what, node, by)
   local known = ways[what][node]
   if not known then
     if ways.nodes >= limits.nodes_of_class then
-      ways.passed, ways.ended, ways.steps, ways.nodes = {}, {}, {}, 0
+      ways.passed, ways.ended, ways.steps, ways.shown, ways.nodes = {}, {}, {}, {}, 0
     end
     ways.nodes = ways.nodes + 1
   end
@@ -4449,11 +4449,14 @@ local function count(ways, what, node, by)
 end
 
 --- Learns that a packet came to a node.
--- @param ways of the packet's class: how many packets came to a node, how many were not seen again behind it, and how
---   long the last step took
+-- @param ways of the packet's class: how many packets came to a node, how many were not seen again behind it, how long
+--   the last step took, and which hops have shown any
 -- @param took seconds, for a packet that was the only one with its bytes on its way; else false
 function M.pass(ways, node, took)
   count(ways, "passed", node, 1)
+  if not ways.shown[node.hop] then
+    ways.shown[node.hop], ways.ended = true, {} -- what ended before this hop showed any may go on there
+  end
   if took and ways.passed[node] >= limits.begin then
     ways.steps[node] = ways.steps[node] or steps.new()
     steps.note(ways.steps[node], took)
@@ -5423,12 +5426,17 @@ end
 
 --- Notes where a proved packet was seen first, and where further on; the file may be in another order.
 -- @param sender of the packet: a table in which `begins` is kept
-function M.note_begin(sender, packet)
+-- @param is_settled whether it is not seen again
+function M.note_begin(sender, packet, is_settled)
   local places, times, first = packet.places, packet.times, 1
   for at = 2, packet.node.depth do
     if times[at] < times[first] then
       first = at
     end
+  end
+  local is_noted = first == 1 and packet.node.depth > 1 and times[2] > times[1] and places[2].hop ~= places[1].hop
+  if is_settled and is_noted then
+    return -- with its second sighting
   end
   local hop = places[first].hop
   local begin = sender.begins[hop]
@@ -5506,6 +5514,9 @@ function M.note_sighting(packet, frame, all)
     end
   end
   if frame.time > packet.first_time and places[1].hop ~= frame.hop then
+    if depth == 1 then
+      M.note_begin(flow.sender, packet, false)
+    end
     note_came(flow.sender, frame.hop)
   end
 end
@@ -5559,7 +5570,7 @@ local function teach(packet)
   path.stop(packet.flow.class, packet.node)
   if packet.is_proved and (packet.ident == 0 or packet.flow.sender.is_changing) then
     routes.teach(packet)
-    order.note_begin(packet.flow.sender, packet)
+    order.note_begin(packet.flow.sender, packet, true)
   end
 end
 
@@ -5839,19 +5850,25 @@ function M.new(store, differs, all, look)
     return count
   end
 
-  -- Of those that wait behind one, the only one that is likely to come now; nil if that one is, or several are.
-  local function only_likely(first, count, frame)
-    local found, most, second = nil, limits.begin - 1, count_as_long(waiting[first], frame)
+  -- How long a packet would have taken to this hop, in multiples of the longest known step; 0 if none is known.
+  local function times_longest(packet, frame)
+    local took, _, known = order.step(all, packet, frame)
+    return known and known > 0 and took / known or 0
+  end
+
+  -- Of those that wait behind one, the first that is far likelier to come now; nil if none is.
+  local function first_likely(first, count, frame)
+    local often = count_as_long(waiting[first], frame)
+    local is_late = often == 0 and times_longest(waiting[first], frame) > limits.longest_gap
     for at = first + 1, count do
-      local often = count_as_long(waiting[at], frame)
-      if often > most then
-        second = found and max(second, most) or second
-        found, most = at, often
-      else
-        second = max(second, often)
+      local other = count_as_long(waiting[at], frame)
+      if other >= max(limits.begin, limits.likely * often) then
+        return at
+      elseif is_late and times_longest(waiting[at], frame) <= limits.usual_gap then
+        return at
       end
     end
-    return found and second * limits.likely <= most and found or nil
+    return nil
   end
 
   -- The packet of a queue that comes to this hop: the first one that may, unless its path shows that it was lost, or
@@ -5867,7 +5884,7 @@ function M.new(store, differs, all, look)
         first, look.slips = at, true
       end
     end
-    local likely = only_likely(first, count, frame)
+    local likely = first_likely(first, count, frame)
     if not likely then
       return waiting[first], indices[first]
     end
@@ -5939,7 +5956,7 @@ function M.new(store, differs, all, look)
       end
       late.count = late.count + (late.index == look.late and 0 or 1)
       late.index, late.is_lost = look.late, late.is_lost or look.slips
-    elseif late then
+    elseif late and look.is_alone then
       late.count = 0
     end
   end
@@ -6007,7 +6024,7 @@ end
 
 --- Whether a frame is, byte for byte, what this hop has shown of a packet.
 function M.is_like(packet, frame)
-  return frame.header == packet.first_header and frame.mutable == packet.mutable
+  return frame.header == packet.first_header and frame.mutable == packet.first_mutable
 end
 
 --- Whether a hop seems to show all packets once, so that one of which nothing else is known may well be another.
@@ -6128,7 +6145,9 @@ local FIN, SYN, RST, ACK = 1, 2, 4, 16
 local OPTIONS = 3 -- where the options start, in what follows the checksum
 local NO_OPERATION, SACK = 1, 5 -- kinds of options
 
-local M = {}
+local M = {
+  LARGE = 1500, -- bytes behind the link header: what no Ethernet carries must be cut, or was built
+}
 
 -- a - b of sequence numbers, from -2^31 up.
 local function minus(a, b)
@@ -6192,6 +6211,8 @@ function M.is_sent_before(segment, sent, time)
     local hole = sent.holes[at]
     if minus(seq, hole.from) >= 0 and minus(after, hole.to) <= 0 then
       return false, hole
+    elseif segment.size > M.LARGE and minus(seq, hole.to) < 0 and minus(after, hole.from) > 0 then
+      return false -- a large frame may stand behind some of its segments
     end
   end
   return true
@@ -6334,7 +6355,7 @@ local abs, sub = math.abs, string.sub
 local minus, options_size = tcp.minus, identity.tcp_options_size
 
 local WRAP = 2 ^ 32
-local LARGE = 1500 -- bytes behind the link header: what no Ethernet carries must be cut, or was built
+local LARGE = tcp.LARGE
 local LEAST_PARTS = 2
 
 local M = {}
@@ -8254,7 +8275,7 @@ function M.new()
     store.make_room(#frame.content + #frame.key + #frame.header)
     local packet = store.add(frame)
     packet.flow, packet.node = state.flow_of(frame), step.node
-    packet.first_header = frame.header
+    packet.first_header, packet.first_mutable = frame.header, frame.mutable
     packet.strength = identity.strength(packet, packet.flow)
     packet.tag, packet.whole, packet.is_crowded = nil, nil, false
     packet.network, packet.written_ends, packet.first_ends = frame.vni, frame.written_ends, frame.written_ends

@@ -132,3 +132,34 @@ def equal_held() -> Case:
     found = record(world, lambda p: [Stop(0), Stop(1, (13_000, 13_100))] if p.sender in world.local else back)
     # The first second teaches where they begin.
     return Case(found, TWO_HOPS, least_precision=0.94, least_recall=0.94)
+
+
+@case
+def equal_hop_begins() -> Case:
+    """A hop begins to show packets in the middle, as where it was connected or its capture started then."""
+    world, _ = steady(40, [BEGIN + number * 20_000 for number in range(120)])
+    begins = (BEGIN + 60 * 20_000) * 1000
+    out = [Stop(0), Stop(1, STEP)]
+
+    def path(p: Packet) -> list[Stop]:
+        if p.sender in world.local:
+            return [*out, Stop(2, STEP)] if p.time >= begins else out
+        return [Stop(2), Stop(1, STEP), Stop(0, STEP)] if p.time >= begins else [Stop(1), Stop(0, STEP)]
+
+    return Case(record(world, path), [("vmNIC", 1), ("vSwitch", 1), ("pNIC", 1)])
+
+
+@case
+def equal_bursts_one_missed() -> Case:
+    """Bursts, of some of which a hop does not show the last one: the next burst keeps its place."""
+    times = [BEGIN + number // 8 * 1_000 + number % 8 * 2 for number in range(1_600)]
+    world, sender = steady(41, times)
+    missed = {at * 1000 for at in times[7::80]}
+
+    def path(p: Packet) -> list[Stop]:
+        if p.sender is sender and p.time in missed:
+            return [Stop(0)]
+        return [Stop(0), Stop(1, STEP)] if p.sender in world.local else [Stop(1), Stop(0, STEP)]
+
+    # Until three bursts have come so late, it may be that the hop is slow; then most of them get no mark.
+    return Case(record(world, path), TWO_HOPS, least_precision=0.99, least_recall=0.5)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import struct
 
-from engine import TCP, UDP
+from engine import TCP, UDP, put
 from hard_capture import (
     Case,
     Change,
@@ -14,6 +14,7 @@ from hard_capture import (
     both,
     case,
     cut,
+    fixed,
     is_ip,
     large,
     office,
@@ -245,6 +246,21 @@ def lbfo_disorder() -> Case:
     found = record(world, both(out, out[::-1], me))
     found.sort(key=lambda f: ((f.time + 100_000_000 * f.interface) // 300_000_000, f.interface))
     return Case(renumber(found), names)
+
+
+@case
+def doubled_and_marked() -> Case:
+    """The network doubles one in thirty; the host sets the DSCP of what it receives: both take the whole path."""
+    world, me, peers = office(42, peers_sack=False)
+    world.mixed(peers, rounds=4)
+    received = [p for p in world.packets if p.sender is not me and is_ip(p)]
+    world.packets += [p._replace(time=p.time + 400_000) for p in received[::30]]
+
+    def marked(p: Packet) -> bytes:
+        return wire(p._replace(l3=fixed(put(p.l3, 0, 0x45B8)))) if p.l3[0] == 0x45 else wire(p)
+
+    path = both([Stop(1), Stop(0, (20, 40), padded)], [Stop(0, change=padded), Stop(1, (20, 40), marked)], me)
+    return Case(record(world, path), [("pNIC", ETHERNET), ("vmNIC", ETHERNET)], least_precision=0.998)
 
 
 @case

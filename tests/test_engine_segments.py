@@ -50,6 +50,21 @@ def test_large_send_offload(runtime: str, whole: bytes, ident: int | None, heade
 
 @pytest.mark.parametrize("runtime", RUNTIMES)
 @pytest.mark.parametrize(("whole", "ident", "header"), LSO.values(), ids=LSO)
+@pytest.mark.parametrize("late", [20, 0], ids=["in the file only", "by its clock, too"])
+def test_a_large_frame_behind_its_last_segments(
+    runtime: str, whole: bytes, ident: int | None, header: int, late: int
+) -> None:
+    """Several queues, each with a buffer of its own, write a file that is out of order: nothing was sent again."""
+    parts = [framed(part) for part in segments(whole, 4000, 1448, ident=ident, header=header)]
+    before = put(segments(whole, 1000, 1000, ident=ident and 49, header=header)[0], header + 4, bytes(4))
+    rows: list[Row] = [("B", 1.0, framed(before))]
+    rows += [("B", 1 + (20 + at) * US, parts[at]) for at in (1, 2)]
+    rows += [("A", 1 + (30 - late) * US, framed(whole)), ("B", 1 + 31 * US, parts[0])]
+    assert "retransmission" not in [one.verdict for one in play(runtime, rows)]
+
+
+@pytest.mark.parametrize("runtime", RUNTIMES)
+@pytest.mark.parametrize(("whole", "ident", "header"), LSO.values(), ids=LSO)
 def test_a_segment_lost_and_sent_again(runtime: str, whole: bytes, ident: int | None, header: int) -> None:
     """The retransmission is a packet of its own, no segment of the frame of which it repeats a part."""
     parts = segments(whole, 4000, 1448, ident=ident, header=header)

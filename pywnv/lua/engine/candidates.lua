@@ -53,7 +53,7 @@ end
 
 --- Whether a frame is, byte for byte, what this hop has shown of a packet.
 function M.is_like(packet, frame)
-  return frame.header == packet.first_header and frame.mutable == packet.mutable
+  return frame.header == packet.first_header and frame.mutable == packet.first_mutable
 end
 
 --- Whether a hop seems to show all packets once, so that one of which nothing else is known may well be another.

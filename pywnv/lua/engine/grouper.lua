@@ -167,7 +167,7 @@ function M.new()
     store.make_room(#frame.content + #frame.key + #frame.header)
     local packet = store.add(frame)
     packet.flow, packet.node = state.flow_of(frame), step.node
-    packet.first_header = frame.header
+    packet.first_header, packet.first_mutable = frame.header, frame.mutable
     packet.strength = identity.strength(packet, packet.flow)
     packet.tag, packet.whole, packet.is_crowded = nil, nil, false
     packet.network, packet.written_ends, packet.first_ends = frame.vni, frame.written_ends, frame.written_ends

@@ -20,12 +20,17 @@ end
 
 --- Notes where a proved packet was seen first, and where further on; the file may be in another order.
 -- @param sender of the packet: a table in which `begins` is kept
-function M.note_begin(sender, packet)
+-- @param is_settled whether it is not seen again
+function M.note_begin(sender, packet, is_settled)
   local places, times, first = packet.places, packet.times, 1
   for at = 2, packet.node.depth do
     if times[at] < times[first] then
       first = at
     end
+  end
+  local is_noted = first == 1 and packet.node.depth > 1 and times[2] > times[1] and places[2].hop ~= places[1].hop
+  if is_settled and is_noted then
+    return -- with its second sighting
   end
   local hop = places[first].hop
   local begin = sender.begins[hop]
@@ -103,6 +108,9 @@ function M.note_sighting(packet, frame, all)
     end
   end
   if frame.time > packet.first_time and places[1].hop ~= frame.hop then
+    if depth == 1 then
+      M.note_begin(flow.sender, packet, false)
+    end
     note_came(flow.sender, frame.hop)
   end
 end

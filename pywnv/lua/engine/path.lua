@@ -153,14 +153,14 @@ end
 
 --- What is not known yet of the ways of a class.
 function M.ways()
-  return { passed = {}, ended = {}, steps = {}, nodes = 0 }
+  return { passed = {}, ended = {}, steps = {}, shown = {}, nodes = 0 }
 end
 
 local function count(ways, what, node, by)
   local known = ways[what][node]
   if not known then
     if ways.nodes >= limits.nodes_of_class then
-      ways.passed, ways.ended, ways.steps, ways.nodes = {}, {}, {}, 0
+      ways.passed, ways.ended, ways.steps, ways.shown, ways.nodes = {}, {}, {}, {}, 0
     end
     ways.nodes = ways.nodes + 1
   end
@@ -168,11 +168,14 @@ local function count(ways, what, node, by)
 end
 
 --- Learns that a packet came to a node.
--- @param ways of the packet's class: how many packets came to a node, how many were not seen again behind it, and how
---   long the last step took
+-- @param ways of the packet's class: how many packets came to a node, how many were not seen again behind it, how long
+--   the last step took, and which hops have shown any
 -- @param took seconds, for a packet that was the only one with its bytes on its way; else false
 function M.pass(ways, node, took)
   count(ways, "passed", node, 1)
+  if not ways.shown[node.hop] then
+    ways.shown[node.hop], ways.ended = true, {} -- what ended before this hop showed any may go on there
+  end
   if took and ways.passed[node] >= limits.begin then
     ways.steps[node] = ways.steps[node] or steps.new()
     steps.note(ways.steps[node], took)

@@ -115,19 +115,25 @@ function M.new(store, differs, all, look)
     return count
   end
 
-  -- Of those that wait behind one, the only one that is likely to come now; nil if that one is, or several are.
-  local function only_likely(first, count, frame)
-    local found, most, second = nil, limits.begin - 1, count_as_long(waiting[first], frame)
+  -- How long a packet would have taken to this hop, in multiples of the longest known step; 0 if none is known.
+  local function times_longest(packet, frame)
+    local took, _, known = order.step(all, packet, frame)
+    return known and known > 0 and took / known or 0
+  end
+
+  -- Of those that wait behind one, the first that is far likelier to come now; nil if none is.
+  local function first_likely(first, count, frame)
+    local often = count_as_long(waiting[first], frame)
+    local is_late = often == 0 and times_longest(waiting[first], frame) > limits.longest_gap
     for at = first + 1, count do
-      local often = count_as_long(waiting[at], frame)
-      if often > most then
-        second = found and max(second, most) or second
-        found, most = at, often
-      else
-        second = max(second, often)
+      local other = count_as_long(waiting[at], frame)
+      if other >= max(limits.begin, limits.likely * often) then
+        return at
+      elseif is_late and times_longest(waiting[at], frame) <= limits.usual_gap then
+        return at
       end
     end
-    return found and second * limits.likely <= most and found or nil
+    return nil
   end
 
   -- The packet of a queue that comes to this hop: the first one that may, unless its path shows that it was lost, or
@@ -143,7 +149,7 @@ function M.new(store, differs, all, look)
         first, look.slips = at, true
       end
     end
-    local likely = only_likely(first, count, frame)
+    local likely = first_likely(first, count, frame)
     if not likely then
       return waiting[first], indices[first]
     end
@@ -215,7 +221,7 @@ function M.new(store, differs, all, look)
       end
       late.count = late.count + (late.index == look.late and 0 or 1)
       late.index, late.is_lost = look.late, late.is_lost or look.slips
-    elseif late then
+    elseif late and look.is_alone then
       late.count = 0
     end
   end

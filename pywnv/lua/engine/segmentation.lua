@@ -9,7 +9,7 @@ local abs, sub = math.abs, string.sub
 local minus, options_size = tcp.minus, identity.tcp_options_size
 
 local WRAP = 2 ^ 32
-local LARGE = 1500 -- bytes behind the link header: what no Ethernet carries must be cut, or was built
+local LARGE = tcp.LARGE
 local LEAST_PARTS = 2
 
 local M = {}

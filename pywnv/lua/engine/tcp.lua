@@ -14,7 +14,9 @@ local FIN, SYN, RST, ACK = 1, 2, 4, 16
 local OPTIONS = 3 -- where the options start, in what follows the checksum
 local NO_OPERATION, SACK = 1, 5 -- kinds of options
 
-local M = {}
+local M = {
+  LARGE = 1500, -- bytes behind the link header: what no Ethernet carries must be cut, or was built
+}
 
 -- a - b of sequence numbers, from -2^31 up.
 local function minus(a, b)
@@ -78,6 +80,8 @@ function M.is_sent_before(segment, sent, time)
     local hole = sent.holes[at]
     if minus(seq, hole.from) >= 0 and minus(after, hole.to) <= 0 then
       return false, hole
+    elseif segment.size > M.LARGE and minus(seq, hole.to) < 0 and minus(after, hole.from) > 0 then
+      return false -- a large frame may stand behind some of its segments
     end
   end
   return true

@@ -11,7 +11,7 @@ local function teach(packet)
   path.stop(packet.flow.class, packet.node)
   if packet.is_proved and (packet.ident == 0 or packet.flow.sender.is_changing) then
     routes.teach(packet)
-    order.note_begin(packet.flow.sender, packet)
+    order.note_begin(packet.flow.sender, packet, true)
   end
 end
 
