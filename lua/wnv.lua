@@ -2948,34 +2948,12 @@ end
 return M
 end)(modules.codes)
 
-modules.annotation = (function(...)
---- Reads back what `pywnv annotate` wrote into the comment of a frame, or into a journal entry.
---
---   duplicate of 8 at pNIC Ethernet 2, +2.8 us (wnv frame=10 packet=8 delta_ns=2800 path="vmNIC A > pNIC Ethernet 2")
---
--- First a sentence for people; then, in brackets, keys and values in the order of the table of fields. Default values
--- (see `usual`) are omitted. Comments may come from strangers: one that is not exactly in this form is ignored.
+modules.comment_defaults = (function(...)
+--- What a column holds where the comment of a frame does not say it.
 
-local columns, codes, drop, text, hop_name = ...
+local codes, drop, hop_name = ...
 
-local byte, find, gsub, match, sub = string.byte, string.find, string.gsub, string.match, string.sub
-local clean, tonumber = text.clean, tonumber
-
-local LONGEST = 65535 -- bytes, as an option of pcapng
-local TOO_LARGE = 1e15 -- from here on a double loses digits
-local MOST_DISTANCE = 2 ^ 20 -- frames over which the engine joins nothing
-local MOST_APPEARANCE = 65535
-local MOST_SHARED, MOST_BYTES = 65536, 32 * 1024 * 1024 -- only a capture made to defeat us says more different things
-local NANO = 1e9
-local LONGEST_TIME = TOO_LARGE / NANO -- seconds
-local CLOSE = byte(")")
-
--- BEGIN: how the part in brackets begins; the sentence never contains it. JOURNAL: the field of a journal entry that
--- holds the comment. TOOL_ID: what stands before the packet id that the capture tool gave the frame, in 16 hexadecimal
--- digits, with which the part then ends.
-local M = { BEGIN = "(wnv frame=", JOURNAL = "PYWNV", TOOL_ID = " packet_id=" }
-local TOOL_ID = "^" .. M.TOOL_ID .. "(" .. ("[%da-f]"):rep(16) .. ")%)$"
-local TOOL_ID_AT, ID_EQUALS_AT, EQUALS = -28, -18, byte("=") -- where both stand in a comment
+local match = string.match
 
 local DUPLICATE, ORIGINAL, EVENT = codes.verdict.duplicate, codes.verdict.original, codes.verdict.event
 local BYTES = codes.evidence.bytes
@@ -2989,9 +2967,8 @@ local function is_duplicate(said)
   return said.previous ~= nil
 end
 
---- What a column holds where a comment does not say it: each a function of what it says. `is_sound` has the same for
--- numbers, faster.
-M.usual = {
+-- By column: a function of what the comment says. `is_sound` in annotation.lua has the same for numbers, faster.
+return {
   packet = function(said)
     return said.verdict ~= EVENT and said.frame or nil
   end,
@@ -3035,27 +3012,17 @@ M.usual = {
     return said.drop and drop.advice(said.drop_reason, said.drop_location) or nil
   end,
 }
+end)(modules.codes, modules.drop, modules.hop_name)
 
-local is_own_number = {} -- by key: its column; these are another number in each comment, the rest is often the same
-local by_name = {} -- their columns
-local named = {} -- those of them that name a frame, besides those of the packet
-local shared_columns = {} -- by key
-local of_packet = { packet = true, previous = true, appearance = true }
-for at = 1, #columns do
-  local column = columns[at]
-  column.at = at
-  if column.varies then
-    is_own_number[column.key], by_name[column.name] = column, column
-    if column.kind == "count" and not of_packet[column.name] then
-      named[#named + 1] = column.name
-    end
-  else
-    shared_columns[column.key] = column
-  end
-end
+modules.comment_values = (function(...)
+--- Reads the values in the comment of a frame, by their kind: each a function of the text and where the value begins;
+-- returns the value and where what follows begins; nil if it is not in form.
 
--- How a value is written, by its kind: each a function of the text and where the value begins; returns the value and
--- where what follows begins; nil if it is not in form.
+local text = ...
+
+local byte, find, gsub, match, sub = string.byte, string.find, string.gsub, string.match, string.sub
+local clean = text.clean
+
 local readers = {}
 
 function readers.text(rest, at)
@@ -3099,6 +3066,57 @@ function readers.name(rest, at, column)
   return column.names[value or false], following
 end
 
+return readers
+end)(modules.text)
+
+modules.annotation = (function(...)
+--- Reads back what `pywnv annotate` wrote into the comment of a frame, or into a journal entry.
+--
+--   duplicate of 8 at pNIC Ethernet 2, +2.8 us (wnv frame=10 packet=8 delta_ns=2800 path="vmNIC A > pNIC Ethernet 2")
+--
+-- First a sentence for people; then, in brackets, keys and values in the order of the table of fields, without those of
+-- comment_defaults.lua. Comments may come from strangers: one that is not exactly in this form is ignored.
+
+local columns, codes, defaults, values = ...
+
+local byte, find, match, sub, tonumber = string.byte, string.find, string.match, string.sub, tonumber
+
+local LONGEST = 65535 -- bytes, as an option of pcapng
+local TOO_LARGE = 1e15 -- from here on a double loses digits
+local MOST_DISTANCE = 2 ^ 20 -- frames over which the engine joins nothing
+local MOST_APPEARANCE = 65535
+local MOST_SHARED, MOST_BYTES = 65536, 32 * 1024 * 1024 -- only a capture made to defeat us says more different things
+local NANO = 1e9
+local LONGEST_TIME = TOO_LARGE / NANO -- seconds
+local CLOSE = byte(")")
+
+-- BEGIN: how the part in brackets begins; the sentence never contains it. JOURNAL: the field of a journal entry that
+-- holds the comment. TOOL_ID: what stands before the packet id that the capture tool gave the frame, in 16 hexadecimal
+-- digits, with which the part then ends. usual: what a column holds where a comment does not say it.
+local M = { BEGIN = "(wnv frame=", JOURNAL = "PYWNV", TOOL_ID = " packet_id=", usual = defaults }
+local TOOL_ID = "^" .. M.TOOL_ID .. "(" .. ("[%da-f]"):rep(16) .. ")%)$"
+local TOOL_ID_AT, ID_EQUALS_AT, EQUALS = -28, -18, byte("=") -- where both stand in a comment
+
+local DUPLICATE, EVENT = codes.verdict.duplicate, codes.verdict.event
+
+local is_own_number = {} -- by key: its column; these are another number in each comment, the rest is often the same
+local by_name = {} -- their columns
+local named = {} -- those of them that name a frame, besides those of the packet
+local shared_columns = {} -- by key
+local of_packet = { packet = true, previous = true, appearance = true }
+for at = 1, #columns do
+  local column = columns[at]
+  column.at = at
+  if column.varies then
+    is_own_number[column.key], by_name[column.name] = column, column
+    if column.kind == "count" and not of_packet[column.name] then
+      named[#named + 1] = column.name
+    end
+  else
+    shared_columns[column.key] = column
+  end
+end
+
 -- What comments share, from its text and the bracket behind it; nil if that is not in form.
 local function parse(rest, is_again)
   local shared, at, last = { previous = is_again or nil }, 1, 0
@@ -3113,7 +3131,7 @@ local function parse(rest, is_again)
       return nil
     end
     local value
-    value, at = readers[column.kind](rest, stop + 1, column)
+    value, at = values[column.kind](rest, stop + 1, column)
     if value == nil or not at then
       return nil
     end
@@ -3121,8 +3139,8 @@ local function parse(rest, is_again)
   end
   for order = 1, #columns do
     local name = columns[order].name
-    if not columns[order].varies and shared[name] == nil and M.usual[name] then
-      shared[name] = M.usual[name](shared)
+    if not columns[order].varies and shared[name] == nil and defaults[name] then
+      shared[name] = defaults[name](shared)
     end
   end
   shared.previous = nil
@@ -3303,7 +3321,7 @@ function M.reader(is_kept)
 end
 
 return M
-end)(modules.comment, modules.codes, modules.drop, modules.text, modules.hop_name)
+end)(modules.comment, modules.codes, modules.comment_defaults, modules.comment_values)
 
 modules.event_text = (function(...)
 --- Reads the texts of the vmSwitch's events, in any language.
@@ -4049,6 +4067,9 @@ local SIDE_OF_ROLE = {
 local LOCAL, REMOTE, UNSURE = 1, 2, 3 -- LOCAL and REMOTE: a packet that crossed has shown it
 local SEEN = 10 -- added to LOCAL and REMOTE: only by where it was first seen
 
+-- What etl2pcapng and etwdump write as direction.
+local DIRECTION_OF_FLAGS = { INBOUND, OUTBOUND }
+
 local MOST_MACS = 4096 -- only a capture made to defeat us shows more at once
 
 local M = {}
@@ -4062,6 +4083,21 @@ end
 --- Whether a place leads out of the host.
 function M.is_outer(place)
   return M.side(place) == OUTER
+end
+
+--- The direction that a tool noted, where it can be believed: that of a NIC in a trace of netsh or NetEvent. In one of
+-- pktmon, all packets have the same; at a vmSwitch's port it is the way through the switch, not through the host.
+-- `pywnv convert` writes true ones: at the NICs that lead out of the host they are the host's.
+-- @param flags 1 or 2, of epb_flags
+function M.noted(place, read, flags, tag)
+  if place.component_id then
+    return (M.is_outer(place) or place.driver == "netvsc.sys") and DIRECTION_OF_FLAGS[flags] or nil
+  elseif place.nic_type or place.driver or read and read.nic_type then
+    return nil
+  elseif read and read.pid or place.ifindex and not tag then
+    return DIRECTION_OF_FLAGS[flags]
+  end
+  return nil
 end
 
 -- What the hops of a path tell, of one observer. One that comes back to the side where it began tells nothing.
@@ -5665,6 +5701,20 @@ local function new_sender()
   return { begins = {}, begin_count = 0, idents = {}, next = 1 }
 end
 
+--- Counts how often equal packets of a flow are on their way at once; those without a mark count less and less.
+-- @param is_crowd nil: this one has no mark
+function M.note_crowd(flow, is_crowd)
+  if is_crowd == nil then
+    flow.crowds = flow.crowds * (1 - 1 / limits.taught)
+  else
+    local what = is_crowd and "crowds" or "apart"
+    flow[what] = flow[what] + 1
+  end
+  if flow.crowds + flow.apart >= 2 * limits.taught then
+    flow.crowds, flow.apart = flow.crowds / 2, flow.apart / 2
+  end
+end
+
 --- The flows of one capture.
 -- @return table: of, back
 function M.new()
@@ -6846,8 +6896,18 @@ function M.new()
     end
   end
 
-  --- Notes that a packet was seen bare at a place, and in a virtual network elsewhere.
-  function networks.note(place, vni)
+  --- Learns from a packet and a frame that shows it, where one of them was seen bare and the other was not.
+  function networks.note(packet, frame)
+    local place, vni
+    if frame.vni == packet.vni then
+      return
+    elseif frame.vni and packet.link ~= "tunnel" then
+      place, vni = packet.places[packet.node.depth], frame.vni
+    elseif packet.vni and frame.link ~= "tunnel" then
+      place, vni = frame.place, packet.vni
+    else
+      return
+    end
     networks.is_empty = false
     count(place.hop, vni)
     count(place, vni)
@@ -8115,7 +8175,8 @@ modules.grouper = (function(...)
 local codes, path, mutable_fields, decide, parts = ...
 
 local candidates_of, context, identity, limits = parts.candidates, parts.context, parts.identity, parts.limits
-local order, places_of, routes, tcp, teaching = parts.order, parts.places, parts.routes, parts.tcp, parts.teaching
+local flows, order, places_of, routes, tcp, teaching =
+  parts.flows, parts.order, parts.places, parts.routes, parts.tcp, parts.teaching
 
 local abs, byte = math.abs, string.byte
 
@@ -8233,15 +8294,9 @@ function M.new()
     return decide_new(frame, rule)
   end
 
-  -- Learns from the only packet with some bytes, where one of its sightings was bare and the other was not.
-  local function note_network(packet, frame)
-    if frame.vni == packet.vni or type(look.entry) ~= "number" then
-      return
-    elseif frame.vni and packet.link ~= "tunnel" then
-      networks.note(packet.places[packet.node.depth], frame.vni)
-    elseif packet.vni and frame.link ~= "tunnel" then
-      networks.note(frame.place, packet.vni)
-    end
+  -- Whether only one packet with the frame's bytes is known.
+  local function is_only_one()
+    return type(look.entry) == "number"
   end
 
   local function commit_sighting(frame, packet)
@@ -8252,8 +8307,8 @@ function M.new()
     else
       packet.is_proved = false
     end
-    if is_proof then
-      note_network(packet, frame)
+    if is_proof and is_only_one() then
+      networks.note(packet, frame)
     end
     packet.network = packet.network or frame.vni
     if frame.header == packet.header and ttl_of(frame) < ttl_of(packet) then
@@ -8309,19 +8364,6 @@ function M.new()
     return last and last.key == packet.key and last.content == packet.content
   end
 
-  -- Counts how often equal packets of a flow are on their way at once; those without a mark (nil) count less and less.
-  local function note_crowd(flow, is_crowd)
-    if is_crowd == nil then
-      flow.crowds = flow.crowds * (1 - 1 / limits.taught)
-    else
-      local what = is_crowd and "crowds" or "apart"
-      flow[what] = flow[what] + 1
-    end
-    if flow.crowds + flow.apart >= 2 * limits.taught then
-      flow.crowds, flow.apart = flow.crowds / 2, flow.apart / 2
-    end
-  end
-
   -- Notes that a packet may be another one, which was seen elsewhere before.
   local function doubt(packet, other, frame)
     local class, took, longest = other.flow.class, order.step(all_order, other, frame)
@@ -8338,7 +8380,7 @@ function M.new()
     local packet = add(frame, nil, nil)
     local flow = packet.flow
     if packet.strength == identity.WEAK then
-      note_crowd(flow, look.is_crowd)
+      flows.note_crowd(flow, look.is_crowd)
     end
     -- An ambiguous frame that may be a sighting of a known packet does not count as another one.
     local may_be_sighting = look.elsewhere and packet.strength > identity.WEAK or identity.is_large_random(packet)
@@ -8391,8 +8433,8 @@ function M.new()
     elseif step.kind == "derived" then
       packet = commit_derived(frame, packet)
     else
-      if look.refused and identity.of_pair(look.refused, frame) == identity.PROOF then
-        note_network(look.refused, frame)
+      if look.refused and is_only_one() and identity.of_pair(look.refused, frame) == identity.PROOF then
+        networks.note(look.refused, frame)
       end
       packet = commit_new(frame)
     end
@@ -8735,8 +8777,7 @@ modules.engine = (function(...)
 -- It makes no Wireshark call. It runs in two programs (its "bodies"): in the plugin inside Wireshark and tshark, and in
 -- `batch` under lupa.
 
-local codes, hop, decider, tool_comments, annotation, record, facts, direction, limits, topology, describe, host_drops =
-  ...
+local hop, decider, tool_comments, annotation, record, facts, direction, limits, topology, describe, host_drops = ...
 
 local readers = record.readers
 local abs, ceil, next = math.abs, math.ceil, next
@@ -8749,25 +8790,8 @@ local LEARN = 1000 -- a capture whose first frames carry no note of a kind has n
 
 local M = { WINDOW = limits.window, EPOCH = EPOCH, WARM_UP = WARM_UP, hop = hop.new }
 
--- What etl2pcapng and etwdump write as direction.
-local DIRECTION_OF_FLAGS = { codes.direction.inbound, codes.direction.outbound }
-
 -- The name that `annotate --format pcapng` gives the interface of a classic pcap, which has none.
 local NO_INTERFACE = "no interface (from a pcap file)"
-
--- The direction that a tool noted, where it can be believed: that of a NIC in a trace of netsh or NetEvent. In one of
--- pktmon, all packets have the same; at a vmSwitch's port it is the way through the switch, not through the host.
--- `pywnv convert` writes true ones: at the NICs that lead out of the host they are the host's.
-local function noted_direction(place, read, flags, tag)
-  if place.component_id then
-    return (direction.is_outer(place) or place.driver == "netvsc.sys") and DIRECTION_OF_FLAGS[flags] or nil
-  elseif place.nic_type or place.driver or read and read.nic_type then
-    return nil
-  elseif read and read.pid or place.ifindex and not tag then
-    return DIRECTION_OF_FLAGS[flags]
-  end
-  return nil
-end
 
 --- A fresh engine for one capture.
 -- @param window longest time between two sightings of one packet, in seconds; nil: WINDOW
@@ -8890,7 +8914,7 @@ function M.new(window, epoch, warm_up)
       is_directed = is_directed or direction.side(place) ~= nil
     end
     if tool_metadata then
-      noted = tool_metadata.flags and noted_direction(place, read, tool_metadata.flags, frame.tag)
+      noted = tool_metadata.flags and direction.noted(place, read, tool_metadata.flags, frame.tag)
     end
     pending.number, pending.time = number, frame.time
     return read, noted
@@ -9033,7 +9057,7 @@ M.read_journal, M.journal_annotation, M.EVENT_PROTOCOL = record.journal, record.
 M.verdict, M.describe, M.describe_event = describe.verdict, describe.packet, describe.event
 
 return M
-end)(modules.codes, modules.hop, modules.decider, modules.tool_comments, modules.annotation, modules.record, modules.facts, modules.direction, modules.limits, modules.topology, modules.describe, modules.host_drops)
+end)(modules.hop, modules.decider, modules.tool_comments, modules.annotation, modules.record, modules.facts, modules.direction, modules.limits, modules.topology, modules.describe, modules.host_drops)
 
 
 return modules.engine, modules.drops, modules.annotation, modules.words

@@ -27,7 +27,9 @@ ENGINE = (
     ("tool_comments", ("text",)),
     ("drop", ("drops", "text")),
     ("words", ("codes",)),
-    ("annotation", ("comment", "codes", "drop", "text", "hop_name")),
+    ("comment_defaults", ("codes", "drop", "hop_name")),
+    ("comment_values", ("text",)),
+    ("annotation", ("comment", "codes", "comment_defaults", "comment_values")),
     ("event_text", ("codes", "text", "drop")),
     ("event", ("codes", "text", "drop", "event_text")),
     ("vfp", ("codes", "text")),
@@ -65,7 +67,7 @@ ENGINE = (
     (
         "engine",
         (
-            *("codes", "hop", "decider", "tool_comments", "annotation", "record", "facts", "direction"),
+            *("hop", "decider", "tool_comments", "annotation", "record", "facts", "direction"),
             *("limits", "topology", "describe", "host_drops"),
         ),
     ),

@@ -2,13 +2,12 @@
 --
 --   duplicate of 8 at pNIC Ethernet 2, +2.8 us (wnv frame=10 packet=8 delta_ns=2800 path="vmNIC A > pNIC Ethernet 2")
 --
--- First a sentence for people; then, in brackets, keys and values in the order of the table of fields. Default values
--- (see `usual`) are omitted. Comments may come from strangers: one that is not exactly in this form is ignored.
+-- First a sentence for people; then, in brackets, keys and values in the order of the table of fields, without those of
+-- comment_defaults.lua. Comments may come from strangers: one that is not exactly in this form is ignored.
 
-local columns, codes, drop, text, hop_name = ...
+local columns, codes, defaults, values = ...
 
-local byte, find, gsub, match, sub = string.byte, string.find, string.gsub, string.match, string.sub
-local clean, tonumber = text.clean, tonumber
+local byte, find, match, sub, tonumber = string.byte, string.find, string.match, string.sub, tonumber
 
 local LONGEST = 65535 -- bytes, as an option of pcapng
 local TOO_LARGE = 1e15 -- from here on a double loses digits
@@ -21,69 +20,12 @@ local CLOSE = byte(")")
 
 -- BEGIN: how the part in brackets begins; the sentence never contains it. JOURNAL: the field of a journal entry that
 -- holds the comment. TOOL_ID: what stands before the packet id that the capture tool gave the frame, in 16 hexadecimal
--- digits, with which the part then ends.
-local M = { BEGIN = "(wnv frame=", JOURNAL = "PYWNV", TOOL_ID = " packet_id=" }
+-- digits, with which the part then ends. usual: what a column holds where a comment does not say it.
+local M = { BEGIN = "(wnv frame=", JOURNAL = "PYWNV", TOOL_ID = " packet_id=", usual = defaults }
 local TOOL_ID = "^" .. M.TOOL_ID .. "(" .. ("[%da-f]"):rep(16) .. ")%)$"
 local TOOL_ID_AT, ID_EQUALS_AT, EQUALS = -28, -18, byte("=") -- where both stand in a comment
 
-local DUPLICATE, ORIGINAL, EVENT = codes.verdict.duplicate, codes.verdict.original, codes.verdict.event
-local BYTES = codes.evidence.bytes
-
--- The hop that a path ends with.
-local function last_hop(path)
-  return match(path, "^.* > (.*)$") or path
-end
-
-local function is_duplicate(said)
-  return said.previous ~= nil
-end
-
---- What a column holds where a comment does not say it: each a function of what it says. `is_sound` has the same for
--- numbers, faster.
-M.usual = {
-  packet = function(said)
-    return said.verdict ~= EVENT and said.frame or nil
-  end,
-  previous = function(said)
-    return said.packet ~= said.frame and said.packet or nil
-  end,
-  appearance = function(said)
-    return said.packet and (is_duplicate(said) and 2 or 1)
-  end,
-  hop_elapsed = function(said)
-    return said.previous == said.packet and said.hop_delta or nil
-  end,
-  verdict = function(said)
-    return is_duplicate(said) and DUPLICATE or ORIGINAL
-  end,
-  path = function(said)
-    return not is_duplicate(said) and said.hop or nil
-  end,
-  hop = function(said)
-    return is_duplicate(said) and said.path and last_hop(said.path) or nil
-  end,
-  hop_role = function(said)
-    return said.hop and (hop_name.split_role(said.hop))
-  end,
-  evidence = function(said)
-    return is_duplicate(said) and BYTES or nil
-  end,
-  drop = function(said)
-    return said.drop_reason and true or nil
-  end,
-  drop_harmless = function(said)
-    if said.drop then
-      return false
-    end
-    return nil
-  end,
-  drop_reason_text = function(said)
-    return drop.texts[said.drop_reason]
-  end,
-  drop_advice = function(said)
-    return said.drop and drop.advice(said.drop_reason, said.drop_location) or nil
-  end,
-}
+local DUPLICATE, EVENT = codes.verdict.duplicate, codes.verdict.event
 
 local is_own_number = {} -- by key: its column; these are another number in each comment, the rest is often the same
 local by_name = {} -- their columns
@@ -103,51 +45,6 @@ for at = 1, #columns do
   end
 end
 
--- How a value is written, by its kind: each a function of the text and where the value begins; returns the value and
--- where what follows begins; nil if it is not in form.
-local readers = {}
-
-function readers.text(rest, at)
-  local stop = find(rest, '["\\]', at + 1)
-  if byte(rest, at) ~= 34 then
-    return nil
-  end
-  while stop and byte(rest, stop) == 92 do
-    if not find(rest, '^["\\]', stop + 1) then
-      return nil
-    end
-    stop = find(rest, '["\\]', stop + 2)
-  end
-  local value = stop and gsub(sub(rest, at + 1, stop - 1), "\\(.)", "%1")
-  if value and value ~= "" and clean(value, #value) == value then
-    return value, stop + 1
-  end
-  return nil
-end
-
-function readers.count(rest, at)
-  local digits = match(rest, "^%d+", at)
-  local value = text.number(digits)
-  return value, value and at + #digits
-end
-
-function readers.bool(rest, at)
-  local word = match(rest, "^%l+", at)
-  if word ~= "true" and word ~= "false" then
-    return nil
-  end
-  return word == "true", at + #word
-end
-
-function readers.name(rest, at, column)
-  local word = match(rest, "^[%a-]+", at)
-  if word then
-    return column.names[word], at + #word
-  end
-  local value, following = readers.text(rest, at)
-  return column.names[value or false], following
-end
-
 -- What comments share, from its text and the bracket behind it; nil if that is not in form.
 local function parse(rest, is_again)
   local shared, at, last = { previous = is_again or nil }, 1, 0
@@ -162,7 +59,7 @@ local function parse(rest, is_again)
       return nil
     end
     local value
-    value, at = readers[column.kind](rest, stop + 1, column)
+    value, at = values[column.kind](rest, stop + 1, column)
     if value == nil or not at then
       return nil
     end
@@ -170,8 +67,8 @@ local function parse(rest, is_again)
   end
   for order = 1, #columns do
     local name = columns[order].name
-    if not columns[order].varies and shared[name] == nil and M.usual[name] then
-      shared[name] = M.usual[name](shared)
+    if not columns[order].varies and shared[name] == nil and defaults[name] then
+      shared[name] = defaults[name](shared)
     end
   end
   shared.previous = nil

@@ -23,6 +23,9 @@ local SIDE_OF_ROLE = {
 local LOCAL, REMOTE, UNSURE = 1, 2, 3 -- LOCAL and REMOTE: a packet that crossed has shown it
 local SEEN = 10 -- added to LOCAL and REMOTE: only by where it was first seen
 
+-- What etl2pcapng and etwdump write as direction.
+local DIRECTION_OF_FLAGS = { INBOUND, OUTBOUND }
+
 local MOST_MACS = 4096 -- only a capture made to defeat us shows more at once
 
 local M = {}
@@ -36,6 +39,21 @@ end
 --- Whether a place leads out of the host.
 function M.is_outer(place)
   return M.side(place) == OUTER
+end
+
+--- The direction that a tool noted, where it can be believed: that of a NIC in a trace of netsh or NetEvent. In one of
+-- pktmon, all packets have the same; at a vmSwitch's port it is the way through the switch, not through the host.
+-- `pywnv convert` writes true ones: at the NICs that lead out of the host they are the host's.
+-- @param flags 1 or 2, of epb_flags
+function M.noted(place, read, flags, tag)
+  if place.component_id then
+    return (M.is_outer(place) or place.driver == "netvsc.sys") and DIRECTION_OF_FLAGS[flags] or nil
+  elseif place.nic_type or place.driver or read and read.nic_type then
+    return nil
+  elseif read and read.pid or place.ifindex and not tag then
+    return DIRECTION_OF_FLAGS[flags]
+  end
+  return nil
 end
 
 -- What the hops of a path tell, of one observer. One that comes back to the side where it began tells nothing.

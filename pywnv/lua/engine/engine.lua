@@ -3,8 +3,7 @@
 -- It makes no Wireshark call. It runs in two programs (its "bodies"): in the plugin inside Wireshark and tshark, and in
 -- `batch` under lupa.
 
-local codes, hop, decider, tool_comments, annotation, record, facts, direction, limits, topology, describe, host_drops =
-  ...
+local hop, decider, tool_comments, annotation, record, facts, direction, limits, topology, describe, host_drops = ...
 
 local readers = record.readers
 local abs, ceil, next = math.abs, math.ceil, next
@@ -17,25 +16,8 @@ local LEARN = 1000 -- a capture whose first frames carry no note of a kind has n
 
 local M = { WINDOW = limits.window, EPOCH = EPOCH, WARM_UP = WARM_UP, hop = hop.new }
 
--- What etl2pcapng and etwdump write as direction.
-local DIRECTION_OF_FLAGS = { codes.direction.inbound, codes.direction.outbound }
-
 -- The name that `annotate --format pcapng` gives the interface of a classic pcap, which has none.
 local NO_INTERFACE = "no interface (from a pcap file)"
-
--- The direction that a tool noted, where it can be believed: that of a NIC in a trace of netsh or NetEvent. In one of
--- pktmon, all packets have the same; at a vmSwitch's port it is the way through the switch, not through the host.
--- `pywnv convert` writes true ones: at the NICs that lead out of the host they are the host's.
-local function noted_direction(place, read, flags, tag)
-  if place.component_id then
-    return (direction.is_outer(place) or place.driver == "netvsc.sys") and DIRECTION_OF_FLAGS[flags] or nil
-  elseif place.nic_type or place.driver or read and read.nic_type then
-    return nil
-  elseif read and read.pid or place.ifindex and not tag then
-    return DIRECTION_OF_FLAGS[flags]
-  end
-  return nil
-end
 
 --- A fresh engine for one capture.
 -- @param window longest time between two sightings of one packet, in seconds; nil: WINDOW
@@ -158,7 +140,7 @@ function M.new(window, epoch, warm_up)
       is_directed = is_directed or direction.side(place) ~= nil
     end
     if tool_metadata then
-      noted = tool_metadata.flags and noted_direction(place, read, tool_metadata.flags, frame.tag)
+      noted = tool_metadata.flags and direction.noted(place, read, tool_metadata.flags, frame.tag)
     end
     pending.number, pending.time = number, frame.time
     return read, noted

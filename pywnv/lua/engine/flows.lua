@@ -44,6 +44,20 @@ local function new_sender()
   return { begins = {}, begin_count = 0, idents = {}, next = 1 }
 end
 
+--- Counts how often equal packets of a flow are on their way at once; those without a mark count less and less.
+-- @param is_crowd nil: this one has no mark
+function M.note_crowd(flow, is_crowd)
+  if is_crowd == nil then
+    flow.crowds = flow.crowds * (1 - 1 / limits.taught)
+  else
+    local what = is_crowd and "crowds" or "apart"
+    flow[what] = flow[what] + 1
+  end
+  if flow.crowds + flow.apart >= 2 * limits.taught then
+    flow.crowds, flow.apart = flow.crowds / 2, flow.apart / 2
+  end
+end
+
 --- The flows of one capture.
 -- @return table: of, back
 function M.new()

@@ -7,7 +7,8 @@
 local codes, path, mutable_fields, decide, parts = ...
 
 local candidates_of, context, identity, limits = parts.candidates, parts.context, parts.identity, parts.limits
-local order, places_of, routes, tcp, teaching = parts.order, parts.places, parts.routes, parts.tcp, parts.teaching
+local flows, order, places_of, routes, tcp, teaching =
+  parts.flows, parts.order, parts.places, parts.routes, parts.tcp, parts.teaching
 
 local abs, byte = math.abs, string.byte
 
@@ -125,15 +126,9 @@ function M.new()
     return decide_new(frame, rule)
   end
 
-  -- Learns from the only packet with some bytes, where one of its sightings was bare and the other was not.
-  local function note_network(packet, frame)
-    if frame.vni == packet.vni or type(look.entry) ~= "number" then
-      return
-    elseif frame.vni and packet.link ~= "tunnel" then
-      networks.note(packet.places[packet.node.depth], frame.vni)
-    elseif packet.vni and frame.link ~= "tunnel" then
-      networks.note(frame.place, packet.vni)
-    end
+  -- Whether only one packet with the frame's bytes is known.
+  local function is_only_one()
+    return type(look.entry) == "number"
   end
 
   local function commit_sighting(frame, packet)
@@ -144,8 +139,8 @@ function M.new()
     else
       packet.is_proved = false
     end
-    if is_proof then
-      note_network(packet, frame)
+    if is_proof and is_only_one() then
+      networks.note(packet, frame)
     end
     packet.network = packet.network or frame.vni
     if frame.header == packet.header and ttl_of(frame) < ttl_of(packet) then
@@ -201,19 +196,6 @@ function M.new()
     return last and last.key == packet.key and last.content == packet.content
   end
 
-  -- Counts how often equal packets of a flow are on their way at once; those without a mark (nil) count less and less.
-  local function note_crowd(flow, is_crowd)
-    if is_crowd == nil then
-      flow.crowds = flow.crowds * (1 - 1 / limits.taught)
-    else
-      local what = is_crowd and "crowds" or "apart"
-      flow[what] = flow[what] + 1
-    end
-    if flow.crowds + flow.apart >= 2 * limits.taught then
-      flow.crowds, flow.apart = flow.crowds / 2, flow.apart / 2
-    end
-  end
-
   -- Notes that a packet may be another one, which was seen elsewhere before.
   local function doubt(packet, other, frame)
     local class, took, longest = other.flow.class, order.step(all_order, other, frame)
@@ -230,7 +212,7 @@ function M.new()
     local packet = add(frame, nil, nil)
     local flow = packet.flow
     if packet.strength == identity.WEAK then
-      note_crowd(flow, look.is_crowd)
+      flows.note_crowd(flow, look.is_crowd)
     end
     -- An ambiguous frame that may be a sighting of a known packet does not count as another one.
     local may_be_sighting = look.elsewhere and packet.strength > identity.WEAK or identity.is_large_random(packet)
@@ -283,8 +265,8 @@ function M.new()
     elseif step.kind == "derived" then
       packet = commit_derived(frame, packet)
     else
-      if look.refused and identity.of_pair(look.refused, frame) == identity.PROOF then
-        note_network(look.refused, frame)
+      if look.refused and is_only_one() and identity.of_pair(look.refused, frame) == identity.PROOF then
+        networks.note(look.refused, frame)
       end
       packet = commit_new(frame)
     end

@@ -37,8 +37,18 @@ function M.new()
     end
   end
 
-  --- Notes that a packet was seen bare at a place, and in a virtual network elsewhere.
-  function networks.note(place, vni)
+  --- Learns from a packet and a frame that shows it, where one of them was seen bare and the other was not.
+  function networks.note(packet, frame)
+    local place, vni
+    if frame.vni == packet.vni then
+      return
+    elseif frame.vni and packet.link ~= "tunnel" then
+      place, vni = packet.places[packet.node.depth], frame.vni
+    elseif packet.vni and frame.link ~= "tunnel" then
+      place, vni = frame.place, packet.vni
+    else
+      return
+    end
     networks.is_empty = false
     count(place.hop, vni)
     count(place, vni)
