@@ -224,7 +224,9 @@ def test_bad_options(tmp_path: Path) -> None:
         ("--format", "xml"): "pywnv: Invalid value for '--format': .* See `pywnv annotate --help`",
         ("--engine", "vim"): "pywnv: Invalid value for '--engine': .* See `pywnv annotate --help`",
         ("--no-such\n",): "pywnv: No such option: --no-such.* See `pywnv annotate --help`",
-        ("-o",): "pywnv: Option '-o' requires an argument. See `pywnv --help`",
+        ("--window", "soon"): "pywnv: Invalid value for '--window': 'soon' .* See `pywnv annotate --help`",
+        ("--columns", "frame,"): "pywnv: --columns: a name is empty; put commas .*",
+        ("-o",): "pywnv: Option '-o' requires an argument. See `pywnv annotate --help`",
     }
     for arguments, words in cases.items():
         done = run("annotate", path, *arguments)

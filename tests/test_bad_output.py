@@ -81,7 +81,8 @@ def test_the_capture_is_not_overwritten(tmp_path: Path) -> None:
 
 def test_no_folder_for_the_output(tmp_path: Path) -> None:
     (tmp_path / "file").write_bytes(b"")
-    for name, words in (("none/out.csv", "No such file or directory"), ("file/out.csv", "Not a directory")):
+    missing = f"there is no folder {tmp_path / 'none'}; make it first"
+    for name, words in (("none/out.csv", missing), ("file/out.csv", "Not a directory")):
         refuses(["annotate", MIX, "-o", tmp_path / name], f"{tmp_path / name}: {words}", tmp_path)
 
 

@@ -126,6 +126,9 @@ def test_without_the_extra(tmp_path: Path) -> None:
     assert done.returncode == 2
     assert done.stderr == f"pywnv: {path}: to read Windows traces, run: {install_command('etl', 'dissect.etl')}\n"
     assert list(tmp_path.iterdir()) == [path]
+    path.write_bytes(b"hello\n")  # for this no library helps
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.stderr == f"pywnv: {path}: not a Windows trace (.etl), nor a log of `pktmon etl2txt`\n"
 
 
 def host_trace(path: Path) -> Path:

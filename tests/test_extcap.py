@@ -81,7 +81,7 @@ def test_asked_wrongly(ask: Callable[..., tuple[int, str, str]], arguments: list
         (["--file", "host.pcapng"], "host.pcapng: give its full path"),
         (["--file", CAPTURE, "--host", "host.toml"], "host.toml: give its full path"),
         (["--file", "/none\nat all"], "/none\ufffdat all: No such file or directory"),
-        (["--file", "/dev"], "/dev: Is a directory"),
+        (["--file", "/dev"], "/dev: is a folder; name a file"),
         (["--file", __file__], f"{__file__}: is a text file, not a capture"),
         (["--file", CAPTURE, "--host", "/none"], "/none: No such file or directory"),
         (["--file", CAPTURE, "--extcap-capture-filter", "tcp"], "a capture filter cannot be used on a file"),

@@ -313,7 +313,10 @@ def test_what_it_refuses(tmp_path: Path) -> None:
     refused("-", "--truth", answers, words="-: is read twice, so it must be a file")
     refused(pipe, "--truth", answers, words="is read twice, so it must be a file")
     refused(tmp_path / "none", "--truth", answers, words="none: No such file or directory")
-    refused(tmp_path, "--truth", answers, words="Is a directory")
+    refused(tmp_path, "--truth", answers, words="is a folder; name a file")
+    text = tmp_path / "text.pcapng"
+    text.write_bytes(b"hello\n")  # Wireshark opens it, as a frame without a time
+    refused(text, "--truth", answers, words="text.pcapng: ")
     refused(UDPSAME, "--truth", UDPSAME, words="is not a CSV file in UTF-8")
     refused(CAPTURES / "README.md", "--truth", answers, words="isn't a capture file")
     refused(UDPSAME, "--truth", truth_of(VLAN_LOSS), words="has 313: does it belong to another capture?")

@@ -266,7 +266,7 @@ def test_nothing_found() -> None:
     [
         ([], "one of --ip ADDRESS, --nic NAME, --flow"),
         (["--ip", "10.0.0.1", "--nic", "a"], "one of --ip ADDRESS, --nic NAME, --flow"),
-        (["--ip", "10.0.0"], "10.0.0: is not an IPv4 or IPv6 address"),
+        (["--ip", "10.0.0"], "--ip 10.0.0: must be one IPv4 or IPv6 address"),
         (["--flow", "10.0.0.1:1-10.0.0.2"], "must be A:PORT-B:PORT"),
         (["--flow", "10.0.0.1:1-10.0.0.2:70000"], "must be A:PORT-B:PORT"),
         (["--nic", " "], "--nic: is empty"),

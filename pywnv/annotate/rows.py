@@ -192,6 +192,8 @@ def check_columns(columns: Sequence[str], output_format: Format) -> None:
     if output_format not in OF_COLUMNS:
         raise UsageError(f"--columns: is for {', '.join(sorted(OF_COLUMNS))}, not for {output_format}")
     for number, name in enumerate(columns):
+        if not name:
+            raise UsageError("--columns: a name is empty; put commas between the names and no blanks: frame,packet,hop")
         if name not in known:
             raise UsageError(f"--columns: no column {name!r}; there are {', '.join(known)}")
         if name in columns[:number]:

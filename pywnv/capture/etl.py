@@ -26,6 +26,7 @@ from pywnv.extras import install_command
 if TYPE_CHECKING:
     from dissect.etl.etl import Buffer
 
+NO_TRACE = "not a Windows trace (.etl), nor a log of `pktmon etl2txt`"
 BUFFER_HEADER = 72  # bytes
 LARGEST_BUFFER = 64 * 1024 * 1024  # bytes; Windows makes none over 16 MB
 MOST_EXPANDED = 256  # times the size of the file; traces of small, equal packets come to 20
@@ -156,6 +157,19 @@ def is_trace(path: Path) -> bool:
         return False
 
 
+def _need_trace(path: Path, head: bytes) -> None:
+    """Checks how a file begins.
+
+    Raises:
+        CaptureError: it is empty.
+        UnknownFormatError: it is not a trace.
+    """
+    if not head:
+        raise CaptureError(f"{path}: is empty")
+    if not looks_like_etl(head):
+        raise UnknownFormatError(f"{path}: {half_a_log(head) or NO_TRACE}")
+
+
 def utf16(data: bytes, at: int = 0) -> tuple[str, int]:
     """A text in UTF-16 from `at` up to its NUL, or to the end of the data; and where what follows begins."""
     end = data.find(b"\0\0", at)
@@ -183,11 +197,7 @@ class Trace:
         self._size = file.seek(0, os.SEEK_END)
         self._budget = max(self._size * MOST_EXPANDED, ALWAYS_ALLOWED)
         file.seek(0)
-        if self._size == 0:
-            raise CaptureError(f"{path}: is empty")
-        if not looks_like_etl(head := file.read(ENOUGH)):
-            words = half_a_log(head) or "not a Windows trace (.etl), nor a log of `pktmon etl2txt`"
-            raise UnknownFormatError(f"{path}: {words}")
+        _need_trace(path, file.read(ENOUGH))
         self.session, self._clock = self._head()
 
     def _head(self) -> tuple[Session, _Clock]:
@@ -325,6 +335,9 @@ def open_trace(path: Path) -> Iterator[Trace]:
     try:
         from dissect.etl.etl import Buffer
     except ImportError:
+        with open_file(path) as file:  # what is no trace needs no library
+            if file.seekable():
+                _need_trace(path, file.read(ENOUGH))
         words = f"to read Windows traces, run: {install_command('etl', 'dissect.etl')}"
         raise MissingExtraError(f"{path}: {words}") from None
     with open_file(path) as file:

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from pywnv.capture import pktmon_events as pktmon
-from pywnv.capture.etl import LATEST, SECOND, Event, Session, in_pieces
+from pywnv.capture.etl import LATEST, NO_TRACE, SECOND, Event, Session, in_pieces
 from pywnv.capture.etl2txt_lines import LONGEST, Told, packet, rundown
 from pywnv.capture.frames import UNKNOWN_CPU
 from pywnv.capture.source import open_file
@@ -135,7 +135,7 @@ class Log:
         self._file = file
         encoding = log_encoding(file.read(ENOUGH_OF_LOG))
         if encoding is None:
-            raise UnknownFormatError(f"{path}: not a Windows trace (.etl), nor a log of `pktmon etl2txt`")
+            raise UnknownFormatError(f"{path}: {NO_TRACE}")
         self._encoding = encoding
         self._day = self._last = 0
         self._is_numbered = False

@@ -89,7 +89,7 @@ class Capture:
         magic = PCAP_MAGICS.get(self._head)
         if magic is None:
             if not self._head:
-                raise CaptureError(f"{self.path}: is empty")
+                raise CaptureError(f"{self.path}: {'is cut off at its beginning' if self.broken else 'is empty'}")
             if len(self._head) < len(pcapng.MAGIC):
                 raise CaptureError(f"{self.path}: too short for a capture")
             if self._head != pcapng.MAGIC:
@@ -181,6 +181,8 @@ def open_file(path: Path) -> Iterator[BufferedReader]:
     try:
         file = open(0, "rb", closefd=False) if path == STDIN else path.open("rb")  # noqa: SIM115  # a handle
     except OSError as error:
+        if os.path.isdir(path):  # noqa: PTH112  # of no name does it raise; Windows says that permission is denied
+            raise CaptureError(f"{path}: is a folder; name a file") from error
         raise CaptureError(f"{path}: {error.strerror or error}") from error
     with file:
         yield file

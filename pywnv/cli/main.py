@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, cast
+from typing import Annotated
 
 import typer
 
@@ -14,6 +14,7 @@ from pywnv.cli.shared import (
     Force,
     PcapngOutput,
     TopologyFile,
+    UsageProblem,
     load_topology,
     need_ending,
     opened_capture,
@@ -27,9 +28,6 @@ from pywnv.files.output import tidy_on_signals, whole_file
 from pywnv.generate.project import differing, generated, generated_for, stale, write
 from pywnv.version import __version__
 from pywnv.words import count
-
-# Click's or, in newer versions, typer's own; neither is exported.
-_TyperUsageError = cast("type[typer.BadParameter]", typer.BadParameter.__base__)
 
 app = typer.Typer(
     cls=Commands,
@@ -282,6 +280,10 @@ def _tell_usage(error: typer.BadParameter) -> None:
     if error.ctx and words == error.ctx.get_help():  # as no argument was given
         error.show()
         return
+    problems = getattr(error.__cause__, "errors", None)  # pydantic's, which does not repeat what it was given
+    if problems and (given := problems()[0].get("input")) is not None:
+        words = words.replace("Value error, ", "").replace("Input should be", f"{str(given)!r} should be")
+        words = words.partition(", unable to parse")[0]
     command = error.ctx.command_path if error.ctx else "pywnv"
     tell(f"{words}{'' if words.endswith(('.', '?')) else '.'} See `{command} --help`")
 
@@ -291,7 +293,7 @@ def main() -> None:
     tidy_on_signals()
     try:
         raise SystemExit(app(standalone_mode=False))
-    except _TyperUsageError as error:
+    except UsageProblem as error:
         _tell_usage(error)
         raise SystemExit(Exit.ERROR) from None
     except ReaderGoneError:

@@ -7,7 +7,7 @@ import sys
 from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import typer
 from typer.core import TyperGroup
@@ -24,9 +24,22 @@ if TYPE_CHECKING:
 FILE_WIDTH = 100  # columns of text that goes to no terminal
 LONGEST_WINDOW = 3600  # seconds
 
+# Click's or, in newer versions, typer's own; neither is exported.
+UsageProblem = cast("type[typer.BadParameter]", typer.BadParameter.__base__)
+
 
 class Commands(TyperGroup):
     """Lists the commands with their whole sentences: click cuts those that are longer than a line."""
+
+    def invoke(self, context: Any) -> Any:
+        """Runs a command; an error in its arguments knows which one it was."""
+        try:
+            return super().invoke(context)
+        except UsageProblem as error:
+            name = context.invoked_subcommand
+            if error.ctx is None and name:
+                error.ctx = typer.Context(self.commands[name], info_name=name, parent=context)
+            raise
 
     def format_commands(self, context: Any, formatter: Any) -> None:
         """Writes the section Commands of a help text."""

@@ -76,6 +76,8 @@ def _behind_links(path: Path) -> Path:
 def _check(path: Path, *, force: bool, sources: Sequence[Path]) -> None:
     if path.is_dir():
         raise OutputError(f"{path}: is a folder; name a file")
+    if not os.path.lexists(path.parent):
+        raise OutputError(f"{path}: there is no folder {path.parent}; make it first")
     if os.path.lexists(path) and not force:  # also a link that leads nowhere
         raise OutputError(f"{path}: exists already; use --force to replace it")
     if path.exists() and any(source.exists() and path.samefile(source) for source in sources):

@@ -44,11 +44,11 @@ def observers_of(arguments: Sequence[str]) -> list[Observer]:
     names, files = set[str](), set[Path]()
     for observer in found:
         if observer.name in names:
-            raise UsageError(f"join: two observers are called {observer.name}; name them: NAME=FILE")
+            raise UsageError(f"join: two observers are called {observer.name}; give each a name of its own: NAME=FILE")
         names.add(observer.name)
         for file in observer.files:
             if file.resolve() in files:
-                raise UsageError(f"{file}: is given twice")
+                raise UsageError(f"join: {file} is given twice; give it once")
             files.add(file.resolve())
     return found
 

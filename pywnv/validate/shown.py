@@ -124,6 +124,8 @@ def _packets(
         yield from reader
     except TSharkCrashException:
         crashed = True
+    except KeyError as error:  # pyshark's, of what Wireshark opens as one frame without a time
+        raise CaptureError(f"{capture}: Wireshark shows a frame without {error.args[0]}; is it a capture?") from error
     except UnicodeDecodeError as error:
         raise CaptureError(f"{capture}: tshark's output is not UTF-8: {error.reason}") from error
     finally:

@@ -93,8 +93,12 @@ class Answer:
         }
 
 
-def _address(text: str) -> str:
+def _address(text: str, option: str) -> str:
     """An address as rows have it.
+
+    Args:
+        text: the address.
+        option: that it was given with, for the error.
 
     Raises:
         UsageError: it is none.
@@ -102,7 +106,7 @@ def _address(text: str) -> str:
     try:
         return ip_address(text.strip().strip("[]").partition("%")[0]).compressed
     except ValueError:
-        raise UsageError(f"{text}: is not an IPv4 or IPv6 address") from None
+        raise UsageError(f"{option} {text}: must be one IPv4 or IPv6 address, such as 10.0.0.1") from None
 
 
 def selection_of(ip: str | None, nic: str | None, flow: str | None) -> Selection:
@@ -112,9 +116,9 @@ def selection_of(ip: str | None, nic: str | None, flow: str | None) -> Selection
         UsageError: it is not one of the three, or makes no sense.
     """
     if sum(value is not None for value in (ip, nic, flow)) != 1:
-        raise UsageError("why: choose packets with one of --ip ADDRESS, --nic NAME, --flow A:PORT-B:PORT")
+        raise UsageError("why: choose packets with exactly one of --ip ADDRESS, --nic NAME, --flow A:PORT-B:PORT")
     if ip is not None:
-        return Selection(ip=_address(ip))
+        return Selection(ip=_address(ip, "--ip"))
     if nic is not None:
         if not nic.strip():
             raise UsageError("--nic: is empty; `pywnv inspect` names the hops of a capture")
@@ -123,9 +127,10 @@ def selection_of(ip: str | None, nic: str | None, flow: str | None) -> Selection
     match = FLOW.fullmatch(flow.strip())
     if not match or max(int(match[2]), int(match[4])) > MOST_PORT:
         raise UsageError(
-            f"--flow {flow}: must be A:PORT-B:PORT, such as 10.0.0.1:50000-10.0.0.9:443; [fd00::1]:50000-..."
+            f"--flow {flow}: must be A:PORT-B:PORT, such as 10.0.0.1:50000-10.0.0.9:443 or "
+            "[fd00::1]:50000-[fd00::9]:443"
         )
-    return Selection(flow=(_address(match[1]), int(match[2]), _address(match[3]), int(match[4])))
+    return Selection(flow=(_address(match[1], "--flow"), int(match[2]), _address(match[3], "--flow"), int(match[4])))
 
 
 def ask(
@@ -194,6 +199,6 @@ def _asked_first(of_host: tuple[Finding, ...], host: Host | None, found: Statist
 def _plain(text: str) -> str:
     """An address of an inventory as rows have it; what is none stays as it is."""
     try:
-        return _address(text)
+        return _address(text, "")
     except UsageError:
         return text

@@ -69,7 +69,8 @@ def find_folders(tshark: str) -> Folders:
     try:
         run = subprocess.run([tshark, "-G", "folders"], env=environment, capture_output=True, check=False)
     except OSError as error:
-        raise WiresharkError(f"{tshark}: {error.strerror or error}") from error
+        words = f"cannot be run ({error.strerror or error}); give --tshark the program, tshark or tshark.exe"
+        raise WiresharkError(f"{tshark}: {words}") from error
     named = parse(run.stdout.decode(errors="surrogateescape"))
     config = named.get("personal configuration")
     if not config:

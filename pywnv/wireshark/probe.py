@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pywnv.wireshark.folders import Folders
-from pywnv.wireshark.tshark import LUA_SKIPS_ROOT, OLDEST
+from pywnv.wireshark.tshark import HOME_PAGE, LUA_SKIPS_ROOT, OLDEST
 
-GET_WIRESHARK = "install Wireshark 4.0 or newer from https://www.wireshark.org/download.html"
+GET_WIRESHARK = f"install Wireshark 4.0 or newer from {HOME_PAGE}"
 AS_ROOT = "run as root, it loads no Lua plugin"
 PATIENCE = 120  # seconds: the first start after an update may take long
 

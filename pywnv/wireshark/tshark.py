@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from pywnv.host.topology import Topology
 
 OLDEST = (4, 0)
+HOME_PAGE = "https://www.wireshark.org/download.html"
 
 # Where installers put Wireshark and tshark without telling PATH.
 USUAL_FOLDERS = {
@@ -42,7 +43,7 @@ def find_tshark() -> str:
     """
     if found := _find("tshark"):
         return found
-    raise WiresharkError("tshark: not found in PATH; install Wireshark 4.0 or newer (Debian: apt-get install tshark)")
+    raise WiresharkError(_not_found("tshark"))
 
 
 def find_wireshark() -> str:
@@ -53,9 +54,13 @@ def find_wireshark() -> str:
     """
     if found := _find("Wireshark" if sys.platform in USUAL_FOLDERS else "wireshark"):
         return found
-    raise WiresharkError(
-        "wireshark: not found in PATH; install Wireshark 4.0 or newer (Debian: apt-get install wireshark)"
-    )
+    raise WiresharkError(_not_found("wireshark"))
+
+
+def _not_found(program: str) -> str:
+    usual = USUAL_FOLDERS.get(sys.platform, ())
+    where = f"(from {HOME_PAGE})" if usual else f"(Debian: apt-get install {program})"
+    return f"{program}: not found in {' or '.join(('PATH', *usual))}; install Wireshark 4.0 or newer {where}"
 
 
 def _find(program: str) -> str | None:
@@ -89,6 +94,11 @@ def _complain(tshark: str, capture: Path, words: str) -> NoReturn:
     """Raises the error that tshark's words mean."""
     if "unknown preference" in words:  # the one we set, so the plugin is not there
         raise WiresharkError(_why_no_plugin(tshark))
+    if "wnv.ends" in words:  # which only the plugin for rows has
+        raise WiresharkError(
+            f"{capture}: tshark has loaded the plugin that is installed instead of the one for rows; run `pywnv "
+            "uninstall` before, and `pywnv install` afterwards"
+        )
     lines = [line.removeprefix("tshark: ") for line in words.splitlines() if not line.startswith("Running as user")]
     raise CaptureError(f"{capture}: tshark: {' '.join(lines) or 'failed without a message'}")
 
