@@ -10,7 +10,7 @@ import zipfile
 from pathlib import Path
 
 import pytest
-from command import command, run
+from command import CAPTURES, command, run
 from home import Home, fake
 
 from pywnv.generate.plugin import plugin_lua
@@ -243,6 +243,23 @@ def test_root_on_a_newer_wireshark(home: Home) -> None:
         pytest.skip("this tshark loads Lua plugins here")
     assert b"run as root, it loads no Lua plugin; run `pywnv install` as the user who runs Wireshark" in done.stderr
     assert home.tree() == {}
+
+
+@pytest.mark.wireshark
+def test_the_installed_plugin_makes_no_rows(home: Home) -> None:
+    home.run("install")
+    words = home.refuses("annotate", CAPTURES / "udpsame.pcapng.gz", "-Y", "udp")
+    assert "tshark has loaded the plugin that is installed" in words
+    assert "`pywnv uninstall`" in words
+
+
+@pytest.mark.parametrize(
+    ("script", "words"), [(None, "cannot be run (No such file or directory)"), ("exit 1", "prints no folders")]
+)
+def test_no_tshark_where_it_was_said_to_be(home: Home, tmp_path: Path, script: str | None, words: str) -> None:
+    tool = fake(tmp_path / "bin", script) if script else tmp_path / "none"
+    for command_name in ("install", "uninstall"):
+        assert words in home.refuses(command_name, "--tshark", tool)
 
 
 @pytest.mark.wireshark
