@@ -317,6 +317,7 @@ def test_what_it_refuses(tmp_path: Path) -> None:
     text = tmp_path / "text.pcapng"
     text.write_bytes(b"hello\n")  # Wireshark opens it, as a frame without a time
     refused(text, "--truth", answers, words="text.pcapng: ")
+    text.unlink()
     refused(UDPSAME, "--truth", UDPSAME, words="is not a CSV file in UTF-8")
     refused(CAPTURES / "README.md", "--truth", answers, words="isn't a capture file")
     refused(UDPSAME, "--truth", truth_of(VLAN_LOSS), words="has 313: does it belong to another capture?")
