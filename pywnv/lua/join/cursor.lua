@@ -11,7 +11,7 @@ local time_of, NANO = times.of, times.NANO
 local SECTION, SIMPLE_PACKET, OLD_PACKET, PACKET = 0x0a0d0d0a, 3, 2, 6
 local LITTLE, BIG = 0x1a2b3c4d, 0x4d3c2b1a -- the byte-order magic, read as little-endian
 local LARGEST_BLOCK = 16 * 1024 * 1024 -- as Wireshark
-local RECORD = 0 -- of a classic pcap, as a kind of block
+local RECORD = -1 -- of a classic pcap, as a kind of block: none has that
 local ROUND = 16 * 1024 -- KB of rubbish after which it is collected: more costs the system, to find room
 
 -- Lua itself, with little to keep and much to read, would collect all the time: a fifth of all that joining costs.

@@ -147,7 +147,7 @@ end
 -- @return that of the last one that it took
 function M.pass(cursor, sample, number)
   local from, at, size, latest, count = cursor.octets, cursor.stop, cursor.size, sample.latest, 0
-  if not from or cursor.is_pcap or cursor.is_big then
+  if not from or not latest or cursor.is_pcap or cursor.is_big then
     return number
   end
   local interfaces, packets, groups = cursor.interfaces, sample.packets, sample.groups
