@@ -210,7 +210,7 @@ def test_a_packet_is_one_on_both_sides_of_a_cut(tshark: Tshark, tmp_path: Path) 
 
 
 def test_frames_without_an_annotation_among_others(tshark: Tshark, unpacked: Unpack, tmp_path: Path) -> None:
-    """As where somebody has edited comments: the engine must have seen the other frames, too, or it takes them for new."""
+    """As where comments were edited: the engine must have seen the other frames, too, or takes sightings for new."""
     plain = unpacked("mix")
     path = annotated(plain, tmp_path / "annotated.pcapng")
     bare = iter([block.data for block in ng.blocks(plain.read_bytes()) if block.kind == ng.PACKET])

@@ -29,8 +29,8 @@ local Cursor = {}
 Cursor.__index = Cursor
 
 --- A cursor before the first block.
--- @param on_block function: takes the kind and the body of a section header, an interface description and what else no
---   packet is; of an interface, it calls `add_interface`; gives back nothing, or what is wrong
+-- @param on_block function: takes the kind and the body of each block that is not a packet; for an interface, it calls
+--   `add_interface`; returns what is wrong, or nothing
 -- @return table; of the block where it stands, once `next` has found one:
 --   kind: its type; RECORD: of a classic pcap
 --   from, stop: indices of its first and of its last byte in `text()`, and in what `octets` points to, from 1
