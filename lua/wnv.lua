@@ -9193,7 +9193,7 @@ local LONGEST_LINE = 240 -- bytes
 local XDP_DROP = "1"
 local REPEAT, EVENT = 4, 6
 local REWRITTEN = 128 -- how many codes there may be
-local engine, is_needed -- is_needed: whether there was a frame without an annotation
+local engine, is_needed -- is_needed: whether there was a packet without an annotation
 local places, last_number, new_place
 local is_pending -- whether the engine saw the last frame
 local steps -- tells which are slow
@@ -9369,7 +9369,7 @@ local function decide(number, tvb, pinfo, time, into, at)
     keep_event(into, at, event, near, about, rule)
     return
   end
-  into.nodes[at] = node
+  into.nodes[at], is_needed = node, true
   local found = engine.found
   local known = found.facts or node.hop.facts
   note_packet(into, at, found.previous, node.hop.name, found.delta, core.verdict(found.rule), known and known.drop)
@@ -9499,22 +9499,22 @@ local function time_of_frame(pinfo)
 end
 
 -- Takes the next frame: what its annotation says counts; else the engine decides. It sees the first frames in any case,
--- as a capture that was cut has true annotations up to the cut, and packets on both sides of it.
+-- as a capture that was cut has true annotations up to the cut, and packets on both sides of it; and all that follow a
+-- packet without an annotation.
 local function take(number, tvb, pinfo)
   steps.keep()
   local into, at = page_of(number)
   if decides_anew or not take_annotated(number, tvb, into, at) then
     decide(number, tvb, pinfo, time_of_frame(pinfo), into, at)
-    is_needed = true
     return
   end
   last_number, is_pending = number, false
-  local is_early = number <= LEARN
-  local time = (is_early or records.are_wanted) and time_of_frame(pinfo) or nil
+  local is_shown = is_needed or number <= LEARN
+  local time = (is_shown or records.are_wanted) and time_of_frame(pinfo) or nil
   into.times[at] = time
-  if is_early then
+  if is_shown then
     ask_engine(number, tvb, pinfo, time)
-  elseif not is_needed then
+  elseif engine then
     engine, places = nil, {}
   end
 end

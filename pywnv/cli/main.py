@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from pathlib import Path
 from typing import Annotated, cast
 
@@ -280,7 +281,8 @@ def _tell_usage(error: typer.BadParameter) -> None:
     """Tells in one line what typer tells in four."""
     words = error.format_message()
     if error.ctx and words == error.ctx.get_help():  # as no argument was given
-        error.show()
+        with suppress(OSError):
+            error.show()
         return
     command = error.ctx.command_path if error.ctx else "pywnv"
     tell(f"{words}{'' if words.endswith(('.', '?')) else '.'} See `{command} --help`")
