@@ -17,7 +17,7 @@ VLAN = b"\x81\x00"
 
 
 def _of_other_hosts(frame: bytes, turn: int) -> bytes:
-    """The same between other addresses: or else a turn would be what was sent before, once more."""
+    """The same frame between other addresses, or else each turn would send the same again."""
     at = 12
     while frame[at : at + 2] == VLAN:
         at += 4

@@ -6195,9 +6195,9 @@ local FIN, SYN, RST, ACK = 1, 2, 4, 16
 local OPTIONS = 3 -- where the options start, in what follows the checksum
 local NO_OPERATION, SACK = 1, 5 -- kinds of options
 
-local M = {
-  LARGE = 1500, -- bytes behind the link header: what no Ethernet carries must be cut, or was built
-}
+local LARGE = 1500 -- bytes behind the link header: what no Ethernet carries must be cut, or was built
+
+local M = {}
 
 -- a - b of sequence numbers, from -2^31 up.
 local function minus(a, b)
@@ -6210,8 +6210,13 @@ local function number(text, at)
   return ((a * 256 + b) * 256 + c) * 256 + d
 end
 
+--- Whether a frame or a packet is larger than what Ethernet carries.
+function M.is_large(what)
+  return what.size + (byte(what.key) == 4 and 20 or 40) > LARGE
+end
+
 --- Reads the TCP header of a frame or a packet.
--- @param into gets seq, ack, flags and size (bytes of data on the wire)
+-- @param into gets seq, ack, flags, size (bytes of data on the wire) and is_large
 -- @return whether it is there: a fragment has none, and it may be cut
 function M.read(what, into)
   local key = what.key
@@ -6220,6 +6225,7 @@ function M.read(what, into)
     return false
   end
   into.seq, into.ack, into.flags, into.size = number(key, at), number(key, at + 4), byte(key, at + 9), tcp_size(what)
+  into.is_large = M.is_large(what)
   return true
 end
 
@@ -6261,7 +6267,7 @@ function M.is_sent_before(segment, sent, time)
     local hole = sent.holes[at]
     if minus(seq, hole.from) >= 0 and minus(after, hole.to) <= 0 then
       return false, hole
-    elseif segment.size > M.LARGE and minus(seq, hole.to) < 0 and minus(after, hole.from) > 0 then
+    elseif segment.is_large and minus(seq, hole.to) < 0 and minus(after, hole.from) > 0 then
       return false -- a large frame may stand behind some of its segments
     end
   end
@@ -6405,18 +6411,13 @@ local abs, sub = math.abs, string.sub
 local minus, options_size = tcp.minus, identity.tcp_options_size
 
 local WRAP = 2 ^ 32
-local LARGE = tcp.LARGE
 local LEAST_PARTS = 2
 
 local M = {}
 
-local function size_of(packet)
-  return packet.size + (packet.key:byte() == 4 and 20 or 40)
-end
-
 --- Whether a packet is larger than what Ethernet carries.
 function M.is_large(packet)
-  return packet.protocol == 6 and size_of(packet) > LARGE
+  return packet.protocol == 6 and tcp.is_large(packet)
 end
 
 --- The segments of one capture.
@@ -6591,7 +6592,7 @@ function M.new(store)
     local packet, entry, cut = whole(flow, frame, segment)
     if packet then
       return packet, true, entry, cut
-    elseif frame.ident == 0 and size_of(frame) > LARGE then
+    elseif frame.ident == 0 and tcp.is_large(frame) then
       return parts(flow, frame, segment), false
     end
     return nil
@@ -9193,7 +9194,7 @@ local LONGEST_LINE = 240 -- bytes
 local XDP_DROP = "1"
 local REPEAT, EVENT = 4, 6
 local REWRITTEN = 128 -- how many codes there may be
-local engine, is_needed -- is_needed: whether there was a frame without an annotation
+local engine, is_needed -- is_needed: whether there was a packet without an annotation
 local places, last_number, new_place
 local is_pending -- whether the engine saw the last frame
 local steps -- tells which are slow
@@ -9369,7 +9370,7 @@ local function decide(number, tvb, pinfo, time, into, at)
     keep_event(into, at, event, near, about, rule)
     return
   end
-  into.nodes[at] = node
+  into.nodes[at], is_needed = node, true
   local found = engine.found
   local known = found.facts or node.hop.facts
   note_packet(into, at, found.previous, node.hop.name, found.delta, core.verdict(found.rule), known and known.drop)
@@ -9499,22 +9500,22 @@ local function time_of_frame(pinfo)
 end
 
 -- Takes the next frame: what its annotation says counts; else the engine decides. It sees the first frames in any case,
--- as a capture that was cut has true annotations up to the cut, and packets on both sides of it.
+-- as a capture that was cut has true annotations up to the cut, and packets on both sides of it; and all that follow a
+-- packet without an annotation.
 local function take(number, tvb, pinfo)
   steps.keep()
   local into, at = page_of(number)
   if decides_anew or not take_annotated(number, tvb, into, at) then
     decide(number, tvb, pinfo, time_of_frame(pinfo), into, at)
-    is_needed = true
     return
   end
   last_number, is_pending = number, false
-  local is_early = number <= LEARN
-  local time = (is_early or records.are_wanted) and time_of_frame(pinfo) or nil
+  local is_shown = is_needed or number <= LEARN
+  local time = (is_shown or records.are_wanted) and time_of_frame(pinfo) or nil
   into.times[at] = time
-  if is_early then
+  if is_shown then
     ask_engine(number, tvb, pinfo, time)
-  elseif not is_needed then
+  elseif engine then
     engine, places = nil, {}
   end
 end

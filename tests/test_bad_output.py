@@ -220,8 +220,9 @@ def test_a_full_disk_takes_no_help() -> None:
     assert (done.returncode, done.stderr) == (2, b"pywnv: No space left on device\n")
 
 
-def test_a_full_disk_takes_no_error() -> None:
-    assert run("annotate", "missing", before="os.dup2(os.open('/dev/full', os.O_WRONLY), 2)").returncode == 2
+@pytest.mark.parametrize("arguments", [["annotate", "missing"], ["annotate"], ["host"]])
+def test_a_full_disk_takes_no_error(arguments: list[str]) -> None:
+    assert run(*arguments, before="os.dup2(os.open('/dev/full', os.O_WRONLY), 2)").returncode == 2
 
 
 @pytest.mark.parametrize("stderr", ["os.dup2(os.open('/dev/full', os.O_WRONLY), 2)", "os.close(2)"])

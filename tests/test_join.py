@@ -298,6 +298,8 @@ def test_arguments_that_make_no_sense(arguments: list[str], words: str) -> None:
         lambda data: data + interface("a: ]] os.execute('x') --") * 3,
         lambda data: data + packet(0, 2**64 - 1, ethernet()) + packet(0, 0, b""),
         lambda data: data + interface("far", offset=-(2**62)) + packet(1, 5, ethernet()),
+        lambda data: data[:28] + block(0, b"none") + data[28:],  # a kind that is reserved
+        lambda data: section() + interface("eth0", resolution=9) + packet(0, 0, ethernet()) * 1001 + data,
     ],
 )
 def test_hostile(damage, tmp_path: Path) -> None:

@@ -209,6 +209,19 @@ def test_a_packet_is_one_on_both_sides_of_a_cut(tshark: Tshark, tmp_path: Path) 
         assert shown[0] == shown[1], keep
 
 
+def test_frames_without_an_annotation_among_others(tshark: Tshark, unpacked: Unpack, tmp_path: Path) -> None:
+    """As where comments were edited: the engine must have seen the other frames, too, or takes sightings for new."""
+    plain = unpacked("mix")
+    path = annotated(plain, tmp_path / "annotated.pcapng")
+    bare = iter([block.data for block in ng.blocks(plain.read_bytes()) if block.kind == ng.PACKET])
+    made = b""
+    for number, block in enumerate(ng.blocks(path.read_bytes())):
+        data = next(bare) if block.kind == ng.PACKET else block.data
+        made += data if number % 7 == 0 else block.data
+    path.write_bytes(made)
+    assert tshark(path, MARKS) == tshark(plain, MARKS)
+
+
 @pytest.mark.parametrize("runtime", RUNTIMES)
 def test_what_is_not_in_form_says_nothing(runtime: str) -> None:
     read = module(runtime, "annotation")[b"reader"](True)

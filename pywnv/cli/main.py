@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from pathlib import Path
 from typing import Annotated
 
@@ -278,7 +279,8 @@ def _tell_usage(error: typer.BadParameter) -> None:
     """Tells in one line what typer tells in four."""
     words = error.format_message()
     if error.ctx and words == error.ctx.get_help():  # as no argument was given
-        error.show()
+        with suppress(OSError):
+            error.show()
         return
     problems = getattr(error.__cause__, "errors", None)  # pydantic's, which does not repeat what it was given
     if problems and (given := problems()[0].get("input")) is not None:
@@ -292,7 +294,7 @@ def main() -> None:
     """Runs the command line: errors leave as one line and exit code 2."""
     tidy_on_signals()
     try:
-        raise SystemExit(app(standalone_mode=False))
+        raise SystemExit(app(standalone_mode=False) or Exit.OK)
     except UsageProblem as error:
         _tell_usage(error)
         raise SystemExit(Exit.ERROR) from None

@@ -141,7 +141,7 @@ class Reader:
 
     def feed(self, piece: bytes) -> None:
         """Feeds what is left and the next piece of a file, as one."""
-        self._piece = piece  # is kept: where it stands, the cursor reads it
+        self._piece = piece  # is kept, as the cursor reads it where it stands
         self._lua.feed(self.cursor, piece)
 
     def _add(self, place: Place) -> None:
@@ -192,7 +192,7 @@ def pieces_of(
                 rest = data[len(data) - int(reader.cursor[b"waiting"](reader.cursor)) :]
                 capture.piece = max(capture.piece, len(rest) // 8)  # so that large blocks come soon
             if capture.broken or rest:
-                warn(f"{path}: is cut off inside what follows its last whole packet")
+                warn(f"{path}: is cut off after its last whole packet")
 
 
 def scan(

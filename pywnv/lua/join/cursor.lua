@@ -11,7 +11,7 @@ local time_of, NANO = times.of, times.NANO
 local SECTION, SIMPLE_PACKET, OLD_PACKET, PACKET = 0x0a0d0d0a, 3, 2, 6
 local LITTLE, BIG = 0x1a2b3c4d, 0x4d3c2b1a -- the byte-order magic, read as little-endian
 local LARGEST_BLOCK = 16 * 1024 * 1024 -- as Wireshark
-local RECORD = 0 -- of a classic pcap, as a kind of block
+local RECORD = -1 -- of a classic pcap, as a kind of block: none has that
 local ROUND = 16 * 1024 -- KB of rubbish after which it is collected: more costs the system, to find room
 
 -- Lua itself, with little to keep and much to read, would collect all the time: a fifth of all that joining costs.
@@ -29,8 +29,8 @@ local Cursor = {}
 Cursor.__index = Cursor
 
 --- A cursor before the first block.
--- @param on_block function: takes the kind and the body of a section header, an interface description and what else no
---   packet is; of an interface, it calls `add_interface`; gives back nothing, or what is wrong
+-- @param on_block function: takes the kind and the body of each block that is not a packet; for an interface, it calls
+--   `add_interface`; returns what is wrong, or nothing
 -- @return table; of the block where it stands, once `next` has found one:
 --   kind: its type; RECORD: of a classic pcap
 --   from, stop: indices of its first and of its last byte in `text()`, and in what `octets` points to, from 1

@@ -5,7 +5,7 @@
 -- bytes that a NAT does not change. Numbers are in arrays, not in a table for each packet: that takes a tenth of the
 -- memory.
 
-local frame_of, usual, strip_of, bytes, new_buffer, most, most_of_groups = ...
+local frame_of, usual, cursors, strip_of, bytes, new_buffer, most, most_of_groups = ...
 
 local byte, char, floor, min = string.byte, string.char, math.floor, math.min
 local layout, ttl_of = frame_of.layout, frame_of.ttl
@@ -28,7 +28,7 @@ local KEPT = 9
 local AGAIN, SENT_AGAIN = 1, 2
 local MOST_BACK = 1024 -- such places that are kept
 
-local PACKET = 6 -- a kind of block
+local PACKET = cursors.PACKET
 local LEARN = 1000 -- packets that are looked at for what pywnv wrote
 
 local M = {}

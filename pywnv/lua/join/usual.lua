@@ -2,12 +2,12 @@
 --
 -- Under LuaJIT, straight from their bytes; elsewhere, and big-endian, none is passed over.
 
-local times = ...
+local times, cursors = ...
 
 local time_of = times.of
-local PACKET = 6 -- a kind of block
+local PACKET = cursors.PACKET
 local ICMP, TCP, UDP = 1, 6, 17
--- Bytes by the IP header, of what has eight to draw by, and of TCP with a whole header.
+-- The least length that an IP header may give: then eight bytes follow to draw by, or the TCP header is whole.
 local LEAST_ECHO, LEAST_UDP, LEAST_UDP6, LEAST_TCP, LEAST_TCP6 = 32, 36, 16, 40, 20
 local TUNNELS = { [2152] = true, [4789] = true, [6081] = true, [8472] = true } -- ports, as tunnel.lua has them
 local PRIME = 2147483647
@@ -22,7 +22,7 @@ local M = {
 }
 
 -- A number that all hops of a packet have in common, and that differs between packets; nil: too little is there.
--- @param a, b, c, d, e, f, g, h  bytes that follow the ports, without checksum; of less than eight, four count
+-- @param a, b, c, d, e, f, g, h  bytes behind the ports, without the checksum; where they are fewer, only four count
 function M.lot(ident, a, b, c, d, e, f, g, h)
   if not d then
     return nil
@@ -122,7 +122,7 @@ end
 
 local places, numbers, lots = {}, {}, {} -- of the packets to be read: offset in the piece, number, and lot or false
 
--- Reads the packets that may belong to a sample: in a loop of its own, which LuaJIT compiles better than one in two.
+-- Reads the packets that may belong to a sample: in a loop of its own, as LuaJIT compiles two short ones better.
 local function read(cursor, sample, count)
   for which = 1, count do
     local at = places[which]
@@ -147,7 +147,7 @@ end
 -- @return that of the last one that it took
 function M.pass(cursor, sample, number)
   local from, at, size, latest, count = cursor.octets, cursor.stop, cursor.size, sample.latest, 0
-  if not from or cursor.is_pcap or cursor.is_big then
+  if not from or not latest or cursor.is_pcap or cursor.is_big then
     return number
   end
   local interfaces, packets, groups = cursor.interfaces, sample.packets, sample.groups
