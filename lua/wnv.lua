@@ -6195,9 +6195,9 @@ local FIN, SYN, RST, ACK = 1, 2, 4, 16
 local OPTIONS = 3 -- where the options start, in what follows the checksum
 local NO_OPERATION, SACK = 1, 5 -- kinds of options
 
-local M = {
-  LARGE = 1500, -- bytes behind the link header: what no Ethernet carries must be cut, or was built
-}
+local LARGE = 1500 -- bytes behind the link header: what no Ethernet carries must be cut, or was built
+
+local M = {}
 
 -- a - b of sequence numbers, from -2^31 up.
 local function minus(a, b)
@@ -6210,8 +6210,13 @@ local function number(text, at)
   return ((a * 256 + b) * 256 + c) * 256 + d
 end
 
+--- Whether a frame or a packet is larger than what Ethernet carries.
+function M.is_large(what)
+  return what.size + (byte(what.key) == 4 and 20 or 40) > LARGE
+end
+
 --- Reads the TCP header of a frame or a packet.
--- @param into gets seq, ack, flags and size (bytes of data on the wire)
+-- @param into gets seq, ack, flags, size (bytes of data on the wire) and is_large
 -- @return whether it is there: a fragment has none, and it may be cut
 function M.read(what, into)
   local key = what.key
@@ -6220,6 +6225,7 @@ function M.read(what, into)
     return false
   end
   into.seq, into.ack, into.flags, into.size = number(key, at), number(key, at + 4), byte(key, at + 9), tcp_size(what)
+  into.is_large = M.is_large(what)
   return true
 end
 
@@ -6261,7 +6267,7 @@ function M.is_sent_before(segment, sent, time)
     local hole = sent.holes[at]
     if minus(seq, hole.from) >= 0 and minus(after, hole.to) <= 0 then
       return false, hole
-    elseif segment.size > M.LARGE and minus(seq, hole.to) < 0 and minus(after, hole.from) > 0 then
+    elseif segment.is_large and minus(seq, hole.to) < 0 and minus(after, hole.from) > 0 then
       return false -- a large frame may stand behind some of its segments
     end
   end
@@ -6405,18 +6411,13 @@ local abs, sub = math.abs, string.sub
 local minus, options_size = tcp.minus, identity.tcp_options_size
 
 local WRAP = 2 ^ 32
-local LARGE = tcp.LARGE
 local LEAST_PARTS = 2
 
 local M = {}
 
-local function size_of(packet)
-  return packet.size + (packet.key:byte() == 4 and 20 or 40)
-end
-
 --- Whether a packet is larger than what Ethernet carries.
 function M.is_large(packet)
-  return packet.protocol == 6 and size_of(packet) > LARGE
+  return packet.protocol == 6 and tcp.is_large(packet)
 end
 
 --- The segments of one capture.
@@ -6591,7 +6592,7 @@ function M.new(store)
     local packet, entry, cut = whole(flow, frame, segment)
     if packet then
       return packet, true, entry, cut
-    elseif frame.ident == 0 and size_of(frame) > LARGE then
+    elseif frame.ident == 0 and tcp.is_large(frame) then
       return parts(flow, frame, segment), false
     end
     return nil

@@ -51,14 +51,18 @@ def test_large_send_offload(runtime: str, whole: bytes, ident: int | None, heade
 @pytest.mark.parametrize("runtime", RUNTIMES)
 @pytest.mark.parametrize(("whole", "ident", "header"), LSO.values(), ids=LSO)
 @pytest.mark.parametrize("late", [20, 0], ids=["in the file only", "by its clock, too"])
+@pytest.mark.parametrize("size", [1461, 4000])
 def test_a_large_frame_behind_its_last_segments(
-    runtime: str, whole: bytes, ident: int | None, header: int, late: int
+    runtime: str, whole: bytes, ident: int | None, header: int, size: int, late: int
 ) -> None:
     """Several queues, each with a buffer of its own, write a file that is out of order: nothing was sent again."""
-    parts = [framed(part) for part in segments(whole, 4000, 1448, ident=ident, header=header)]
+    parts = [framed(part) for part in segments(whole, size, 1448, ident=ident, header=header)]
+    at = 4 if ident is None else 2
+    length = struct.unpack_from(">H", whole, at)[0]
+    whole = put(whole, at, length and length - 4000 + size)[: header + 20 + size]
     before = put(segments(whole, 1000, 1000, ident=ident and 49, header=header)[0], header + 4, bytes(4))
     rows: list[Row] = [("B", 1.0, framed(before))]
-    rows += [("B", 1 + (20 + at) * US, parts[at]) for at in (1, 2)]
+    rows += [("B", 1 + (20 + at) * US, parts[at]) for at in range(1, len(parts))]
     rows += [("A", 1 + (30 - late) * US, framed(whole)), ("B", 1 + 31 * US, parts[0])]
     assert "retransmission" not in [one.verdict for one in play(runtime, rows)]
 

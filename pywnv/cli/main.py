@@ -292,7 +292,7 @@ def main() -> None:
     """Runs the command line: errors leave as one line and exit code 2."""
     tidy_on_signals()
     try:
-        raise SystemExit(app(standalone_mode=False))
+        raise SystemExit(app(standalone_mode=False) or Exit.OK)
     except _TyperUsageError as error:
         _tell_usage(error)
         raise SystemExit(Exit.ERROR) from None

@@ -9,18 +9,13 @@ local abs, sub = math.abs, string.sub
 local minus, options_size = tcp.minus, identity.tcp_options_size
 
 local WRAP = 2 ^ 32
-local LARGE = tcp.LARGE
 local LEAST_PARTS = 2
 
 local M = {}
 
-local function size_of(packet)
-  return packet.size + (packet.key:byte() == 4 and 20 or 40)
-end
-
 --- Whether a packet is larger than what Ethernet carries.
 function M.is_large(packet)
-  return packet.protocol == 6 and size_of(packet) > LARGE
+  return packet.protocol == 6 and tcp.is_large(packet)
 end
 
 --- The segments of one capture.
@@ -195,7 +190,7 @@ function M.new(store)
     local packet, entry, cut = whole(flow, frame, segment)
     if packet then
       return packet, true, entry, cut
-    elseif frame.ident == 0 and size_of(frame) > LARGE then
+    elseif frame.ident == 0 and tcp.is_large(frame) then
       return parts(flow, frame, segment), false
     end
     return nil
