@@ -2,10 +2,10 @@
 --
 -- Under LuaJIT, straight from their bytes; elsewhere, and big-endian, none is passed over.
 
-local times, cursors = ...
+local times = ...
 
 local time_of = times.of
-local PACKET = cursors.PACKET
+local PACKET = 6 -- a kind of block
 local ICMP, TCP, UDP = 1, 6, 17
 -- The least length that an IP header may give: then eight bytes follow to draw by, or the TCP header is whole.
 local LEAST_ECHO, LEAST_UDP, LEAST_UDP6, LEAST_TCP, LEAST_TCP6 = 32, 36, 16, 40, 20
