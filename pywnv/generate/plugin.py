@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 TITLE = "Windows Network Virtualization"
 
+QUIET = "PYWNV_ROWS"  # where the environment has it, an installed plugin does nothing
+
 # What the plugin's windows show.
 REPORTS = ("table", "summary", "latency", "drops", "path")
 
@@ -36,6 +38,7 @@ def plugin_lua(topology: Topology | None = None, *, for_rows: bool = False) -> s
         tree=[fields.BY_COLUMN[column] for column in fields.TREE],
         list={field.name.rpartition(".")[2]: field for field in fields.LIST},
         ends=lua_text("writers/ends.lua") if for_rows else None,
+        quiet=QUIET,
         encaps=KIND_OF_ENCAP,
         event=fields.VERDICTS.index("event"),
         repeat=fields.VERDICTS.index("repeat"),

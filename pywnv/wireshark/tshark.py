@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, NoReturn
 from pywnv.capture.source import STDIN
 from pywnv.errors import CaptureError, WiresharkError
 from pywnv.files.descriptor import descriptor
-from pywnv.generate.plugin import plugin_lua
+from pywnv.generate.plugin import QUIET, plugin_lua
 
 if TYPE_CHECKING:
     from pywnv.host.topology import Topology
@@ -95,10 +95,7 @@ def _complain(tshark: str, capture: Path, words: str) -> NoReturn:
     if "unknown preference" in words:  # the one we set, so the plugin is not there
         raise WiresharkError(_why_no_plugin(tshark))
     if "wnv.ends" in words:  # which only the plugin for rows has
-        raise WiresharkError(
-            f"{capture}: tshark has loaded the plugin that is installed instead of the one for rows; run `pywnv "
-            "uninstall` before, and `pywnv install` afterwards"
-        )
+        raise WiresharkError(f"{capture}: tshark has loaded an older plugin that is installed; run `pywnv install`")
     lines = [line.removeprefix("tshark: ") for line in words.splitlines() if not line.startswith("Running as user")]
     raise CaptureError(f"{capture}: tshark: {' '.join(lines) or 'failed without a message'}")
 
@@ -170,7 +167,10 @@ def field_lines(
         handle = 0 if capture == STDIN else descriptor(capture)
         stdin = None if handle == 0 else subprocess.DEVNULL
         passed = (handle,) if handle else ()
-        with subprocess.Popen(command, stdin=stdin, stdout=subprocess.PIPE, stderr=errors, pass_fds=passed) as process:
+        environment = {**os.environ, QUIET: "1"}
+        with subprocess.Popen(
+            command, env=environment, stdin=stdin, stdout=subprocess.PIPE, stderr=errors, pass_fds=passed
+        ) as process:
             assert process.stdout is not None  # noqa: S101  # asked for above
             values = [b"0"]
             try:
