@@ -224,16 +224,21 @@ class Window:
 
     def filter(self, text: str) -> None:
         """Types a display filter and applies it."""
+        act_until("focus of the window", self._activate, self._has_focus)
         self.keys("ctrl+slash", "ctrl+a")
         self.ask("xdotool", "type", text)
         self.keys("Return")
 
     def quit(self) -> None:
         """Ends it as its user would, so that it saves what it remembers."""
-        self.keys("ctrl+q")
+
+        def press() -> None:
+            self._activate()
+            self.keys("ctrl+q")
+
         try:
-            self.process.wait(PATIENCE)
-        except subprocess.TimeoutExpired:
+            act_until("end", press, lambda: self.process.poll() is not None)
+        except WindowError:
             raise WindowError(f"Wireshark does not end; it shows: {', '.join(self.all())}") from None
 
     def filter_bar(self) -> tuple[range, int]:

@@ -17,7 +17,7 @@ from command import CAPTURES, command, run
 from home import Home
 from test_convert import FRAME
 from test_window import COPY, HEIGHT, WIDTH, version
-from window import RECENT_COMMON, Window, act_until, desktop, missing_packages, wait_for
+from window import RECENT_COMMON, Window, desktop, missing_packages, wait_for
 
 from pywnv.view import window_name
 
@@ -225,8 +225,7 @@ def test_the_window(home: Home, tmp_path: Path) -> None:
                 window = Window(process, "lbfo-tcp-loss.annotated.pcapng", env, log)
                 wait_for("copies in their colour", lambda: window.look().share(COPY) > 0.1)
                 assert window.others() == []
-
-                act_until("end", lambda: window.keys("ctrl+q"), lambda: process.poll() is not None)
+                window.quit()
             finally:
                 process.terminate()
     assert process.returncode == 0
