@@ -3,7 +3,8 @@
 VENV := .venv/bin
 SUITES := trixie sid
 NEXT := $(SUITES:%=test-next-%)
-SCREEN := wireshark xvfb=Xvfb openbox xdotool imagemagick=import chromium
+WINDOW := wireshark xvfb=Xvfb openbox xdotool imagemagick=import
+SCREEN := $(WINDOW) chromium
 
 # Where it is set, as in many containers, each start would compile all of pywnv and its tests anew.
 unexport PYTHONDONTWRITEBYTECODE
@@ -85,7 +86,7 @@ clean: ## remove all that make has made
 	@touch $@
 
 $(NEXT): test-next-%: setup .cache/next/%/.done
-	@scripts/need.sh tshark $(SCREEN)
+	@scripts/need.sh tshark $(WINDOW)
 	PATH="$(CURDIR)/.cache/next/$*/bin:$$PATH" $(VENV)/pytest -n 2 -m wireshark
 
 .cache/next/%/.done: scripts/next.sh

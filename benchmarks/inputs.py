@@ -98,13 +98,17 @@ def _repeated(once: _Round) -> Iterator[bytes]:
             yield frame.start + struct.pack("<II", time >> 32, time & 0xFFFFFFFF) + frame.rest
 
 
+def is_old(made: Path, *sources: Path) -> bool:
+    """Whether a file is not there yet, or older than what it is made from."""
+    return not made.exists() or made.stat().st_mtime < max(path.stat().st_mtime for path in sources)
+
+
 def capture(folder: Path, frames: int, *, small: bool = False) -> Capture:
     """A capture in `folder`, made where it is not there yet or older than what it is made from."""
     kind = "small" if small else "mixed"
     made = Capture(kind, frames, folder / f"{kind}-{frames}.pcapng")
     found = sources()
-    newest = max(path.stat().st_mtime for path in (*found, Path(__file__)))
-    if not made.path.exists() or made.path.stat().st_mtime < newest:
+    if is_old(made.path, *found, Path(__file__)):
         once = round_of(found, small=small)
         part = made.path.with_suffix(".part")
         with part.open("wb") as file:

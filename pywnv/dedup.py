@@ -26,7 +26,7 @@ def keep_of(text: str) -> str:
     for name in KEEP:
         if name.casefold() == wanted:
             return name
-    raise UsageError(f"--keep {text}: must be one of {', '.join(KEEP).replace(' vNIC', '-vNIC')}")
+    raise UsageError(f"--keep {text}: must be one of {', '.join(name.replace(' ', '-') for name in KEEP)}")
 
 
 class Dedup:

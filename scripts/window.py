@@ -213,18 +213,21 @@ class Window:
         """When a window ends, the window manager may give the focus to none."""
         return self.ask("xdotool", "getactivewindow").decode().strip() == self.id
 
+    def _take_focus(self) -> None:
+        act_until("focus of the window", self._activate, self._has_focus)
+
     def choose(self, title: str, look: Callable[[], object]) -> None:
         """Chooses from Tools > WNV, which stands last, until something shows."""
 
         def press() -> None:
-            act_until("focus of the window", self._activate, self._has_focus)
+            self._take_focus()
             self.keys("Escape", "Escape", "alt+t", "Up", "Right", *["Down"] * MENU.index(title), "Return")
 
         act_until(f"effect of the menu {title}", press, look)
 
     def filter(self, text: str) -> None:
         """Types a display filter and applies it."""
-        act_until("focus of the window", self._activate, self._has_focus)
+        self._take_focus()
         self.keys("ctrl+slash", "ctrl+a")
         self.ask("xdotool", "type", text)
         self.keys("Return")

@@ -17,6 +17,7 @@ from command import CAPTURES
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from test_deep_dive import capture as deep_dive
+from test_pipes import HAS_NAMES
 from test_windows_rows import DEEP_DIVE
 from windows_events import CAPTURES as WINDOWS
 
@@ -252,7 +253,7 @@ def test_a_process_that_dies(mix: Path, monkeypatch: pytest.MonkeyPatch) -> None
     assert told == [f"CaptureError: {words}"]
 
 
-@pytest.mark.skipif(not Path("/dev/fd").exists(), reason="handles have no names here")
+@HAS_NAMES
 @pytest.mark.parametrize("name", ["-", "/dev/fd/{}", "/proc/self/fd/{}"])
 def test_a_name_that_each_process_has_of_its_own(mix: Path, name: str) -> None:
     """What a worker would open by this name is not what the user gave."""

@@ -18,7 +18,7 @@ from pywnv.files.descriptor import descriptor
 
 CAPTURE = ng.pcap([(ng.SECONDS, 20 * number, ng.ethernet()) for number in range(2)])
 SNOOP = b"snoop\0\0\0" + bytes(8)
-HAS_NAMES = pytest.mark.skipif(not Path("/dev/fd").exists(), reason="handles have no names here")
+HAS_NAMES = pytest.mark.skipif(not Path("/dev/fd").exists(), reason="this system gives open files no names")
 pytestmark = HAS_NAMES
 
 

@@ -181,7 +181,8 @@ def open_file(path: Path) -> Iterator[BufferedReader]:
     try:
         file = open(0, "rb", closefd=False) if path == STDIN else path.open("rb")  # noqa: SIM115  # a handle
     except OSError as error:
-        if os.path.isdir(path):  # noqa: PTH112  # of no name does it raise; Windows says that permission is denied
+        # Windows says of a folder that permission is denied. Path.is_dir raises where a name is too long.
+        if os.path.isdir(path):  # noqa: PTH112
             raise CaptureError(f"{path}: is a folder; name a file") from error
         raise CaptureError(f"{path}: {error.strerror or error}") from error
     with file:

@@ -276,7 +276,7 @@ def _tell(error: WnvError | OSError) -> None:
 
 
 def _tell_usage(error: typer.BadParameter) -> None:
-    """Tells in one line what typer tells in four."""
+    """Tells the user in one line what is wrong with the arguments; typer itself would print four."""
     words = error.format_message()
     if error.ctx and words == error.ctx.get_help():  # as no argument was given
         with suppress(OSError):

@@ -28,7 +28,7 @@ class JoinLua:
         link = self._load("engine/link")
         tunnel = self._load("engine/tunnel", link)
         frame = self._load("engine/frame", link, tunnel, self._load("engine/key"))
-        usual = self._load("join/usual", times)
+        usual = self._load("join/usual", times, tunnel)
         needs = frame, usual, self._cursors, self._strip, self._bytes, self._buffer
         self._takes_addresses = bool(self._cursors[b"takes_addresses"])
         self._fingerprints = self._load("join/fingerprints", *needs, MOST_SAMPLED, MOST_GROUPS)

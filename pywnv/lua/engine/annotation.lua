@@ -18,9 +18,10 @@ local NANO = 1e9
 local LONGEST_TIME = TOO_LARGE / NANO -- seconds
 local CLOSE = byte(")")
 
--- BEGIN: how the part in brackets begins; the sentence never contains it. JOURNAL: the field of a journal entry that
--- holds the comment. TOOL_ID: what stands before the packet id that the capture tool gave the frame, in 16 hexadecimal
--- digits, with which the part then ends. usual: what a column holds where a comment does not say it.
+-- BEGIN: how the part in brackets begins; the sentence never contains it.
+-- JOURNAL: the field of a journal entry that holds the comment.
+-- TOOL_ID: the key of the packet id that the capture tool gave the frame: 16 hexadecimal digits at the end of the part.
+-- usual: what a column holds if the comment omits it.
 local M = { BEGIN = "(wnv frame=", JOURNAL = "PYWNV", TOOL_ID = " packet_id=", usual = defaults }
 local TOOL_ID = "^" .. M.TOOL_ID .. "(" .. ("[%da-f]"):rep(16) .. ")%)$"
 local TOOL_ID_AT, ID_EQUALS_AT, EQUALS = -28, -18, byte("=") -- where both stand in a comment

@@ -43,7 +43,7 @@ end
 
 --- The direction that a tool noted, where it can be believed: that of a NIC in a trace of netsh or NetEvent. In one of
 -- pktmon, all packets have the same; at a vmSwitch's port it is the way through the switch, not through the host.
--- `pywnv convert` writes true ones: at the NICs that lead out of the host they are the host's.
+-- In a file of `pywnv convert` it is right; at a NIC that leads out of the host it is the direction through the host.
 -- @param flags 1 or 2, of epb_flags
 function M.noted(place, read, flags, tag)
   if place.component_id then

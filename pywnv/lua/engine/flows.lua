@@ -45,7 +45,7 @@ local function new_sender()
 end
 
 --- Counts how often equal packets of a flow are on their way at once; those without a mark count less and less.
--- @param is_crowd nil: this one has no mark
+-- @param is_crowd whether another one was on its way together with this one; nil: this one got no mark
 function M.note_crowd(flow, is_crowd)
   if is_crowd == nil then
     flow.crowds = flow.crowds * (1 - 1 / limits.taught)

@@ -37,7 +37,7 @@ function M.new()
     end
   end
 
-  --- Learns from a packet and a frame that shows it, where one of them was seen bare and the other was not.
+  --- Learns the virtual network of a hop from a frame of a packet, if only one of the two was seen in a tunnel.
   function networks.note(packet, frame)
     local place, vni
     if frame.vni == packet.vni then

@@ -14,7 +14,8 @@ local MOST_EXTENSIONS = 8
 local BRIDGED = 0x6558 -- transparent Ethernet bridging
 local ERSPAN, ERSPAN3 = 0x88be, 0x22eb
 
-local M = {}
+-- PORTS: of UDP, behind which a packet may be.
+local M = { PORTS = { [VXLAN] = true, [VXLAN_LINUX] = true, [GENEVE] = true, [GTPU] = true } }
 
 -- @return index and EtherType of the network header inside; index of the Ethernet header before it, where there is one
 local function inside(ethertype, buf, at, stop)

@@ -2,14 +2,13 @@
 --
 -- Under LuaJIT, straight from their bytes; elsewhere, and big-endian, none is passed over.
 
-local times = ...
+local times, tunnel = ...
 
-local time_of = times.of
+local time_of, TUNNELS = times.of, tunnel.PORTS
 local PACKET = 6 -- a kind of block
 local ICMP, TCP, UDP = 1, 6, 17
 -- The least length that an IP header may give: then eight bytes follow to draw by, or the TCP header is whole.
 local LEAST_ECHO, LEAST_UDP, LEAST_UDP6, LEAST_TCP, LEAST_TCP6 = 32, 36, 16, 40, 20
-local TUNNELS = { [2152] = true, [4789] = true, [6081] = true, [8472] = true } -- ports, as tunnel.lua has them
 local PRIME = 2147483647
 
 local M = {
