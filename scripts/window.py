@@ -33,6 +33,8 @@ gui.geometry_main_width: {width}
 gui.geometry_main_height: {height}
 gui.geometry_main_maximized: FALSE
 """
+# A window manager with no keys, clicks or menus of its own: a key that comes late is never taken for one of its own.
+OPENBOX = '<openbox_config xmlns="http://openbox.org/3.4/rc"><keyboard/><mouse/></openbox_config>'
 # Tools > WNV, in the order in which Wireshark shows it.
 MENU = ("Capture summary", "Drops by reason and place", "Follow this packet", "Hop latency", "Path of this packet")
 ACCEPTED = bytes.fromhex("afffaf")  # behind a display filter that Wireshark takes
@@ -106,14 +108,16 @@ def desktop(home: Path, width: int, height: int) -> Iterator[dict[str, str]]:
         "LIBGL_ALWAYS_SOFTWARE": "1",
     }
     reader, writer = os.pipe()
+    (home / "openbox.xml").write_text(OPENBOX)
     command = ["Xvfb", "-displayfd", str(writer), "-screen", "0", f"{width}x{height}x24", "-nolisten", "tcp"]
+    command += ["-r"]  # a key that is let go of late is still pressed once
     with os.fdopen(reader) as number, running(command, env, home / "Xvfb.log", writer):
         os.close(writer)
         display = number.readline().strip()  # written once the display is up; empty if Xvfb has ended
         if not display:
             raise WindowError(f"Xvfb did not start: {last_words(home / 'Xvfb.log')}")
         env["DISPLAY"] = f":{display}"
-        with running(["openbox"], env, home / "openbox.log"):
+        with running(["openbox", "--config-file", str(home / "openbox.xml")], env, home / "openbox.log"):
             yield env
 
 
@@ -203,31 +207,51 @@ class Window:
     def keys(self, *names: str) -> None:
         self.ask("xdotool", "key", "--delay", "60", *names)
 
-    def _activate(self) -> None:
-        """A menu or a dialog that a lost key left open keeps the focus: Escape closes it."""
-        if self.ask("xdotool", "getactivewindow").decode().strip() != self.id:
-            self.keys("Escape", "Escape")
-        self.ask("xdotool", "windowactivate", self.id)
+    def take_focus(self, title: str | None = None) -> None:
+        """Gives the window, or the one of another title while it is there, the focus; the window manager may lose it."""
+        window = self.all().get(title, "") if title else self.id
 
-    def _has_focus(self) -> bool:
-        """When a window ends, the window manager may give the focus to none."""
-        return self.ask("xdotool", "getactivewindow").decode().strip() == self.id
+        def has_focus() -> bool:
+            return self.ask("xdotool", "getactivewindow").decode().strip() == window or not self._is_there(window)
 
-    def _take_focus(self) -> None:
-        act_until("focus of the window", self._activate, self._has_focus)
+        def activate() -> None:
+            if not has_focus():
+                self.keys("Escape", "Escape")  # a menu that a lost key left open keeps the focus
+                self.ask("xdotool", "windowactivate", window)
+
+        self._act_until(f"focus of {title or self.title}", activate, has_focus)
+
+    def _act_until(self, what: str, act: Callable[[], None], look: Callable[[], T | None]) -> None:
+        try:
+            act_until(what, act, look)
+        except WindowError as error:
+            raise WindowError(f"{error}; the screen shows: {', '.join(self.all())}") from None
+
+    def _is_there(self, window: str) -> bool:
+        return window in self.all().values()
+
+    def close_others(self) -> None:
+        """Closes dialogs and further windows."""
+
+        def close() -> None:
+            for title in self.others():
+                self.take_focus(title)
+                self.keys("Escape")
+
+        self._act_until("end of the other windows", close, lambda: not self.others())
 
     def choose(self, title: str, look: Callable[[], object]) -> None:
         """Chooses from Tools > WNV, which stands last, until something shows."""
 
         def press() -> None:
-            self._take_focus()
+            self.take_focus()
             self.keys("Escape", "Escape", "alt+t", "Up", "Right", *["Down"] * MENU.index(title), "Return")
 
-        act_until(f"effect of the menu {title}", press, look)
+        self._act_until(f"effect of the menu {title}", press, look)
 
     def filter(self, text: str) -> None:
         """Types a display filter and applies it."""
-        self._take_focus()
+        self.take_focus()
         self.keys("ctrl+slash", "ctrl+a")
         self.ask("xdotool", "type", text)
         self.keys("Return")
@@ -236,13 +260,10 @@ class Window:
         """Ends it as its user would, so that it saves what it remembers."""
 
         def press() -> None:
-            self._activate()
+            self.take_focus()
             self.keys("ctrl+q")
 
-        try:
-            act_until("end", press, lambda: self.process.poll() is not None)
-        except WindowError:
-            raise WindowError(f"Wireshark does not end; it shows: {', '.join(self.all())}") from None
+        self._act_until("end of Wireshark", press, lambda: self.process.poll() is not None)
 
     def filter_bar(self) -> tuple[range, int]:
         """The rows of the display filter, and where it ends; it must hold a filter that is accepted."""

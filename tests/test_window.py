@@ -141,22 +141,19 @@ def test_profiles_are_chosen_by_themselves(home: Home, unpacked: Callable[[str],
 def assert_says(window: Window, title: str, text: str, choose: Callable[[], object]) -> None:
     """A window of text alone opens, and finds a text; then it is closed."""
 
-    def close() -> None:
-        act_until("end of the window", lambda: window.keys("Escape"), lambda: window.others() == [])
-
     def search() -> None:
-        if window.others():
-            close()  # what was typed there was lost
+        window.close_others()  # what was typed there was lost
         choose()
         wait_for(f"window {title}", lambda: window.others() == [title])
         plain.append(window.still_picture(title).share(HIGHLIGHT))
+        window.take_focus(title)
         window.keys("Tab")
         window.ask("xdotool", "type", text)
 
     plain: list[float] = []
     found = 0.0001 * len(text)
     act_until(f"{text} in {title}", search, lambda: window.look(title).share(HIGHLIGHT) > plain[-1] + found)
-    close()
+    window.close_others()
 
 
 def test_menus(home: Home, unpacked: Callable[[str], Path], tmp_path: Path) -> None:
@@ -185,7 +182,8 @@ def test_menus(home: Home, unpacked: Callable[[str], Path], tmp_path: Path) -> N
 
             def from_the_list() -> None:
                 def press() -> None:
-                    window.keys("Escape")
+                    window.take_focus()
+                    window.keys("Escape", "Escape")
                     window.click(300, 140, button=3)  # one of the three; WNV stands sixth
                     window.keys(*["Down"] * 6, "Right", "Down", "Return")
 
