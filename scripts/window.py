@@ -95,6 +95,11 @@ def running(command: list[str], env: dict[str, str], log: Path, *fds: int) -> It
             process.wait()
 
 
+def is_managed(env: dict[str, str]) -> bool:
+    """Whether the window manager is up: only then does a screen know how many desktops it has."""
+    return subprocess.run(["xdotool", "get_num_desktops"], env=env, capture_output=True).returncode == 0
+
+
 @contextmanager
 def desktop(home: Path, width: int, height: int) -> Iterator[dict[str, str]]:
     """Runs a display of its own with a window manager; gives the environment in which its programs run."""
@@ -110,7 +115,7 @@ def desktop(home: Path, width: int, height: int) -> Iterator[dict[str, str]]:
     reader, writer = os.pipe()
     (home / "openbox.xml").write_text(OPENBOX)
     command = ["Xvfb", "-displayfd", str(writer), "-screen", "0", f"{width}x{height}x24", "-nolisten", "tcp"]
-    command += ["-r"]  # a key that is let go of late is still pressed once
+    command += ["-r", "-noreset"]  # a late key is pressed once; the display stays as it is when no program is left
     with os.fdopen(reader) as number, running(command, env, home / "Xvfb.log", writer):
         os.close(writer)
         display = number.readline().strip()  # written once the display is up; empty if Xvfb has ended
@@ -118,6 +123,7 @@ def desktop(home: Path, width: int, height: int) -> Iterator[dict[str, str]]:
             raise WindowError(f"Xvfb did not start: {last_words(home / 'Xvfb.log')}")
         env["DISPLAY"] = f":{display}"
         with running(["openbox", "--config-file", str(home / "openbox.xml")], env, home / "openbox.log"):
+            wait_for("window manager", lambda: is_managed(env))
             yield env
 
 
@@ -208,7 +214,7 @@ class Window:
         self.ask("xdotool", "key", "--delay", "60", *names)
 
     def take_focus(self, title: str | None = None) -> None:
-        """Gives the window, or the one of another title while it is there, the focus; the window manager may lose it."""
+        """Gives the window, or the one of another title while it is there, the focus."""
         window = self.all().get(title, "") if title else self.id
 
         def has_focus() -> bool:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 from home import Home
-from window import RECENT_COMMON, Window, act_until, desktop, missing_packages, wait_for, wireshark
+from window import RECENT_COMMON, Window, act_until, desktop, is_managed, missing_packages, wait_for, wireshark
 
 from pywnv.annotate.rows import Format, rows
 from pywnv.generate.profiles import ALL, ANNOTATED, ONE_PER_PACKET, THIS_HOP, TROUBLE, WNV, Button, Profile
@@ -70,6 +70,12 @@ def shown(home: Home, capture: Path, profile: Profile, *options: str) -> Iterato
         wireshark(capture, home.config, env, "-C", profile.name, *options) as window,
     ):
         yield window
+
+
+def test_the_desktop_is_ready(tmp_path: Path) -> None:
+    """Windows that come before the window manager may be lost to it, and it to them."""
+    with desktop(tmp_path, 300, 200) as env:
+        assert is_managed(env)
 
 
 def test_colours_buttons_and_nothing_left(home: Home, unpacked: Callable[[str], Path], tmp_path: Path) -> None:
