@@ -9673,112 +9673,91 @@ local lines = {
   { name = "rewritten", field = fields.rewritten },
 }
 
+local SHORT = 32 -- characters of a hop, as wide as its column
+
 -- Columns of the packet list, and what chooses a profile; in the tree, they would say everything twice.
 local in_list = {
-  hop = fields.list_hop, verdict = fields.list_verdict, delta = fields.list_delta, why = fields.list_why,
-  switch = fields.list_switch,
+  {
+    field = fields.list_hop,
+    value = function(of)
+      return words.place(of, SHORT)
+    end,
+  },
+  {
+    field = fields.list_verdict,
+    value = function(of)
+      return of.drop and "dropped" or names.verdict[of.verdict]
+    end,
+  },
+  { field = fields.list_why, value = words.why },
+  {
+    field = fields.list_switch,
+    value = function(of)
+      return wnv.prefs.switch and (of.duplicate or of.verdict == EVENT) or nil
+    end,
+  },
+  {
+    field = fields.list_delta,
+    value = function(of)
+      return of.hop_delta and floor(of.hop_delta * 1e7 + 0.5) / 10
+    end,
+  },
 }
 
 -- What may be asked for: whether anything, whether a whole tree, which lines, which columns of the packet list.
-local NOTHING = { lines = {} }
-local EVERYTHING = { any = true, visible = true, lines = lines }
-for name in pairs(in_list) do
-  EVERYTHING[name] = true
+-- is_open: each of them is to be asked about, as the next row may be drawn for another reason.
+local NOTHING = { lines = {}, in_list = {} }
+local EVERYTHING = { any = true, visible = true, lines = lines, in_list = in_list }
+local ANYTHING = { any = true, is_open = true, lines = lines, in_list = in_list }
+
+local function chosen(tree, all)
+  local some = {}
+  for at = 1, #all do
+    if referenced(tree, all[at].field) then
+      some[#some + 1] = all[at]
+    end
+  end
+  return some
 end
 
 local function ask(tree)
-  local asks = { any = true, lines = {} }
-  for at = 1, #lines do
-    if referenced(tree, lines[at].field) then
-      asks.lines[#asks.lines + 1] = lines[at]
-    end
-  end
-  for name, field in pairs(in_list) do
-    asks[name] = referenced(tree, field)
-  end
-  return asks
+  return { any = true, lines = chosen(tree, lines), in_list = chosen(tree, in_list) }
 end
 
 local asked -- in tshark, by look
-local gui_asks, gui_number, gui_columns -- in the GUI, for the last frame: its number, whether it had columns
 
--- Whether as much is asked for as before; fields that the GUI's packet list alone asks for are looked at, too.
-local function asks_same(tree, asks)
-  for at = 1, #asks.lines do
-    if not referenced(tree, asks.lines[at].field) then
-      return false
+local function asks_of(tree, look)
+  local is_same = not in_gui and look ~= LATER
+  local asks = is_same and asked[look]
+  if not asks then
+    asks = not referenced(tree, self) and NOTHING or tree.visible and EVERYTHING or is_same and ask(tree) or ANYTHING
+    if is_same then
+      asked[look] = asks
     end
-  end
-  for name, field in pairs(in_list) do
-    if referenced(tree, field) ~= asks[name] then
-      return false
-    end
-  end
-  return true
-end
-
--- The GUI goes through all frames in order, and asks for the same of each; between them, it shows some rows.
-local function gui_asks_of(tree, number, has_columns)
-  local is_next = number == gui_number + 1 and has_columns == gui_columns
-  gui_number, gui_columns = number, has_columns
-  if not (is_next and asks_same(tree, gui_asks)) then
-    gui_asks = ask(tree)
-  end
-  return gui_asks
-end
-
-local function asks_now(tree, number, has_columns)
-  if not referenced(tree, self) then
-    return NOTHING
-  elseif tree.visible then
-    return EVERYTHING
-  elseif in_gui then
-    return gui_asks_of(tree, number, has_columns)
-  end
-  return ask(tree)
-end
-
-local function asks_of(tree, look, number, has_columns)
-  local asks = asked[look] or asks_now(tree, number, has_columns)
-  if not in_gui and look ~= LATER then
-    asked[look] = asks
   end
   return asks
-end
-
-local SHORT = 32 -- characters of a hop, as wide as its column
-
-local function show_in_list(item, of, asks)
-  local where = asks.hop and words.place(of, SHORT)
-  if where then
-    add(item, fields.list_hop, where):set_hidden()
-  end
-  if asks.verdict then
-    add(item, fields.list_verdict, of.drop and "dropped" or names.verdict[of.verdict]):set_hidden()
-  end
-  local why = asks.why and words.why(of)
-  if why then
-    add(item, fields.list_why, why):set_hidden()
-  end
-  if asks.switch and wnv.prefs.switch and (of.duplicate or of.verdict == EVENT) then
-    add(item, fields.list_switch, true):set_hidden()
-  end
-  if asks.delta and of.hop_delta then
-    add(item, fields.list_delta, floor(of.hop_delta * 1e7 + 0.5) / 10):set_hidden()
-  end
 end
 
 local function show(tree, of, number, asks, notable, is_slow)
   local item = add(tree, wnv)
-  local visible, shown = asks.visible, asks.lines
-  show_in_list(item, of, asks)
+  local visible, is_open, shown, columns = asks.visible, asks.is_open, asks.lines, asks.in_list
+  for at = 1, #columns do
+    local column = columns[at]
+    local value
+    if not is_open or referenced(tree, column.field) then
+      value = column.value(of)
+    end
+    if value then
+      add(item, column.field, value):set_hidden()
+    end
+  end
   if is_slow and (visible or referenced(tree, fields.hop_slow)) then
     add(item, fields.hop_slow, true)
   end
   for at = 1, #shown do
     local line = shown[at]
     local value = of[line.name]
-    if value then
+    if value and (not is_open or referenced(tree, line.field)) then
       if line.is_time then
         value = duration(value)
       end
@@ -9888,7 +9867,7 @@ local function dissect(tvb, pinfo, tree)
     return
   end
   local has_columns = (marks_info or in_gui) and has_info(pinfo, look)
-  local asks = asks_of(tree, look, number, has_columns)
+  local asks = asks_of(tree, look)
   local is_asked = notable or asks.any
   if is_asked or is_event or has_columns then
     local of = read(from, at, number)
@@ -9918,7 +9897,6 @@ function wnv.init()
   counts_all, is_miscounted = not (known and apart and find(tostring(apart), "I", 1, true)), false
   steps = new_steps(wnv.prefs.slow_us > 0 and wnv.prefs.slow_us / 1e6 or nil)
   asked, lists, marks_info = {}, {}, wnv.prefs.info
-  gui_asks, gui_number = nil, -1
   annotations.start()
 end
 
