@@ -150,6 +150,22 @@ def equal_hop_begins() -> Case:
 
 
 @case
+def equal_first_hop_begins() -> Case:
+    """Where packets begin, the capture starts later than behind it."""
+    world, _, peers = office(45, peers_sack=False)
+    world.mixed(peers, rounds=6)
+    for number in range(240):
+        world.send(BEGIN + number * 700, world.local[0], peers[0], UDP, SAME, ident=0)
+
+    def path(p: Packet) -> list[Stop]:
+        if p.time < BEGIN * 1000:
+            return [Stop(1)]
+        return [Stop(0), Stop(1, STEP)] if p.sender in world.local else [Stop(1), Stop(0, STEP)]
+
+    return Case(record(world, path), TWO_HOPS)
+
+
+@case
 def equal_bursts_one_missed() -> Case:
     """Bursts, of some of which a hop does not show the last one: the next burst keeps its place."""
     times = [BEGIN + number // 8 * 1_000 + number % 8 * 2 for number in range(1_600)]

@@ -270,6 +270,7 @@ function M.new()
       end
       packet = commit_new(frame)
     end
+    order.note_shown(packet.flow.sender, frame.hop, step.kind == "new")
     -- A frame that may show another packet after all tells nothing about paths.
     if step.kind ~= "new" or not (look.is_begin or look.is_ambiguous and look.elsewhere) then
       path.pass(packet.flow.class, packet.node, step.kind == "sighting" and look.is_alone and abs(found.delta))
