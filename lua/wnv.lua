@@ -4529,6 +4529,11 @@ function M.is_likelier(ways, node, other, hop)
   return outweighs(passed(ways, node.next[hop]), passed(ways, other.next[hop]))
 end
 
+--- Whether packets of a class that passed `node` have gone on to a hop.
+function M.has_gone_on(ways, node, hop)
+  return passed(ways, node.next[hop]) > 0
+end
+
 --- Whether packets of a class begin at a hop far more often than they come there from a node.
 -- @param root the node of those that begin there, or nil
 function M.begins(ways, node, root)
@@ -5574,6 +5579,25 @@ function M.note_sighting(packet, frame, all)
   end
 end
 
+--- Learns from a packet without an identity whether packets of different flows keep their order, as far as a proved
+-- one shows.
+function M.note_weak(packet, frame, all)
+  local at = packet.node.depth
+  local last = packet.places[at]
+  if last.hop == frame.hop then
+    return
+  end
+  local which, left, came = way_between(last, packet.times[at], frame.place, frame.time)
+  local way = all.ways and all.ways[which]
+  if not way or not way.left or way.flow == packet.flow then
+    return
+  elseif (left - way.left) * (came - way.came) < 0 then
+    way.broken = way.broken + 1
+  elseif left > way.left and left < way.came then
+    way.kept = way.kept + 1
+  end
+end
+
 --- Whether a packet that was seen at one place cannot come to another any more, as a later one has passed both.
 -- @param time, other_time when it was seen at the one, and when a frame was seen at the other
 function M.is_overtaken(known, place, time, other_place, other_time)
@@ -5923,15 +5947,24 @@ function M.new(store, differs, all, look)
     return known and known > 0 and took / known or 0
   end
 
+  -- Whether packets came to this hop before by the way of one, and as soon.
+  local function is_on_its_way(packet, frame)
+    local took, _, known = order.step(all, packet, frame)
+    return known and took <= limits.usual_gap * known and path.has_gone_on(packet.flow.class, packet.node, frame.hop)
+  end
+
   -- Of those that wait behind one, the first that is far likelier to come now; nil if none is.
   local function first_likely(first, count, frame)
     local often = count_as_long(waiting[first], frame)
+    local is_astray = not path.has_gone_on(waiting[first].flow.class, waiting[first].node, frame.hop)
     local is_late = often == 0 and times_longest(waiting[first], frame) > limits.longest_gap
     for at = first + 1, count do
       local other = count_as_long(waiting[at], frame)
       if other >= max(limits.begin, limits.likely * often) then
         return at
       elseif is_late and times_longest(waiting[at], frame) <= limits.usual_gap then
+        return at
+      elseif is_astray and is_on_its_way(waiting[at], frame) then
         return at
       end
     end
@@ -8349,6 +8382,7 @@ function M.new()
     if is_proof and packet.is_proved then
       order.note_sighting(packet, frame, all_order)
     else
+      order.note_weak(packet, frame, all_order)
       packet.is_proved = false
     end
     if is_proof and is_only_one() then

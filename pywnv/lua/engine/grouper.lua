@@ -137,6 +137,7 @@ function M.new()
     if is_proof and packet.is_proved then
       order.note_sighting(packet, frame, all_order)
     else
+      order.note_weak(packet, frame, all_order)
       packet.is_proved = false
     end
     if is_proof and is_only_one() then

@@ -125,6 +125,25 @@ function M.note_sighting(packet, frame, all)
   end
 end
 
+--- Learns from a packet without an identity whether packets of different flows keep their order, as far as a proved
+-- one shows.
+function M.note_weak(packet, frame, all)
+  local at = packet.node.depth
+  local last = packet.places[at]
+  if last.hop == frame.hop then
+    return
+  end
+  local which, left, came = way_between(last, packet.times[at], frame.place, frame.time)
+  local way = all.ways and all.ways[which]
+  if not way or not way.left or way.flow == packet.flow then
+    return
+  elseif (left - way.left) * (came - way.came) < 0 then
+    way.broken = way.broken + 1
+  elseif left > way.left and left < way.came then
+    way.kept = way.kept + 1
+  end
+end
+
 --- Whether a packet that was seen at one place cannot come to another any more, as a later one has passed both.
 -- @param time, other_time when it was seen at the one, and when a frame was seen at the other
 function M.is_overtaken(known, place, time, other_place, other_time)
