@@ -4529,6 +4529,11 @@ function M.is_likelier(ways, node, other, hop)
   return outweighs(passed(ways, node.next[hop]), passed(ways, other.next[hop]))
 end
 
+--- Whether packets of a class that passed `node` have gone on to a hop.
+function M.has_gone_on(ways, node, hop)
+  return passed(ways, node.next[hop]) > 0
+end
+
 --- Whether packets of a class begin at a hop far more often than they come there from a node.
 -- @param root the node of those that begin there, or nil
 function M.begins(ways, node, root)
@@ -5459,6 +5464,22 @@ local abs, max = math.abs, math.max
 
 local M = {}
 
+--- Notes that a hop shows a packet of a sender. If that begins here, as the first one that the hop shows, what began at
+-- other hops before may have passed here, unseen.
+function M.note_shown(sender, hop, is_begin)
+  local begins = sender.begins
+  if begins[hop] then
+    return
+  elseif sender.begin_count >= limits.hops then
+    begins, sender.begin_count = {}, 0
+    sender.begins = begins
+  end
+  for _, begin in pairs(begins) do
+    begin.here = is_begin and 0 or begin.here
+  end
+  begins[hop], sender.begin_count = { here = 0, doubt = 0 }, sender.begin_count + 1
+end
+
 -- Learns that a proved packet came to a hop from elsewhere: another hop may have begun to show packets.
 local function note_came(sender, hop)
   local begin = sender.begins[hop]
@@ -5482,14 +5503,8 @@ function M.note_begin(sender, packet, is_settled)
     return -- with its second sighting
   end
   local hop = places[first].hop
+  M.note_shown(sender, hop, false)
   local begin = sender.begins[hop]
-  if not begin then
-    if sender.begin_count >= limits.hops then
-      sender.begins, sender.begin_count = {}, 0
-    end
-    begin = { here = 0, doubt = 0 }
-    sender.begins[hop], sender.begin_count = begin, sender.begin_count + 1
-  end
   begin.here, begin.doubt = begin.here + 1, begin.doubt * (1 - 1 / limits.doubted)
   for at = 1, packet.node.depth do
     if places[at].hop ~= hop then
@@ -5561,6 +5576,25 @@ function M.note_sighting(packet, frame, all)
       M.note_begin(flow.sender, packet, false)
     end
     note_came(flow.sender, frame.hop)
+  end
+end
+
+--- Learns from a packet without an identity whether packets of different flows keep their order, as far as a proved
+-- one shows.
+function M.note_weak(packet, frame, all)
+  local at = packet.node.depth
+  local last = packet.places[at]
+  if last.hop == frame.hop then
+    return
+  end
+  local which, left, came = way_between(last, packet.times[at], frame.place, frame.time)
+  local way = all.ways and all.ways[which]
+  if not way or not way.left or way.flow == packet.flow then
+    return
+  elseif (left - way.left) * (came - way.came) < 0 then
+    way.broken = way.broken + 1
+  elseif left > way.left and left < way.came then
+    way.kept = way.kept + 1
   end
 end
 
@@ -5913,15 +5947,24 @@ function M.new(store, differs, all, look)
     return known and known > 0 and took / known or 0
   end
 
+  -- Whether packets came to this hop before by the way of one, and as soon.
+  local function is_on_its_way(packet, frame)
+    local took, _, known = order.step(all, packet, frame)
+    return known and took <= limits.usual_gap * known and path.has_gone_on(packet.flow.class, packet.node, frame.hop)
+  end
+
   -- Of those that wait behind one, the first that is far likelier to come now; nil if none is.
   local function first_likely(first, count, frame)
     local often = count_as_long(waiting[first], frame)
+    local is_astray = not path.has_gone_on(waiting[first].flow.class, waiting[first].node, frame.hop)
     local is_late = often == 0 and times_longest(waiting[first], frame) > limits.longest_gap
     for at = first + 1, count do
       local other = count_as_long(waiting[at], frame)
       if other >= max(limits.begin, limits.likely * often) then
         return at
       elseif is_late and times_longest(waiting[at], frame) <= limits.usual_gap then
+        return at
+      elseif is_astray and is_on_its_way(waiting[at], frame) then
         return at
       end
     end
@@ -6440,6 +6483,33 @@ function M.new(store)
     old_by_ident, by_ident, old_by_seq, by_seq, count = by_ident, {}, by_seq, {}, 0
   end
 
+  -- Remembers a packet that others may be parts of.
+  local function note_whole(packet, segment)
+    local large = packet.flow.large
+    if not large then
+      large = { last = 0 }
+      packet.flow.large = large
+    end
+    large.last = large.last % limits.large + 1
+    large[large.last] = {
+      id = packet.id,
+      seq = segment.seq,
+      size = segment.size,
+      ack = segment.ack,
+      ident = packet.ident,
+      cut = {},
+    }
+  end
+
+  -- Whether a packet, though Ethernet carries it, may have been built from several: this is the first of them, at a hop
+  -- that did not show it.
+  local function is_built(wider, packet)
+    return wider.flow == packet.flow
+      and wider.size > packet.size
+      and not M.is_large(wider)
+      and not wider.node.counts[packet.node.hop]
+  end
+
   --- Remembers a new packet with TCP data, a SYN or a FIN, or a pure ACK with an IP ID.
   function cuts.note(packet, segment)
     local flow = packet.flow
@@ -6453,22 +6523,14 @@ function M.new(store)
     if segment.size == 0 and segment.flags % 4 == 0 then
       return
     end
-    by_seq[flow.id * WRAP + segment.seq] = packet.id
+    local place = flow.id * WRAP + segment.seq
+    local wider = store.get(by_seq[place] or old_by_seq[place] or 0)
+    by_seq[place] = packet.id
+    if wider and is_built(wider, packet) and tcp.read(wider, part) then
+      note_whole(wider, part)
+    end
     if M.is_large(packet) then
-      local large = flow.large
-      if not large then
-        large = { last = 0 }
-        flow.large = large
-      end
-      large.last = large.last % limits.large + 1
-      large[large.last] = {
-        id = packet.id,
-        seq = segment.seq,
-        size = segment.size,
-        ack = segment.ack,
-        ident = packet.ident,
-        cut = {},
-      }
+      note_whole(packet, segment)
     end
   end
 
@@ -6610,6 +6672,13 @@ function M.new(store)
     entry.cut[hop] = cut
   end
 
+  -- Whether a frame may be one of those that a large frame was built from: at a hop that did not show that. Only the
+  -- first has its IP ID, and their sizes and acknowledgements differ.
+  local function may_be_built_from(entry, packet, frame)
+    local ahead = (frame.ident - entry.ident) % 65536
+    return not packet.node.counts[frame.hop] and ahead <= limits.segment_idents and (ahead > 0 or entry.ident == 0)
+  end
+
   --- Whether a frame lies in a large frame that is still on its way, so that it may be a part of that after all.
   function cuts.may_be_part(flow, frame, segment)
     local large = flow.large
@@ -6620,7 +6689,7 @@ function M.new(store)
       local is_about = packet and frame.time - packet.last_time <= limits.window
       if is_about and offset >= 0 and offset + segment.size <= entry.size then
         local is_other = entry.ident > 0 and frame.ident > 0 and not counts_on(entry, frame, offset, segment.size)
-        if not is_other and entry.ack == segment.ack then
+        if not is_other and entry.ack == segment.ack or may_be_built_from(entry, packet, frame) then
           return true
         end
       end
@@ -8313,6 +8382,7 @@ function M.new()
     if is_proof and packet.is_proved then
       order.note_sighting(packet, frame, all_order)
     else
+      order.note_weak(packet, frame, all_order)
       packet.is_proved = false
     end
     if is_proof and is_only_one() then
@@ -8446,6 +8516,7 @@ function M.new()
       end
       packet = commit_new(frame)
     end
+    order.note_shown(packet.flow.sender, frame.hop, step.kind == "new")
     -- A frame that may show another packet after all tells nothing about paths.
     if step.kind ~= "new" or not (look.is_begin or look.is_ambiguous and look.elsewhere) then
       path.pass(packet.flow.class, packet.node, step.kind == "sighting" and look.is_alone and abs(found.delta))
