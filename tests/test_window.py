@@ -135,10 +135,16 @@ def test_annotated_without_the_plugin(home: Home, unpacked: Callable[[str], Path
     home.run("install")
     home.plugin.unlink()
     capture = tmp_path / "annotated.pcapng"
-    capture.write_bytes(b"".join(rows(unpacked("mix"), output_format=Format.PCAPNG)))
+    capture.write_bytes(b"".join(rows(unpacked("lbfo-tcp-loss"), output_format=Format.PCAPNG)))
     with shown(home, capture, ANNOTATED) as window:
         wait_for("copies in their colour", lambda: window.look().share(COPY) > 0.1)
-        window.still_picture()
+        assert window.still_picture().share(BLACK) < 0.02
+        assert window.others() == []
+        window.filter("frame")
+        at = [button.label for button in ANNOTATED.buttons].index(TROUBLE.label)
+        place = window.buttons(len(ANNOTATED.buttons))[at]
+        act_until("real trouble", lambda: window.click(*place), lambda: window.look().share(BLACK) > 0.2)
+        assert window.still_picture().share(COPY) < 0.01
         assert window.others() == []
 
 

@@ -28,11 +28,12 @@ PROFILE_FILES = {
 FITTING = -1  # a width: as wide as Wireshark thinks fit
 
 NOT_A_COPY = "!wnv.duplicate"
-# Flags of Wireshark's TCP analysis that tell of loss or disorder, on first sightings only.
-TCP_TROUBLE = (
+# Flags of Wireshark's TCP analysis that tell of loss or disorder; it raises them for duplicates, too.
+TCP_ALARM = (
     "tcp.analysis.flags && !tcp.analysis.window_update && !tcp.analysis.keep_alive && !tcp.analysis.keep_alive_ack"
-    f" && {NOT_A_COPY}"
 )
+TCP_RESET = "tcp.flags.reset == 1"
+TCP_TROUBLE = f"{TCP_ALARM} && {NOT_A_COPY}"
 SLOW = fields.HOP_SLOW.abbreviation
 
 # The kinds of hop that share a tint.
@@ -160,7 +161,7 @@ RULES = (
     Rule("WNV harmless drop", "wnv.drop.harmless == 1", palette.HARMLESS),
     Rule("WNV drop", "wnv.drop", palette.DROP),
     Rule("WNV real TCP trouble", TCP_TROUBLE, palette.TROUBLE),
-    Rule("WNV TCP reset", f"tcp.flags.reset == 1 && {NOT_A_COPY}", palette.RESET),
+    Rule("WNV TCP reset", f"{TCP_RESET} && {NOT_A_COPY}", palette.RESET),
     Rule("WNV repeat", 'wnv.verdict == "repeat"', palette.REPEAT),
     Rule("WNV retransmission", 'wnv.verdict == "retransmission"', palette.RETRANSMISSION),
     Rule("WNV segment", 'wnv.verdict == "segment" || wnv.verdict == "coalesced"', palette.SEGMENT),
@@ -267,6 +268,7 @@ def _says(words: str) -> str:
 
 SAYS_DROP = _says("^dropped.*[(]wnv frame=")
 SAYS_DUPLICATE = _says("[(]wnv frame=[0-9]+ packet=")
+SAYS_TROUBLE = f"{TCP_ALARM} && !({SAYS_DUPLICATE})"
 SAYS_EVENT = _says("[(]wnv frame=.* verdict=event")
 
 
@@ -282,6 +284,8 @@ ANNOTATED = Profile(
     rules=(
         Rule("WNV harmless drop", _says("^dropped [(]harmless[)].*[(]wnv frame="), palette.HARMLESS),
         Rule("WNV drop", SAYS_DROP, palette.DROP),
+        Rule("WNV real TCP trouble", SAYS_TROUBLE, palette.TROUBLE),
+        Rule("WNV TCP reset", f"{TCP_RESET} && !({SAYS_DUPLICATE})", palette.RESET),
         Rule("WNV repeat", _says("^repeat.*[(]wnv frame="), palette.REPEAT),
         Rule("WNV retransmission", _says("^retransmission.*[(]wnv frame="), palette.RETRANSMISSION),
         Rule("WNV segment", _says("^(segment|coalesced).*[(]wnv frame="), palette.SEGMENT),
@@ -293,6 +297,7 @@ ANNOTATED = Profile(
         Button("One per packet", f"!({SAYS_DUPLICATE})", ONE_PER_PACKET.help),
         Button("This packet", "frame.packet_id == ${frame.packet_id}", THIS_PACKET.help),
         Button("Drops", SAYS_DROP, DROPS.help),
+        Button(TROUBLE.label, SAYS_TROUBLE, TROUBLE.help),
         Button("Events", SAYS_EVENT, EVENTS.help),
         ALL,
     ),
