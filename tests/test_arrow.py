@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import subprocess
 import sys
 from collections import Counter
 from decimal import Decimal
@@ -132,6 +133,15 @@ def test_without_pyarrow(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(UsageError, match="--format parquet: needs pyarrow; run: pip install"):
         next(rows(MIX, output_format=Format.PARQUET))
     assert next(pywnv.annotate(MIX)).packet == 1
+
+
+def test_without_pyarrow_several_captures_say_it_once(tmp_path: Path) -> None:
+    asked = ["pywnv", "annotate", str(MIX), str(DROPS), "--format", "parquet", "-o", str(tmp_path / "rows")]
+    code = f"import sys; sys.modules['pyarrow'] = None; sys.argv = {asked}; from pywnv.cli.main import main; main()"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert (done.returncode, done.stderr.count("\n")) == (2, 1)
+    assert "needs pyarrow" in done.stderr
+    assert not (tmp_path / "rows").exists()
 
 
 def test_the_summary_tells_so_many_hops_apart(tmp_path: Path) -> None:

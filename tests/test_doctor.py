@@ -45,6 +45,11 @@ def test_doctor_finds_nothing_installed(home: Home, doctor: Examine) -> None:
     )
 
 
+def test_doctor_of_no_program(home: Home) -> None:
+    found = "wrong  nosuch: is no program\n       do: give --tshark the program, tshark or tshark.exe\n"
+    assert home.run("doctor", "--tshark", "nosuch", rc=1) == (found, "")
+
+
 @pytest.mark.wireshark
 def test_doctor_finds_what_lies_wrong(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
     """What can be seen without loading the plugin."""

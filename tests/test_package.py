@@ -75,3 +75,17 @@ def test_a_checkout_that_is_not_installed() -> None:
     assert run.returncode == 2
     assert run.stderr.startswith("pywnv: not installed for ")
     assert run.stderr.count("\n") == 1
+
+
+def test_ctrl_c_while_the_command_line_loads() -> None:
+    code = (
+        "import builtins, pywnv.__main__ as start\n"
+        "real = builtins.__import__\n"
+        "def interrupted(name, *rest):\n"
+        "    if name == 'pywnv.cli.main': raise KeyboardInterrupt\n"
+        "    return real(name, *rest)\n"
+        "builtins.__import__ = interrupted\n"
+        "start.main()"
+    )
+    run = subprocess.run([sys.executable, "-c", code], cwd=PROJECT, capture_output=True, text=True, check=False)
+    assert (run.returncode, run.stdout, run.stderr) == (130, "", "")

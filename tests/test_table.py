@@ -124,6 +124,12 @@ def test_an_ending_that_names_no_format(tmp_path: Path) -> None:
     assert (done.returncode, tree(tmp_path)) == (0, {"out.xlsx": CSV})
 
 
+@pytest.mark.parametrize(("name", "form", "named"), [("o.pcapng", "csv", "pcapng"), ("o.CSV.gz", "jsonl", "csv")])
+def test_an_ending_of_another_format(tmp_path: Path, name: str, form: str, named: str) -> None:
+    words = f"{tmp_path / name}: the ending is that of {named}, not of --format {form}"
+    refuses(["annotate", LOSS, "-o", tmp_path / name, "--format", form], words, tmp_path)
+
+
 @pytest.mark.parametrize(("name", "form"), [("o.csv.gz", Format.CSV), ("o.jsonl.GZ", Format.JSONL)])
 def test_a_packed_output(tmp_path: Path, name: str, form: Format) -> None:
     assert run("annotate", LOSS, "-o", tmp_path / name).returncode == 0

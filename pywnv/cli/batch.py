@@ -51,6 +51,11 @@ FORMAT_OF_SUFFIX = {
 PACKED = ".gz"
 
 
+def _suffix(output: Path) -> str:
+    """The ending of an output's name, without that of a packed file."""
+    return Path(output.stem if output.suffix.lower() == PACKED else output).suffix.lower()
+
+
 def _format_of(output: Path) -> Format:
     """The format that an output's name asks for.
 
@@ -59,12 +64,23 @@ def _format_of(output: Path) -> Format:
     """
     if output == STDOUT and is_terminal():
         return Format.TABLE
-    suffix = Path(output.stem if output.suffix.lower() == PACKED else output).suffix.lower()
+    suffix = _suffix(output)
     if is_ending_of_none(output, suffix, FORMAT_OF_SUFFIX):
         endings = ", ".join(FORMAT_OF_SUFFIX)
         words = f"unknown ending; use one of {endings} ({PACKED} may follow), or --format"
         raise UsageError(f"{output}: {words}")
     return FORMAT_OF_SUFFIX.get(suffix, Format.CSV)
+
+
+def _check_format(output: Path, output_format: Format) -> None:
+    """Checks a format that the user named against the output's name; .txt may hold any.
+
+    Raises:
+        UsageError: its ending is that of another format.
+    """
+    named = FORMAT_OF_SUFFIX.get(_suffix(output), output_format)
+    if named not in (output_format, Format.TABLE):
+        raise UsageError(f"{output}: the ending is that of {named.value}, not of --format {output_format.value}")
 
 
 def _gzipped(pieces: Iterator[bytes]) -> Iterator[bytes]:
@@ -160,6 +176,12 @@ def annotate(
     is_many = several or names_folder or is_folder(output) or cluster is not None
     if output_format is None:
         output_format = Format.CSV if is_many else _format_of(output)
+    elif not is_many:
+        _check_format(output, output_format)
+    if output_format is Format.PARQUET and cluster is None:
+        from pywnv.annotate import arrow
+
+        arrow.need()  # said once, not for each capture
     if chosen is not None:
         check_columns(chosen, output_format)
     if is_many:

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from pywnv.errors import WiresharkError
 
+GIVE_PROGRAM = "give --tshark the program, tshark or tshark.exe"
 CONFIG_VARIABLE = "WIRESHARK_CONFIG_DIR"
 
 
@@ -69,7 +70,7 @@ def find_folders(tshark: str) -> Folders:
     try:
         run = subprocess.run([tshark, "-G", "folders"], env=environment, capture_output=True, check=False)
     except OSError as error:
-        words = f"cannot be run ({error.strerror or error}); give --tshark the program, tshark or tshark.exe"
+        words = f"cannot be run ({error.strerror or error}); {GIVE_PROGRAM}"
         raise WiresharkError(f"{tshark}: {words}") from error
     named = parse(run.stdout.decode(errors="surrogateescape"))
     config = named.get("personal configuration")

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 import struct
 import subprocess
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from pywnv.wireshark.folders import Folders
+from pywnv.wireshark.folders import GIVE_PROGRAM, Folders
 from pywnv.wireshark.tshark import HOME_PAGE, LUA_SKIPS_ROOT, OLDEST
 
 GET_WIRESHARK = f"install Wireshark 4.0 or newer from {HOME_PAGE}"
@@ -58,6 +59,8 @@ def tell_version(tshark: str) -> Version | None:
 
 def unfit(tshark: str, version: Version | None) -> tuple[str, str] | None:
     """Why a tshark cannot load the plugin whatever is installed, and what to do; None if it can."""
+    if version is None and not shutil.which(tshark):
+        return f"{tshark}: is no program", GIVE_PROGRAM
     if version is None:
         return f"{tshark}: does not print its version", GET_WIRESHARK
     if version.number < OLDEST:
