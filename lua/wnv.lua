@@ -9864,8 +9864,11 @@ local BRACKET = byte("[")
 
 local lists -- whether tshark makes a packet list, by look, as in `asks_of`
 
--- @return whether there is an Info column; that column and its text, where it was looked at: to get them costs
+-- @return whether there is an Info column, where that matters; it and its text, where it was looked at: to get them costs
 local function has_info(pinfo, look)
+  if not (marks_info or in_gui) then
+    return false
+  end
   local has = lists[look]
   if has ~= nil then
     return has
@@ -9927,10 +9930,7 @@ local function dissect(tvb, pinfo, tree)
     end
     return
   end
-  local has_columns, column, info
-  if marks_info or in_gui then
-    has_columns, column, info = has_info(pinfo, look)
-  end
+  local has_columns, column, info = has_info(pinfo, look)
   local asks = asks_of(tree, look, number, has_columns)
   local is_asked = notable or asks.any
   if is_asked or is_event or has_columns then
