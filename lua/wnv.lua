@@ -4533,6 +4533,11 @@ function M.is_likelier(ways, node, other, hop)
   return outweighs(passed(ways, node.next[hop]), passed(ways, other.next[hop]))
 end
 
+--- Whether packets of a class that passed `node` have gone on to a hop.
+function M.has_gone_on(ways, node, hop)
+  return passed(ways, node.next[hop]) > 0
+end
+
 --- Whether packets of a class begin at a hop far more often than they come there from a node.
 -- @param root the node of those that begin there, or nil
 function M.begins(ways, node, root)
@@ -5463,6 +5468,22 @@ local abs, max = math.abs, math.max
 
 local M = {}
 
+--- Notes that a hop shows a packet of a sender. If that begins here, as the first one that the hop shows, what began at
+-- other hops before may have passed here, unseen.
+function M.note_shown(sender, hop, is_begin)
+  local begins = sender.begins
+  if begins[hop] then
+    return
+  elseif sender.begin_count >= limits.hops then
+    begins, sender.begin_count = {}, 0
+    sender.begins = begins
+  end
+  for _, begin in pairs(begins) do
+    begin.here = is_begin and 0 or begin.here
+  end
+  begins[hop], sender.begin_count = { here = 0, doubt = 0 }, sender.begin_count + 1
+end
+
 -- Learns that a proved packet came to a hop from elsewhere: another hop may have begun to show packets.
 local function note_came(sender, hop)
   local begin = sender.begins[hop]
@@ -5486,14 +5507,8 @@ function M.note_begin(sender, packet, is_settled)
     return -- with its second sighting
   end
   local hop = places[first].hop
+  M.note_shown(sender, hop, false)
   local begin = sender.begins[hop]
-  if not begin then
-    if sender.begin_count >= limits.hops then
-      sender.begins, sender.begin_count = {}, 0
-    end
-    begin = { here = 0, doubt = 0 }
-    sender.begins[hop], sender.begin_count = begin, sender.begin_count + 1
-  end
   begin.here, begin.doubt = begin.here + 1, begin.doubt * (1 - 1 / limits.doubted)
   for at = 1, packet.node.depth do
     if places[at].hop ~= hop then
@@ -5565,6 +5580,25 @@ function M.note_sighting(packet, frame, all)
       M.note_begin(flow.sender, packet, false)
     end
     note_came(flow.sender, frame.hop)
+  end
+end
+
+--- Learns from a packet without an identity whether packets of different flows keep their order, as far as a proved
+-- one shows.
+function M.note_weak(packet, frame, all)
+  local at = packet.node.depth
+  local last = packet.places[at]
+  if last.hop == frame.hop then
+    return
+  end
+  local which, left, came = way_between(last, packet.times[at], frame.place, frame.time)
+  local way = all.ways and all.ways[which]
+  if not way or not way.left or way.flow == packet.flow then
+    return
+  elseif (left - way.left) * (came - way.came) < 0 then
+    way.broken = way.broken + 1
+  elseif left > way.left and left < way.came then
+    way.kept = way.kept + 1
   end
 end
 
@@ -5917,15 +5951,24 @@ function M.new(store, differs, all, look)
     return known and known > 0 and took / known or 0
   end
 
+  -- Whether packets came to this hop before by the way of one, and as soon.
+  local function is_on_its_way(packet, frame)
+    local took, _, known = order.step(all, packet, frame)
+    return known and took <= limits.usual_gap * known and path.has_gone_on(packet.flow.class, packet.node, frame.hop)
+  end
+
   -- Of those that wait behind one, the first that is far likelier to come now; nil if none is.
   local function first_likely(first, count, frame)
     local often = count_as_long(waiting[first], frame)
+    local is_astray = not path.has_gone_on(waiting[first].flow.class, waiting[first].node, frame.hop)
     local is_late = often == 0 and times_longest(waiting[first], frame) > limits.longest_gap
     for at = first + 1, count do
       local other = count_as_long(waiting[at], frame)
       if other >= max(limits.begin, limits.likely * often) then
         return at
       elseif is_late and times_longest(waiting[at], frame) <= limits.usual_gap then
+        return at
+      elseif is_astray and is_on_its_way(waiting[at], frame) then
         return at
       end
     end
@@ -6444,6 +6487,33 @@ function M.new(store)
     old_by_ident, by_ident, old_by_seq, by_seq, count = by_ident, {}, by_seq, {}, 0
   end
 
+  -- Remembers a packet that others may be parts of.
+  local function note_whole(packet, segment)
+    local large = packet.flow.large
+    if not large then
+      large = { last = 0 }
+      packet.flow.large = large
+    end
+    large.last = large.last % limits.large + 1
+    large[large.last] = {
+      id = packet.id,
+      seq = segment.seq,
+      size = segment.size,
+      ack = segment.ack,
+      ident = packet.ident,
+      cut = {},
+    }
+  end
+
+  -- Whether a packet, though Ethernet carries it, may have been built from several: this is the first of them, at a hop
+  -- that did not show it.
+  local function is_built(wider, packet)
+    return wider.flow == packet.flow
+      and wider.size > packet.size
+      and not M.is_large(wider)
+      and not wider.node.counts[packet.node.hop]
+  end
+
   --- Remembers a new packet with TCP data, a SYN or a FIN, or a pure ACK with an IP ID.
   function cuts.note(packet, segment)
     local flow = packet.flow
@@ -6457,22 +6527,14 @@ function M.new(store)
     if segment.size == 0 and segment.flags % 4 == 0 then
       return
     end
-    by_seq[flow.id * WRAP + segment.seq] = packet.id
+    local place = flow.id * WRAP + segment.seq
+    local wider = store.get(by_seq[place] or old_by_seq[place] or 0)
+    by_seq[place] = packet.id
+    if wider and is_built(wider, packet) and tcp.read(wider, part) then
+      note_whole(wider, part)
+    end
     if M.is_large(packet) then
-      local large = flow.large
-      if not large then
-        large = { last = 0 }
-        flow.large = large
-      end
-      large.last = large.last % limits.large + 1
-      large[large.last] = {
-        id = packet.id,
-        seq = segment.seq,
-        size = segment.size,
-        ack = segment.ack,
-        ident = packet.ident,
-        cut = {},
-      }
+      note_whole(packet, segment)
     end
   end
 
@@ -6614,6 +6676,13 @@ function M.new(store)
     entry.cut[hop] = cut
   end
 
+  -- Whether a frame may be one of those that a large frame was built from: at a hop that did not show that. Only the
+  -- first has its IP ID, and their sizes and acknowledgements differ.
+  local function may_be_built_from(entry, packet, frame)
+    local ahead = (frame.ident - entry.ident) % 65536
+    return not packet.node.counts[frame.hop] and ahead <= limits.segment_idents and (ahead > 0 or entry.ident == 0)
+  end
+
   --- Whether a frame lies in a large frame that is still on its way, so that it may be a part of that after all.
   function cuts.may_be_part(flow, frame, segment)
     local large = flow.large
@@ -6624,7 +6693,7 @@ function M.new(store)
       local is_about = packet and frame.time - packet.last_time <= limits.window
       if is_about and offset >= 0 and offset + segment.size <= entry.size then
         local is_other = entry.ident > 0 and frame.ident > 0 and not counts_on(entry, frame, offset, segment.size)
-        if not is_other and entry.ack == segment.ack then
+        if not is_other and entry.ack == segment.ack or may_be_built_from(entry, packet, frame) then
           return true
         end
       end
@@ -8317,6 +8386,7 @@ function M.new()
     if is_proof and packet.is_proved then
       order.note_sighting(packet, frame, all_order)
     else
+      order.note_weak(packet, frame, all_order)
       packet.is_proved = false
     end
     if is_proof and is_only_one() then
@@ -8450,6 +8520,7 @@ function M.new()
       end
       packet = commit_new(frame)
     end
+    order.note_shown(packet.flow.sender, frame.hop, step.kind == "new")
     -- A frame that may show another packet after all tells nothing about paths.
     if step.kind ~= "new" or not (look.is_begin or look.is_ambiguous and look.elsewhere) then
       path.pass(packet.flow.class, packet.node, step.kind == "sighting" and look.is_alone and abs(found.delta))
@@ -9709,117 +9780,91 @@ local lines = {
   { column = "rewritten", field = fields.rewritten },
 }
 
+local SHORT = 32 -- characters of a hop, as wide as its column
+
 -- Columns of the packet list, and what chooses a profile; in the tree, they would say everything twice.
 local in_list = {
-  hop = fields.list_hop, verdict = fields.list_verdict, delta = fields.list_delta, why = fields.list_why,
-  switch = fields.list_switch,
+  {
+    field = fields.list_hop,
+    value = function(of)
+      return words.place(of, SHORT)
+    end,
+  },
+  {
+    field = fields.list_verdict,
+    value = function(of)
+      return of.drop and "dropped" or names.verdict[of.verdict]
+    end,
+  },
+  { field = fields.list_why, value = words.why },
+  {
+    field = fields.list_switch,
+    value = function(of)
+      return switches and (of.duplicate or of.verdict == EVENT) or nil
+    end,
+  },
+  {
+    field = fields.list_delta,
+    value = function(of)
+      return of.hop_delta and floor(of.hop_delta * 1e7 + 0.5) / 10
+    end,
+  },
 }
 
--- What may be asked for: whether anything, whether a whole tree, which lines and their columns in files, which columns of
--- the packet list.
-local NOTHING = { lines = {}, columns = {} }
-local EVERYTHING = { any = true, visible = true, lines = lines, columns = {} }
-for at = 1, #lines do
-  EVERYTHING.columns[at] = lines[at].column
-end
-for name in pairs(in_list) do
-  EVERYTHING[name] = true
+-- What may be asked for: whether anything, whether a whole tree, which lines, which columns of the packet list.
+-- is_open: each of them is to be asked about, as the next row may be drawn for another reason.
+local NOTHING = { lines = {}, in_list = {} }
+local EVERYTHING = { any = true, visible = true, lines = lines, in_list = in_list }
+local ANYTHING = { any = true, is_open = true, lines = lines, in_list = in_list }
+
+local function chosen(tree, all)
+  local some = {}
+  for at = 1, #all do
+    if referenced(tree, all[at].field) then
+      some[#some + 1] = all[at]
+    end
+  end
+  return some
 end
 
 local function ask(tree)
-  local asks = { any = true, lines = {}, columns = {} }
-  for at = 1, #lines do
-    local line = lines[at]
-    if referenced(tree, line.field) then
-      asks.lines[#asks.lines + 1], asks.columns[#asks.columns + 1] = line, line.column
-    end
-  end
-  for name, field in pairs(in_list) do
-    asks[name] = referenced(tree, field)
-  end
-  return asks
+  return { any = true, lines = chosen(tree, lines), in_list = chosen(tree, in_list) }
 end
 
 local asked -- in tshark, by look
-local gui_asks, gui_number, gui_columns -- in the GUI, for the last frame: its number, whether it had columns
 
--- Whether as much is asked for as before; fields that the GUI's packet list alone asks for are looked at, too.
-local function asks_same(tree, asks)
-  for at = 1, #asks.lines do
-    if not referenced(tree, asks.lines[at].field) then
-      return false
+local function asks_of(tree, look)
+  local is_same = not in_gui and look ~= LATER
+  local asks = is_same and asked[look]
+  if not asks then
+    asks = not referenced(tree, self) and NOTHING or tree.visible and EVERYTHING or is_same and ask(tree) or ANYTHING
+    if is_same then
+      asked[look] = asks
     end
-  end
-  for name, field in pairs(in_list) do
-    if referenced(tree, field) ~= asks[name] then
-      return false
-    end
-  end
-  return true
-end
-
--- The GUI goes through all frames in order, and asks for the same of each; between them, it shows some rows.
-local function gui_asks_of(tree, number, has_columns)
-  local is_next = number == gui_number + 1 and has_columns == gui_columns
-  gui_number, gui_columns = number, has_columns
-  if not (is_next and asks_same(tree, gui_asks)) then
-    gui_asks = ask(tree)
-  end
-  return gui_asks
-end
-
-local function asks_now(tree, number, has_columns)
-  if not referenced(tree, self) then
-    return NOTHING
-  elseif tree.visible then
-    return EVERYTHING
-  elseif in_gui then
-    return gui_asks_of(tree, number, has_columns)
-  end
-  return ask(tree)
-end
-
-local function asks_of(tree, look, number, has_columns)
-  local asks = asked[look] or asks_now(tree, number, has_columns)
-  if not in_gui and look ~= LATER then
-    asked[look] = asks
   end
   return asks
-end
-
-local SHORT = 32 -- characters of a hop, as wide as its column
-
-local function show_in_list(item, of, asks, visible)
-  local where = asks.hop and words.place(of, SHORT)
-  if where then
-    add_hidden(item, fields.list_hop, where, visible)
-  end
-  if asks.verdict then
-    add_hidden(item, fields.list_verdict, of.drop and "dropped" or names.verdict[of.verdict], visible)
-  end
-  local why = asks.why and words.why(of)
-  if why then
-    add_hidden(item, fields.list_why, why, visible)
-  end
-  if asks.switch and switches and (of.duplicate or of.verdict == EVENT) then
-    add_hidden(item, fields.list_switch, true, visible)
-  end
-  if asks.delta and of.hop_delta then
-    add_hidden(item, fields.list_delta, floor(of.hop_delta * 1e7 + 0.5) / 10, visible)
-  end
 end
 
 local function show(tree, of, number, asks, notable, is_slow)
   local item = add(tree, wnv)
-  local visible, shown, columns = asks.visible, asks.lines, asks.columns
-  show_in_list(item, of, asks, visible)
+  local visible, is_open, shown, columns = asks.visible, asks.is_open, asks.lines, asks.in_list
+  for at = 1, #columns do
+    local column = columns[at]
+    local value
+    if not is_open or referenced(tree, column.field) then
+      value = column.value(of)
+    end
+    if value then
+      add_hidden(item, column.field, value, visible)
+    end
+  end
   if is_slow and (visible or referenced(tree, fields.hop_slow)) then
     add(item, fields.hop_slow, true)
   end
   for at = 1, #shown do
-    local value = of[columns[at]]
-    if value then
-      local line = shown[at]
+    local line = shown[at]
+    local value = of[line.column]
+    if value and (not is_open or referenced(tree, line.field)) then
       if line.adds then
         line.adds(item, line.field, value, visible, of)
       else
@@ -9931,7 +9976,7 @@ local function dissect(tvb, pinfo, tree)
     return
   end
   local has_columns, column, info = has_info(pinfo, look)
-  local asks = asks_of(tree, look, number, has_columns)
+  local asks = asks_of(tree, look)
   local is_asked = notable or asks.any
   if is_asked or is_event or has_columns then
     local of = read(from, at, number)
@@ -9961,7 +10006,6 @@ function wnv.init()
   counts_all, is_miscounted = not (known and apart and find(tostring(apart), "I", 1, true)), false
   steps = new_steps(wnv.prefs.slow_us > 0 and wnv.prefs.slow_us / 1e6 or nil)
   asked, lists, marks_info = {}, {}, wnv.prefs.info
-  gui_asks, gui_number = nil, -1
   annotations.start()
 end
 

@@ -150,6 +150,62 @@ def equal_hop_begins() -> Case:
 
 
 @case
+def equal_first_hop_begins() -> Case:
+    """Where packets begin, the capture starts later than behind it."""
+    world, _, peers = office(45, peers_sack=False)
+    world.mixed(peers, rounds=6)
+    for number in range(240):
+        world.send(BEGIN + number * 700, world.local[0], peers[0], UDP, SAME, ident=0)
+
+    def path(p: Packet) -> list[Stop]:
+        if p.time < BEGIN * 1000:
+            return [Stop(1)]
+        return [Stop(0), Stop(1, STEP)] if p.sender in world.local else [Stop(1), Stop(0, STEP)]
+
+    return Case(record(world, path), TWO_HOPS)
+
+
+@case
+def equal_missed_at_once() -> Case:
+    """The second of equal datagrams is missed at the middle one of three hops, before their way is known."""
+    world, sender = steady(46, [BEGIN + number * 100 for number in range(300)])
+    missed = (BEGIN + 100) * 1000
+
+    def path(p: Packet) -> list[Stop]:
+        out = [Stop(0), Stop(1, (3, 8)), Stop(2, (1, 3))]
+        if p.sender not in world.local:
+            return [Stop(2), Stop(1, (0, 0)), Stop(0, (3, 8))]
+        return [out[0], out[2]] if p.sender is sender and p.time == missed else out
+
+    return Case(record(world, path), [("vmNIC", 1), ("tNIC", 1), ("pNIC", 1)])
+
+
+@case
+def equal_lost_in_a_queue() -> Case:
+    """Two hosts send equal datagrams through one queue, which later loses some; one other flow shows their order."""
+    world = World(47)
+    one, two, other, peer = (Host(last, "zero") for last in (60, 61, 62, 2))
+    world.local = (one, two, other)
+    for number in range(600):
+        at = 1_000 + number * 500
+        for sender, later in ((one, 0), (two, 230)):
+            world.send(at + later, sender, peer, UDP, SAME, ident=0)
+        world.send(at + 330, other, peer, UDP, datagram(world.rng.randbytes(60), 40_001, 5000), ident=0)
+
+    goes, free = {}, 0
+    for p in sorted(world.packets, key=lambda p: p.time):
+        free = max(free, p.time) + world.rng.randrange(5_000, 280_000)
+        goes[p.time] = (free - p.time) // 1000
+
+    def path(p: Packet) -> list[Stop]:
+        if p.sender is not other and p.time > 30_000_000 and world.rng.random() < 1 / 30:
+            return [Stop(0)]
+        return [Stop(0), Stop(1, (goes[p.time], goes[p.time]))]
+
+    return Case(record(world, path), TWO_HOPS)
+
+
+@case
 def equal_bursts_one_missed() -> Case:
     """Bursts, of some of which a hop does not show the last one: the next burst keeps its place."""
     times = [BEGIN + number // 8 * 1_000 + number % 8 * 2 for number in range(1_600)]

@@ -100,6 +100,23 @@ def test_receive_coalescing(runtime: str, whole: bytes, ident: int | None, heade
 
 
 @pytest.mark.parametrize("runtime", RUNTIMES)
+@pytest.mark.parametrize("sizes", [[4, 281], [1448, 1448, 90, 1014]], ids=["small", "large"])
+@pytest.mark.parametrize("ident", [50, 0])
+def test_what_was_coalesced_is_not_sent_again_where_a_clock_shows_it_first(
+    runtime: str, sizes: list[int], ident: int
+) -> None:
+    """Two observers: the frame that was built of several, with the last ACK of them, comes before them."""
+    whole = ipv4(tcp(LARGE[: sum(sizes)]), TCP, ident=ident)
+    rows: list[Row] = [("A", 1.0, framed(put(whole, 20 + 8, struct.pack(">I", 2500))))]
+    for number, size in enumerate(sizes):
+        start = sum(sizes[:number])
+        part = put(whole[:40], 24, struct.pack(">I", 1000 + start)) + whole[40 + start : 40 + start + size]
+        part = put(put(part, 2, len(part)), 4, ident and ident + number)
+        rows.append(("B", 1 + (500 + number) * US, framed(part)))
+    assert "retransmission" not in [one.verdict for one in play(runtime, rows)]
+
+
+@pytest.mark.parametrize("runtime", RUNTIMES)
 @pytest.mark.parametrize(
     ("whole", "ident", "header", "later"), [(*LSO["IPv4"], 1.02), (*LSO["IPv6"], 1.3)], ids=["IPv4", "IPv6"]
 )

@@ -121,6 +121,15 @@ def test_colours_buttons_and_nothing_left(home: Home, unpacked: Callable[[str], 
     assert not ours
 
 
+@pytest.mark.parametrize("frame", [1, 60])
+def test_colours_of_rows_that_come_into_view(home: Home, unpacked: Callable[[str], Path], frame: int) -> None:
+    """Rows without a colour follow rows that have one, for which Wireshark asks for fewer fields."""
+    home.run("install", "--no-deinterlace")
+    with shown(home, unpacked("lbfo-tcp"), WNV, "-g", str(frame)) as window:
+        wait_for("copies in their colour", lambda: window.look().share(COPY) > 0.05)
+        assert window.still_picture().share(BLACK) < 0.02  # texts; no packet was lost
+
+
 def test_annotated_without_the_plugin(home: Home, unpacked: Callable[[str], Path], tmp_path: Path) -> None:
     """A file with our comments shows its colours where no plugin is, and no dialog."""
     home.run("install")

@@ -137,6 +137,7 @@ function M.new()
     if is_proof and packet.is_proved then
       order.note_sighting(packet, frame, all_order)
     else
+      order.note_weak(packet, frame, all_order)
       packet.is_proved = false
     end
     if is_proof and is_only_one() then
@@ -270,6 +271,7 @@ function M.new()
       end
       packet = commit_new(frame)
     end
+    order.note_shown(packet.flow.sender, frame.hop, step.kind == "new")
     -- A frame that may show another packet after all tells nothing about paths.
     if step.kind ~= "new" or not (look.is_begin or look.is_ambiguous and look.elsewhere) then
       path.pass(packet.flow.class, packet.node, step.kind == "sighting" and look.is_alone and abs(found.delta))

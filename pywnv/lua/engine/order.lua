@@ -10,6 +10,22 @@ local abs, max = math.abs, math.max
 
 local M = {}
 
+--- Notes that a hop shows a packet of a sender. If that begins here, as the first one that the hop shows, what began at
+-- other hops before may have passed here, unseen.
+function M.note_shown(sender, hop, is_begin)
+  local begins = sender.begins
+  if begins[hop] then
+    return
+  elseif sender.begin_count >= limits.hops then
+    begins, sender.begin_count = {}, 0
+    sender.begins = begins
+  end
+  for _, begin in pairs(begins) do
+    begin.here = is_begin and 0 or begin.here
+  end
+  begins[hop], sender.begin_count = { here = 0, doubt = 0 }, sender.begin_count + 1
+end
+
 -- Learns that a proved packet came to a hop from elsewhere: another hop may have begun to show packets.
 local function note_came(sender, hop)
   local begin = sender.begins[hop]
@@ -33,14 +49,8 @@ function M.note_begin(sender, packet, is_settled)
     return -- with its second sighting
   end
   local hop = places[first].hop
+  M.note_shown(sender, hop, false)
   local begin = sender.begins[hop]
-  if not begin then
-    if sender.begin_count >= limits.hops then
-      sender.begins, sender.begin_count = {}, 0
-    end
-    begin = { here = 0, doubt = 0 }
-    sender.begins[hop], sender.begin_count = begin, sender.begin_count + 1
-  end
   begin.here, begin.doubt = begin.here + 1, begin.doubt * (1 - 1 / limits.doubted)
   for at = 1, packet.node.depth do
     if places[at].hop ~= hop then
@@ -112,6 +122,25 @@ function M.note_sighting(packet, frame, all)
       M.note_begin(flow.sender, packet, false)
     end
     note_came(flow.sender, frame.hop)
+  end
+end
+
+--- Learns from a packet without an identity whether packets of different flows keep their order, as far as a proved
+-- one shows.
+function M.note_weak(packet, frame, all)
+  local at = packet.node.depth
+  local last = packet.places[at]
+  if last.hop == frame.hop then
+    return
+  end
+  local which, left, came = way_between(last, packet.times[at], frame.place, frame.time)
+  local way = all.ways and all.ways[which]
+  if not way or not way.left or way.flow == packet.flow then
+    return
+  elseif (left - way.left) * (came - way.came) < 0 then
+    way.broken = way.broken + 1
+  elseif left > way.left and left < way.came then
+    way.kept = way.kept + 1
   end
 end
 

@@ -205,6 +205,11 @@ function M.is_likelier(ways, node, other, hop)
   return outweighs(passed(ways, node.next[hop]), passed(ways, other.next[hop]))
 end
 
+--- Whether packets of a class that passed `node` have gone on to a hop.
+function M.has_gone_on(ways, node, hop)
+  return passed(ways, node.next[hop]) > 0
+end
+
 --- Whether packets of a class begin at a hop far more often than they come there from a node.
 -- @param root the node of those that begin there, or nil
 function M.begins(ways, node, root)

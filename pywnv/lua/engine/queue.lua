@@ -121,15 +121,24 @@ function M.new(store, differs, all, look)
     return known and known > 0 and took / known or 0
   end
 
+  -- Whether packets came to this hop before by the way of one, and as soon.
+  local function is_on_its_way(packet, frame)
+    local took, _, known = order.step(all, packet, frame)
+    return known and took <= limits.usual_gap * known and path.has_gone_on(packet.flow.class, packet.node, frame.hop)
+  end
+
   -- Of those that wait behind one, the first that is far likelier to come now; nil if none is.
   local function first_likely(first, count, frame)
     local often = count_as_long(waiting[first], frame)
+    local is_astray = not path.has_gone_on(waiting[first].flow.class, waiting[first].node, frame.hop)
     local is_late = often == 0 and times_longest(waiting[first], frame) > limits.longest_gap
     for at = first + 1, count do
       local other = count_as_long(waiting[at], frame)
       if other >= max(limits.begin, limits.likely * often) then
         return at
       elseif is_late and times_longest(waiting[at], frame) <= limits.usual_gap then
+        return at
+      elseif is_astray and is_on_its_way(waiting[at], frame) then
         return at
       end
     end

@@ -31,6 +31,33 @@ function M.new(store)
     old_by_ident, by_ident, old_by_seq, by_seq, count = by_ident, {}, by_seq, {}, 0
   end
 
+  -- Remembers a packet that others may be parts of.
+  local function note_whole(packet, segment)
+    local large = packet.flow.large
+    if not large then
+      large = { last = 0 }
+      packet.flow.large = large
+    end
+    large.last = large.last % limits.large + 1
+    large[large.last] = {
+      id = packet.id,
+      seq = segment.seq,
+      size = segment.size,
+      ack = segment.ack,
+      ident = packet.ident,
+      cut = {},
+    }
+  end
+
+  -- Whether a packet, though Ethernet carries it, may have been built from several: this is the first of them, at a hop
+  -- that did not show it.
+  local function is_built(wider, packet)
+    return wider.flow == packet.flow
+      and wider.size > packet.size
+      and not M.is_large(wider)
+      and not wider.node.counts[packet.node.hop]
+  end
+
   --- Remembers a new packet with TCP data, a SYN or a FIN, or a pure ACK with an IP ID.
   function cuts.note(packet, segment)
     local flow = packet.flow
@@ -44,22 +71,14 @@ function M.new(store)
     if segment.size == 0 and segment.flags % 4 == 0 then
       return
     end
-    by_seq[flow.id * WRAP + segment.seq] = packet.id
+    local place = flow.id * WRAP + segment.seq
+    local wider = store.get(by_seq[place] or old_by_seq[place] or 0)
+    by_seq[place] = packet.id
+    if wider and is_built(wider, packet) and tcp.read(wider, part) then
+      note_whole(wider, part)
+    end
     if M.is_large(packet) then
-      local large = flow.large
-      if not large then
-        large = { last = 0 }
-        flow.large = large
-      end
-      large.last = large.last % limits.large + 1
-      large[large.last] = {
-        id = packet.id,
-        seq = segment.seq,
-        size = segment.size,
-        ack = segment.ack,
-        ident = packet.ident,
-        cut = {},
-      }
+      note_whole(packet, segment)
     end
   end
 
@@ -201,6 +220,13 @@ function M.new(store)
     entry.cut[hop] = cut
   end
 
+  -- Whether a frame may be one of those that a large frame was built from: at a hop that did not show that. Only the
+  -- first has its IP ID, and their sizes and acknowledgements differ.
+  local function may_be_built_from(entry, packet, frame)
+    local ahead = (frame.ident - entry.ident) % 65536
+    return not packet.node.counts[frame.hop] and ahead <= limits.segment_idents and (ahead > 0 or entry.ident == 0)
+  end
+
   --- Whether a frame lies in a large frame that is still on its way, so that it may be a part of that after all.
   function cuts.may_be_part(flow, frame, segment)
     local large = flow.large
@@ -211,7 +237,7 @@ function M.new(store)
       local is_about = packet and frame.time - packet.last_time <= limits.window
       if is_about and offset >= 0 and offset + segment.size <= entry.size then
         local is_other = entry.ident > 0 and frame.ident > 0 and not counts_on(entry, frame, offset, segment.size)
-        if not is_other and entry.ack == segment.ack then
+        if not is_other and entry.ack == segment.ack or may_be_built_from(entry, packet, frame) then
           return true
         end
       end
