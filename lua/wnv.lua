@@ -2800,7 +2800,7 @@ end
 
 -- The name of a hop without what it can spare, as far as it has more than so many bytes.
 local function bare(name, most)
-  return spared(spared(name, most, ROLES), most, DRIVERS)
+  return #name > most and spared(spared(name, most, ROLES), most, DRIVERS) or name
 end
 
 --- Shortens a name of a hop so that component, adapter and edge can still be told: filter pacer.sys Upper on Ethernet
@@ -3199,23 +3199,26 @@ local function names_earlier(said)
   return true
 end
 
--- A pattern of the numbers that most comments begin with, and the place of the last one in the table of fields.
-local function form(...)
-  local pattern, at = "^(%d+)", 0
-  for _, name in ipairs({ ... }) do
-    pattern, at = pattern .. " " .. by_name[name].key .. "=(%-?%d+)", by_name[name].at
-  end
-  return pattern, at
+-- How a column begins behind another, and a pattern of numbers.
+local function behind(name)
+  return " " .. by_name[name].key .. "="
 end
+local NUMBER = "(%-?%d+)"
 
-local SECOND, second_at = form("packet", "hop_delta")
-local LATER, later_at = form("packet", "previous", "appearance", "hop_delta", "hop_elapsed")
+-- What most comments begin with: of the second sighting of a packet, and of a later one.
+local BEGINS = "^(%d+) ([%l_]+)=(%d*)( ?[%l_]*=?)"
+local PACKET, SECOND, LATER = by_name.packet.key, behind("hop_delta"), behind("previous")
+local OF_SECOND, OF_LATER = "^" .. NUMBER, "^(%d+)"
+for _, name in ipairs({ "appearance", "hop_delta", "hop_elapsed" }) do
+  OF_LATER = OF_LATER .. behind(name) .. NUMBER
+end
+local SECOND_AT, LATER_AT = by_name.hop_delta.at, by_name.hop_elapsed.at -- their last number, in the table of fields
 
 --- A reader of the comments of one capture.
 -- @param is_kept whether all that it gives is kept: then it believes no more once that is too much
 -- @return function: what a comment says, a table that is used again: frame, packet, previous, appearance, segment_of,
 --   repeat_of, hop_delta, hop_elapsed, event_near, event_packet, tool_id (the packet id that the capture tool gave the
---   frame, in hexadecimal digits, or nil), shared (a table of all other columns, often the same, not to be changed),
+--   frame, in hexadecimal digits, or nil), shared (a table of all other columns, often the same),
 --   words (for people; of events only); nil if the comment is none of ours, or is invalid
 function M.reader(is_kept)
   local known, again, count, size = {}, {}, 0, 0
@@ -3273,16 +3276,17 @@ function M.reader(is_kept)
       has_more = false
     end
     at = at + 1
-    local last = second_at
-    local _, stop, frame, packet, delta, previous, appearance, elapsed
-    _, stop, frame, packet, delta = find(comment, SECOND, at)
-    if not stop then
-      _, stop, frame, packet, previous, appearance, delta, elapsed = find(comment, LATER, at)
-      last = later_at
+    local last, delta, previous, appearance, elapsed = 0, nil, nil, nil, nil
+    local _, stop, frame, key, packet, following = find(comment, BEGINS, at)
+    local is_duplicate = key == PACKET and packet ~= ""
+    if is_duplicate and following == SECOND then
+      last, _, stop, delta = SECOND_AT, find(comment, OF_SECOND, stop + 1)
+    elseif is_duplicate and following == LATER then
+      last, _, stop, previous, appearance, delta, elapsed = LATER_AT, find(comment, OF_LATER, stop + 1)
     end
-    if not stop then
-      _, stop, frame = find(comment, "^(%d+)", at)
-      last = 0
+    if not delta then
+      frame = frame or match(comment, "^%d+", at)
+      last, packet, stop = 0, nil, frame and at + #frame - 1
     end
     frame, packet = tonumber(frame), tonumber(packet)
     if not frame or frame >= TOO_LARGE then
@@ -9277,7 +9281,7 @@ local is_needed -- the engine: a packet without an annotation has come
 local places, last_number, new_place
 local is_pending -- whether the engine saw the last frame
 local steps -- tells which are slow
-local self, enabled, remarks, decides_anew, marks_info
+local self, enabled, remarks, decides_anew, marks_info, switches -- the preferences, as they are when a capture is opened
 local counts_all, is_miscounted -- whether TCP's analysis counts all sightings of an ACK; and has met any
 local in_gui = gui_enabled()
 local looked_at -- the frame that the user has before his eyes
@@ -9292,7 +9296,8 @@ local FIRST, AGAIN, LATER = 1, 2, 3
 local is_4_0 = find(get_version(), "^4%.0") ~= nil
 local tells = in_gui or not is_4_0
 
--- By the frame's place in it; notable: has expert information.
+-- By the frame's place in it; notable: has expert information. Where nothing is to be kept, nothing is set: in Lua 5.2, to
+-- set what is nil to nil may make the table anew.
 local function new_page()
   return {
     nodes = {}, decided = {}, wholes = {}, repeats = {}, times = {}, facts = {},
@@ -9407,9 +9412,13 @@ local NO_NAME = "" -- of a hop
 -- Notes what the expert information has of a packet.
 local function note_packet(into, at, previous, hop, delta, verdict, is_dropped)
   local is_slow = delta and steps.judge(hop_of(previous) or NO_NAME, hop or NO_NAME, delta)
-  into.slow[at] = is_slow or nil
+  if is_slow then
+    into.slow[at] = true
+  end
   is_miscounted = is_miscounted or previous and counts_all
-  into.notable[at] = remarks and (is_slow or is_dropped or verdict == REPEAT) or nil
+  if remarks and (is_slow or is_dropped or verdict == REPEAT) then
+    into.notable[at] = true
+  end
 end
 
 local frame = {} -- as the engine takes it
@@ -9453,7 +9462,9 @@ local function decide(number, tvb, pinfo, time, into, at)
   local found = engine.found
   local known = found.facts or node.hop.facts
   note_packet(into, at, found.previous, node.hop.name, found.delta, core.verdict(found.rule), known and known.drop)
-  into.wholes[at], into.repeats[at], into.facts[at] = found.segment_of, found.repeat_of, found.facts
+  if found.segment_of or found.repeat_of or found.facts then
+    into.wholes[at], into.repeats[at], into.facts[at] = found.segment_of, found.repeat_of, found.facts
+  end
   local codes = found.rule * REWRITTEN + found.rewritten
   if found.previous then
     codes = (codes * DISTANCE + number - found.packet) * DISTANCE + number - found.previous
@@ -9542,20 +9553,20 @@ local function take_annotated(number, tvb, into, at)
   return true
 end
 
--- What the comment of a frame says, as the fields have it; what many comments share is looked up where they have it.
-local looks_up = {}
-local told, told_of_event = setmetatable({}, looks_up), setmetatable({ protocol = core.EVENT_PROTOCOL }, looks_up)
-
+-- What the comment of a frame says, as the fields have it: what many comments share, and beside it what this one alone
+-- says, in one table, which is quicker to ask than two.
 -- @return what is said of a frame, until the next call
 local function read_annotated(from, at, number)
-  local shared = from.shared[at]
-  looks_up.__index = shared
-  if shared.verdict == EVENT then
-    told_of_event.event_near, told_of_event.event_packet = from.nears[at], from.abouts[at]
-    told_of_event.info = from.infos[at]
-    return told_of_event
+  local told = from.shared[at]
+  if told.verdict == EVENT then
+    told.event_near, told.event_packet = from.nears[at], from.abouts[at]
+    told.info, told.protocol = from.infos[at], core.EVENT_PROTOCOL
+    return told
   end
-  told.segment_of, told.repeat_of = from.wholes[at], from.repeats[at]
+  local whole, earlier = from.wholes[at], from.repeats[at]
+  if whole ~= told.segment_of or earlier ~= told.repeat_of then
+    told.segment_of, told.repeat_of = whole, earlier
+  end
   local codes = from.decided[at]
   if codes then
     local previous = number - codes % DISTANCE
@@ -9565,9 +9576,8 @@ local function read_annotated(from, at, number)
     told.duplicate_of, told.previous = packet, previous
     local delta = from.deltas[at]
     told.hop_delta, told.hop_elapsed = delta, from.elapsed[at] or delta
-  else
+  else -- of a first sighting, comments share nothing with those of duplicates
     told.packet, told.appearance, told.duplicate = number, 1, false
-    told.duplicate_of, told.previous, told.hop_delta, told.hop_elapsed = nil, nil, nil, nil
   end
   return told
 end
@@ -9589,10 +9599,11 @@ local function take(number, tvb, pinfo)
   end
   last_number, is_pending = number, false
   local is_shown = is_needed or number <= LEARN
-  local time = (is_shown or records.are_wanted) and time_of_frame(pinfo) or nil
-  into.times[at] = time
+  if is_shown or records.are_wanted then
+    into.times[at] = time_of_frame(pinfo)
+  end
   if is_shown then
-    ask_engine(number, tvb, pinfo, time)
+    ask_engine(number, tvb, pinfo, into.times[at])
   elseif engine then
     engine, places = nil, {}
   end
@@ -9614,7 +9625,7 @@ local function discard(number)
 end
 
 -- To look a method up costs as much as to call it.
-local add, referenced = TreeItem.add, TreeItem.referenced
+local add, referenced, set_hidden = TreeItem.add, TreeItem.referenced, TreeItem.set_hidden
 
 local said, event_said = {}, {}
 
@@ -9654,10 +9665,18 @@ end
 local a_time = NSTime.new(0, 0) -- used again: to make one costs
 local SECOND = 1000000000 -- nanoseconds; in Lua 5.4, times of Wireshark take integers only
 
+local secs, nsecs = 0, 0 -- what it says; to set that costs, too
+
 local function duration(seconds)
   local nanos = floor(seconds * 1e9 + 0.5)
   local whole = nanos < 0 and -floor(-nanos / SECOND) or floor(nanos / SECOND)
-  a_time.secs, a_time.nsecs = whole, nanos - whole * SECOND
+  nanos = nanos - whole * SECOND
+  if whole ~= secs then
+    a_time.secs, secs = whole, whole
+  end
+  if nanos ~= nsecs then
+    a_time.nsecs, nsecs = nanos, nanos
+  end
   return a_time
 end
 
@@ -9705,43 +9724,60 @@ local function remark(item, of, is_slow)
   end
 end
 
--- The lines of the tree, in their order.
+-- Adds what a tree that somebody sees would say twice.
+local function add_hidden(item, field, value, visible)
+  local added = add(item, field, value)
+  if visible then
+    set_hidden(added)
+  end
+end
+
+local function add_time(item, field, seconds)
+  add(item, field, duration(seconds))
+end
+
+-- The words of a reason that is known stand behind its number.
+local function add_reason(item, field, text, visible, of)
+  add_hidden(item, field, text, visible and drops.texts[of.drop_reason] == text)
+end
+
+-- The lines of the tree, in their order; adds: for what it takes more than a call.
 local lines = {
-  { name = "drop", field = fields.drop },
-  { name = "drop_reason", field = fields.drop_reason },
-  { name = "drop_reason_text", field = fields.drop_reason_text, is_reason = true },
-  { name = "drop_harmless", field = fields.drop_harmless },
-  { name = "drop_rule", field = fields.drop_rule },
-  { name = "drop_advice", field = fields.drop_advice, is_advice = true },
-  { name = "drop_location", field = fields.drop_location },
-  { name = "verdict", field = fields.verdict },
-  { name = "packet", field = fields.packet },
-  { name = "appearance", field = fields.appearance },
-  { name = "duplicate", field = fields.duplicate },
-  { name = "duplicate_of", field = fields.duplicate_of },
-  { name = "previous", field = fields.previous },
-  { name = "segment_of", field = fields.segment_of },
-  { name = "repeat_of", field = fields.repeat_of },
-  { name = "event", field = fields.event },
-  { name = "event_nic", field = fields.event_nic },
-  { name = "event_destination_nic", field = fields.event_destination_nic },
-  { name = "event_switch", field = fields.event_switch },
-  { name = "event_packet", field = fields.event_packet },
-  { name = "event_near", field = fields.event_near },
-  { name = "hop", field = fields.hop },
-  { name = "hop_role", field = fields.hop_role },
-  { name = "path", field = fields.path },
-  { name = "direction", field = fields.direction },
-  { name = "vlan", field = fields.vlan },
-  { name = "port", field = fields.port },
-  { name = "nic", field = fields.nic },
-  { name = "nic_type", field = fields.nic_type },
-  { name = "pid", field = fields.pid },
-  { name = "hop_delta", field = fields.hop_delta, is_time = true },
-  { name = "hop_elapsed", field = fields.hop_elapsed, is_time = true },
-  { name = "evidence", field = fields.evidence },
-  { name = "rule", field = fields.rule },
-  { name = "rewritten", field = fields.rewritten },
+  { column = "drop", field = fields.drop },
+  { column = "drop_reason", field = fields.drop_reason },
+  { column = "drop_reason_text", field = fields.drop_reason_text, adds = add_reason },
+  { column = "drop_harmless", field = fields.drop_harmless },
+  { column = "drop_rule", field = fields.drop_rule },
+  { column = "drop_advice", field = fields.drop_advice, adds = advise },
+  { column = "drop_location", field = fields.drop_location },
+  { column = "verdict", field = fields.verdict },
+  { column = "packet", field = fields.packet },
+  { column = "appearance", field = fields.appearance },
+  { column = "duplicate", field = fields.duplicate },
+  { column = "duplicate_of", field = fields.duplicate_of },
+  { column = "previous", field = fields.previous },
+  { column = "segment_of", field = fields.segment_of },
+  { column = "repeat_of", field = fields.repeat_of },
+  { column = "event", field = fields.event },
+  { column = "event_nic", field = fields.event_nic },
+  { column = "event_destination_nic", field = fields.event_destination_nic },
+  { column = "event_switch", field = fields.event_switch },
+  { column = "event_packet", field = fields.event_packet },
+  { column = "event_near", field = fields.event_near },
+  { column = "hop", field = fields.hop },
+  { column = "hop_role", field = fields.hop_role },
+  { column = "path", field = fields.path },
+  { column = "direction", field = fields.direction },
+  { column = "vlan", field = fields.vlan },
+  { column = "port", field = fields.port },
+  { column = "nic", field = fields.nic },
+  { column = "nic_type", field = fields.nic_type },
+  { column = "pid", field = fields.pid },
+  { column = "hop_delta", field = fields.hop_delta, adds = add_time },
+  { column = "hop_elapsed", field = fields.hop_elapsed, adds = add_time },
+  { column = "evidence", field = fields.evidence },
+  { column = "rule", field = fields.rule },
+  { column = "rewritten", field = fields.rewritten },
 }
 
 local SHORT = 32 -- characters of a hop, as wide as its column
@@ -9764,7 +9800,7 @@ local in_list = {
   {
     field = fields.list_switch,
     value = function(of)
-      return wnv.prefs.switch and (of.duplicate or of.verdict == EVENT) or nil
+      return switches and (of.duplicate or of.verdict == EVENT) or nil
     end,
   },
   {
@@ -9819,7 +9855,7 @@ local function show(tree, of, number, asks, notable, is_slow)
       value = column.value(of)
     end
     if value then
-      add(item, column.field, value):set_hidden()
+      add_hidden(item, column.field, value, visible)
     end
   end
   if is_slow and (visible or referenced(tree, fields.hop_slow)) then
@@ -9827,15 +9863,10 @@ local function show(tree, of, number, asks, notable, is_slow)
   end
   for at = 1, #shown do
     local line = shown[at]
-    local value = of[line.name]
+    local value = of[line.column]
     if value and (not is_open or referenced(tree, line.field)) then
-      if line.is_time then
-        value = duration(value)
-      end
-      if line.is_advice then
-        advise(item, line.field, value)
-      elseif line.is_reason and drops.texts[of.drop_reason] == value then
-        add(item, line.field, value):set_hidden() -- it stands behind the number
+      if line.adds then
+        line.adds(item, line.field, value, visible, of)
       else
         add(item, line.field, value)
       end
@@ -9878,22 +9909,29 @@ local BRACKET = byte("[")
 
 local lists -- whether tshark makes a packet list, by look, as in `asks_of`
 
+-- @return whether there is an Info column, where that matters; it and its text, where it was looked at: to get them costs
 local function has_info(pinfo, look)
-  local has = lists[look]
-  if has == nil then
-    has = tostring(pinfo.cols.info) ~= NO_COLUMNS
-    if not in_gui and look ~= LATER then
-      lists[look] = has
-    end
+  if not (marks_info or in_gui) then
+    return false
   end
-  return has
+  local has = lists[look]
+  if has ~= nil then
+    return has
+  end
+  local column = pinfo.cols.info
+  local text = tostring(column)
+  has = text ~= NO_COLUMNS
+  if not in_gui and look ~= LATER then
+    lists[look] = has
+  end
+  return has, column, text
 end
 
-local function mark_info(of, pinfo)
+local function mark_info(of, pinfo, column, text)
   local mark = words.mark(of)
   if mark or is_miscounted then
-    local column = pinfo.cols.info
-    local text = tostring(column)
+    column = column or pinfo.cols.info
+    text = text or tostring(column)
     if not mark then
       local plain, numbers = gsub(text, NUMBERED, NO_NUMBER, 1)
       if numbers > 0 then
@@ -9937,7 +9975,7 @@ local function dissect(tvb, pinfo, tree)
     end
     return
   end
-  local has_columns = (marks_info or in_gui) and has_info(pinfo, look)
+  local has_columns, column, info = has_info(pinfo, look)
   local asks = asks_of(tree, look)
   local is_asked = notable or asks.any
   if is_asked or is_event or has_columns then
@@ -9945,7 +9983,7 @@ local function dissect(tvb, pinfo, tree)
     if is_event then
       show_event(of, pinfo)
     elseif has_columns and marks_info then
-      mark_info(of, pinfo)
+      mark_info(of, pinfo, column, info)
     end
     if is_asked then
       show(tree, of, number, asks, notable, from.slow[at])
@@ -9963,7 +10001,7 @@ function wnv.init()
   engine, places, looked_at, last_number, new_place, is_pending, is_needed = nil, {}, nil, 0, nil, false, false
   pages, page, page_from = {}, nil, nil
   self, enabled, decides_anew = Dissector.get("wnv"), wnv.prefs.enabled, wnv.prefs.decide_anew
-  remarks = wnv.prefs.expert
+  remarks, switches = wnv.prefs.expert, wnv.prefs.switch
   local known, apart = pcall(get_preference, "protocols.conversation_deinterlacing_key")
   counts_all, is_miscounted = not (known and apart and find(tostring(apart), "I", 1, true)), false
   steps = new_steps(wnv.prefs.slow_us > 0 and wnv.prefs.slow_us / 1e6 or nil)

@@ -167,6 +167,8 @@ LIES = {
     "other order": form('# hop="x" path="x"'),
     "unknown": form('# colour="x"'),
     "a verdict that is none": form('# verdict=wonderful hop="x"'),
+    "no packet": form('# packet= delta_ns=3 path="x"'),
+    "no space": form('# packet=8delta_ns=3 path="x"'),
     "no quotes": form("# hop=x"),
     "open quotes": form('# hop="x'),
     "escape": form('# hop="x\\n"'),

@@ -121,23 +121,26 @@ local function names_earlier(said)
   return true
 end
 
--- A pattern of the numbers that most comments begin with, and the place of the last one in the table of fields.
-local function form(...)
-  local pattern, at = "^(%d+)", 0
-  for _, name in ipairs({ ... }) do
-    pattern, at = pattern .. " " .. by_name[name].key .. "=(%-?%d+)", by_name[name].at
-  end
-  return pattern, at
+-- How a column begins behind another, and a pattern of numbers.
+local function behind(name)
+  return " " .. by_name[name].key .. "="
 end
+local NUMBER = "(%-?%d+)"
 
-local SECOND, second_at = form("packet", "hop_delta")
-local LATER, later_at = form("packet", "previous", "appearance", "hop_delta", "hop_elapsed")
+-- What most comments begin with: of the second sighting of a packet, and of a later one.
+local BEGINS = "^(%d+) ([%l_]+)=(%d*)( ?[%l_]*=?)"
+local PACKET, SECOND, LATER = by_name.packet.key, behind("hop_delta"), behind("previous")
+local OF_SECOND, OF_LATER = "^" .. NUMBER, "^(%d+)"
+for _, name in ipairs({ "appearance", "hop_delta", "hop_elapsed" }) do
+  OF_LATER = OF_LATER .. behind(name) .. NUMBER
+end
+local SECOND_AT, LATER_AT = by_name.hop_delta.at, by_name.hop_elapsed.at -- their last number, in the table of fields
 
 --- A reader of the comments of one capture.
 -- @param is_kept whether all that it gives is kept: then it believes no more once that is too much
 -- @return function: what a comment says, a table that is used again: frame, packet, previous, appearance, segment_of,
 --   repeat_of, hop_delta, hop_elapsed, event_near, event_packet, tool_id (the packet id that the capture tool gave the
---   frame, in hexadecimal digits, or nil), shared (a table of all other columns, often the same, not to be changed),
+--   frame, in hexadecimal digits, or nil), shared (a table of all other columns, often the same),
 --   words (for people; of events only); nil if the comment is none of ours, or is invalid
 function M.reader(is_kept)
   local known, again, count, size = {}, {}, 0, 0
@@ -195,16 +198,17 @@ function M.reader(is_kept)
       has_more = false
     end
     at = at + 1
-    local last = second_at
-    local _, stop, frame, packet, delta, previous, appearance, elapsed
-    _, stop, frame, packet, delta = find(comment, SECOND, at)
-    if not stop then
-      _, stop, frame, packet, previous, appearance, delta, elapsed = find(comment, LATER, at)
-      last = later_at
+    local last, delta, previous, appearance, elapsed = 0, nil, nil, nil, nil
+    local _, stop, frame, key, packet, following = find(comment, BEGINS, at)
+    local is_duplicate = key == PACKET and packet ~= ""
+    if is_duplicate and following == SECOND then
+      last, _, stop, delta = SECOND_AT, find(comment, OF_SECOND, stop + 1)
+    elseif is_duplicate and following == LATER then
+      last, _, stop, previous, appearance, delta, elapsed = LATER_AT, find(comment, OF_LATER, stop + 1)
     end
-    if not stop then
-      _, stop, frame = find(comment, "^(%d+)", at)
-      last = 0
+    if not delta then
+      frame = frame or match(comment, "^%d+", at)
+      last, packet, stop = 0, nil, frame and at + #frame - 1
     end
     frame, packet = tonumber(frame), tonumber(packet)
     if not frame or frame >= TOO_LARGE then

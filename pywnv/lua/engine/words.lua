@@ -89,7 +89,7 @@ end
 
 -- The name of a hop without what it can spare, as far as it has more than so many bytes.
 local function bare(name, most)
-  return spared(spared(name, most, ROLES), most, DRIVERS)
+  return #name > most and spared(spared(name, most, ROLES), most, DRIVERS) or name
 end
 
 --- Shortens a name of a hop so that component, adapter and edge can still be told: filter pacer.sys Upper on Ethernet
