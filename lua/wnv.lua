@@ -3205,7 +3205,7 @@ local function behind(name)
 end
 local NUMBER = "(%-?%d+)"
 
--- What most comments begin with: of the second sighting of a packet, and of a later one.
+-- How most comments begin, and how the comments of a second and of a later sighting go on.
 local BEGINS = "^(%d+) ([%l_]+)=(%d*)( ?[%l_]*=?)"
 local PACKET, SECOND, LATER = by_name.packet.key, behind("hop_delta"), behind("previous")
 local OF_SECOND, OF_LATER = "^" .. NUMBER, "^(%d+)"
@@ -3218,7 +3218,8 @@ local SECOND_AT, LATER_AT = by_name.hop_delta.at, by_name.hop_elapsed.at -- thei
 -- @param is_kept whether all that it gives is kept: then it believes no more once that is too much
 -- @return function: what a comment says, a table that is used again: frame, packet, previous, appearance, segment_of,
 --   repeat_of, hop_delta, hop_elapsed, event_near, event_packet, tool_id (the packet id that the capture tool gave the
---   frame, in hexadecimal digits, or nil), shared (a table of all other columns, often the same),
+--   frame, in hexadecimal digits, or nil), shared (a table of all other columns, often the same; the
+--   caller may add those named here),
 --   words (for people; of events only); nil if the comment is none of ours, or is invalid
 function M.reader(is_kept)
   local known, again, count, size = {}, {}, 0, 0
@@ -5583,8 +5584,8 @@ function M.note_sighting(packet, frame, all)
   end
 end
 
---- Learns from a packet without an identity whether packets of different flows keep their order, as far as a proved
--- one shows.
+--- Learns whether packets of different flows keep their order, from one without an identity: its times are compared
+-- with those of the last proved packet.
 function M.note_weak(packet, frame, all)
   local at = packet.node.depth
   local last = packet.places[at]
@@ -9553,8 +9554,8 @@ local function take_annotated(number, tvb, into, at)
   return true
 end
 
--- What the comment of a frame says, as the fields have it: what many comments share, and beside it what this one alone
--- says, in one table, which is quicker to ask than two.
+-- What the comment of a frame says, by the names of the fields. Comments that differ only in their numbers share the
+-- table; the numbers are written into it for each frame, as two tables would cost more to ask.
 -- @return what is said of a frame, until the next call
 local function read_annotated(from, at, number)
   local told = from.shared[at]
@@ -9576,7 +9577,7 @@ local function read_annotated(from, at, number)
     told.duplicate_of, told.previous = packet, previous
     local delta = from.deltas[at]
     told.hop_delta, told.hop_elapsed = delta, from.elapsed[at] or delta
-  else -- of a first sighting, comments share nothing with those of duplicates
+  else -- no duplicate ever has the table of a first sighting, so no number of one is left in it
     told.packet, told.appearance, told.duplicate = number, 1, false
   end
   return told
@@ -9736,7 +9737,7 @@ local function add_time(item, field, seconds)
   add(item, field, duration(seconds))
 end
 
--- The words of a reason that is known stand behind its number.
+-- Hides the text of a drop's reason where Wireshark shows it behind the number anyway.
 local function add_reason(item, field, text, visible, of)
   add_hidden(item, field, text, visible and drops.texts[of.drop_reason] == text)
 end

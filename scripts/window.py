@@ -218,7 +218,8 @@ class Window:
         window = self.all().get(title, "") if title else self.id
 
         def has_focus() -> bool:
-            return self.ask("xdotool", "getactivewindow").decode().strip() == window or not self._is_there(window)
+            active = self.ask("xdotool", "getactivewindow").decode().strip()
+            return active == window or window not in self.all().values()
 
         def activate() -> None:
             if not has_focus():
@@ -232,9 +233,6 @@ class Window:
             act_until(what, act, look)
         except WindowError as error:
             raise WindowError(f"{error}; the screen shows: {', '.join(self.all())}") from None
-
-    def _is_there(self, window: str) -> bool:
-        return window in self.all().values()
 
     def close_others(self) -> None:
         """Closes dialogs and further windows."""

@@ -52,7 +52,7 @@ PACKED = ".gz"
 
 
 def _suffix(output: Path) -> str:
-    """The ending of an output's name, without that of a packed file."""
+    """The ending of an output's name, in lower case: `.csv` of rows.csv and of rows.csv.gz."""
     return Path(output.stem if output.suffix.lower() == PACKED else output).suffix.lower()
 
 

@@ -127,7 +127,7 @@ local function behind(name)
 end
 local NUMBER = "(%-?%d+)"
 
--- What most comments begin with: of the second sighting of a packet, and of a later one.
+-- How most comments begin, and how the comments of a second and of a later sighting go on.
 local BEGINS = "^(%d+) ([%l_]+)=(%d*)( ?[%l_]*=?)"
 local PACKET, SECOND, LATER = by_name.packet.key, behind("hop_delta"), behind("previous")
 local OF_SECOND, OF_LATER = "^" .. NUMBER, "^(%d+)"
@@ -140,7 +140,8 @@ local SECOND_AT, LATER_AT = by_name.hop_delta.at, by_name.hop_elapsed.at -- thei
 -- @param is_kept whether all that it gives is kept: then it believes no more once that is too much
 -- @return function: what a comment says, a table that is used again: frame, packet, previous, appearance, segment_of,
 --   repeat_of, hop_delta, hop_elapsed, event_near, event_packet, tool_id (the packet id that the capture tool gave the
---   frame, in hexadecimal digits, or nil), shared (a table of all other columns, often the same),
+--   frame, in hexadecimal digits, or nil), shared (a table of all other columns, often the same; the
+--   caller may add those named here),
 --   words (for people; of events only); nil if the comment is none of ours, or is invalid
 function M.reader(is_kept)
   local known, again, count, size = {}, {}, 0, 0

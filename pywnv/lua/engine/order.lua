@@ -125,8 +125,8 @@ function M.note_sighting(packet, frame, all)
   end
 end
 
---- Learns from a packet without an identity whether packets of different flows keep their order, as far as a proved
--- one shows.
+--- Learns whether packets of different flows keep their order, from one without an identity: its times are compared
+-- with those of the last proved packet.
 function M.note_weak(packet, frame, all)
   local at = packet.node.depth
   local last = packet.places[at]
