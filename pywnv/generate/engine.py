@@ -48,7 +48,7 @@ ENGINE = (
     ("teaching", ("order", "path", "routes", "limits")),
     ("flows", ("frame", "path", "limits")),
     ("queue", ("identity", "order", "path", "limits")),
-    ("candidates", ("frame", "identity", "link", "queue", "routes", "limits")),
+    ("candidates", ("identity", "link", "queue", "routes", "limits")),
     ("tcp", ("frame", "identity", "limits")),
     ("segmentation", ("identity", "tcp", "limits")),
     ("nat", ("frame", "identity", "tcp", "limits")),

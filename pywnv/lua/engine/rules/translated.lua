@@ -1,7 +1,5 @@
 --- Network address translation changes one address and port of a packet, and lowers the TTL; some NATs set a new IP ID.
 
-local ttl_of = (...).frame.ttl
-
 return {
   name = "translated",
   reason = "Only one address and port differs, and the TTL is lower: a NAT has translated it",
@@ -25,7 +23,7 @@ return {
         or packet.size ~= frame.size
         or packet.content ~= frame.content
         or packet.written_ends == frame.written_ends
-        or ttl_of(packet) <= ttl_of(frame)
+        or packet.ttl <= frame.ttl
         or state.differs(packet, frame)
       then
         return nil
