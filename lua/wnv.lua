@@ -1524,11 +1524,6 @@ function M.layout(packet_key)
   return byte(packet_key, 1) == 4 and M.V4 or M.V6
 end
 
---- The TTL or hop limit of a frame, or of a packet's last sighting.
-function M.ttl(what)
-  return floor(what.mutable / TTL)
-end
-
 local function big16(buf, at)
   local high, low = byte(buf, at, at + 1)
   return high * 256 + low
@@ -1594,7 +1589,8 @@ local function ipv4(frame, at, last, span, size)
   frame.ident, frame.size = big16(buf, at + 4), length - (transport - at)
   frame.protocol, frame.has_transport = protocol, is_whole
   local checksum = is_whole and key.checksum(buf, transport, protocol, last) or 0
-  frame.mutable = byte(buf, at + 8) * TTL + big16(buf, at + 10) * 65536 + checksum
+  frame.ttl = byte(buf, at + 8)
+  frame.mutable = frame.ttl * TTL + big16(buf, at + 10) * 65536 + checksum
   local protocol_byte = is_whole and WHOLE[protocol] or char(flags % 64, offset, protocol)
   key.set(frame, IPV4, middle, protocol_byte, at + 12, at + 20, transport, is_whole and protocol, last, span)
   return true
@@ -1641,7 +1637,8 @@ local function ipv6(frame, at, last, span, size)
   end
   local checksum = is_whole and key.checksum(buf, transport, protocol, last) or 0
   key.set(frame, IPV6, middle, PROTOCOL[protocol], at + 8, at + 40, transport, is_whole and protocol, last, span)
-  frame.mutable = byte(buf, at + 7) * TTL + checksum
+  frame.ttl = byte(buf, at + 7)
+  frame.mutable = frame.ttl * TTL + checksum
   frame.size = (length > 0 and length + 40 or size) - (transport - at)
   frame.protocol, frame.has_transport = protocol, is_whole
   return true
@@ -1718,6 +1715,7 @@ end
 --   content: string, everything behind the transport checksum, as far as captured
 --   mutable: TTL or hop limit * 2^32 + IP checksum * 2^16 + transport checksum; no whole number where that checksum was
 --     not captured
+--   ttl: TTL or hop limit, or 0
 --   ident: the IP ID; 0 if there is none
 --   protocol: of the transport header, or 0; has_transport: whether it is there (not in a fragment)
 --   size: bytes on the wire from the transport header on, by the length in the network header
@@ -1739,7 +1737,7 @@ function M.read(frame, span)
     l3, ethertype, form = link.network(kind, buf, at, stop, frame.length)
   end
   frame.span, frame.link, frame.l2 = span, form or kind, nil
-  frame.mutable, frame.ident, frame.size, frame.protocol, frame.has_transport = 0, 0, 0, 0, false
+  frame.mutable, frame.ttl, frame.ident, frame.size, frame.protocol, frame.has_transport = 0, 0, 0, 0, 0, false
   frame.vni, frame.outer_ident, frame.outer_ends = nil, nil, nil
   frame.cut = stop - at + 1 < frame.length
   if l3 then
@@ -2121,11 +2119,25 @@ function M.role_of_port(name)
   return find(name, VM_PORT) and codes.role.vmNIC
 end
 
+--- A place of which nothing is known. All places have the same keys in the same order, as packets do.
+function M.blank()
+  local place = {
+    kind = 0, id = 0, name = 0, title = 0, description = 0, role = 0, observer = 0, number_of = 0, is_known = 0,
+    is_annotated = 0, team = 0, switch = 0, vlan = 0, port = 0, port_name = 0, nic = 0, nic_type = 0, ifindex = 0,
+    over = 0, driver = 0, component_id = 0, edge = 0, facts = 0,
+  }
+  for key in pairs(place) do
+    place[key] = nil
+  end
+  return place
+end
+
 --- What the name of an interface tells.
 -- @param kind, id, name, description  as `hop.new` takes them
 -- @return table: as `hop.new` gives it, without the name that is shown
 function M.read(kind, id, name, description)
-  local place = { kind = kind, id = id, title = "" }
+  local place = M.blank()
+  place.kind, place.id, place.title = kind, id, ""
   if name then
     description = description and clean(description) or ""
     place.description = description ~= "" and description or nil
@@ -2386,7 +2398,7 @@ function Registry:noted(place, note)
     if not entry or not of_port and clean(entry.name) == place.title then
       known = place
     else
-      known = {}
+      known = hop_name.blank()
       for field, value in pairs(place) do
         known[field] = value
       end
@@ -4988,6 +5000,19 @@ local SLOTS = 2 * limits.packets
 
 local M = {}
 
+-- A packet to fill in. It has all its keys from the start, as a frame and a flow have: then all packets keep them in
+-- the same order, and a tracing compiler needs no code for each order (docs/performance.md).
+local function new_packet()
+  return {
+    places = {}, times = {}, id = 0, key = "", content = "", header = "", link = "", cut = false, size = 0,
+    mutable = 0, ttl = 0, ident = 0, outer_ident = 0, outer_ends = "", vni = 0, protocol = 0, has_transport = false,
+    first_frame = 0, first_time = 0, last_frame = 0, last_time = 0, first_header = "", first_mutable = 0,
+    first_ends = "", written_ends = "", flow = false, node = false, maybe = false, network = 0, strength = 0,
+    tag = false, tag_of = false, whole = 0, is_proved = false, has_fallen = false, is_ambiguous = false,
+    is_crowded = false,
+  }
+end
+
 --- A store for one capture.
 -- @return table: packets, newest; get, find, add, next_generation, shorten
 function M.new()
@@ -5038,7 +5063,7 @@ function M.new()
         return
       end
     elseif entry and not is_over(entry, time) then
-      young[key] = { entry, id, first = 1, last = 2, taken = {} }
+      young[key] = { entry, id, first = 1, last = 2, taken = {}, slipped = false, late = false }
       return
     end
     young[key] = id
@@ -5091,21 +5116,21 @@ function M.new()
 
   --- Adds a packet by its first sighting, or what a packet became on its way.
   -- @param frame as `grouper` takes it
-  -- @return table: id, key, content, cut, header, link, mutable, ident, outer_ident, vni, protocol, has_transport, size
-  --   of its last sighting as `frame.read` has them; first_frame, first_time, last_frame, last_time; places and times,
-  --   by sighting; the caller sets what else there is to know
+  -- @return table: id, key, content, cut, header, link, mutable, ttl, ident, outer_ident, vni, protocol, has_transport,
+  --   size of its last sighting as `frame.read` has them; first_frame, first_time, last_frame, last_time; places and
+  --   times, by sighting; the caller sets what else there is to know
   function store.add(frame)
     local id, time, number = store.newest + 1, frame.time, frame.number
     local slot = id % SLOTS + 1
     local packet = packets[slot]
     if not packet then
-      packet = { places = {}, times = {} }
+      packet = new_packet()
       packets[slot] = packet
     end
     local key, content, header = frame.key, frame.content, frame.header
     store.newest = id
     packet.id, packet.key, packet.content, packet.cut, packet.header = id, key, content, frame.cut, header
-    packet.link, packet.mutable, packet.vni = frame.link, frame.mutable, frame.vni
+    packet.link, packet.mutable, packet.ttl, packet.vni = frame.link, frame.mutable, frame.ttl, frame.vni
     packet.ident, packet.size = frame.ident, frame.size
     packet.outer_ident, packet.outer_ends = frame.outer_ident, frame.outer_ends
     packet.protocol, packet.has_transport = frame.protocol, frame.has_transport
@@ -5172,13 +5197,16 @@ local function is_usual(route, length)
   if route.length ~= length then
     return false
   end
-  local counts = length == 1 and route.counts or count_places(length)
+  if length == 1 then
+    return route.counts[places[1]] == 1
+  end
+  local counts = count_places(length)
   for at = 1, length do
     if counts[places[at]] ~= route.counts[places[at]] then
       return false
     end
   end
-  return length > 1 or route.counts[places[1]] == 1
+  return true
 end
 
 -- Of the last packets, the share that went another way: what was learned must not outlive its truth.
@@ -5565,16 +5593,23 @@ local function note_way(known, flow, place, time, other_place, other_time)
   way.left, way.came, way.flow = left, came, flow
 end
 
+-- The same, from a sighting to the frame; a loop of two rounds would stop a tracing compiler (docs/performance.md).
+local function note_ways(packet, frame, all, at)
+  local place, time, flow = packet.places[at], packet.times[at], packet.flow
+  if place.hop ~= frame.hop then
+    note_way(flow, flow, place, time, frame.place, frame.time)
+    note_way(all, flow, place, time, frame.place, frame.time)
+  end
+end
+
 --- Learns that a proved packet shows at one more place.
 -- @param all what is known of the order of all packets: a table as `known`
 function M.note_sighting(packet, frame, all)
-  local places, times, depth, flow = packet.places, packet.times, packet.node.depth, packet.flow
+  local places, depth, flow = packet.places, packet.node.depth, packet.flow
   -- From the two sightings before: a packet may be lost between the first hop and the last.
-  for at = depth, max(depth - 1, 1), -1 do
-    if places[at].hop ~= frame.hop then
-      note_way(flow, flow, places[at], times[at], frame.place, frame.time)
-      note_way(all, flow, places[at], times[at], frame.place, frame.time)
-    end
+  note_ways(packet, frame, all, depth)
+  if depth > 1 then
+    note_ways(packet, frame, all, depth - 1)
   end
   if frame.time > packet.first_time and places[1].hop ~= frame.hop then
     if depth == 1 then
@@ -5608,7 +5643,7 @@ end
 function M.is_overtaken(known, place, time, other_place, other_time)
   local which, left, came = way_between(place, time, other_place, other_time)
   local way = known.ways and known.ways[which]
-  return way ~= nil and left < way.left and came > way.came
+  return way and left < way.left and came > way.came or false
 end
 
 --- How long a packet that cannot be told by identity may take between two places.
@@ -5744,7 +5779,7 @@ local function new_class()
 end
 
 local function new_sender()
-  return { begins = {}, begin_count = 0, idents = {}, next = 1 }
+  return { begins = {}, begin_count = 0, idents = {}, next = 1, is_changing = false, turn = 0 }
 end
 
 --- Counts how often equal packets of a flow are on their way at once; those without a mark count less and less.
@@ -5772,7 +5807,11 @@ function M.new()
 
   local function make(name, sender, class)
     last_id = last_id + 1
-    local flow = { id = last_id, number = 0, repeats = 0, crowds = 0, apart = 0, counted = 0, drawn = 0 }
+    local flow = {
+      id = last_id, number = 0, repeats = 0, crowds = 0, apart = 0, counted = 0, drawn = 0, sender = false,
+      class = false, turn = 0, back = false, last_id = false, last_ident = false, sent = false, acks = false,
+      large = false, ways = false, way_count = 0,
+    }
     flow.sender = find_sender(sender) or put_sender(sender, new_sender())
     flow.class = find_class(class) or put_class(class, new_class())
     return put_flow(name, flow)
@@ -6076,10 +6115,9 @@ end)(modules.identity, modules.order, modules.path, modules.limits)
 modules.candidates = (function(...)
 --- Finds the packets that a frame may show: those with the same bytes that are still remembered.
 
-local frame_of, identity, link, queue, routes, limits = ...
+local identity, link, queue, routes, limits = ...
 
 local byte, max = string.byte, math.max
-local ttl_of = frame_of.ttl
 
 local M = {}
 
@@ -6145,7 +6183,7 @@ end
 function M.is_flood(packet, frame)
   local place = frame.place
   local count, flow = seen(packet, place), packet.flow
-  if ttl_of(packet) - ttl_of(frame) >= 2 then
+  if packet.ttl - frame.ttl >= 2 then
     return false -- it goes in a circle
   end
   if packet.ident > 0 and flow.sender.is_changing or flow.number - flow.repeats >= limits.varying then
@@ -6231,7 +6269,7 @@ function M.new(store, differs, all)
 end
 
 return M
-end)(modules.frame, modules.identity, modules.link, modules.queue, modules.routes, modules.limits)
+end)(modules.identity, modules.link, modules.queue, modules.routes, modules.limits)
 
 modules.tcp = (function(...)
 --- Finds data that TCP has sent before: follows each flow by its packets, each once, however many hops showed it.
@@ -6366,7 +6404,7 @@ function M.note_ack(what, segment, acks, time, is_sure)
   if segment.flags % 32 < ACK or segment.flags % 8 >= SYN or not (acks or is_sure) then
     return acks
   end
-  acks = acks or { dups = 0, may_be_dups = 0 }
+  acks = acks or { ack = false, dups = 0, may_be_dups = 0, time = 0, last_time = 0, holes_end = false }
   local is_pure = segment.size == 0 and segment.flags % 2 ~= FIN
   if not is_sure then
     if is_pure and segment.ack == acks.ack then
@@ -6435,7 +6473,8 @@ function M.note(segment, sent, back, time, packet)
     local is_syn = flags % 4 >= SYN
     -- What lies before the first segment of a capture was not seen.
     local holes = is_syn and {} or { { from = (seq - HALF / 2) % WRAP, to = seq, packet = packet } }
-    return { start = seq, next = after, holes = holes, latest = time, syn_time = is_syn and time or nil }
+    local syn_time = is_syn and time or false
+    return { start = seq, next = after, holes = holes, latest = time, syn_time = syn_time, round_trip = false }
   end
   sent.latest = max(sent.latest, time)
   local ahead = minus(seq, sent.next)
@@ -6724,7 +6763,7 @@ modules.nat = (function(...)
 local frame_of, identity, tcp, limits = ...
 
 local abs, byte, max, sub = math.abs, string.byte, math.max, string.sub
-local layout, ttl_of = frame_of.layout, frame_of.ttl
+local layout = frame_of.layout
 
 local ICMP, TCP, UDP, ICMPV6 = 1, 6, 17, 58
 local LEAST_CONTENT = 4 -- bytes that say something
@@ -6827,7 +6866,7 @@ function M.new(store)
 
   -- Whether a frame can show a packet translated: other ends, all else equal, and further on its way.
   local function is_translation(frame, packet)
-    local ttl, packet_ttl = ttl_of(frame), ttl_of(packet)
+    local ttl, packet_ttl = frame.ttl, packet.ttl
     if
       packet.protocol ~= frame.protocol
       or packet.content ~= frame.content
@@ -7217,7 +7256,6 @@ sources.returned = (function(...)
 -- send a packet to each other in a loop lower the TTL each time: that can be the same packet.
 
 local frame_of = (...).frame
-local ttl_of = frame_of.ttl
 local byte, sub = string.byte, string.sub
 
 local function is_to_itself(key)
@@ -7240,7 +7278,7 @@ return {
         and sub(header, 1, 6) == sub(earlier, 7, 12)
         and sub(header, 7, 12) == sub(earlier, 1, 6)
         and sub(header, 1, 6) ~= sub(header, 7, 12)
-        and (ttl_of(frame) >= ttl_of(packet) or is_to_itself(frame.key))
+        and (frame.ttl >= packet.ttl or is_to_itself(frame.key))
     end
   end,
 }
@@ -7252,7 +7290,6 @@ sources.ttl_counts = (function(...)
 
 local parts = ...
 local identity, limits = parts.identity, parts.limits
-local ttl_of = parts.frame.ttl
 
 return {
   name = "ttl_counts",
@@ -7261,7 +7298,7 @@ return {
   proof = "lab2/nat",
   new = function(state)
     return function(packet, frame)
-      local rise = ttl_of(frame) - ttl_of(packet)
+      local rise = frame.ttl - packet.ttl
       if rise == 0 or not packet.node.counts[frame.hop] then
         return false
       elseif rise < 0 then
@@ -7567,7 +7604,6 @@ sources.soon_again = (function(...)
 
 local parts = ...
 local candidates, identity, limits, tcp = parts.candidates, parts.identity, parts.limits, parts.tcp
-local ttl_of = parts.frame.ttl
 local abs = math.abs
 
 return {
@@ -7605,7 +7641,7 @@ return {
           return nil
         end
       end
-      if ttl_of(frame) ~= ttl_of(packet) then
+      if frame.ttl ~= packet.ttl then
         return nil -- a ladder of probes
       end
       local is_once, _, route = candidates.is_known_once(packet, frame.hop)
@@ -7762,8 +7798,6 @@ end)(modules)
 sources.routed = (function(...)
 --- A router, or a host that forwards, lowers the TTL of a packet; a sender that sends again does not.
 
-local ttl_of = (...).frame.ttl
-
 return {
   name = "routed",
   reason = "The same bytes at the same hop with a lower TTL: a router has forwarded them",
@@ -7772,13 +7806,13 @@ return {
   verdict = "duplicate",
   new = function(state)
     return function(frame, look)
-      local found, least, ttl = nil, 256, ttl_of(frame)
+      local found, least, ttl = nil, 256, frame.ttl
       if not look.here or look.elsewhere or look.is_ambiguous or ttl == 0 then
         return nil
       end
       for at = 1, state.all_here(frame) do
         local packet = look.list[at]
-        local lost = ttl_of(packet) - ttl
+        local lost = packet.ttl - ttl
         local is_sent_on = frame.header ~= packet.header or frame.header == ""
         if is_sent_on and lost > 0 and lost <= least and frame.time >= packet.last_time then
           found, least = lost < least and packet or nil, lost
@@ -7862,8 +7896,6 @@ end)(modules)
 sources.translated = (function(...)
 --- Network address translation changes one address and port of a packet, and lowers the TTL; some NATs set a new IP ID.
 
-local ttl_of = (...).frame.ttl
-
 return {
   name = "translated",
   reason = "Only one address and port differs, and the TTL is lower: a NAT has translated it",
@@ -7887,7 +7919,7 @@ return {
         or packet.size ~= frame.size
         or packet.content ~= frame.content
         or packet.written_ends == frame.written_ends
-        or ttl_of(packet) <= ttl_of(frame)
+        or packet.ttl <= frame.ttl
         or state.differs(packet, frame)
       then
         return nil
@@ -8263,7 +8295,7 @@ local flows, order, places_of, routes, tcp, teaching =
 local abs, byte = math.abs, string.byte
 
 local VERDICT, REWRITTEN = codes.verdict, codes.rewritten
-local differences, ttl_of = mutable_fields.between, parts.frame.ttl
+local differences = mutable_fields.between
 local FIRST = 0 -- no rule: nothing with these bytes was known
 
 local M = {}
@@ -8394,12 +8426,13 @@ function M.new()
       networks.note(packet, frame)
     end
     packet.network = packet.network or frame.vni
-    if frame.header == packet.header and ttl_of(frame) < ttl_of(packet) then
+    if frame.header == packet.header and frame.ttl < packet.ttl then
       packet.has_fallen = true
     end
     packet.node, packet.last_frame, packet.last_time = step.node, frame.number, frame.time
     packet.places[depth + 1], packet.times[depth + 1] = frame.place, frame.time
-    packet.header, packet.link, packet.mutable, packet.vni = frame.header, frame.link, frame.mutable, frame.vni
+    packet.header, packet.link, packet.vni = frame.header, frame.link, frame.vni
+    packet.mutable, packet.ttl = frame.mutable, frame.ttl
     if frame.outer_ends then
       packet.outer_ident, packet.outer_ends = frame.outer_ident, frame.outer_ends
     end
