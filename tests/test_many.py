@@ -162,8 +162,7 @@ def test_killed_half_way(tmp_path: Path, number: signal.Signals) -> None:
     """One capture is a pipe from which no more comes; another is done, and stays."""
     pipe, out = tmp_path / "pipe", tmp_path / "out"
     os.mkfifo(pipe)
-    default = f"import signal; signal.signal({int(number)}, signal.SIG_DFL)"
-    arguments = command("annotate", SAME, pipe, "-o", out, "-j", "2", before=default)
+    arguments = command("annotate", SAME, pipe, "-o", out, "-j", "2")
     with subprocess.Popen(arguments, stderr=subprocess.PIPE, start_new_session=True) as process, begun(pipe):
         wait_for(lambda: (out / RECORD).exists() and len(list(out.iterdir())) == 3, process)
         if number == signal.SIGINT:  # a terminal sends it to all

@@ -116,10 +116,7 @@ def test_what_the_user_saved_there_is_kept(home: Home, tmp_path: Path, then: str
 def test_ended_by_a_signal(home: Home, tmp_path: Path, number: signal.Signals) -> None:
     """Wireshark ends with it, and the file is gone."""
     fake = Fake(home, tmp_path, "import time; time.sleep(60)")
-    default = f"import signal; signal.signal({int(number)}, signal.SIG_DFL)"  # whoever started the tests may ignore it
-    with subprocess.Popen(
-        command("view", CAPTURE, before=default), env=home.environment, stderr=subprocess.PIPE
-    ) as process:
+    with subprocess.Popen(command("view", CAPTURE), env=home.environment, stderr=subprocess.PIPE) as process:
         deadline = time.monotonic() + 60
         while not (fake.folder / "given.json").exists() and time.monotonic() < deadline:
             time.sleep(0.02)
