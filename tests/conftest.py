@@ -22,7 +22,9 @@ GOLDEN = PROJECT / "tests" / "golden"
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--update-goldens", action="store_true", help="take what comes out now for what must come out")
-    parser.addoption("--fast", action="store_true", help="no window, nothing marked slow, and of the Luas only LuaJIT")
+    parser.addoption(
+        "--fast", action="store_true", help="no Wireshark, nothing marked slow, only LuaJIT"
+    )
     parser.addoption("--lua-coverage", action="store_true", help="report which lines of Lua run under lupa; slow")
 
 
@@ -39,7 +41,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def _is_fast(item: pytest.Item) -> bool:
-    if item.get_closest_marker("gui") or item.get_closest_marker("slow"):
+    if any(map(item.get_closest_marker, ("gui", "wireshark", "slow"))):
         return False
     given = getattr(item, "callspec", None)
     return given is None or given.params.get("runtime", "luajit21") == "luajit21"

@@ -29,6 +29,8 @@ from pywnv.parallel import cluster
 from pywnv.parallel.many import Job
 from pywnv.parallel.options_record import RECORD
 
+pytestmark = pytest.mark.slow
+
 QUICK = {**os.environ, "DASK_DISTRIBUTED__COMM__TIMEOUTS__CONNECT": "1s"}
 
 

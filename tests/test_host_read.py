@@ -317,6 +317,7 @@ def test_wrong_values(tmp_path: Path, rows: dict[str, Any], words: str) -> None:
     assert words in wrong(tmp_path, inventory(**rows))
 
 
+@pytest.mark.slow
 def test_cut_off_and_endless(tmp_path: Path) -> None:
     text = json.dumps(WHOLE)
     assert "line 1 column" in wrong(tmp_path, text[:-20].encode())

@@ -50,6 +50,7 @@ LAB = ["lbfo-tcp-loss", "lbfo-tcp-wiredup", "mix", "mix-unsorted", "udpsame", "v
 LAB2 = [f"lab2/{name}" for name in ("nat-loss", "rsc", "busy", "tcp-same", "team2", "tenants", "vxlan")]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("split", SPLITS)
 @pytest.mark.parametrize("name", LAB + LAB2)
 def test_where_nothing_is_lost_nothing_is_told(name: str, split: str, tmp_path: Path) -> None:
@@ -58,6 +59,7 @@ def test_where_nothing_is_lost_nothing_is_told(name: str, split: str, tmp_path: 
     assert collect(joined(observed.observers, tmp_path)).losses == ()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("split", SPLITS)
 @pytest.mark.parametrize(
     ("name", "least"),

@@ -34,6 +34,7 @@ def whole(path: Path, output_format: Format = Format.CSV) -> bytes:
     return b"".join(rows(path, output_format=output_format))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("jobs", [[], ["--jobs", "1"], ["-j", "3"]])
 def test_each_capture_has_its_output(tmp_path: Path, jobs: list[str]) -> None:
     out = tmp_path / "made" / "out"
@@ -49,6 +50,7 @@ def test_one_capture_is_the_same_with_any_jobs(jobs: str) -> None:
     assert (done.returncode, done.stdout, done.stderr) == (0, whole(MIX), b"")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("output_format", [Format.JSONL, Format.PCAPNG, Format.SUMMARY])
 def test_in_every_format(tmp_path: Path, output_format: Format) -> None:
     tmp_path.joinpath("out").mkdir()
@@ -64,6 +66,7 @@ def test_names() -> None:
     assert {name: output_name(Path("in") / name, Format.CSV) for name in names} == names
 
 
+@pytest.mark.slow
 def test_a_broken_capture_fails_alone_and_a_rerun_does_the_rest(tmp_path: Path) -> None:
     out, bad = tmp_path / "out", tmp_path / "bad.pcapng"
     bad.write_bytes(BROKEN)
@@ -157,6 +160,7 @@ def begun(pipe: Path) -> Iterator[None]:
         os.close(writer)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_killed_half_way(tmp_path: Path, number: signal.Signals) -> None:
     """One capture is a pipe from which no more comes; another is done, and stays."""
@@ -204,6 +208,7 @@ def ring(folder: Path, capture: bytes, cuts: tuple[int, ...], order: str = "<") 
     return paths
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("cuts", [(1,), (3, 5, 1200, 1201)])
 def test_a_series_is_one_capture(tmp_path: Path, cuts: tuple[int, ...]) -> None:
     paths = ring(tmp_path, gzip.decompress(MIX.read_bytes()), cuts)
@@ -313,6 +318,7 @@ def test_a_folder_of_captures(tmp_path: Path) -> None:
     refuses(["annotate", folder], words, tmp_path)
 
 
+@pytest.mark.slow
 def test_a_rerun_with_other_options_takes_no_old_rows_for_its_own(tmp_path: Path) -> None:
     out = tmp_path / "out"
     first = ["annotate", MIX, "-o", f"{out}/"]

@@ -87,6 +87,7 @@ def test_what_was_annotated_with_a_host_is_shown_without_it(
 KINDS = ("hard/pktmon_ids", "hard/unique_ids", "hard/lso", "lab2/rsc", "rules/drops-p24", "rules/journal-flood-n")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", [*KINDS, "several sections"])
 def test_what_was_annotated_is_shown(tshark: Tshark, unpacked: Unpack, tmp_path: Path, name: str) -> None:
     capture = tmp_path / "capture.pcapng"

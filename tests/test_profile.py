@@ -62,6 +62,7 @@ def test_every_filter_is_accepted(config: Path, profile: Profile) -> None:
     assert not refused
 
 
+@pytest.mark.slow
 @pytest.mark.wireshark
 @every_profile
 def test_a_profile_is_taken_without_a_word(unpacked: Unpack, config: Path, profile: Profile) -> None:
@@ -124,6 +125,7 @@ def test_buttons(unpacked: Unpack, config: Path, label: str) -> None:
     assert 0 < len(shown.splitlines()) < (2933 if label == "All" else 2932)
 
 
+@pytest.mark.slow
 @pytest.mark.wireshark
 @pytest.mark.parametrize(
     ("call", "meaning"),

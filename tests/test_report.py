@@ -290,6 +290,7 @@ def test_very_many_captures(monkeypatch: pytest.MonkeyPatch) -> None:
     assert "The 2 worst have a chapter below. For the other 2: pywnv report CAPTURE." in found.text
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["host.htm", "host.md"])
 def test_the_name_says_the_format(tmp_path: Path, name: str) -> None:
     out = tmp_path / name
@@ -367,6 +368,7 @@ def test_examples_are_whole(mix: Report) -> None:
         }
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not shutil.which("chromium"), reason="needs chromium")
 def test_a_browser_has_nothing_to_say(mix: Report, tmp_path: Path) -> None:
     """No error on the console: a request or an inline style that the policy forbids would be one."""

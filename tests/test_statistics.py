@@ -80,6 +80,7 @@ def by_statistics(found: Statistics) -> dict[str, object]:
     }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", SIGHTINGS)
 def test_the_numbers_are_those_of_the_rows(name: str) -> None:
     found = collect(CAPTURES / name)
@@ -283,6 +284,7 @@ def test_odd_captures(tmp_path: Path, data: bytes) -> None:
     json.dumps(found.as_dict())
 
 
+@pytest.mark.slow
 def test_a_scan_is_bounded(tmp_path: Path) -> None:
     """Each packet from another address, to another port, at another hop."""
     made = [ng.section()]

@@ -191,6 +191,7 @@ def test_no_more_than_the_bound(busy: Path, whole: Found, name: str) -> None:
     assert SHOWN[name](counted(busy, **{name: few})[0]) <= few < SHOWN[name](wider)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", HELD)
 def test_less_memory_than_without_the_bound(busy: Path, name: str) -> None:
     few, many = {name: FEW}, {name: 2**16}

@@ -312,6 +312,7 @@ anything = st.recursive(
 )
 
 
+@pytest.mark.slow
 @given(anything, anything, anything, st.sampled_from(["VM Nic", "Filter", "Miniport", "VMS Protocol Nic", ""]))
 @settings(max_examples=300, deadline=None)
 def test_any_list_of_pktmon(name: object, id: object, properties: object, kind: str) -> None:
