@@ -22,9 +22,7 @@ GOLDEN = PROJECT / "tests" / "golden"
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--update-goldens", action="store_true", help="take what comes out now for what must come out")
-    parser.addoption(
-        "--fast", action="store_true", help="no Wireshark, nothing marked slow, only LuaJIT"
-    )
+    parser.addoption("--fast", action="store_true", help="no Wireshark, nothing marked slow, only LuaJIT")
     parser.addoption("--lua-coverage", action="store_true", help="report which lines of Lua run under lupa; slow")
 
 

@@ -151,6 +151,7 @@ def test_marks_agree_with_each_other_and_on_every_lua(sightings: list) -> None:
         last[one.packet] = number, one
 
 
+@pytest.mark.slow
 @examples
 @given(SIGHTINGS, SIGHTINGS)
 def test_frames_that_a_read_filter_rejects_change_nothing(sightings: list, rejected: list) -> None:

@@ -363,6 +363,7 @@ JSON = st.recursive(
 KEYS = sorted({key for rows in WHOLE.values() if isinstance(rows, list) for row in rows for key in row})
 
 
+@pytest.mark.slow
 @settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     st.dictionaries(

@@ -115,6 +115,7 @@ def test_one_capture_goes_into_a_folder_that_is_named_as_one(tmp_path: Path) -> 
     assert tree(tmp_path / "out") == {"mix.csv": whole(MIX)}
 
 
+@pytest.mark.slow
 def test_what_cannot_be(tmp_path: Path) -> None:
     words = "several captures: name a folder with -o, or use --series if they are one"
     refuses(["annotate", MIX, SAME], words, tmp_path)
@@ -142,6 +143,7 @@ def test_what_cannot_be(tmp_path: Path) -> None:
     refuses(arguments, f"{capture}: is the capture itself; name another folder", tmp_path)
 
 
+@pytest.mark.slow
 def test_a_full_disk_ends_it(tmp_path: Path) -> None:
     done = run("annotate", MIX, LOSS, "-o", tmp_path / "out", "-j", "1", before=LIMIT)
     assert done.returncode == 2
@@ -179,6 +181,7 @@ def test_killed_half_way(tmp_path: Path, number: signal.Signals) -> None:
     assert tree(out) == {"single-udpsame.csv": whole(SAME)}
 
 
+@pytest.mark.slow
 def test_a_process_that_dies_takes_no_other_along(tmp_path: Path) -> None:
     pipe, out = tmp_path / "pipe", tmp_path / "out"
     os.mkfifo(pipe)
@@ -301,6 +304,7 @@ def test_a_gzipped_pipe(tmp_path: Path) -> None:
     assert len(list(csv.reader(done.stdout.decode().splitlines()))) == 2423
 
 
+@pytest.mark.slow
 def test_a_folder_of_captures(tmp_path: Path) -> None:
     folder, out = tmp_path / "in", tmp_path / "out"
     folder.mkdir()

@@ -98,6 +98,7 @@ def mix(tmp_path: Path) -> Path:
     return path
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("epoch", [Epoch(1, 1), Epoch(5, 3)])
 @pytest.mark.parametrize("output_format", ["csv", "columns", "pcapng"])
 @pytest.mark.parametrize("name", sorted(SMALL.keys() - LATE.keys()))

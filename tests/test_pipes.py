@@ -69,6 +69,7 @@ def test_inspect_reads_it_once(tmp_path: Path, data: bytes) -> None:
     assert b"not a pcapng or pcap file" in done.stderr
 
 
+@pytest.mark.slow
 def test_report_reads_it_once(tmp_path: Path) -> None:
     def words(report: bytes) -> list[bytes]:
         return [line for line in report.splitlines() if b"/" not in line]  # which names the capture

@@ -91,6 +91,7 @@ def test_the_numbers_are_those_of_the_rows(name: str) -> None:
     json.dumps(found.as_dict())
 
 
+@pytest.mark.slow
 def test_each_lua_counts_the_same() -> None:
     def counted(runtime: str) -> Statistics:
         with open_capture(CAPTURES / "lab2" / "nat-loss.pcapng.gz") as opened:

@@ -201,6 +201,7 @@ def test_less_memory_than_without_the_bound(busy: Path, name: str) -> None:
     assert counted(busy, **few, slots=8)[1] < counted(busy, **many, slots=8)[1] - 3
 
 
+@pytest.mark.slow
 def test_memory_stays_flat(tmp_path: Path) -> None:
     few = dict.fromkeys(("hops", "steps", "kinds", "masks", "branches", "addresses", "protocols", "groups"), FEW)
     few |= {"slots": 64, "flows": 64, "kept_flows": FEW, "pending": 64}

@@ -85,6 +85,7 @@ def test_the_profile(home: Home, tmp_path: Path) -> None:
     assert fake.given[2][:2] == ["-C", "Mine"]
 
 
+@pytest.mark.slow
 def test_what_is_known_of_the_host(home: Home, tmp_path: Path) -> None:
     fake, topology = Fake(home, tmp_path), CAPTURES / "deep-dive/contoso01.toml"
     home.run("view", CAPTURE, "--topology", topology)
@@ -172,6 +173,7 @@ def test_input_that_cannot_be_shown(home: Home, tmp_path: Path) -> None:
         assert list(fake.tmp.iterdir()) == []
 
 
+@pytest.mark.slow
 def test_no_room(home: Home, tmp_path: Path) -> None:
     fake = Fake(home, tmp_path)
     limit = "import resource; resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000))"
