@@ -2879,9 +2879,19 @@ function M.dropped(said)
   return (said.drop_harmless and "dropped (harmless): " or "dropped: ") .. brief(said)
 end
 
---- What best explains a drop: the rule of the host, else the reason; nil for a frame that was not dropped.
+local RULE_OF_NIC = "^(%l* ?%u+) of (.-): (.+)$" -- port ACL, extended ACL, VLAN
+local NO_RULE = "^no VLAN setting or ACL "
+
+--- What best explains a drop, in a column: the rule of the host, before the NIC that has it, else the reason; nil for a
+-- frame that was not dropped.
 function M.why(said)
-  return said.drop and (said.drop_rule or brief(said)) or nil
+  local rule = said.drop_rule
+  if not said.drop then
+    return nil
+  elseif not rule or find(rule, NO_RULE) then
+    return brief(said)
+  end
+  return (gsub(rule, RULE_OF_NIC, "%1: %3, at %2"))
 end
 
 local function of_number(word, number)

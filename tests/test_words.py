@@ -73,6 +73,27 @@ def test_why_a_frame_was_dropped(runtime: str, drop: dict[str, object], words: s
     assert plain(module(runtime, "words")[b"dropped"](said)) == words
 
 
+@pytest.mark.parametrize("runtime", RUNTIMES)
+@pytest.mark.parametrize(
+    ("drop", "words"),
+    [
+        ({}, "Failed security policy"),
+        ({"drop_rule": "port ACL of vmNIC A: Deny Inbound 192.0.2.1"}, "port ACL: Deny Inbound 192.0.2.1, at vmNIC A"),
+        ({"drop_rule": "isolation of vmNIC A (VLAN) lets no untagged packets pass"}, None),
+        ({"drop_rule": "extended ACL of vmNIC A: Deny"}, "extended ACL: Deny, at vmNIC A"),
+        ({"drop_rule": "VLAN of vmNIC A: Access VLAN 9 drops"}, "VLAN: Access VLAN 9 drops, at vmNIC A"),
+        ({"drop_rule": "no VLAN setting or ACL of this inventory explains it; VFP"}, "Failed security policy"),
+        ({"drop_rule": "VFP: block rule 7 (layer A: group B)"}, None),
+        ({"drop": None, "drop_rule": "port ACL of vmNIC A: Deny"}, ""),
+    ],
+)
+def test_what_explains_a_drop_begins_with_the_rule(runtime: str, drop: dict[str, str], words: str | None) -> None:
+    dropped = {"drop": True, "drop_reason_text": "Failed security policy"} | drop
+    said = literal(runtime, lua_literal({name: value for name, value in dropped.items() if value is not None}))
+    why = module(runtime, "words")[b"why"](said)
+    assert (why and plain(why) or "") == (drop.get("drop_rule") if words is None else words)
+
+
 def test_brief_reasons_fit_into_a_column() -> None:
     briefs = [reason.brief for reason in table().reasons if reason.brief]
     assert briefs

@@ -207,7 +207,6 @@ TIME = Column("Time", "%t", 96)
 HOP = Column.of("Hop", fields.LIST_HOP.abbreviation, 260)
 SHORT_HOP = replace(HOP, width=204)  # of a team and its NICs, beside one column more
 PACKET = Column.of("Packet", "wnv.packet or wnv.event.packet", 58)
-APPEARANCE = Column.of("Appearance", "wnv.appearance", 88, hidden=True)
 DELTA = Column.of("Delta us", fields.LIST_DELTA.abbreviation, 68)
 VERDICT = Column.of("Verdict", fields.LIST_VERDICT.abbreviation, 118)
 PATH = Column.of("Path", "wnv.path", 320, hidden=True)
@@ -221,7 +220,7 @@ WNV = Profile(
     name="WNV",
     purpose="general use",
     columns=(
-        *(NUMBER, TIME, PACKET, APPEARANCE, HOP, DELTA, VERDICT, PATH),
+        *(NUMBER, TIME, PACKET, HOP, DELTA, VERDICT, PATH),
         *(SOURCE, DESTINATION, PROTOCOL, LENGTH, INFO),
     ),
     rules=RULES,
@@ -236,7 +235,7 @@ LBFO = Profile(
     name="WNV LBFO",
     purpose="teams: what is real TCP trouble, and what is a duplicate",
     columns=(
-        *(NUMBER, TIME, PACKET, APPEARANCE, SHORT_HOP, DELTA, VERDICT, Column.of("Stream", "tcp.stream", 58)),
+        *(NUMBER, TIME, PACKET, SHORT_HOP, DELTA, VERDICT, Column.of("Stream", "tcp.stream", 54)),
         *(SOURCE, DESTINATION, PROTOCOL, LENGTH, INFO),
     ),
     rules=RULES,
