@@ -91,7 +91,7 @@ def test_what_explains_a_drop_begins_with_the_rule(runtime: str, drop: dict[str,
     dropped = {"drop": True, "drop_reason_text": "Failed security policy"} | drop
     said = literal(runtime, lua_literal({name: value for name, value in dropped.items() if value is not None}))
     why = module(runtime, "words")[b"why"](said)
-    assert (why and plain(why) or "") == (drop.get("drop_rule") if words is None else words)
+    assert ((why and plain(why)) or "") == (drop.get("drop_rule") if words is None else words)
 
 
 def test_brief_reasons_fit_into_a_column() -> None:
