@@ -21,6 +21,7 @@ def packets_of(rows: list[dict[str, str]], frames: int) -> list[int]:
     return [said.get(frame, frame) for frame in range(1, frames + 1)]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", CASES)
 def test_hard_case(name: str, tmp_path: Path) -> None:
     made = CASES[name]()

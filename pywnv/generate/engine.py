@@ -26,7 +26,7 @@ ENGINE = (
     ("hop", ("text", "hop_name")),
     ("tool_comments", ("text",)),
     ("drop", ("drops", "text")),
-    ("words", ("codes",)),
+    ("words", ("codes", "drop")),
     ("comment_defaults", ("codes", "drop", "hop_name")),
     ("comment_values", ("text",)),
     ("annotation", ("comment", "codes", "comment_defaults", "comment_values")),
