@@ -148,7 +148,7 @@ function M.new()
       packet.has_fallen = true
     end
     packet.node, packet.last_frame, packet.last_time = step.node, frame.number, frame.time
-    packet.places[depth + 1], packet.times[depth + 1] = frame.place, frame.time
+    store.add_sighting(packet, depth + 1, frame)
     packet.header, packet.link, packet.vni = frame.header, frame.link, frame.vni
     packet.mutable, packet.ttl = frame.mutable, frame.ttl
     if frame.outer_ends then
@@ -182,7 +182,8 @@ function M.new()
     for at = 1, depth do
       packet.places[at], packet.times[at] = places[at], times[at]
     end
-    packet.places[depth + 1], packet.times[depth + 1] = frame.place, frame.time
+    packet.earliest = base.earliest
+    store.add_sighting(packet, depth + 1, frame)
     if decide.verdict[step.rule] ~= VERDICT.duplicate then
       packet.whole = look.is_part and base.last_frame or nil
       if look.cut_entry then

@@ -38,13 +38,8 @@ end
 -- @param sender of the packet: a table in which `begins` is kept
 -- @param is_settled whether it is not seen again
 function M.note_begin(sender, packet, is_settled)
-  local places, times, first = packet.places, packet.times, 1
-  for at = 2, packet.node.depth do
-    if times[at] < times[first] then
-      first = at
-    end
-  end
-  local is_noted = first == 1 and packet.node.depth > 1 and times[2] > times[1] and places[2].hop ~= places[1].hop
+  local places, times, first, depth = packet.places, packet.times, packet.earliest, packet.node.depth
+  local is_noted = first == 1 and depth > 1 and times[2] > times[1] and places[2].hop ~= places[1].hop
   if is_settled and is_noted then
     return -- with its second sighting
   end
@@ -52,7 +47,7 @@ function M.note_begin(sender, packet, is_settled)
   M.note_shown(sender, hop, false)
   local begin = sender.begins[hop]
   begin.here, begin.doubt = begin.here + 1, begin.doubt * (1 - 1 / limits.doubted)
-  for at = 1, packet.node.depth do
+  for at = 1, depth > 1 and depth or 0 do
     if places[at].hop ~= hop then
       note_came(sender, places[at].hop)
     end

@@ -19,14 +19,14 @@ local function new_packet()
     places = {}, times = {}, id = 0, key = "", content = "", header = "", link = "", cut = false, size = 0,
     mutable = 0, ttl = 0, ident = 0, outer_ident = 0, outer_ends = "", vni = 0, protocol = 0, has_transport = false,
     first_frame = 0, first_time = 0, last_frame = 0, last_time = 0, first_header = "", first_mutable = 0,
-    first_ends = "", written_ends = "", flow = false, node = false, maybe = false, network = 0, strength = 0,
-    tag = false, tag_of = false, whole = 0, is_proved = false, has_fallen = false, is_ambiguous = false,
-    is_crowded = false,
+    first_ends = "", written_ends = "", earliest = 0, flow = false, node = false, maybe = false, network = 0,
+    strength = 0, tag = false, tag_of = false, whole = 0, is_proved = false, has_fallen = false,
+    is_ambiguous = false, is_crowded = false,
   }
 end
 
 --- A store for one capture.
--- @return table: packets, newest; get, find, add, next_generation, shorten
+-- @return table: packets, newest; get, find, add, add_sighting, next_generation, shorten
 function M.new()
   -- Packet `id` (1, 2, ...) is in packets[id % SLOTS + 1], until it is forgotten.
   local packets = {}
@@ -130,7 +130,7 @@ function M.new()
   -- @param frame as `grouper` takes it
   -- @return table: id, key, content, cut, header, link, mutable, ttl, ident, outer_ident, vni, protocol, has_transport,
   --   size of its last sighting as `frame.read` has them; first_frame, first_time, last_frame, last_time; places and
-  --   times, by sighting; the caller sets what else there is to know
+  --   times, by sighting; earliest, the sighting with the earliest time; the caller sets what else there is to know
   function store.add(frame)
     local id, time, number = store.newest + 1, frame.time, frame.number
     local slot = id % SLOTS + 1
@@ -147,10 +147,19 @@ function M.new()
     packet.outer_ident, packet.outer_ends = frame.outer_ident, frame.outer_ends
     packet.protocol, packet.has_transport = frame.protocol, frame.has_transport
     packet.first_frame, packet.first_time, packet.last_frame, packet.last_time = number, time, number, time
-    packet.places[1], packet.times[1] = frame.place, time
+    packet.places[1], packet.times[1], packet.earliest = frame.place, time, 1
     bytes = bytes + #content + #key + #header
     remember(id, key, time)
     return packet
+  end
+
+  --- Notes where and when a packet was seen once more.
+  -- @param at how many times it has been seen with this
+  function store.add_sighting(packet, at, frame)
+    packet.places[at], packet.times[at] = frame.place, frame.time
+    if frame.time < packet.times[packet.earliest] then
+      packet.earliest = at
+    end
   end
 
   return store
