@@ -129,12 +129,13 @@ function M.new(store, differs, all, look)
 
   -- Of those that wait behind one, the first that is far likelier to come now; nil if none is.
   local function first_likely(first, count, frame)
-    local often = count_as_long(waiting[first], frame)
+    local often, took = count_as_long(waiting[first], frame), abs(frame.time - waiting[first].last_time)
     local is_astray = not path.has_gone_on(waiting[first].flow.class, waiting[first].node, frame.hop)
     local is_late = often == 0 and times_longest(waiting[first], frame) > limits.longest_gap
     for at = first + 1, count do
       local other = count_as_long(waiting[at], frame)
-      if other >= max(limits.begin, limits.likely * often) then
+      local is_soon = took >= limits.likely * abs(frame.time - waiting[at].last_time)
+      if other >= max(limits.begin, is_soon and 0 or limits.likely * often) then
         return at
       elseif is_late and times_longest(waiting[at], frame) <= limits.usual_gap then
         return at
