@@ -5960,12 +5960,13 @@ function M.new(store, differs, all, look)
 
   -- Of those that wait behind one, the first that is far likelier to come now; nil if none is.
   local function first_likely(first, count, frame)
-    local often = count_as_long(waiting[first], frame)
+    local often, took = count_as_long(waiting[first], frame), abs(frame.time - waiting[first].last_time)
     local is_astray = not path.has_gone_on(waiting[first].flow.class, waiting[first].node, frame.hop)
     local is_late = often == 0 and times_longest(waiting[first], frame) > limits.longest_gap
     for at = first + 1, count do
       local other = count_as_long(waiting[at], frame)
-      if other >= max(limits.begin, limits.likely * often) then
+      local is_soon = took >= limits.likely * abs(frame.time - waiting[at].last_time)
+      if other >= max(limits.begin, is_soon and 0 or limits.likely * often) then
         return at
       elseif is_late and times_longest(waiting[at], frame) <= limits.usual_gap then
         return at
@@ -6015,7 +6016,9 @@ function M.new(store, differs, all, look)
         local strength = identity.of_pair(packet, frame)
         if strength == identity.PROOF then
           return packet, try
-        elseif not may_be_from(packet, hop) and not is_lost(packet, frame) then
+        elseif is_lost(packet, frame) then
+          look.is_left_out = true
+        elseif not may_be_from(packet, hop) then
           local took, longest, known = order.step(all, packet, frame)
           if queue.slipped and queue.slipped[hop] then
             return only_in_time(queue, try, frame)
@@ -6183,12 +6186,13 @@ function M.new(store, differs, all)
   --   sure again); late (where a packet stands that comes as if those before it were lost); is_alone (whether no other
   --   packet with these bytes may come here); is_begin (whether packets that pass here begin here); doubted (set by a
   --   rule: the route that this frame speaks against); is_crowd (set by a rule: whether equal packets are on their way
-  --   at once; nil: so often that there is no mark)
+  --   at once; nil: so often that there is no mark); is_left_out (whether another hop has shown a packet which only the
+  --   order of packets speaks against)
   function candidates.find(entry, frame)
     look.entry, look.elsewhere, look.here, look.index = entry, nil, nil, nil
     look.is_ambiguous, look.slips, look.doubted, look.refused, look.probe = false, nil, nil, nil, nil
     look.is_alone, look.late, look.is_begin = true, nil, false
-    look.is_crowd = false
+    look.is_crowd, look.is_left_out = false, false
     if not entry then
       return look
     elseif type(entry) == "number" then
@@ -6198,6 +6202,8 @@ function M.new(store, differs, all)
           look.here = packet
         elseif identity.of_pair(packet, frame) > identity.WEAK or not queues.is_lost(packet, frame, true) then
           look.elsewhere = packet
+        else
+          look.is_left_out = true
         end
       end
       return look
@@ -8005,7 +8011,7 @@ return {
   verdict = "repeat",
   new = function(state)
     return function(frame, look)
-      if look.here and state.is_surely_new(frame) then
+      if look.here and not look.is_left_out and state.is_surely_new(frame) then
         return false
       end
       return nil

@@ -129,13 +129,12 @@ function M.new(store, differs, all, look)
 
   -- Of those that wait behind one, the first that is far likelier to come now; nil if none is.
   local function first_likely(first, count, frame)
-    local often, took = count_as_long(waiting[first], frame), abs(frame.time - waiting[first].last_time)
+    local often = count_as_long(waiting[first], frame)
     local is_astray = not path.has_gone_on(waiting[first].flow.class, waiting[first].node, frame.hop)
     local is_late = often == 0 and times_longest(waiting[first], frame) > limits.longest_gap
     for at = first + 1, count do
       local other = count_as_long(waiting[at], frame)
-      local is_soon = took >= limits.likely * abs(frame.time - waiting[at].last_time)
-      if other >= max(limits.begin, is_soon and 0 or limits.likely * often) then
+      if other >= max(limits.begin, limits.likely * often) then
         return at
       elseif is_late and times_longest(waiting[at], frame) <= limits.usual_gap then
         return at
@@ -144,6 +143,13 @@ function M.new(store, differs, all, look)
       end
     end
     return nil
+  end
+
+  -- Whether the last one that waits came just now, and the first one long ago.
+  local function is_at_once(first, last, frame)
+    local took = abs(frame.time - waiting[last].last_time)
+    return abs(frame.time - waiting[first].last_time) >= limits.likely * took
+      and count_as_long(waiting[last], frame) >= limits.begin
   end
 
   -- The packet of a queue that comes to this hop: the first one that may, unless its path shows that it was lost, or
@@ -159,12 +165,18 @@ function M.new(store, differs, all, look)
         first, look.slips = at, true
       end
     end
-    local likely = first_likely(first, count, frame)
+    local likely, late = first_likely(first, count, frame), queue.late and queue.late[hop]
     if not likely then
+      if indices[count] == queue.last and is_at_once(first, count, frame) then
+        look.at_once = indices[count]
+        if late and late.at_once >= limits.late - 1 and late.last ~= look.at_once then
+          look.slips = true
+          return waiting[count], look.at_once
+        end
+      end
       return waiting[first], indices[first]
     end
     look.late = indices[likely]
-    local late = queue.late and queue.late[hop]
     if late and (late.is_lost or late.count + (late.index == look.late and 0 or 1) >= limits.late) then
       look.slips = true
       return waiting[likely], look.late
@@ -185,7 +197,9 @@ function M.new(store, differs, all, look)
         local strength = identity.of_pair(packet, frame)
         if strength == identity.PROOF then
           return packet, try
-        elseif not may_be_from(packet, hop) and not is_lost(packet, frame) then
+        elseif is_lost(packet, frame) then
+          look.is_left_out = true
+        elseif not may_be_from(packet, hop) then
           local took, longest, known = order.step(all, packet, frame)
           if queue.slipped and queue.slipped[hop] then
             return only_in_time(queue, try, frame)
@@ -224,11 +238,15 @@ function M.new(store, differs, all, look)
       queue.slipped[hop] = look.slips or nil
     end
     local late = queue.late and queue.late[hop]
+    if not late and (look.late or look.at_once) then
+      queue.late, late = queue.late or {}, { count = 0, at_once = 0 }
+      queue.late[hop] = late
+    end
+    if late then -- in turn, or several at once
+      late.at_once = look.at_once and look.at_once ~= late.last and late.at_once + 1 or 0
+      late.last = look.at_once
+    end
     if look.late then
-      if not late then
-        queue.late, late = queue.late or {}, { count = 0 }
-        queue.late[hop] = late
-      end
       late.count = late.count + (late.index == look.late and 0 or 1)
       late.index, late.is_lost = look.late, late.is_lost or look.slips
     elseif late and look.is_alone then
