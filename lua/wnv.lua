@@ -4994,7 +4994,8 @@ function M.new()
   -- Packet `id` (1, 2, ...) is in packets[id % SLOTS + 1], until it is forgotten.
   local packets = {}
   local young_from, bytes = 1, 0 -- the first packet of the young generation, and the bytes of all
-  local store = { packets = packets, oldest = 1, newest = 0, latest = -math.huge, disorder = 0 }
+  local store = { packets = packets, oldest = 1, newest = 0, latest = -math.huge, disorder = 0, turned = 0 }
+  local last_time = -math.huge
 
   -- key -> the id of the only packet with it, or a queue of ids: { first =, last =, taken = { [hop] = index },
   -- slipped = { [hop] = whether a packet was lost before it }, late = { [hop] = how many came as if one was lost } }
@@ -5069,8 +5070,12 @@ function M.new()
     end
   end
 
-  --- Notes a frame's time.
-  function store.note_time(time)
+  --- Notes a frame's time, and from which one on a file has run back: it may show all again from there on.
+  function store.note_time(time, number)
+    if time < last_time - limits.window then
+      store.turned = number
+    end
+    last_time = time
     if time > store.latest then
       store.latest = time
     elseif store.latest - time > store.disorder then
@@ -5960,13 +5965,12 @@ function M.new(store, differs, all, look)
 
   -- Of those that wait behind one, the first that is far likelier to come now; nil if none is.
   local function first_likely(first, count, frame)
-    local often, took = count_as_long(waiting[first], frame), abs(frame.time - waiting[first].last_time)
+    local often = count_as_long(waiting[first], frame)
     local is_astray = not path.has_gone_on(waiting[first].flow.class, waiting[first].node, frame.hop)
     local is_late = often == 0 and times_longest(waiting[first], frame) > limits.longest_gap
     for at = first + 1, count do
       local other = count_as_long(waiting[at], frame)
-      local is_soon = took >= limits.likely * abs(frame.time - waiting[at].last_time)
-      if other >= max(limits.begin, is_soon and 0 or limits.likely * often) then
+      if other >= max(limits.begin, limits.likely * often) then
         return at
       elseif is_late and times_longest(waiting[at], frame) <= limits.usual_gap then
         return at
@@ -5975,6 +5979,13 @@ function M.new(store, differs, all, look)
       end
     end
     return nil
+  end
+
+  -- Whether the last one that waits came just now, and the first one long ago.
+  local function is_at_once(first, last, frame)
+    local took = abs(frame.time - waiting[last].last_time)
+    return abs(frame.time - waiting[first].last_time) >= limits.likely * took
+      and count_as_long(waiting[last], frame) >= limits.begin
   end
 
   -- The packet of a queue that comes to this hop: the first one that may, unless its path shows that it was lost, or
@@ -5990,12 +6001,18 @@ function M.new(store, differs, all, look)
         first, look.slips = at, true
       end
     end
-    local likely = first_likely(first, count, frame)
+    local likely, late = first_likely(first, count, frame), queue.late and queue.late[hop]
     if not likely then
+      if indices[count] == queue.last and is_at_once(first, count, frame) then
+        look.at_once = indices[count]
+        if late and late.at_once >= limits.late - 1 and late.last ~= look.at_once then
+          look.slips = true
+          return waiting[count], look.at_once
+        end
+      end
       return waiting[first], indices[first]
     end
     look.late = indices[likely]
-    local late = queue.late and queue.late[hop]
     if late and (late.is_lost or late.count + (late.index == look.late and 0 or 1) >= limits.late) then
       look.slips = true
       return waiting[likely], look.late
@@ -6057,11 +6074,15 @@ function M.new(store, differs, all, look)
       queue.slipped[hop] = look.slips or nil
     end
     local late = queue.late and queue.late[hop]
+    if not late and (look.late or look.at_once) then
+      queue.late, late = queue.late or {}, { count = 0, at_once = 0 }
+      queue.late[hop] = late
+    end
+    if late then -- in turn, or several at once
+      late.at_once = look.at_once and look.at_once ~= late.last and late.at_once + 1 or 0
+      late.last = look.at_once
+    end
     if look.late then
-      if not late then
-        queue.late, late = queue.late or {}, { count = 0 }
-        queue.late[hop] = late
-      end
       late.count = late.count + (late.index == look.late and 0 or 1)
       late.index, late.is_lost = look.late, late.is_lost or look.slips
     elseif late and look.is_alone then
@@ -6191,7 +6212,7 @@ function M.new(store, differs, all)
   function candidates.find(entry, frame)
     look.entry, look.elsewhere, look.here, look.index = entry, nil, nil, nil
     look.is_ambiguous, look.slips, look.doubted, look.refused, look.probe = false, nil, nil, nil, nil
-    look.is_alone, look.late, look.is_begin = true, nil, false
+    look.is_alone, look.late, look.at_once, look.is_begin = true, nil, nil, false
     look.is_crowd, look.is_left_out = false, false
     if not entry then
       return look
@@ -7465,8 +7486,6 @@ sources.appended = (function(...)
 --- A capture may be appended to itself, or to another capture of the same host. Once time has run back in the file, a
 -- frame with the bytes and the time of an earlier sighting is that sighting again.
 
-local limits = (...).limits
-
 return {
   name = "appended",
   reason = "Time has run back in the file, and an earlier frame with these bytes has exactly the same time",
@@ -7476,12 +7495,12 @@ return {
   new = function(state)
     local store = state.store
     return function(frame, look)
-      if not look.here or store.disorder <= limits.window or frame.time > store.latest then
+      if not look.here or store.turned == 0 or frame.time > store.latest then
         return nil
       end
       for at = 1, state.all_here(frame) do
         local packet = look.list[at]
-        for sighting = 1, packet.node.depth do
+        for sighting = 1, packet.first_frame < store.turned and packet.node.depth or 0 do
           if packet.times[sighting] == frame.time and packet.places[sighting] == frame.place then
             return packet
           end
@@ -8512,7 +8531,7 @@ function M.new()
     local frame, packet = step.frame, step.packet
     step.frame = nil
     state.note_hop(frame.hop)
-    store.note_time(frame.time)
+    store.note_time(frame.time, frame.number)
     settle(frame.time)
     if look.binding.from then
       nat.commit(look.binding, step.rule == decide.TRANSLATED and packet or nil)
