@@ -191,6 +191,14 @@ function M.new(store, differs, all, look)
     local hop = frame.hop
     local index = max(queue.first, (queue.taken[hop] or 0) + 1)
     local first, first_index, is_unsure = nil, nil, false
+    if store.disorder > 0 then
+      for try = max(queue.first, index - limits.tries), index - 1 do
+        local packet = store.get(queue[try])
+        if may_show(packet, frame) and identity.of_pair(packet, frame) == identity.PROOF then
+          return packet, queue.taken[hop]
+        end
+      end
+    end
     for try = index, min(queue.last, index + limits.tries - 1) do
       local packet = store.get(queue[try])
       if may_show(packet, frame) then
