@@ -1,6 +1,7 @@
 --- Network address translation changes one address and port of a packet, and lowers the TTL; some NATs set a new IP ID.
 
-local ttl_of = (...).frame.ttl
+local parts = ...
+local candidates, ttl_of = parts.candidates, parts.frame.ttl
 
 return {
   name = "translated",
@@ -26,6 +27,7 @@ return {
         or packet.content ~= frame.content
         or packet.written_ends == frame.written_ends
         or ttl_of(packet) <= ttl_of(frame)
+        or candidates.seen(packet, frame.place) > 0 -- there, it is sent again
         or state.differs(packet, frame)
       then
         return nil
