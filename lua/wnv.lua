@@ -5970,7 +5970,7 @@ function M.new(store, differs, all, look)
     local is_late = often == 0 and times_longest(waiting[first], frame) > limits.longest_gap
     for at = first + 1, count do
       local other = count_as_long(waiting[at], frame)
-      if other >= max(limits.begin, limits.likely * often) then
+      if other >= limits.likely * max(1, often) then
         return at
       elseif is_late and times_longest(waiting[at], frame) <= limits.usual_gap then
         return at
@@ -6027,6 +6027,14 @@ function M.new(store, differs, all, look)
     local hop = frame.hop
     local index = max(queue.first, (queue.taken[hop] or 0) + 1)
     local first, first_index, is_unsure = nil, nil, false
+    if store.disorder > 0 then
+      for try = max(queue.first, index - limits.tries), index - 1 do
+        local packet = store.get(queue[try])
+        if may_show(packet, frame) and identity.of_pair(packet, frame) == identity.PROOF then
+          return packet, queue.taken[hop]
+        end
+      end
+    end
     for try = index, min(queue.last, index + limits.tries - 1) do
       local packet = store.get(queue[try])
       if may_show(packet, frame) then
@@ -7887,7 +7895,8 @@ end)(modules)
 sources.translated = (function(...)
 --- Network address translation changes one address and port of a packet, and lowers the TTL; some NATs set a new IP ID.
 
-local ttl_of = (...).frame.ttl
+local parts = ...
+local candidates, ttl_of = parts.candidates, parts.frame.ttl
 
 return {
   name = "translated",
@@ -7913,6 +7922,7 @@ return {
         or packet.content ~= frame.content
         or packet.written_ends == frame.written_ends
         or ttl_of(packet) <= ttl_of(frame)
+        or candidates.seen(packet, frame.place) > 0 -- there, it is sent again
         or state.differs(packet, frame)
       then
         return nil
@@ -7966,7 +7976,9 @@ return {
         return nil
       end
       local carrier = segmentation.carrier(flow, segment)
-      if carrier and (not carrier.node.counts[frame.hop] or carrier.first_ends ~= frame.written_ends) then
+      if frame.time < (carrier and carrier.first_time or flow.sent.latest) then
+        return nil -- the file runs back: that was sent after it
+      elseif carrier and (not carrier.node.counts[frame.hop] or carrier.first_ends ~= frame.written_ends) then
         return nil -- a sender's packets begin where they began before
       elseif carrier and not too_late(carrier, frame) and not is_other(carrier, frame, segment) then
         return nil
@@ -8030,7 +8042,7 @@ return {
   verdict = "repeat",
   new = function(state)
     return function(frame, look)
-      if look.here and not look.is_left_out and state.is_surely_new(frame) then
+      if look.here and not (look.is_ambiguous or look.is_left_out) and state.is_surely_new(frame) then
         return false
       end
       return nil

@@ -134,7 +134,7 @@ function M.new(store, differs, all, look)
     local is_late = often == 0 and times_longest(waiting[first], frame) > limits.longest_gap
     for at = first + 1, count do
       local other = count_as_long(waiting[at], frame)
-      if other >= max(limits.begin, limits.likely * often) then
+      if other >= limits.likely * max(1, often) then
         return at
       elseif is_late and times_longest(waiting[at], frame) <= limits.usual_gap then
         return at
