@@ -5070,10 +5070,13 @@ function M.new()
     end
   end
 
-  --- Notes a frame's time, and from which one on a file has run back: it may show all again from there on.
+  --- Notes a frame's time, and from which one on a file has run back: it may show all again from there on. It has not
+  -- where it goes on at once where it was: then only some frames stand further on than they should.
   function store.note_time(time, number)
     if time < last_time - limits.window then
       store.turned = number
+    elseif time > last_time + limits.window and time >= store.latest - limits.window then
+      store.turned = 0
     end
     last_time = time
     if time > store.latest then
@@ -7689,7 +7692,8 @@ sources.learned = (function(...)
 -- order at another place.
 
 local parts = ...
-local candidates, identity, limits, routes = parts.candidates, parts.identity, parts.limits, parts.routes
+local candidates, identity, limits = parts.candidates, parts.identity, parts.limits
+local routes, tcp = parts.routes, parts.tcp
 local abs, max = math.abs, math.max
 
 local TCP = 6
@@ -7756,6 +7760,16 @@ return {
         and flow.crowds * limits.crowds > flow.apart
     end
 
+    -- Whether TCP data may well be sent again, as the other end has asked for it since a packet with it was seen.
+    local function may_be_sent_again(packet, frame)
+      local segment = packet.strength < identity.PROOF and state.segment_of(frame)
+      if not segment or segment.size == 0 then
+        return false
+      end
+      local _, may_be_asked = tcp.is_asked_for(segment, state.back_of(frame).acks, packet.last_time)
+      return may_be_asked
+    end
+
     return function(frame, look)
       local packet, hop = look.here, frame.hop
       if not packet then
@@ -7778,7 +7792,7 @@ return {
           found = found or candidate
         end
       end
-      if found and found.is_ambiguous then
+      if found and (found.is_ambiguous or may_be_sent_again(found, frame)) then
         look.is_ambiguous = true
         return nil
       end

@@ -94,10 +94,13 @@ function M.new()
     end
   end
 
-  --- Notes a frame's time, and from which one on a file has run back: it may show all again from there on.
+  --- Notes a frame's time, and from which one on a file has run back: it may show all again from there on. It has not
+  -- where it goes on at once where it was: then only some frames stand further on than they should.
   function store.note_time(time, number)
     if time < last_time - limits.window then
       store.turned = number
+    elseif time > last_time + limits.window and time >= store.latest - limits.window then
+      store.turned = 0
     end
     last_time = time
     if time > store.latest then
