@@ -146,9 +146,9 @@ function M.new(store, differs, all, look)
   end
 
   -- Whether the last one that waits came just now, and the first one long ago.
-  local function is_at_once(first, last, frame)
+  local function is_at_once(last, frame)
     local took = abs(frame.time - waiting[last].last_time)
-    return abs(frame.time - waiting[first].last_time) >= limits.likely * took
+    return abs(frame.time - waiting[1].last_time) >= limits.likely * took
       and count_as_long(waiting[last], frame) >= limits.begin
   end
 
@@ -156,8 +156,18 @@ function M.new(store, differs, all, look)
   -- packet after packet does.
   local function first_or_likely(queue, packet, index, frame)
     local class, hop, count, first = packet.flow.class, frame.hop, gather(queue, packet, index, frame), 1
+    local late = queue.late and queue.late[hop]
     look.is_alone = count == 1
-    if look.is_alone or abs(frame.time - packet.last_time) <= store.disorder then
+    if look.is_alone then
+      return packet, index
+    elseif indices[count] == queue.last and is_at_once(count, frame) then
+      look.at_once = queue.last
+      if late and late.at_once >= limits.late - 1 and late.last ~= look.at_once then
+        look.slips = true
+        return waiting[count], look.at_once
+      end
+    end
+    if abs(frame.time - packet.last_time) <= store.disorder then
       return packet, index
     end
     for at = 2, count do
@@ -165,15 +175,8 @@ function M.new(store, differs, all, look)
         first, look.slips = at, true
       end
     end
-    local likely, late = first_likely(first, count, frame), queue.late and queue.late[hop]
+    local likely = first_likely(first, count, frame)
     if not likely then
-      if indices[count] == queue.last and is_at_once(first, count, frame) then
-        look.at_once = indices[count]
-        if late and late.at_once >= limits.late - 1 and late.last ~= look.at_once then
-          look.slips = true
-          return waiting[count], look.at_once
-        end
-      end
       return waiting[first], indices[first]
     end
     look.late = indices[likely]
