@@ -145,11 +145,10 @@ function M.new(store, differs, all, look)
     return nil
   end
 
-  -- Whether the last one that waits came just now, and the first one long ago.
+  -- Whether the last one that waits came just now, and the one before it long ago.
   local function is_at_once(last, frame)
-    local took = abs(frame.time - waiting[last].last_time)
-    return abs(frame.time - waiting[1].last_time) >= limits.likely * took
-      and count_as_long(waiting[last], frame) >= limits.begin
+    local took, before = abs(frame.time - waiting[last].last_time), abs(frame.time - waiting[last - 1].last_time)
+    return before >= limits.likely * took and count_as_long(waiting[last], frame) >= limits.begin
   end
 
   -- The packet of a queue that comes to this hop: the first one that may, unless its path shows that it was lost, or

@@ -4,8 +4,7 @@
 -- order at another place.
 
 local parts = ...
-local candidates, identity, limits = parts.candidates, parts.identity, parts.limits
-local routes, tcp = parts.routes, parts.tcp
+local candidates, identity, limits, routes = parts.candidates, parts.identity, parts.limits, parts.routes
 local abs, max = math.abs, math.max
 
 local TCP = 6
@@ -72,16 +71,6 @@ return {
         and flow.crowds * limits.crowds > flow.apart
     end
 
-    -- Whether TCP data may well be sent again, as the other end has asked for it since a packet with it was seen.
-    local function may_be_sent_again(packet, frame)
-      local segment = packet.strength < identity.PROOF and state.segment_of(frame)
-      if not segment or segment.size == 0 then
-        return false
-      end
-      local _, may_be_asked = tcp.is_asked_for(segment, state.back_of(frame).acks, packet.last_time)
-      return may_be_asked
-    end
-
     return function(frame, look)
       local packet, hop = look.here, frame.hop
       if not packet then
@@ -104,7 +93,7 @@ return {
           found = found or candidate
         end
       end
-      if found and (found.is_ambiguous or may_be_sent_again(found, frame)) then
+      if found and (found.is_ambiguous or state.may_be_sent_again(found, frame)) then
         look.is_ambiguous = true
         return nil
       end
