@@ -4995,7 +4995,7 @@ function M.new()
   local packets = {}
   local young_from, bytes = 1, 0 -- the first packet of the young generation, and the bytes of all
   local store = { packets = packets, oldest = 1, newest = 0, latest = -math.huge, disorder = 0, turned = 0 }
-  local last_time = -math.huge
+  local last_time, fell_from = -math.huge, math.huge
 
   -- key -> the id of the only packet with it, or a queue of ids: { first =, last =, taken = { [hop] = index },
   -- slipped = { [hop] = whether a packet was lost before it }, late = { [hop] = how many came as if one was lost } }
@@ -5074,8 +5074,8 @@ function M.new()
   -- where it goes on at once where it was: then only some frames stand further on than they should.
   function store.note_time(time, number)
     if time < last_time - limits.window then
-      store.turned = number
-    elseif time > last_time + limits.window and time >= store.latest - limits.window then
+      store.turned, fell_from = number, last_time
+    elseif time > last_time + limits.window and time >= fell_from - limits.settled then
       store.turned = 0
     end
     last_time = time
@@ -5973,7 +5973,7 @@ function M.new(store, differs, all, look)
     local is_late = often == 0 and times_longest(waiting[first], frame) > limits.longest_gap
     for at = first + 1, count do
       local other = count_as_long(waiting[at], frame)
-      if other >= limits.likely * max(1, often) then
+      if other >= max(limits.begin, limits.likely * often) then
         return at
       elseif is_late and times_longest(waiting[at], frame) <= limits.usual_gap then
         return at
@@ -5984,43 +5984,42 @@ function M.new(store, differs, all, look)
     return nil
   end
 
-  -- Whether the last one that waits came just now, and the first one long ago.
-  local function is_at_once(first, last, frame)
-    local took = abs(frame.time - waiting[last].last_time)
-    return abs(frame.time - waiting[first].last_time) >= limits.likely * took
-      and count_as_long(waiting[last], frame) >= limits.begin
+  -- Whether the last one that waits came just now, and the one before it long ago.
+  local function is_at_once(last, frame)
+    local took, before = abs(frame.time - waiting[last].last_time), abs(frame.time - waiting[last - 1].last_time)
+    return before >= limits.likely * took and count_as_long(waiting[last], frame) >= limits.begin
   end
 
   -- The packet of a queue that comes to this hop: the first one that may, unless its path shows that it was lost, or
   -- packet after packet does.
   local function first_or_likely(queue, packet, index, frame)
     local class, hop, count, first = packet.flow.class, frame.hop, gather(queue, packet, index, frame), 1
+    local late, likely = queue.late and queue.late[hop], nil
     look.is_alone = count == 1
-    if look.is_alone or abs(frame.time - packet.last_time) <= store.disorder then
+    if look.is_alone then
       return packet, index
-    end
-    for at = 2, count do
-      if path.is_likelier(class, waiting[at].node, waiting[first].node, hop) then
-        first, look.slips = at, true
-      end
-    end
-    local likely, late = first_likely(first, count, frame), queue.late and queue.late[hop]
-    if not likely then
-      if indices[count] == queue.last and is_at_once(first, count, frame) then
-        look.at_once = indices[count]
-        if late and late.at_once >= limits.late - 1 and late.last ~= look.at_once then
-          look.slips = true
-          return waiting[count], look.at_once
+    elseif abs(frame.time - packet.last_time) > store.disorder then
+      for at = 2, count do
+        if path.is_likelier(class, waiting[at].node, waiting[first].node, hop) then
+          first, look.slips = at, true
         end
       end
-      return waiting[first], indices[first]
+      likely = first_likely(first, count, frame)
     end
-    look.late = indices[likely]
-    if late and (late.is_lost or late.count + (late.index == look.late and 0 or 1) >= limits.late) then
-      look.slips = true
-      return waiting[likely], look.late
+    if likely then
+      look.late = indices[likely]
+      if late and (late.is_lost or late.count + (late.index == look.late and 0 or 1) >= limits.late) then
+        look.slips = true
+        return waiting[likely], look.late
+      end
+      look.is_ambiguous = true
+    elseif indices[count] == queue.last and is_at_once(count, frame) then
+      look.at_once = queue.last
+      if late and late.last ~= queue.last and late.at_once >= limits.late - 1 then
+        look.slips = true
+        return waiting[count], queue.last
+      end
     end
-    look.is_ambiguous = true
     return waiting[first], indices[first]
   end
 
@@ -6044,7 +6043,7 @@ function M.new(store, differs, all, look)
         local strength = identity.of_pair(packet, frame)
         if strength == identity.PROOF then
           return packet, try
-        elseif is_lost(packet, frame) then
+        elseif not may_be_from(packet, hop) and is_lost(packet, frame) then
           look.is_left_out = true
         elseif not may_be_from(packet, hop) then
           local took, longest, known = order.step(all, packet, frame)
@@ -7053,7 +7052,7 @@ local M = {}
 
 --- For one capture.
 -- @return table: store, segmentation, nat, networks, all_order (of the packets of all senders); begin, note_hop,
---   has_several_hops, flow_of, back_of, segment_of, is_surely_new; the grouping adds look, all_here and
+--   has_several_hops, flow_of, back_of, segment_of, may_be_sent_again, is_surely_new; the grouping adds look, all_here and
 --   differs: see `candidates`
 function M.new()
   local store, flows, networks = store_of.new(), flows_of.new(), networks_of.new()
@@ -7100,6 +7099,17 @@ function M.new()
   --- The flow the other way.
   function context.back_of(frame)
     return flows.back(flow_of(frame), frame, frame.vni or networks.of(frame.place))
+  end
+
+  --- Whether a frame may well be TCP data without IP ID that is sent again: the other end has asked for it since a packet
+  -- with it was seen.
+  function context.may_be_sent_again(packet, frame)
+    local segment = packet.ident == 0 and context.segment_of(frame)
+    if not segment or segment.size == 0 then
+      return false
+    end
+    local _, may_be_asked = tcp.is_asked_for(segment, context.back_of(frame).acks, packet.last_time)
+    return may_be_asked
   end
 
   -- Whether no packet with these bytes is about that this frame could show after all.
@@ -7479,14 +7489,18 @@ return {
   proof = "rules/neg-flood-udp-const",
   verdict = "duplicate",
   proves = true,
-  new = function()
+  new = function(state)
     return function(frame, look)
       local packet = look.elsewhere or look.here
       if not packet or identity.of_pair(packet, frame) < identity.PROOF then
         return nil
       end
-      if packet == look.here and (candidates.is_flood(packet, frame) or is_perhaps_constant(packet, frame)) then
-        return nil
+      if packet == look.here then
+        if candidates.is_flood(packet, frame) or is_perhaps_constant(packet, frame) then
+          return nil
+        elseif state.may_be_sent_again(packet, frame) then
+          return nil -- perhaps in the same tick of the clock that stamps it
+        end
       end
       return packet
     end
@@ -7692,8 +7706,7 @@ sources.learned = (function(...)
 -- order at another place.
 
 local parts = ...
-local candidates, identity, limits = parts.candidates, parts.identity, parts.limits
-local routes, tcp = parts.routes, parts.tcp
+local candidates, identity, limits, routes = parts.candidates, parts.identity, parts.limits, parts.routes
 local abs, max = math.abs, math.max
 
 local TCP = 6
@@ -7760,16 +7773,6 @@ return {
         and flow.crowds * limits.crowds > flow.apart
     end
 
-    -- Whether TCP data may well be sent again, as the other end has asked for it since a packet with it was seen.
-    local function may_be_sent_again(packet, frame)
-      local segment = packet.strength < identity.PROOF and state.segment_of(frame)
-      if not segment or segment.size == 0 then
-        return false
-      end
-      local _, may_be_asked = tcp.is_asked_for(segment, state.back_of(frame).acks, packet.last_time)
-      return may_be_asked
-    end
-
     return function(frame, look)
       local packet, hop = look.here, frame.hop
       if not packet then
@@ -7792,7 +7795,7 @@ return {
           found = found or candidate
         end
       end
-      if found and (found.is_ambiguous or may_be_sent_again(found, frame)) then
+      if found and (found.is_ambiguous or state.may_be_sent_again(found, frame)) then
         look.is_ambiguous = true
         return nil
       end

@@ -134,7 +134,7 @@ function M.new(store, differs, all, look)
     local is_late = often == 0 and times_longest(waiting[first], frame) > limits.longest_gap
     for at = first + 1, count do
       local other = count_as_long(waiting[at], frame)
-      if other >= limits.likely * max(1, often) then
+      if other >= max(limits.begin, limits.likely * often) then
         return at
       elseif is_late and times_longest(waiting[at], frame) <= limits.usual_gap then
         return at
@@ -155,35 +155,32 @@ function M.new(store, differs, all, look)
   -- packet after packet does.
   local function first_or_likely(queue, packet, index, frame)
     local class, hop, count, first = packet.flow.class, frame.hop, gather(queue, packet, index, frame), 1
-    local late = queue.late and queue.late[hop]
+    local late, likely = queue.late and queue.late[hop], nil
     look.is_alone = count == 1
     if look.is_alone then
       return packet, index
+    elseif abs(frame.time - packet.last_time) > store.disorder then
+      for at = 2, count do
+        if path.is_likelier(class, waiting[at].node, waiting[first].node, hop) then
+          first, look.slips = at, true
+        end
+      end
+      likely = first_likely(first, count, frame)
+    end
+    if likely then
+      look.late = indices[likely]
+      if late and (late.is_lost or late.count + (late.index == look.late and 0 or 1) >= limits.late) then
+        look.slips = true
+        return waiting[likely], look.late
+      end
+      look.is_ambiguous = true
     elseif indices[count] == queue.last and is_at_once(count, frame) then
       look.at_once = queue.last
-      if late and late.at_once >= limits.late - 1 and late.last ~= look.at_once then
+      if late and late.last ~= queue.last and late.at_once >= limits.late - 1 then
         look.slips = true
-        return waiting[count], look.at_once
+        return waiting[count], queue.last
       end
     end
-    if abs(frame.time - packet.last_time) <= store.disorder then
-      return packet, index
-    end
-    for at = 2, count do
-      if path.is_likelier(class, waiting[at].node, waiting[first].node, hop) then
-        first, look.slips = at, true
-      end
-    end
-    local likely = first_likely(first, count, frame)
-    if not likely then
-      return waiting[first], indices[first]
-    end
-    look.late = indices[likely]
-    if late and (late.is_lost or late.count + (late.index == look.late and 0 or 1) >= limits.late) then
-      look.slips = true
-      return waiting[likely], look.late
-    end
-    look.is_ambiguous = true
     return waiting[first], indices[first]
   end
 
@@ -207,7 +204,7 @@ function M.new(store, differs, all, look)
         local strength = identity.of_pair(packet, frame)
         if strength == identity.PROOF then
           return packet, try
-        elseif is_lost(packet, frame) then
+        elseif not may_be_from(packet, hop) and is_lost(packet, frame) then
           look.is_left_out = true
         elseif not may_be_from(packet, hop) then
           local took, longest, known = order.step(all, packet, frame)
