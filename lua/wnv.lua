@@ -4995,7 +4995,7 @@ function M.new()
   local packets = {}
   local young_from, bytes = 1, 0 -- the first packet of the young generation, and the bytes of all
   local store = { packets = packets, oldest = 1, newest = 0, latest = -math.huge, disorder = 0, turned = 0 }
-  local last_time, fell_from = -math.huge, math.huge
+  local last_time = -math.huge
 
   -- key -> the id of the only packet with it, or a queue of ids: { first =, last =, taken = { [hop] = index },
   -- slipped = { [hop] = whether a packet was lost before it }, late = { [hop] = how many came as if one was lost } }
@@ -5070,13 +5070,10 @@ function M.new()
     end
   end
 
-  --- Notes a frame's time, and from which one on a file has run back: it may show all again from there on. It has not
-  -- where it goes on at once where it was: then only some frames stand further on than they should.
+  --- Notes a frame's time, and from which one on a file has run back: it may show all again from there on.
   function store.note_time(time, number)
     if time < last_time - limits.window then
-      store.turned, fell_from = number, last_time
-    elseif time > last_time + limits.window and time >= fell_from - limits.settled then
-      store.turned = 0
+      store.turned = number
     end
     last_time = time
     if time > store.latest then
@@ -7052,8 +7049,8 @@ local M = {}
 
 --- For one capture.
 -- @return table: store, segmentation, nat, networks, all_order (of the packets of all senders); begin, note_hop,
---   has_several_hops, flow_of, back_of, segment_of, may_be_sent_again, is_surely_new; the grouping adds look, all_here and
---   differs: see `candidates`
+--   has_several_hops, flow_of, back_of, segment_of, may_be_sent_again, is_surely_new; the grouping adds look, all_here
+--   and differs: see `candidates`
 function M.new()
   local store, flows, networks = store_of.new(), flows_of.new(), networks_of.new()
   local context = {
@@ -7101,8 +7098,8 @@ function M.new()
     return flows.back(flow_of(frame), frame, frame.vni or networks.of(frame.place))
   end
 
-  --- Whether a frame may well be TCP data without IP ID that is sent again: the other end has asked for it since a packet
-  -- with it was seen.
+  --- Whether a frame may well be TCP data without IP ID that is sent again: the other end has asked for it since a
+  -- packet with it was seen.
   function context.may_be_sent_again(packet, frame)
     local segment = packet.ident == 0 and context.segment_of(frame)
     if not segment or segment.size == 0 then

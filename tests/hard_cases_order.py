@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable
 
-from engine import TCP, put
+from engine import TCP, UDP, put
 from hard_capture import Case, Frame, Nat, Stop, case, office, record, renumber
-from hard_cases_equal import BEGIN, TWO_HOPS, steady
-from hard_traffic import ACK, RST, Host, Packet, World, header_summed, segment
+from hard_cases_equal import BEGIN, SAME, TWO_HOPS, steady
+from hard_traffic import ACK, RST, Flow, Host, Packet, World, header_summed, segment
 
 PERIOD = 3_000  # µs
 QUIET = 200  # as many equal datagrams come while a queue stands
+LATER = 6_000_000  # µs: until then, other hosts talk
 
 
 def late_in_file(frames: list[Frame], which: Iterable[int], by: int) -> list[Frame]:
@@ -21,11 +22,10 @@ def late_in_file(frames: list[Frame], which: Iterable[int], by: int) -> list[Fra
     return renumber([frames[at] for at in order])
 
 
-@case
-def equal_lost_after_a_queue() -> Case:
+def after_a_queue(seed: int) -> Case:
     """Equal datagrams wait in a queue for milliseconds; when it is empty, two get lost, and others keep their place."""
     times = [BEGIN + number * PERIOD for number in range(600)]
-    world, sender = steady(50, times)
+    world, sender = steady(seed, times)
     lost = {times[number] * 1000 for number in (QUIET + 60, QUIET + 210)}
 
     def path(p: Packet) -> list[Stop]:
@@ -36,6 +36,48 @@ def equal_lost_after_a_queue() -> Case:
         return [Stop(0)] if p.time in lost else [Stop(0), Stop(1, (waits + 5, waits + 9))]
 
     return Case(record(world, path), TWO_HOPS)
+
+
+@case
+def equal_lost_after_a_queue() -> Case:
+    return after_a_queue(50)
+
+
+@case
+def equal_lost_out_of_order() -> Case:
+    """The same, in a file where some frames of others stand behind their time."""
+    made = after_a_queue(50)
+    others = [at for at, frame in enumerate(made.frames) if frame.data[23:24] == b"\x06"]
+    made.frames = late_in_file(made.frames, others[::40], 30)
+    return made
+
+
+@case
+def equal_clocks_drift() -> Case:
+    """One of two clocks is slow: what came to a hop last seems to come there first, once all others are silent."""
+    world, _, peers = office(51, peers_sack=False)
+    world.mixed(peers, rounds=6)
+    for number in range(600):
+        world.send(LATER + number * PERIOD, peers[0], world.local[0], UDP, SAME, ident=0)
+
+    def path(p: Packet) -> list[Stop]:
+        step = 60 - max(0, p.time // 1000 - LATER) / PERIOD * 0.2
+        return [Stop(0), Stop(1, (65, 68))] if p.sender in world.local else [Stop(1), Stop(0, (step, step + 3))]
+
+    return Case(record(world, path), TWO_HOPS, least_recall=0.5, most_again=1)
+
+
+@case
+def sent_again_in_one_tick() -> Case:
+    """TCP data is asked for and sent again before the clock ticks that stamps it: not a byte differs."""
+    me = Host(1, "zero", stamps=True)
+    world = World(57, me)
+    for number in range(60):
+        flow = Flow(world, Host(2 + number % 3, "zero", stamps=True), me, six=False, rtt=40, largest={})
+        at = flow.open(number * 60_000.0)
+        for _ in range(3):
+            at = flow.burst(at + 2_000, me, 16_000, 1)
+    return Case(record(world, lambda _: [Stop(), Stop(gap=(5, 9))]), least_recall=0.9)
 
 
 @case

@@ -11,8 +11,8 @@ local M = {}
 
 --- For one capture.
 -- @return table: store, segmentation, nat, networks, all_order (of the packets of all senders); begin, note_hop,
---   has_several_hops, flow_of, back_of, segment_of, may_be_sent_again, is_surely_new; the grouping adds look, all_here and
---   differs: see `candidates`
+--   has_several_hops, flow_of, back_of, segment_of, may_be_sent_again, is_surely_new; the grouping adds look, all_here
+--   and differs: see `candidates`
 function M.new()
   local store, flows, networks = store_of.new(), flows_of.new(), networks_of.new()
   local context = {
@@ -60,8 +60,8 @@ function M.new()
     return flows.back(flow_of(frame), frame, frame.vni or networks.of(frame.place))
   end
 
-  --- Whether a frame may well be TCP data without IP ID that is sent again: the other end has asked for it since a packet
-  -- with it was seen.
+  --- Whether a frame may well be TCP data without IP ID that is sent again: the other end has asked for it since a
+  -- packet with it was seen.
   function context.may_be_sent_again(packet, frame)
     local segment = packet.ident == 0 and context.segment_of(frame)
     if not segment or segment.size == 0 then

@@ -19,7 +19,7 @@ function M.new()
   local packets = {}
   local young_from, bytes = 1, 0 -- the first packet of the young generation, and the bytes of all
   local store = { packets = packets, oldest = 1, newest = 0, latest = -math.huge, disorder = 0, turned = 0 }
-  local last_time, fell_from = -math.huge, math.huge
+  local last_time = -math.huge
 
   -- key -> the id of the only packet with it, or a queue of ids: { first =, last =, taken = { [hop] = index },
   -- slipped = { [hop] = whether a packet was lost before it }, late = { [hop] = how many came as if one was lost } }
@@ -94,13 +94,10 @@ function M.new()
     end
   end
 
-  --- Notes a frame's time, and from which one on a file has run back: it may show all again from there on. It has not
-  -- where it goes on at once where it was: then only some frames stand further on than they should.
+  --- Notes a frame's time, and from which one on a file has run back: it may show all again from there on.
   function store.note_time(time, number)
     if time < last_time - limits.window then
-      store.turned, fell_from = number, last_time
-    elseif time > last_time + limits.window and time >= fell_from - limits.settled then
-      store.turned = 0
+      store.turned = number
     end
     last_time = time
     if time > store.latest then
