@@ -7113,8 +7113,10 @@ function M.new()
   function context.is_surely_new(frame)
     local look = context.look
     local packet = look.here
-    if not packet then
-      return not look.is_ambiguous and not look.refused
+    if look.is_ambiguous then
+      return false
+    elseif not packet then
+      return not look.refused
     end
     local _, is_sure = candidates.is_known_once(packet, frame.hop)
     return is_sure
@@ -7447,12 +7449,15 @@ return {
         not packet
         or look.elsewhere
         or packet.node.hop == frame.hop
+        or frame.time < packet.last_time
         or identity.of_pair(packet, frame) < identity.PROOF
       then
         return nil
       end
       local _, is_sure = candidates.is_known_once(packet, frame.hop)
-      if is_sure or candidates.is_like(packet, frame) and not candidates.is_known_more(packet, frame.hop) then
+      local at_hop = frame.place.at_hop
+      local may_be_more = at_hop.more > at_hop.once or candidates.is_known_more(packet, frame.hop)
+      if is_sure or candidates.is_like(packet, frame) and not may_be_more then
         return false
       end
       return nil
@@ -7496,7 +7501,8 @@ return {
         if candidates.is_flood(packet, frame) or is_perhaps_constant(packet, frame) then
           return nil
         elseif state.may_be_sent_again(packet, frame) then
-          return nil -- perhaps in the same tick of the clock that stamps it
+          look.is_ambiguous = true -- perhaps in the same tick of the clock that stamps it
+          return nil
         end
       end
       return packet
@@ -7648,7 +7654,7 @@ return {
       if segment then
         local is_asked, may_be_asked = tcp.is_asked_for(segment, state.back_of(frame).acks, packet.last_time)
         if may_be_asked then
-          look.is_ambiguous = not is_asked
+          look.is_ambiguous = look.is_ambiguous or not is_asked
           return nil
         end
       end
@@ -8056,7 +8062,7 @@ return {
   verdict = "repeat",
   new = function(state)
     return function(frame, look)
-      if look.here and not (look.is_ambiguous or look.is_left_out) and state.is_surely_new(frame) then
+      if look.here and not look.is_left_out and state.is_surely_new(frame) then
         return false
       end
       return nil

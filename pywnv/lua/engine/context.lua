@@ -75,8 +75,10 @@ function M.new()
   function context.is_surely_new(frame)
     local look = context.look
     local packet = look.here
-    if not packet then
-      return not look.is_ambiguous and not look.refused
+    if look.is_ambiguous then
+      return false
+    elseif not packet then
+      return not look.refused
     end
     local _, is_sure = candidates.is_known_once(packet, frame.hop)
     return is_sure

@@ -33,7 +33,8 @@ return {
         if candidates.is_flood(packet, frame) or is_perhaps_constant(packet, frame) then
           return nil
         elseif state.may_be_sent_again(packet, frame) then
-          return nil -- perhaps in the same tick of the clock that stamps it
+          look.is_ambiguous = true -- perhaps in the same tick of the clock that stamps it
+          return nil
         end
       end
       return packet
