@@ -169,3 +169,31 @@ def asked_for_at_one_interface() -> Case:
         return ways
 
     return Case(record(world, path), least_precision=0.999, least_recall=0.5)
+
+
+def shown_twice(seed: int, ahead: int) -> Case:
+    """The switch shows each packet twice; a host talks to many others, with each but shortly."""
+    me = Host(1, ttl=128)
+    world = World(seed, me)
+    for number in range(2, 80):
+        world.ping(Host(number), me, number * 90_000.0)
+        world.dns(me, Host(number), number * 90_000.0 + 70_000)
+    out = [Stop(0), Stop(0, (4, 6)), Stop(1, (9 - ahead, 12 - ahead))]
+    back = [Stop(1), Stop(0, (9 + ahead, 12 + ahead)), Stop(0, (4, 6))]
+    return Case(record(world, lambda p: out if p.sender is me else back), [("vSwitch", 1), ("pNIC", 1)])
+
+
+@case
+def shown_twice_clocks_apart() -> Case:
+    made = shown_twice(58, 12)
+    made.most_again = 2  # before anything is learned
+    return made
+
+
+@case
+def shown_twice_out_of_order() -> Case:
+    """Some second sightings stand in the file behind what came later."""
+    made = shown_twice(59, 0)
+    second = [at for at, frame in enumerate(made.frames) if at and frame.data == made.frames[at - 1].data]
+    made.frames = late_in_file(made.frames, second[::9], 4)
+    return made
