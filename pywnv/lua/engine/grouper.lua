@@ -228,7 +228,7 @@ function M.new()
     if look.is_ambiguous and look.elsewhere then
       doubt(packet, look.elsewhere, frame)
     end
-    if look.here and not (flow.sender.is_changing and identity.of_pair(look.here, frame) < identity.PROOF) then
+    if look.here and not flow.sender.is_changing then
       look.here.is_proved = false -- nobody knows how often that was seen
     end
     if look.doubted then
