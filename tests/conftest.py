@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import os
 import shutil
+import signal
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
@@ -21,11 +22,16 @@ GOLDEN = PROJECT / "tests" / "golden"
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--update-goldens", action="store_true", help="take what comes out now for what must come out")
-    parser.addoption("--fast", action="store_true", help="no window, nothing marked slow, and of the Luas only LuaJIT")
+    parser.addoption("--fast", action="store_true", help="no Wireshark, nothing marked slow, only LuaJIT")
     parser.addoption("--lua-coverage", action="store_true", help="report which lines of Lua run under lupa; slow")
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    # `nohup` and `&` ignore signals, and so would all that the tests start; what a handler does is not passed on.
+    for name in ("SIGINT", "SIGTERM", "SIGHUP"):
+        number = getattr(signal, name, None)
+        if number and signal.getsignal(number) == signal.SIG_IGN:
+            signal.signal(number, lambda *_: None)
     if config.getoption("--lua-coverage"):
         from lua_coverage import Plugin  # before a test module takes the function that it replaces
 
@@ -33,7 +39,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def _is_fast(item: pytest.Item) -> bool:
-    if item.get_closest_marker("gui") or item.get_closest_marker("slow"):
+    if any(map(item.get_closest_marker, ("gui", "wireshark", "slow"))):
         return False
     given = getattr(item, "callspec", None)
     return given is None or given.params.get("runtime", "luajit21") == "luajit21"

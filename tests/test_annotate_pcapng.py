@@ -99,6 +99,7 @@ def test_what_was_added_can_be_taken_out(tmp_path: Path, name: str) -> None:
     assert restored(found) == WHOLE[name]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", WHOLE)
 def test_a_comment_says_what_the_row_says(tmp_path: Path, name: str) -> None:
     found = comments(annotated(tmp_path, WHOLE[name]))
@@ -111,6 +112,7 @@ def test_a_comment_says_what_the_row_says(tmp_path: Path, name: str) -> None:
             assert packet == int(row["packet"])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", WHOLE | PCAPS)
 def test_an_annotated_capture_is_decided_as_before_and_not_annotated_twice(tmp_path: Path, name: str) -> None:
     capture = (WHOLE | PCAPS)[name]
@@ -279,6 +281,7 @@ def test_pieces(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, size: int) -> N
         assert annotated(tmp_path, capture) == whole[name]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("runtime", ["lua52", "lua54", "luajit21"])
 def test_every_lua_writes_the_same(tmp_path: Path, runtime: str) -> None:
     silent: Callable[[object], None] = lambda _: None  # noqa: E731

@@ -118,6 +118,7 @@ def test_both_engines_say_the_same() -> None:
     assert list(pywnv.annotate(str(MIX), engine=Engine.TSHARK)) == list(pywnv.annotate(MIX))
 
 
+@pytest.mark.slow
 def test_the_command(tmp_path: Path) -> None:
     out = tmp_path / "out.parquet"
     done = run("annotate", MIX, "-o", out)

@@ -192,6 +192,7 @@ def test_no_capture_for_tshark(tmp_path: Path, name: str, engine: list[object]) 
     refuses(["annotate", path, "-o", tmp_path / "out.csv", *engine], f"pywnv: {re.escape(str(path))}: .+\n", tmp_path)
 
 
+@pytest.mark.slow
 @pytest.mark.wireshark
 @pytest.mark.parametrize(
     "name", ["length 13", "unknown interface", "captured far beyond", "first section without magic"]
@@ -267,6 +268,7 @@ def cut_off(path: Path, byte: int | str, frames: int) -> str:
     return f"{path}: is cut off at byte {byte}, {f'after frame {frames}' if frames else 'before the first frame'}"
 
 
+@pytest.mark.slow
 def test_a_capture_cut_at_every_byte(tmp_path: Path) -> None:
     path = tmp_path / "capture"
     small = ng.first_frames(MIX, 4)
@@ -284,6 +286,7 @@ def test_a_capture_cut_at_every_byte(tmp_path: Path) -> None:
         assert warnings == ([] if cut in ends else [words])
 
 
+@pytest.mark.slow
 def test_a_pcap_cut_at_every_byte(tmp_path: Path) -> None:
     path = tmp_path / "capture"
     small = ng.pcap([(number, 0, ng.ethernet(ng.udp(identification=number))) for number in range(5)])
@@ -296,6 +299,7 @@ def test_a_pcap_cut_at_every_byte(tmp_path: Path) -> None:
         assert check_cut(path, whole, str(cut) if rest else None) == frames
 
 
+@pytest.mark.slow
 def test_a_large_capture_cut_anywhere(tmp_path: Path) -> None:
     path = tmp_path / "capture"
     whole = b"".join(rows(CAPTURES / "mix.pcapng.gz")).splitlines()
@@ -307,6 +311,7 @@ def test_a_large_capture_cut_anywhere(tmp_path: Path) -> None:
         last = frames
 
 
+@pytest.mark.slow
 def test_a_gzip_cut_anywhere(tmp_path: Path) -> None:
     path = tmp_path / "capture"
     packed = (CAPTURES / "mix.pcapng.gz").read_bytes()
@@ -348,6 +353,7 @@ def test_tshark_tells_that_a_capture_breaks_off(tmp_path: Path, cut: int) -> Non
     assert warnings == [f"{path}: is cut off in the middle of a frame, after frame {frames}"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "arguments",
     [["annotate"], ["inspect"], ["why", "--ip", "10.0.0.1"], ["host", "show"], ["dedup", "-o", "-"]],

@@ -148,6 +148,7 @@ def test_a_pipe_or_device_is_written_to_and_never_replaced(tmp_path: Path, linke
         os.close(reader)
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="handles have no names here")
 @pytest.mark.parametrize("force", [[], ["--force"]])
 @pytest.mark.parametrize("target", ["/proc/self/fd/1", "/dev/fd/1", "/dev/stdout"])
@@ -203,6 +204,7 @@ def test_stdout_is_closed() -> None:
 WORDS: tuple[list[object], ...] = (["inspect", MIX], ["inspect", "--json", MIX], ["explain", MIX, 1], ["--version"])
 
 
+@pytest.mark.slow
 @UNBUFFERED
 @pytest.mark.parametrize("arguments", WORDS)
 def test_stdout_cannot_take_words(arguments: list[object], unbuffered: str) -> None:
@@ -232,6 +234,7 @@ def test_an_output_is_no_failure_where_words_about_it_find_no_room(tmp_path: Pat
     assert out.stat().st_size > 0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("encoding", ["cp1252", "cp932", "cp936", "ascii", "utf-8"])
 def test_stdout_lacks_a_character(tmp_path: Path, encoding: str) -> None:
     """As Python sets it on Windows, where stdout is a file or a pipe."""
@@ -289,6 +292,7 @@ def is_waiting(process: subprocess.Popen[bytes]) -> bool:
     return before[0] == "S" and state() == before
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("engine", ["lupa", pytest.param("tshark", marks=pytest.mark.wireshark)])
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_killed_half_way(tmp_path: Path, number: signal.Signals, engine: str) -> None:
@@ -301,8 +305,7 @@ def test_killed_half_way(tmp_path: Path, number: signal.Signals, engine: str) ->
     writer = os.open(capture, os.O_RDWR)  # keeps the pipe open
     os.write(writer, ng.section() + ng.interface("a"))
     environment = {**os.environ, "TMPDIR": str(scratch)}
-    default = f"import signal; signal.signal({int(number)}, signal.SIG_DFL)"  # whoever started the tests may ignore it
-    arguments = command("annotate", capture, "-o", results / "out.csv", "--force", "--engine", engine, before=default)
+    arguments = command("annotate", capture, "-o", results / "out.csv", "--force", "--engine", engine)
     try:
         with subprocess.Popen(arguments, stderr=subprocess.PIPE, env=environment) as process:
             wait_for(lambda: len(list(results.iterdir())) == 2, process)

@@ -208,6 +208,7 @@ def test_of_two_names_the_first_counts_and_a_name_ends_at_its_zero(tmp_path: Pat
     assert column(found, "hop") == ["first", "short", "padded"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("capture", ODD)
 def test_blocks_are_split_between_pieces_at_every_place(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capture: str
@@ -251,6 +252,7 @@ def test_no_lua_fails_on_times_that_do_not_fit(tmp_path: Path, runtime: str) -> 
         assert by_runtime(tmp_path / "capture", runtime).count(b"\n") == 5
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("output_format", Format)
 def test_two_runs_write_the_same(output_format: Format) -> None:
     capture = CAPTURES / "mix-unsorted.pcapng.gz"

@@ -29,6 +29,8 @@ from pywnv.parallel import cluster
 from pywnv.parallel.many import Job
 from pywnv.parallel.options_record import RECORD
 
+pytestmark = pytest.mark.slow
+
 QUICK = {**os.environ, "DASK_DISTRIBUTED__COMM__TIMEOUTS__CONNECT": "1s"}
 
 
@@ -191,10 +193,9 @@ def test_a_process_that_dies_takes_no_other_along(tmp_path: Path, local: LocalCl
 def test_the_client_ends_half_way(tmp_path: Path, local: LocalCluster, number: signal.Signals) -> None:
     """Two captures are pipes from which no more comes, the third waits; one is done, and stays."""
     pipes, out = [tmp_path / name for name in ("1", "2", "3")], tmp_path / "out"
-    default = f"import signal; signal.signal({int(signal.SIGINT)}, signal.SIG_DFL)"
     for pipe in pipes:
         os.mkfifo(pipe)
-    arguments = command("annotate", SAME, *pipes, "-o", out, "--cluster", local.scheduler_address, before=default)
+    arguments = command("annotate", SAME, *pipes, "-o", out, "--cluster", local.scheduler_address)
     with subprocess.Popen(arguments, stderr=subprocess.PIPE) as process, begun(pipes[0]), begun(pipes[1]):
         wait_for(lambda: (out / "single-udpsame.csv").exists() and len(processes_of(local)) == 2, process)
         process.send_signal(number)

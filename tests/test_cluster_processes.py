@@ -27,6 +27,8 @@ from pywnv.errors import ClusterError
 from pywnv.parallel import cluster
 from pywnv.parallel.many import Job, Result
 
+pytestmark = pytest.mark.slow
+
 START = ng.section() + ng.interface("a")
 
 

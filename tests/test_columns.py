@@ -52,6 +52,7 @@ def test_every_lua_packs_the_same(path: Path, runtime: str) -> None:
     assert as_csv(found) == b"".join(rows(path))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("path", [DROPS, CAPTURES / "v6-loss.pcapng.gz"], ids=lambda path: path.name)
 def test_words_that_are_too_many_are_counted_anew(monkeypatch: pytest.MonkeyPatch, path: Path) -> None:
     monkeypatch.setattr(sinks, "lua_text", lambda name: lua_text(name).replace("65536, 4096", "2, 2"))

@@ -117,6 +117,7 @@ def test_errors_name_the_trace(tmp_path: Path) -> None:
     )
 
 
+@pytest.mark.slow
 def test_without_the_extra(tmp_path: Path) -> None:
     path = tmp_path / "a.etl"
     path.write_bytes(w.etl([w.packet(1, 1, FRAME)]))
@@ -149,6 +150,7 @@ def host_trace(path: Path) -> Path:
     return path
 
 
+@pytest.mark.slow
 def test_other_commands_take_a_trace_as_it_is(tmp_path: Path) -> None:
     path = host_trace(tmp_path / "host.etl")
     said = [json.loads(line) for line in run("annotate", path, "--format", "jsonl").stdout.splitlines()]

@@ -66,6 +66,7 @@ def tap(capture: bytes, *names: str) -> list[bytes]:
     return found
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("keep", ["first", "last"])
 @pytest.mark.parametrize("name", NAMES)
 def test_a_frame_a_packet(name: str, keep: str) -> None:
@@ -87,6 +88,7 @@ def test_a_frame_a_packet(name: str, keep: str) -> None:
     assert len(wanted) == len(packets)
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not LAB.is_dir(), reason="the lab's captures are not part of the project")
 @pytest.mark.parametrize("name", ["lso", "lso-loss"])
 def test_a_large_frame_or_its_segments(host: Topology, name: str) -> None:
@@ -170,6 +172,7 @@ def test_a_pcap_becomes_a_pcapng(tmp_path: Path) -> None:
     assert [block[28 : 28 + len(FRAME)] for block in found] == [FRAME, OTHER[: len(FRAME)]]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", [name for name in hard_cases.CASES if "rsc" in name or "lso" in name])
 @pytest.mark.parametrize("keep", ["first", "last", "wire"])
 def test_what_was_built_from_several_packets_never_stays(tmp_path: Path, name: str, keep: str) -> None:

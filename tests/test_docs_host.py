@@ -7,6 +7,7 @@ import shlex
 import shutil
 from pathlib import Path
 
+import pytest
 from command import CAPTURES, run
 from conftest import PROJECT
 
@@ -21,6 +22,7 @@ FILES = {
 }
 
 
+@pytest.mark.slow
 def test_which_rule(tmp_path: Path) -> None:
     for name, source in FILES.items():
         shutil.copy(CAPTURES / source, tmp_path / name)

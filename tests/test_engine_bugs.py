@@ -164,6 +164,7 @@ def test_11_a_rejected_frame_leaves_no_trace():
 
 
 # 12: `bytes` counts contents only; keys (IPv6 extension headers) and links (radiotap, stacked tags) may be 256 KB each
+@pytest.mark.slow
 @pytest.mark.parametrize("wide", ["link", "key"])
 def test_12_memory(wide):
     bundle.cache_clear()  # what other tests have left there does not count

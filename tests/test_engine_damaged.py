@@ -78,6 +78,7 @@ def said_of_a_mess(runtime: str, seed: int) -> list[Said]:
     return said
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seeds", [range(at, at + 40) for at in range(0, 200, 40)], ids=str)
 def test_frames_that_were_damaged(seeds: range) -> None:
     for seed in seeds:

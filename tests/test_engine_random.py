@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from engine import (
     ARP,
     DATA,
@@ -126,6 +127,7 @@ def replay(runtime: str, sightings: list, rejected: list | None = None) -> list[
     return said
 
 
+@pytest.mark.slow
 @settings(examples, max_examples=300)
 @given(SIGHTINGS)
 def test_marks_agree_with_each_other_and_on_every_lua(sightings: list) -> None:
@@ -149,6 +151,7 @@ def test_marks_agree_with_each_other_and_on_every_lua(sightings: list) -> None:
         last[one.packet] = number, one
 
 
+@pytest.mark.slow
 @examples
 @given(SIGHTINGS, SIGHTINGS)
 def test_frames_that_a_read_filter_rejects_change_nothing(sightings: list, rejected: list) -> None:

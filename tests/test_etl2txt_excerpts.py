@@ -90,6 +90,7 @@ EXCERPTS: dict[str, str | bytes] = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", EXCERPTS)
 def test_an_excerpt_shows_the_path_of_its_packet(name: str, tmp_path: Path) -> None:
     excerpt, log = EXCERPTS[name], tmp_path / "pasted.txt"

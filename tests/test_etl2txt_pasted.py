@@ -248,6 +248,7 @@ def test_a_damaged_log_gives_frames_or_one_line(log: Path) -> None:
     assert read > 200
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "piece",
     [

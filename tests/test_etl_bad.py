@@ -72,6 +72,7 @@ def test_a_clock_of_another_kind(tmp_path: Path) -> None:
     assert made_of(path).packets[0].ticks == w.START + 10
 
 
+@pytest.mark.slow
 def test_a_decompression_bomb(tmp_path: Path) -> None:
     # A literal, then a match of four gigabytes.
     data = struct.pack("<IBHBBHI", 0x40000000, 0x41, 0x0007, 0x0F, 0xFF, 0, 2**32 - 1)
@@ -170,6 +171,7 @@ def test_flipped_bytes(tmp_path: Path) -> None:
         _survives(tmp_path / "cut.etl", base[:size])
 
 
+@pytest.mark.slow
 @needs_real
 def test_flipped_bytes_of_the_real_trace(tmp_path: Path) -> None:
     chance, base = random.Random(11), REAL.read_bytes()

@@ -236,6 +236,7 @@ def test_any_user_data(data: bytes, id: int, runtime: str) -> None:
     user_data(runtime, id, struct.pack("<I", len(data)) + data + b"\xff" * 4)
 
 
+@pytest.mark.slow
 @given(st.text(max_size=60), st.sampled_from(RUNTIMES))
 @settings(max_examples=200, deadline=None)
 def test_utf16_is_read_as_python_reads_it(text: str, runtime: str) -> None:

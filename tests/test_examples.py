@@ -19,6 +19,7 @@ ANSWERS = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ANSWERS)
 def test_an_example(name: str) -> None:
     if name == "latency.py":

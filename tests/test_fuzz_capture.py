@@ -37,6 +37,8 @@ fuzz = settings(
 PLACES = st.one_of(st.sampled_from(HEADS), st.sampled_from(TAILS), st.integers(0, len(SMALL) - 1))
 FLIPS = st.lists(st.tuples(PLACES, st.integers(1, 255)), min_size=1, max_size=8)
 NUMBERS = st.one_of(st.integers(0, 40), st.sampled_from([2**16 - 1, 2**31, 2**32 - 1]), st.integers(0, 2**32 - 1))
+pytestmark = pytest.mark.slow
+
 KINDS = st.sampled_from(
     [ng.SECTION, ng.INTERFACE, 2, 3, 4, 5, ng.PACKET, ng.JOURNAL, 10, ng.CUSTOM, ng.CUSTOM_NOT_COPIED, 0x204, 0x7777]
 )

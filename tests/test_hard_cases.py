@@ -31,6 +31,7 @@ def seen_again(truth: list[int], rows: list[dict[str, str]]) -> list[int]:
     ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", CASES)
 def test_hard_case(name: str, tmp_path: Path) -> None:
     made = CASES[name]()

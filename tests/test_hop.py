@@ -148,6 +148,7 @@ def test_any_bytes(name: bytes, description: str | None, runtime: str) -> None:
 # The registry.
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("runtime", RUNTIMES)
 def test_names_of_places_that_are_long_gone_take_no_memory(runtime: str) -> None:
     """As of a capture with a section for each frame."""

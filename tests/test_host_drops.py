@@ -48,6 +48,7 @@ def told(found: list[dict[str, Any]]) -> list[str | None]:
     return [row["drop_rule"] for row in found if row["drop"]]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("engine", ENGINES)
 @pytest.mark.parametrize(
     ("name", "rule"),

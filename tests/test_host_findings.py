@@ -39,6 +39,7 @@ def test_each_says_them(command: tuple[str, ...]) -> None:
     assert "never decides" not in alone
 
 
+@pytest.mark.slow
 def test_in_the_page(tmp_path: Path) -> None:
     assert run("report", VLAN_DROP, "--host", HOST, "-o", tmp_path / "x.html").returncode == 0
     page = (tmp_path / "x.html").read_text("utf-8")

@@ -84,6 +84,7 @@ def test_a_native_vlan_without_a_list(tmp_path: Path) -> None:
     assert "none" not in only(rows, "native-vlan-changed").fix
 
 
+@pytest.mark.slow
 def test_many_rules_are_few_findings(tmp_path: Path) -> None:
     """10,000 ACLs in the time of a breath; the last finding counts the others."""
     rules = [acl("Inbound", "Deny", f"10.{at >> 8}.{at & 255}.0/24") for at in range(10_000)]

@@ -317,6 +317,7 @@ def test_wrong_values(tmp_path: Path, rows: dict[str, Any], words: str) -> None:
     assert words in wrong(tmp_path, inventory(**rows))
 
 
+@pytest.mark.slow
 def test_cut_off_and_endless(tmp_path: Path) -> None:
     text = json.dumps(WHOLE)
     assert "line 1 column" in wrong(tmp_path, text[:-20].encode())
@@ -362,6 +363,7 @@ JSON = st.recursive(
 KEYS = sorted({key for rows in WHOLE.values() if isinstance(rows, list) for row in rows for key in row})
 
 
+@pytest.mark.slow
 @settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     st.dictionaries(

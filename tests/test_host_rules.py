@@ -118,6 +118,7 @@ def packets(draw: st.DrawFn) -> Packet:
     )
 
 
+@pytest.mark.slow
 @given(NIC, packets(), st.sampled_from(RUNTIMES))
 @settings(max_examples=250, deadline=None)
 def test_any_rules_and_packet(nic: VirtualNic, packet: Packet, runtime: str) -> None:
@@ -158,6 +159,7 @@ def test_a_name_is_no_code() -> None:
     assert evaluate(nic, Packet("inbound", destination=bytes(4))).rule == f"port ACL of vmNIC {odd}: Deny Inbound ANY"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("runtime", RUNTIMES)
 def test_as_many_rules_as_an_inventory_may_have(runtime: str) -> None:
     """No Lua takes so many constants in one function."""

@@ -353,6 +353,7 @@ def test_the_command() -> None:
     assert done.stderr == b"pywnv: none.pcapng: No such file or directory\n"
 
 
+@pytest.mark.slow
 def test_a_line_for_each_of_several_captures(tmp_path: Path) -> None:
     text, names = tmp_path / "a.log", ("mix", "single-udpsame")
     text.write_bytes(b"a text\n")

@@ -5,11 +5,13 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import pytest
 from command import run
 from conftest import CAPTURES
 from test_statistics import halves
 
 
+@pytest.mark.slow
 def test_of_several_captures_the_worst_comes_first(tmp_path: Path) -> None:
     names = ("mix.pcapng.gz", "deep-dive/acl-drop-pspkt.pcapng", "lbfo-tcp-loss.pcapng.gz")
     for name in names:

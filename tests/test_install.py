@@ -78,6 +78,7 @@ def test_beside_what_the_user_has(home: Home) -> None:
     assert home.tree() == before
 
 
+@pytest.mark.slow
 @pytest.mark.wireshark
 @pytest.mark.parametrize(
     ("path", "words"),

@@ -49,6 +49,7 @@ CLOCKS: dict[str, Clock] = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("clock", CLOCKS)
 @pytest.mark.parametrize("name", ["lbfo-tcp-loss", "vlan-loss", "v6-loss", "lab2/nat-loss", "lab2/vxlan"])
 def test_host_and_guest(name: str, clock: str, tmp_path: Path) -> None:

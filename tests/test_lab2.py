@@ -62,6 +62,7 @@ def judged(capture: Path, truth: Real) -> tuple[float, float, int]:
     return *score(shown, said), false
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", BARS)
 def test_every_hop(name: str) -> None:
     precision, recall, false = judged(LAB / f"{name}.pcapng.gz", real(name))
@@ -69,6 +70,7 @@ def test_every_hop(name: str) -> None:
     assert (precision >= least_precision, recall >= least_recall, false) == (True, True, 0), (precision, recall)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", BARS)
 def test_one_interface(name: str, tmp_path: Path) -> None:
     capture, truth = one_interface(name)

@@ -15,6 +15,8 @@ import pytest
 from command import command, run
 from engine import ethernet, ipv4, udp
 
+pytestmark = pytest.mark.slow
+
 PACKETS, HOPS = 530_000, 3
 FRAMES = PACKETS * HOPS
 TICK = ng.SECONDS * 10**6

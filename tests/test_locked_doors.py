@@ -110,6 +110,7 @@ def test_a_full_disk_installs_nothing(home: Home) -> None:
     assert home.tree() == {}
 
 
+@pytest.mark.slow
 def test_generate_writes_all_or_nothing(tmp_path: Path, outside: Path) -> None:
     folder = tmp_path / "made"
     assert run("generate", "--folder", folder).returncode == 0

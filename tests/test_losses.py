@@ -50,6 +50,7 @@ LAB = ["lbfo-tcp-loss", "lbfo-tcp-wiredup", "mix", "mix-unsorted", "udpsame", "v
 LAB2 = [f"lab2/{name}" for name in ("nat-loss", "rsc", "busy", "tcp-same", "team2", "tenants", "vxlan")]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("split", SPLITS)
 @pytest.mark.parametrize("name", LAB + LAB2)
 def test_where_nothing_is_lost_nothing_is_told(name: str, split: str, tmp_path: Path) -> None:
@@ -58,6 +59,7 @@ def test_where_nothing_is_lost_nothing_is_told(name: str, split: str, tmp_path: 
     assert collect(joined(observed.observers, tmp_path)).losses == ()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("split", SPLITS)
 @pytest.mark.parametrize(
     ("name", "least"),
@@ -90,6 +92,7 @@ def test_never_more_than_were_lost(name: str, least: float, split: str, tmp_path
             assert known[frames[frame - 1] - 1]["packet"] in lost
 
 
+@pytest.mark.slow
 def test_a_host_that_drops_between_the_observers(tmp_path: Path) -> None:
     """The truth has 42 packets that the wire never saw, and 26 that the host did not: 16 and 8 of them equal others."""
     who, clocks = SPLITS["wire, host"]
@@ -117,6 +120,7 @@ def lost_by_the_guest(folder: Path) -> Path:
     return joined(Observed(folder, name, CLOCKS, gone=behind(packets, host_and_guest)).observers, folder)
 
 
+@pytest.mark.slow
 def test_what_tcp_sends_again_was_lost(tmp_path: Path) -> None:
     path = lost_by_the_guest(tmp_path)
     (loss,) = collect(path).losses
@@ -154,6 +158,7 @@ def test_join_tells(tmp_path: Path) -> None:
     assert [(one["to_observer"], one["packets"]) for one in guest["losses"]] == [("host", 5)]
 
 
+@pytest.mark.slow
 def test_clocks_that_swap_the_last_two_of_three(tmp_path: Path) -> None:
     """As in the lab's NAT, with a guest whose drift is known to 12 ppm only: all its packets came."""
 

@@ -158,6 +158,7 @@ def test_three_in_a_chain(tmp_path: Path) -> None:
     ]
 
 
+@pytest.mark.slow
 def test_more_flows_than_are_followed(tmp_path: Path) -> None:
     """Their losses are kept when they are forgotten."""
     ones: Frames = []

@@ -34,6 +34,7 @@ def whole(path: Path, output_format: Format = Format.CSV) -> bytes:
     return b"".join(rows(path, output_format=output_format))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("jobs", [[], ["--jobs", "1"], ["-j", "3"]])
 def test_each_capture_has_its_output(tmp_path: Path, jobs: list[str]) -> None:
     out = tmp_path / "made" / "out"
@@ -49,6 +50,7 @@ def test_one_capture_is_the_same_with_any_jobs(jobs: str) -> None:
     assert (done.returncode, done.stdout, done.stderr) == (0, whole(MIX), b"")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("output_format", [Format.JSONL, Format.PCAPNG, Format.SUMMARY])
 def test_in_every_format(tmp_path: Path, output_format: Format) -> None:
     tmp_path.joinpath("out").mkdir()
@@ -64,6 +66,7 @@ def test_names() -> None:
     assert {name: output_name(Path("in") / name, Format.CSV) for name in names} == names
 
 
+@pytest.mark.slow
 def test_a_broken_capture_fails_alone_and_a_rerun_does_the_rest(tmp_path: Path) -> None:
     out, bad = tmp_path / "out", tmp_path / "bad.pcapng"
     bad.write_bytes(BROKEN)
@@ -112,6 +115,7 @@ def test_one_capture_goes_into_a_folder_that_is_named_as_one(tmp_path: Path) -> 
     assert tree(tmp_path / "out") == {"mix.csv": whole(MIX)}
 
 
+@pytest.mark.slow
 def test_what_cannot_be(tmp_path: Path) -> None:
     words = "several captures: name a folder with -o, or use --series if they are one"
     refuses(["annotate", MIX, SAME], words, tmp_path)
@@ -139,6 +143,7 @@ def test_what_cannot_be(tmp_path: Path) -> None:
     refuses(arguments, f"{capture}: is the capture itself; name another folder", tmp_path)
 
 
+@pytest.mark.slow
 def test_a_full_disk_ends_it(tmp_path: Path) -> None:
     done = run("annotate", MIX, LOSS, "-o", tmp_path / "out", "-j", "1", before=LIMIT)
     assert done.returncode == 2
@@ -157,13 +162,13 @@ def begun(pipe: Path) -> Iterator[None]:
         os.close(writer)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_killed_half_way(tmp_path: Path, number: signal.Signals) -> None:
     """One capture is a pipe from which no more comes; another is done, and stays."""
     pipe, out = tmp_path / "pipe", tmp_path / "out"
     os.mkfifo(pipe)
-    default = f"import signal; signal.signal({int(number)}, signal.SIG_DFL)"
-    arguments = command("annotate", SAME, pipe, "-o", out, "-j", "2", before=default)
+    arguments = command("annotate", SAME, pipe, "-o", out, "-j", "2")
     with subprocess.Popen(arguments, stderr=subprocess.PIPE, start_new_session=True) as process, begun(pipe):
         wait_for(lambda: (out / RECORD).exists() and len(list(out.iterdir())) == 3, process)
         if number == signal.SIGINT:  # a terminal sends it to all
@@ -176,6 +181,7 @@ def test_killed_half_way(tmp_path: Path, number: signal.Signals) -> None:
     assert tree(out) == {"single-udpsame.csv": whole(SAME)}
 
 
+@pytest.mark.slow
 def test_a_process_that_dies_takes_no_other_along(tmp_path: Path) -> None:
     pipe, out = tmp_path / "pipe", tmp_path / "out"
     os.mkfifo(pipe)
@@ -205,6 +211,7 @@ def ring(folder: Path, capture: bytes, cuts: tuple[int, ...], order: str = "<") 
     return paths
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("cuts", [(1,), (3, 5, 1200, 1201)])
 def test_a_series_is_one_capture(tmp_path: Path, cuts: tuple[int, ...]) -> None:
     paths = ring(tmp_path, gzip.decompress(MIX.read_bytes()), cuts)
@@ -297,6 +304,7 @@ def test_a_gzipped_pipe(tmp_path: Path) -> None:
     assert len(list(csv.reader(done.stdout.decode().splitlines()))) == 2423
 
 
+@pytest.mark.slow
 def test_a_folder_of_captures(tmp_path: Path) -> None:
     folder, out = tmp_path / "in", tmp_path / "out"
     folder.mkdir()
@@ -314,6 +322,7 @@ def test_a_folder_of_captures(tmp_path: Path) -> None:
     refuses(["annotate", folder], words, tmp_path)
 
 
+@pytest.mark.slow
 def test_a_rerun_with_other_options_takes_no_old_rows_for_its_own(tmp_path: Path) -> None:
     out = tmp_path / "out"
     first = ["annotate", MIX, "-o", f"{out}/"]

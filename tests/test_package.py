@@ -25,6 +25,7 @@ def test_python_m_pywnv() -> None:
     assert "Usage: python -m pywnv" in run.stdout
 
 
+@pytest.mark.slow
 def test_python_m_pywnv_with_processes(tmp_path: Path) -> None:
     """Processes that it starts import its main module again: they must not run the command again."""
     captures = [CAPTURES / "vlan.pcapng.gz", CAPTURES / "v6.pcapng.gz"]

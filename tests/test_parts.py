@@ -98,6 +98,7 @@ def mix(tmp_path: Path) -> Path:
     return path
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("epoch", [Epoch(1, 1), Epoch(5, 3)])
 @pytest.mark.parametrize("output_format", ["csv", "columns", "pcapng"])
 @pytest.mark.parametrize("name", sorted(SMALL.keys() - LATE.keys()))
@@ -115,6 +116,7 @@ def test_small_captures_cut_everywhere(tmp_path: Path, name: str, output_format:
     assert not any("broken" in words for words in told)
 
 
+@pytest.mark.slow
 @settings(max_examples=20, deadline=None)
 @given(
     frames=st.integers(150, 3000),
@@ -132,6 +134,7 @@ def test_cut_anywhere(
     assert in_turns(folder, path, "csv", epoch, takers) == whole(path, "csv", epoch)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("output_format", sorted(sinks.FRAME_BY_FRAME))
 @pytest.mark.parametrize("processes", [1, 3])
 def test_processes(mix: Path, output_format: str, processes: int) -> None:

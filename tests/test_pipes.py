@@ -34,6 +34,7 @@ def pipe(data: bytes = CAPTURE) -> Iterator[int]:
         os.close(reading)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "arguments",
     [
@@ -52,6 +53,7 @@ def test_what_is_read_twice_must_be_a_file(arguments: list[object]) -> None:
     assert done.stderr.decode() == f"pywnv: {name}: is read twice, so it must be a file\n"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("data", [CAPTURE, gzip.compress(CAPTURE)], ids=["plain", "packed"])
 def test_inspect_reads_it_once(tmp_path: Path, data: bytes) -> None:
     (tmp_path / "capture").write_bytes(CAPTURE)
@@ -67,6 +69,7 @@ def test_inspect_reads_it_once(tmp_path: Path, data: bytes) -> None:
     assert b"not a pcapng or pcap file" in done.stderr
 
 
+@pytest.mark.slow
 def test_report_reads_it_once(tmp_path: Path) -> None:
     def words(report: bytes) -> list[bytes]:
         return [line for line in report.splitlines() if b"/" not in line]  # which names the capture

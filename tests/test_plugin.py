@@ -66,6 +66,7 @@ def test_what_is_kept_of_many_frames(tshark: Tshark, tmp_path: Path, frames: int
     assert tshark(path, marks, "-2") == wanted
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("read_filter", ["udp", "!udp", "frame.number % 3 == 1", "frame.interface_name == pnic0"])
 def test_read_filter_leaves_no_trace(tshark: Tshark, unpacked: Unpack, tmp_path: Path, read_filter: str) -> None:
     """What the filter rejects has never been there: as if the capture held the rest alone."""

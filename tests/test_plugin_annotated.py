@@ -87,6 +87,7 @@ def test_what_was_annotated_with_a_host_is_shown_without_it(
 KINDS = ("hard/pktmon_ids", "hard/unique_ids", "hard/lso", "lab2/rsc", "rules/drops-p24", "rules/journal-flood-n")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", [*KINDS, "several sections"])
 def test_what_was_annotated_is_shown(tshark: Tshark, unpacked: Unpack, tmp_path: Path, name: str) -> None:
     capture = tmp_path / "capture.pcapng"
@@ -224,6 +225,30 @@ def test_frames_without_an_annotation_among_others(tshark: Tshark, unpacked: Unp
     assert tshark(path, MARKS) == tshark(plain, MARKS)
 
 
+def test_frames_without_an_annotation_behind_many_that_have_one(
+    tshark: Tshark, unpacked: Unpack, tmp_path: Path
+) -> None:
+    """The engine has not seen what is before: what it might take for another packet gets no mark, the rest its own."""
+    plain = unpacked("v6-loss")
+    path = annotated(plain, tmp_path / "annotated.pcapng")
+    bare = [block.data for block in ng.blocks(plain.read_bytes()) if block.kind == ng.PACKET]
+    begin = 1200  # the last sighting of a packet that is then sent again
+    made, number = b"", 0
+    for block in ng.blocks(path.read_bytes()):
+        number += block.kind == ng.PACKET
+        made += bare[number - 1] if block.kind == ng.PACKET and number >= begin else block.data
+    path.write_bytes(made)
+    marks = ["frame.time_relative", "wnv.packet", "wnv.verdict"]
+    wanted, shown = tshark(plain, marks), tshark(path, marks)
+    start = float(wanted[begin - 1][0])
+    near = [at for at, row in enumerate(wanted) if at >= begin - 1 and float(row[0]) < start + 0.2]
+    assert near
+    assert all(shown[at][1:] == ["", ""] for at in near)
+    assert [row for at, row in enumerate(shown) if at not in near] == [
+        row for at, row in enumerate(wanted) if at not in near
+    ]
+
+
 @pytest.mark.parametrize("runtime", RUNTIMES)
 def test_what_is_not_in_form_says_nothing(runtime: str) -> None:
     read = module(runtime, "annotation")[b"reader"](True)
@@ -329,6 +354,7 @@ def test_the_info_column(config: Path, unpacked: Unpack) -> None:
     command = ["tshark", "-n", "-r", unpacked("lbfo-tcp-loss"), "-Y", "frame.number in {8..10}"]
     lines = run_wireshark(command, config).splitlines()
     assert ["[duplicate of 8, +7.1 us] 36888" in line for line in lines] == [False, True, False]
+    assert "[duplicate of 8, +9.9 us] 36888" in lines[2]  # 2.8 us after the second sighting
     assert "[TCP" not in "".join(lines)
     lines = run_wireshark([*command, "-o", "wnv.info:FALSE"], config).splitlines()
     assert ["[TCP Retransmission]" in line for line in lines] == [False, True, True]

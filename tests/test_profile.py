@@ -9,13 +9,17 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import pcapng_blocks as ng
 import pytest
 from conftest import PROJECT, run_wireshark
+from engine import TCP
+from hard_traffic import ACK, PSH, ip4, segment
 
 from pywnv.annotate.rows import Format, rows
 from pywnv.generate.profiles import (
     DROPS_PROFILE,
     INFO,
+    LBFO,
     NOT_A_COPY,
     PROFILES,
     TCP_TROUBLE,
@@ -42,10 +46,20 @@ def filters(profile: Profile) -> Iterator[str]:
         yield profile.switch
 
 
-def test_drops_leave_info_its_place() -> None:
-    """A window of 1280 pixels shows 30 characters of Info beside the reason of a drop."""
-    others = sum(column.width for column in DROPS_PROFILE.columns if not column.hidden and column != INFO)
-    assert others + 30 * 7.8 <= 1280
+@pytest.mark.parametrize(
+    ("profile", "room", "characters"),
+    [(DROPS_PROFILE, 1280, 30), (WNV, 1350, 40), (LBFO, 1350, 40)],  # 1350: in a window of 1400 pixels
+)
+def test_info_has_its_place(profile: Profile, room: int, characters: int) -> None:
+    """Beside the reason of a drop, or for the mark that begins with it."""
+    others = sum(column.width for column in profile.columns if not column.hidden and column != INFO)
+    assert others + characters * 7.8 <= room
+
+
+def test_a_narrow_window_shows_why_packets_were_dropped() -> None:
+    """One of 1024 pixels, in the profile that is for drops: all columns up to the reason."""
+    titles = [column.title for column in DROPS_PROFILE.columns]
+    assert sum(column.width for column in DROPS_PROFILE.columns[: titles.index("Why dropped") + 1]) <= 1024 - 50
 
 
 @pytest.mark.wireshark
@@ -62,6 +76,7 @@ def test_every_filter_is_accepted(config: Path, profile: Profile) -> None:
     assert not refused
 
 
+@pytest.mark.slow
 @pytest.mark.wireshark
 @every_profile
 def test_a_profile_is_taken_without_a_word(unpacked: Unpack, config: Path, profile: Profile) -> None:
@@ -96,9 +111,8 @@ def test_deinterlacing_is_taken_where_it_is_known(unpacked: Unpack, config: Path
 def test_columns(unpacked: Unpack, config: Path) -> None:
     text = run_wireshark(["tshark", "-C", "WNV", "-n", "-r", unpacked("mix"), "-c", "4"], config)
     last = text.splitlines()[-1].split()
-    delta = last[4:]
-    assert last[2:4] == ["pnic0", "4"]
-    assert [word for word in delta[:3] if word != "us"][:2] == ["3.5", "duplicate"]  # 4.0 leaves out the unit
+    assert last[2:4] == ["1", "pnic0"]
+    assert [word for word in last[4:7] if word != "us"][:2] == ["3.5", "duplicate"]  # 4.0 leaves out the unit
 
 
 @pytest.mark.wireshark
@@ -124,6 +138,7 @@ def test_buttons(unpacked: Unpack, config: Path, label: str) -> None:
     assert 0 < len(shown.splitlines()) < (2933 if label == "All" else 2932)
 
 
+@pytest.mark.slow
 @pytest.mark.wireshark
 @pytest.mark.parametrize(
     ("call", "meaning"),
@@ -169,6 +184,26 @@ def test_real_tcp_trouble_is_that_of_a_single_tap(unpacked: Unpack, config: Path
     assert len(values(capture, "tcp.analysis.flags", "frame.number")) > 10 * len(alone) > 0
 
 
+@pytest.mark.wireshark
+def test_an_ack_of_what_the_file_shows_later_is_no_trouble(config: Path, tmp_path: Path) -> None:
+    """As at a NAT, where each hop is a flow of its own. What is sent again is trouble."""
+    here, there = bytes([10, 0, 0, 1]), bytes([10, 0, 0, 2])
+    frames = [
+        ip4(here, there, TCP, segment(50000, 443, 100, 200, PSH | ACK, b"x" * 10), ident=1),
+        ip4(there, here, TCP, segment(443, 50000, 200, 110, ACK), ident=1),
+        ip4(there, here, TCP, segment(443, 50000, 200, 120, ACK), ident=2),  # of the next, which is late
+        ip4(here, there, TCP, segment(50000, 443, 110, 200, PSH | ACK, b"y" * 10), ident=2),
+        ip4(here, there, TCP, segment(50000, 443, 110, 300, PSH | ACK, b"y" * 10), ident=3),  # again
+    ]
+    path = tmp_path / "late.pcap"
+    path.write_bytes(ng.pcap([(1, at * 1000, ng.ethernet(frame)) for at, frame in enumerate(frames)]))
+    command = ["tshark", "-n", "-r", path, "-T", "fields", "-e", "frame.number", "-Y"]
+    assert "3" in run_wireshark([*command, "tcp.analysis.ack_lost_segment"], config).split()
+    shown = run_wireshark([*command, TCP_TROUBLE], config).split()
+    assert "3" not in shown
+    assert "5" in shown
+
+
 def _only(capture: Path, hop: str) -> bytes:
     command = ["tshark", "-n", "-r", capture, "-Y", f"frame.interface_name == {hop}", "-w", "-"]
     return subprocess.run(command, capture_output=True, check=True).stdout
@@ -192,8 +227,9 @@ def test_texts_need_no_quoting(profile: Profile) -> None:
 def test_fields_of_ours_exist(profile: Profile) -> None:
     for column in profile.columns:
         if "wnv." in column.format:
-            name = column.format.split(":")[1].removeprefix("wnv.")
-            assert name.replace(".", "_") in BY_COLUMN or name in {field.name for field in LIST}
+            for field in column.format.split(":")[1].split(" or "):
+                name = field.removeprefix("wnv.")
+                assert name.replace(".", "_") in BY_COLUMN or name in {one.name for one in LIST}
 
 
 @every_profile

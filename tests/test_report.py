@@ -37,6 +37,7 @@ def mix() -> Report:
     return pywnv.report(MIX, topology=load(CAPTURES / "lab.toml"))
 
 
+@pytest.mark.slow
 def test_a_lab_capture(mix: Report) -> None:
     made = checked(mix.html())
     assert sections(made) == [
@@ -96,6 +97,7 @@ def test_two_halves(tmp_path: Path) -> None:
     assert words.startswith("# vport1 and team0 show nothing from frame 1,465 on, while pnic0 shows 483 packets.")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["mix-loss", "busy", "v6-loss", "lbfo-tcp-wiredup", "nat-loss"])
 def test_no_hop_falls_silent_where_none_does(name: str) -> None:
     """Traffic that begins and ends, VM by VM, is no silence of a hop."""
@@ -116,6 +118,7 @@ def hostile(path: Path, name: str) -> Path:
     return path
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", [EVIL, "a\x00b\x1b[31m", "\u202eabc", "]]>-->&lt;", "{{ 7 * 7 }}", '" onload="x'])
 def test_names_are_text(tmp_path: Path, name: str) -> None:
     made = pywnv.report(hostile(tmp_path / f"{EVIL.replace('/', '')}.pcapng", name), title=name)
@@ -237,6 +240,7 @@ def test_a_flood_is_drawn_as_branches() -> None:
     assert ladder.draw(rows.ladder_row(flood).rungs, "a flood").count("+69.1\u00a0µs") == 1  # not from the other VM
 
 
+@pytest.mark.slow
 def test_a_host_that_loses_packets_and_tells_nothing() -> None:
     """Of 27, one began so late that its rest may come after the end."""
     made = pywnv.report(CAPTURES / "lab2" / "busy-drop-fifo.pcapng.gz", topology=load(CAPTURES / "lab.toml"))
@@ -256,6 +260,7 @@ def test_what_every_network_asks_in_vain_is_no_headline() -> None:
     assert "The only ARP request from 192.168.14.19 to 192.168.14.237 gets no answer" in words
 
 
+@pytest.mark.slow
 def test_a_folder(tmp_path: Path) -> None:
     """The worst first; what cannot be read is named, and the exit code tells."""
     names = ["bing-etl2pcapng.pcapng", "vlan-drop-pktmon.pcapng"]
@@ -290,6 +295,7 @@ def test_very_many_captures(monkeypatch: pytest.MonkeyPatch) -> None:
     assert "The 2 worst have a chapter below. For the other 2: pywnv report CAPTURE." in found.text
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["host.htm", "host.md"])
 def test_the_name_says_the_format(tmp_path: Path, name: str) -> None:
     out = tmp_path / name
@@ -314,6 +320,7 @@ def test_wrong_use(tmp_path: Path) -> None:
         pywnv.report(tmp_path / "none.pcapng")
 
 
+@pytest.mark.slow
 def test_without_what_draws(tmp_path: Path) -> None:
     """Said before the work, with the command that installs it; Markdown needs none of it."""
     code = "import sys; sys.modules['vl_convert'] = None; from pywnv.cli.main import main; main()"
@@ -367,6 +374,7 @@ def test_examples_are_whole(mix: Report) -> None:
         }
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not shutil.which("chromium"), reason="needs chromium")
 def test_a_browser_has_nothing_to_say(mix: Report, tmp_path: Path) -> None:
     """No error on the console: a request or an inline style that the policy forbids would be one."""

@@ -325,6 +325,7 @@ def shown(capture: Path, config: Path, display_filter: str, *options: str) -> tu
     return [line[0] for line in itertools.takewhile(len, lines)], told
 
 
+@pytest.mark.slow
 @pytest.mark.wireshark
 @pytest.mark.parametrize(
     ("name", "kind", "means", "options"),

@@ -12,6 +12,7 @@ from pywnv.generate.engine import DIFFERENCES, RULES
 from pywnv.generate.rules import Limit, Rule, limits, rules
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("off", switches(), ids=lambda off: off.name)
 def test_changes_the_capture_that_it_names(off: Rule | Limit) -> None:
     assert changes(capture(off.proof), off)

@@ -80,6 +80,7 @@ def by_statistics(found: Statistics) -> dict[str, object]:
     }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", SIGHTINGS)
 def test_the_numbers_are_those_of_the_rows(name: str) -> None:
     found = collect(CAPTURES / name)
@@ -90,6 +91,7 @@ def test_the_numbers_are_those_of_the_rows(name: str) -> None:
     json.dumps(found.as_dict())
 
 
+@pytest.mark.slow
 def test_each_lua_counts_the_same() -> None:
     def counted(runtime: str) -> Statistics:
         with open_capture(CAPTURES / "lab2" / "nat-loss.pcapng.gz") as opened:
@@ -283,6 +285,7 @@ def test_odd_captures(tmp_path: Path, data: bytes) -> None:
     json.dumps(found.as_dict())
 
 
+@pytest.mark.slow
 def test_a_scan_is_bounded(tmp_path: Path) -> None:
     """Each packet from another address, to another port, at another hop."""
     made = [ng.section()]

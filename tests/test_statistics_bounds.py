@@ -191,6 +191,7 @@ def test_no_more_than_the_bound(busy: Path, whole: Found, name: str) -> None:
     assert SHOWN[name](counted(busy, **{name: few})[0]) <= few < SHOWN[name](wider)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", HELD)
 def test_less_memory_than_without_the_bound(busy: Path, name: str) -> None:
     few, many = {name: FEW}, {name: 2**16}
@@ -200,6 +201,7 @@ def test_less_memory_than_without_the_bound(busy: Path, name: str) -> None:
     assert counted(busy, **few, slots=8)[1] < counted(busy, **many, slots=8)[1] - 3
 
 
+@pytest.mark.slow
 def test_memory_stays_flat(tmp_path: Path) -> None:
     few = dict.fromkeys(("hops", "steps", "kinds", "masks", "branches", "addresses", "protocols", "groups"), FEW)
     few |= {"slots": 64, "flows": 64, "kept_flows": FEW, "pending": 64}

@@ -39,6 +39,7 @@ def test_the_table_of_the_readme() -> None:
     assert [line.split() for line in lines[1:]] == [" ".join(row[name] for name in DEFAULT).split() for row in ROWS]
 
 
+@pytest.mark.slow
 def test_columns_in_any_order() -> None:
     names = ("path", "frame", "duplicate", "hop_delta")
     chosen = ["--columns", ",".join(names)]
@@ -108,6 +109,7 @@ def on_a_terminal(*arguments: object) -> str:
     return found.decode()
 
 
+@pytest.mark.slow
 def test_a_terminal_gets_the_table() -> None:
     capture = CAPTURES / "single-udpsame.pcapng.gz"
     piped = run("annotate", capture, "--format", "table").stdout.decode()

@@ -152,7 +152,7 @@ def test_how_many_more_are_wrong(tmp_path: Path) -> None:
         ("just words", "the file: 'just words' must be a table"),
         ("a: *b", "found undefined alias"),
         ("a: \0", "unacceptable character"),
-        ("[" * 5000, "brackets are nested too deep"),
+        pytest.param("[" * 5000, "brackets are nested too deep", marks=pytest.mark.slow),
         ("nics: &a [*a]", "found unconstructable recursive node (at line 1, column 7)"),
         ("nics: !!python/object/apply:os.system [x]", "nics[1]: 'x' must be a table"),
     ],
@@ -200,6 +200,7 @@ def test_a_name_stays_a_name(tmp_path: Path, runtime: str, name: str) -> None:
     assert table[b"interface"][name.encode()] == 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("runtime", RUNTIMES)
 def test_the_largest_topology_is_lua(runtime: str) -> None:
     nics = [topology.Nic(name=f"n{n}", interfaces=[f"i{n}"]) for n in range(loading.MOST_KEYS)]
@@ -312,6 +313,7 @@ anything = st.recursive(
 )
 
 
+@pytest.mark.slow
 @given(anything, anything, anything, st.sampled_from(["VM Nic", "Filter", "Miniport", "VMS Protocol Nic", ""]))
 @settings(max_examples=300, deadline=None)
 def test_any_list_of_pktmon(name: object, id: object, properties: object, kind: str) -> None:

@@ -73,6 +73,7 @@ def test_a_wrong_topology(capture: Path, tmp_path: Path, command: str) -> None:
     assert set(tmp_path.iterdir()) == before
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("stem", "name"),
     [

@@ -62,6 +62,7 @@ def text(folder: Path, capture: bytes, engine: Engine = Engine.LUPA, output: For
     return found
 
 
+@pytest.mark.slow
 @ALL
 def test_the_rows_are_those_of_the_ordinary_pcap(tmp_path: Path, kind: str) -> None:
     expected = text(tmp_path, USUAL)
@@ -91,6 +92,7 @@ def test_all_that_read_records_know_them(tmp_path: Path, kind: str) -> None:
         assert b"".join(Dedup(path).pieces()) == b"".join(Dedup(usual).pieces())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["Nokia", "Red Hat", "2.2"])
 def test_one_that_is_cut_at_every_byte(tmp_path: Path, kind: str) -> None:
     path, whole = tmp_path / "capture", text(tmp_path, USUAL).splitlines()

@@ -60,6 +60,7 @@ def annotated(*arguments: object) -> bytes:
     return run("annotate", *arguments, "--format", "pcapng").stdout
 
 
+@pytest.mark.slow
 def test_the_file_is_private_and_goes(home: Home, tmp_path: Path) -> None:
     fake = Fake(home, tmp_path)
     out, words = home.run("view", CAPTURE)
@@ -84,12 +85,14 @@ def test_the_profile(home: Home, tmp_path: Path) -> None:
     assert fake.given[2][:2] == ["-C", "Mine"]
 
 
+@pytest.mark.slow
 def test_what_is_known_of_the_host(home: Home, tmp_path: Path) -> None:
     fake, topology = Fake(home, tmp_path), CAPTURES / "deep-dive/contoso01.toml"
     home.run("view", CAPTURE, "--topology", topology)
     assert fake.shown == annotated(CAPTURE, "--topology", topology) != annotated(CAPTURE)
 
 
+@pytest.mark.slow
 def test_a_trace_and_a_series(home: Home, tmp_path: Path, unpacked: Callable[[str], Path]) -> None:
     fake, trace = Fake(home, tmp_path), tmp_path / "host.etl"
     trace.write_bytes(w.etl([w.packet(1, 1, FRAME), w.packet(2, 1, FRAME)]))
@@ -102,6 +105,7 @@ def test_a_trace_and_a_series(home: Home, tmp_path: Path, unpacked: Callable[[st
     assert Path(fake.given[2][-1]).name == "udpsame and 1 more.annotated.pcapng"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "then", ["open(path, 'ab').write(b'mine')", "(path.parent / 'mine.pcapng').touch()"], ids=["save", "save as"]
 )
@@ -112,14 +116,12 @@ def test_what_the_user_saved_there_is_kept(home: Home, tmp_path: Path, then: str
     assert words.endswith(f"pywnv: warning: {folder}: kept, as you saved something there\n")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
 def test_ended_by_a_signal(home: Home, tmp_path: Path, number: signal.Signals) -> None:
     """Wireshark ends with it, and the file is gone."""
     fake = Fake(home, tmp_path, "import time; time.sleep(60)")
-    default = f"import signal; signal.signal({int(number)}, signal.SIG_DFL)"  # whoever started the tests may ignore it
-    with subprocess.Popen(
-        command("view", CAPTURE, before=default), env=home.environment, stderr=subprocess.PIPE
-    ) as process:
+    with subprocess.Popen(command("view", CAPTURE), env=home.environment, stderr=subprocess.PIPE) as process:
         deadline = time.monotonic() + 60
         while not (fake.folder / "given.json").exists() and time.monotonic() < deadline:
             time.sleep(0.02)
@@ -134,6 +136,7 @@ def test_ended_by_a_signal(home: Home, tmp_path: Path, number: signal.Signals) -
         os.kill(fake.given[0], 0)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("then", "words"),
     [
@@ -153,6 +156,7 @@ def test_a_wireshark_that_fails(home: Home, tmp_path: Path, then: str, words: st
     assert list(fake.tmp.iterdir()) == []
 
 
+@pytest.mark.slow
 def test_input_that_cannot_be_shown(home: Home, tmp_path: Path) -> None:
     fake, text = Fake(home, tmp_path), tmp_path / "text"
     text.write_text("no capture\n")
@@ -169,6 +173,7 @@ def test_input_that_cannot_be_shown(home: Home, tmp_path: Path) -> None:
         assert list(fake.tmp.iterdir()) == []
 
 
+@pytest.mark.slow
 def test_no_room(home: Home, tmp_path: Path) -> None:
     fake = Fake(home, tmp_path)
     limit = "import resource; resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000))"

@@ -90,6 +90,7 @@ def test_a_host_that_loses_packets_and_tells_nothing() -> None:
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["lab2/tcp-same", "lab2/nat-loss", "lab2/busy", "lab2/vxlan", "mix", "udpsame"])
 @pytest.mark.parametrize("ip", ["10.0.0.1", "10.0.0.2", "10.0.0.9"])
 def test_no_loss_is_told_that_is_none(name: str, ip: str) -> None:
@@ -153,6 +154,7 @@ def test_what_is_asked_in_vain_every_day_is_not_the_answer() -> None:
     assert answer.sentence.startswith("1 of 1 ARP request from 10.222.102.107 to 10.222.102.210 goes unanswered: ")
 
 
+@pytest.mark.slow
 def test_handshakes_are_counted_for_who_asks() -> None:
     """One of the two VMs tries ports where nothing listens."""
     path = CAPTURES / "lab2" / "nat.pcapng.gz"

@@ -98,6 +98,7 @@ def read(path: Path, content: bytes, engine: Engine = Engine.LUPA) -> list[dict[
     return [json.loads(line) for line in said.splitlines()]
 
 
+@pytest.mark.slow
 @fuzz
 @given(content=captures(0, 8))
 def test_rows_are_whole(path: Path, content: bytes) -> None:

@@ -60,6 +60,7 @@ def test_passes_agree(tshark: Tshark, path: Callable[[str], Path], name: str) ->
         assert tshark(path(name), MARKS, "-2", *options) == once, options
 
 
+@pytest.mark.slow
 @pytest.mark.wireshark
 @pytest.mark.parametrize("name", ["bing-etl2pcapng", "arin-etl2pcapng", "vlan-drop-pspkt"])
 @pytest.mark.parametrize("read_filter", ["frame.number != 3", "!(frame.interface_id == 1)", "!systemd_journal", "icmp"])

@@ -6,6 +6,7 @@ import pytest
 from modules import RUNTIMES, literal, module, plain
 
 from pywnv.lua.quoting import lua_literal
+from pywnv.tables.drops import table
 from pywnv.words import one_line
 
 PACER = "filter pacer.sys {} on Ethernet 2"
@@ -59,6 +60,10 @@ def test_text_keeps_to_its_line() -> None:
     ("drop", "words"),
     [
         ({"drop_reason": 9, "drop_reason_text": "Filtered VLAN"}, "dropped: Filtered VLAN"),
+        (
+            {"drop_reason": 34, "drop_reason_text": "Packet does not match destination NIC packet filter"},
+            "dropped: destination NIC packet filter",
+        ),
         ({"drop_reason": 506}, "dropped: reason 506"),
         ({}, "dropped: reason not given"),
     ],
@@ -66,3 +71,39 @@ def test_text_keeps_to_its_line() -> None:
 def test_why_a_frame_was_dropped(runtime: str, drop: dict[str, object], words: str) -> None:
     said = literal(runtime, lua_literal({"drop": True, **drop}))
     assert plain(module(runtime, "words")[b"dropped"](said)) == words
+
+
+@pytest.mark.parametrize("runtime", RUNTIMES)
+@pytest.mark.parametrize(
+    ("drop", "words"),
+    [
+        ({}, "Failed security policy"),
+        ({"drop_rule": "port ACL of vmNIC A: Deny Inbound 192.0.2.1"}, "port ACL: Deny Inbound 192.0.2.1, at vmNIC A"),
+        ({"drop_rule": "isolation of vmNIC A (VLAN) lets no untagged packets pass"}, None),
+        ({"drop_rule": "extended ACL of vmNIC A: Deny"}, "extended ACL: Deny, at vmNIC A"),
+        ({"drop_rule": "VLAN of vmNIC A: Access VLAN 9 drops"}, "VLAN: Access VLAN 9 drops, at vmNIC A"),
+        ({"drop_rule": "no VLAN setting or ACL of this inventory explains it; VFP"}, "Failed security policy"),
+        ({"drop_rule": "VFP: block rule 7 (layer A: group B)"}, None),
+        ({"drop": None, "drop_rule": "port ACL of vmNIC A: Deny"}, ""),
+    ],
+)
+def test_what_explains_a_drop_begins_with_the_rule(runtime: str, drop: dict[str, str], words: str | None) -> None:
+    dropped = {"drop": True, "drop_reason_text": "Failed security policy"} | drop
+    said = literal(runtime, lua_literal({name: value for name, value in dropped.items() if value is not None}))
+    why = module(runtime, "words")[b"why"](said)
+    assert ((why and plain(why)) or "") == (drop.get("drop_rule") if words is None else words)
+
+
+def test_brief_reasons_fit_into_a_column() -> None:
+    briefs = [reason.brief for reason in table().reasons if reason.brief]
+    assert briefs
+    assert all(len(f"[dropped: {brief}") <= 42 for brief in briefs)
+
+
+@pytest.mark.parametrize("runtime", RUNTIMES)
+def test_a_duplicate_is_as_late_as_the_sighting_that_it_names(runtime: str) -> None:
+    """Of a third sighting, too: its number and time are those of the first, not of the one before it."""
+    third = '{ verdict = 1, packet = 26, previous = 27, hop = "pnic0", hop_delta = 6e-7, hop_elapsed = 1.9e-6 }'
+    words, said = module(runtime, "words"), literal(runtime, third)
+    assert plain(words[b"mark"](said)) == "duplicate of 26, +1.9 us"
+    assert plain(words[b"sentence"](said)) == "duplicate of 26 at pnic0, +1.9 us"

@@ -28,9 +28,16 @@ PROFILE_FILES = {
 FITTING = -1  # a width: as wide as Wireshark thinks fit
 
 NOT_A_COPY = "!wnv.duplicate"
+# An ACK of what the file shows later or never: it says that the capture missed a frame or has it late, as across a NAT,
+# where the hops of one packet are flows of their own. What was acknowledged has arrived.
+ONLY_UNSEEN = (
+    "tcp.analysis.ack_lost_segment && !tcp.analysis.retransmission && !tcp.analysis.out_of_order"
+    " && !tcp.analysis.lost_segment && !tcp.analysis.zero_window && !tcp.analysis.window_full"
+)
 # Flags of Wireshark's TCP analysis that tell of loss or disorder; it raises them for duplicates, too.
 TCP_ALARM = (
     "tcp.analysis.flags && !tcp.analysis.window_update && !tcp.analysis.keep_alive && !tcp.analysis.keep_alive_ack"
+    f" && !({ONLY_UNSEEN})"
 )
 TCP_RESET = "tcp.flags.reset == 1"
 TCP_TROUBLE = f"{TCP_ALARM} && {NOT_A_COPY}"
@@ -194,26 +201,26 @@ GRAPHS = (
     Graph("Hop latency, largest", "wnv.duplicate", 0xA40000, "MAX(Y Field)", "wnv.hop.delta"),
 )
 
+# Widths in Wireshark's monospaced font: the packet list of a window of 1400 pixels leaves 40 characters to Info.
 NUMBER = Column("No.", "%m", 76)
-TIME = Column("Time", "%t", 104)
-HOP = Column.of("Hop", fields.LIST_HOP.abbreviation, 264)
-SHORT_HOP = replace(HOP, width=208)  # of a team and its NICs, beside one column more
-PACKET = Column.of("Packet", "wnv.packet", 66)
-APPEARANCE = Column.of("Appearance", "wnv.appearance", 88)
-DELTA = Column.of("Delta us", fields.LIST_DELTA.abbreviation, 72)
+TIME = Column("Time", "%t", 96)
+HOP = Column.of("Hop", fields.LIST_HOP.abbreviation, 260)
+SHORT_HOP = replace(HOP, width=204)  # of a team and its NICs, beside one column more
+PACKET = Column.of("Packet", "wnv.packet or wnv.event.packet", 58)
+DELTA = Column.of("Delta us", fields.LIST_DELTA.abbreviation, 68)
 VERDICT = Column.of("Verdict", fields.LIST_VERDICT.abbreviation, 118)
 PATH = Column.of("Path", "wnv.path", 320, hidden=True)
 SOURCE = Column("Source", "%s", 120)
 DESTINATION = Column("Destination", "%d", 120)
-PROTOCOL = Column("Protocol", "%p", 66)
-LENGTH = Column("Length", "%L", 56)
+PROTOCOL = Column("Protocol", "%p", 60)
+LENGTH = Column("Length", "%L", 52)
 INFO = Column("Info", "%i", 120)  # at least: the last column takes what the others leave
 
 WNV = Profile(
     name="WNV",
     purpose="general use",
     columns=(
-        *(NUMBER, TIME, HOP, APPEARANCE, DELTA, VERDICT, PATH),
+        *(NUMBER, TIME, PACKET, HOP, DELTA, VERDICT, PATH),
         *(SOURCE, DESTINATION, PROTOCOL, LENGTH, INFO),
     ),
     rules=RULES,
@@ -228,7 +235,7 @@ LBFO = Profile(
     name="WNV LBFO",
     purpose="teams: what is real TCP trouble, and what is a duplicate",
     columns=(
-        *(NUMBER, TIME, SHORT_HOP, APPEARANCE, DELTA, VERDICT, Column.of("Stream", "tcp.stream", 58)),
+        *(NUMBER, TIME, PACKET, SHORT_HOP, DELTA, VERDICT, Column.of("Stream", "tcp.stream", 54)),
         *(SOURCE, DESTINATION, PROTOCOL, LENGTH, INFO),
     ),
     rules=RULES,
@@ -242,10 +249,10 @@ LBFO = Profile(
 DROPS_PROFILE = Profile(
     name="WNV Drops",
     purpose="what was dropped, where and why",
-    columns=(  # narrow: of a window of 1280 pixels they leave enough to the reason and to Info
-        *(NUMBER, replace(TIME, width=96), replace(PACKET, width=58), replace(HOP, width=226), SOURCE, DESTINATION),
+    columns=(  # in a window of 1024 pixels, all up to the reason is in view; of 1280, they leave enough to Info
+        *(NUMBER, TIME, PACKET, replace(HOP, width=226)),
         Column.of("Why dropped", fields.LIST_WHY.abbreviation, 288),
-        *(replace(PROTOCOL, width=60), INFO),
+        *(SOURCE, DESTINATION, PROTOCOL, INFO),
         Column.of("NIC", "wnv.event.nic", 160, hidden=True),
         Column.of("To NIC", "wnv.event.destination_nic", 130, hidden=True),
         Column.of("Advice", "wnv.drop.advice", 320, hidden=True),
@@ -277,9 +284,9 @@ ANNOTATED = Profile(
     name="WNV annotated",
     purpose="files that pywnv has annotated, without the plugin",
     columns=(
-        *(NUMBER, TIME, Column.of("Packet", "frame.packet_id", 66)),
-        Column.of("What pywnv says", " or ".join(COMMENTS), 440),
-        *(SOURCE, DESTINATION, PROTOCOL, LENGTH, INFO),
+        *(NUMBER, TIME, replace(PACKET, format="%Cus:frame.packet_id:0:R")),
+        Column.of("What pywnv says", " or ".join(COMMENTS), 560),
+        *(SOURCE, DESTINATION, PROTOCOL, replace(LENGTH, hidden=True), INFO),
     ),
     rules=(
         Rule("WNV harmless drop", _says("^dropped [(]harmless[)].*[(]wnv frame="), palette.HARMLESS),

@@ -23,6 +23,7 @@ class Reason:
         text: that Windows shows.
         spellings: other texts for it, in events of the vmSwitch.
         number_1809: the number that Windows 10 1809 gives it, where that is another one.
+        brief: what columns and comments say instead of the text; None where that fits.
         advice: what to look at; None if we know of nothing.
         harmless_because: why such drops do no harm; None if they may.
         harmless_to_group: that this holds only for packets to a group or to all.
@@ -33,6 +34,7 @@ class Reason:
     text: str
     spellings: tuple[str, ...]
     number_1809: int | None
+    brief: str | None
     advice: str | None
     harmless_because: str | None
     harmless_to_group: bool
@@ -124,6 +126,7 @@ def table() -> Table:
             text=row["text"],
             spellings=tuple(row["spellings"]),
             number_1809=row["number_1809"],
+            brief=advice["brief"].get(str(row["number"])),
             advice=of.get(row["number"]),
             harmless_because=harmless.get(row["number"], {}).get("because"),
             harmless_to_group=harmless.get(row["number"], {}).get("to_group", False),
@@ -149,6 +152,7 @@ def lua() -> str:
                 for text in (reason.text, *reason.spellings)
                 if times[text.lower()] == 1  # a text that several reasons share tells none of them
             },
+            "brief": {reason.number: reason.brief for reason in drops.reasons if reason.brief},
             "families": {family.number: family.name for family in drops.families},
             "advice": advice,
             "advice_of_reason": {

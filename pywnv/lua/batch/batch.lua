@@ -121,12 +121,22 @@ local function note(block, interface, seconds, nanos)
   options_from[count] = false
 end
 
+-- A frame to fill in: with all its keys from the start, as `packet_store` makes packets.
+local function new_frame()
+  return {
+    kind = "", buf = "", at = 0, stop = 0, length = 0, number = 0, time = 0, hop = false, tag = false,
+    tool_metadata = false, key = "", content = "", header = "", link = "", cut = false, size = 0, mutable = 0, ttl = 0,
+    ident = 0, outer_ident = 0, outer_ends = "", vni = 0, protocol = 0, has_transport = false, l2 = 0, l3 = 0, room = 0,
+    span = 0, written = false, written_ends = false, flow = false, place = false, root = false,
+  }
+end
+
 -- Notes one that is a packet.
 local function note_packet(block, interface, seconds, nanos, buf, at, captured, length)
   note(block, interface, seconds, nanos)
   local frame = frames[count]
   if not frame then
-    frame = { kind = "", buf = buf, at = at, stop = at, length = length }
+    frame = new_frame()
     frames[count] = frame
   end
   frame.kind, frame.buf, frame.at, frame.stop, frame.length = interface.kind, buf, at, at + captured - 1, length

@@ -1,9 +1,8 @@
 --- Finds the packets that a frame may show: those with the same bytes that are still remembered.
 
-local frame_of, identity, link, queue, routes, limits = ...
+local identity, link, queue, routes, limits = ...
 
 local byte, max = string.byte, math.max
-local ttl_of = frame_of.ttl
 
 local M = {}
 
@@ -69,7 +68,7 @@ end
 function M.is_flood(packet, frame)
   local place = frame.place
   local count, flow = seen(packet, place), packet.flow
-  if ttl_of(packet) - ttl_of(frame) >= 2 then
+  if packet.ttl - frame.ttl >= 2 then
     return false -- it goes in a circle
   end
   if packet.ident > 0 and flow.sender.is_changing or flow.number - flow.repeats >= limits.varying then

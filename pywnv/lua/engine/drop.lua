@@ -11,6 +11,7 @@ local LOCATIONS, FAMILY_SIZE = 0xE0000000, 0x1000
 
 local M = {
   texts = drops.texts, -- by number: the names of the field wnv.drop.reason
+  brief = drops.brief, -- by number: instead of texts that are too long for a column
   extension_advice = drops.extension_advice, -- where an extension of the vmSwitch dropped
 }
 

@@ -41,7 +41,7 @@ local function new_class()
 end
 
 local function new_sender()
-  return { begins = {}, begin_count = 0, idents = {}, next = 1 }
+  return { begins = {}, begin_count = 0, idents = {}, next = 1, is_changing = false, turn = 0 }
 end
 
 --- Counts how often equal packets of a flow are on their way at once; those without a mark count less and less.
@@ -69,7 +69,10 @@ function M.new()
 
   local function make(name, sender, class)
     last_id = last_id + 1
-    local flow = { id = last_id, number = 0, repeats = 0, crowds = 0, apart = 0, counted = 0, drawn = 0 }
+    local flow = {
+      id = last_id, number = 0, repeats = 0, crowds = 0, apart = 0, counted = 0, drawn = 0, sender = false,
+      class = false, turn = 0, back = false, last_id = false, last_ident = false, sent = false, acks = false,
+    } -- with what few flows have, it would be twice as large
     flow.sender = find_sender(sender) or put_sender(sender, new_sender())
     flow.class = find_class(class) or put_class(class, new_class())
     return put_flow(name, flow)

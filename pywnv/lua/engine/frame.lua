@@ -47,11 +47,6 @@ function M.layout(packet_key)
   return byte(packet_key, 1) == 4 and M.V4 or M.V6
 end
 
---- The TTL or hop limit of a frame, or of a packet's last sighting.
-function M.ttl(what)
-  return floor(what.mutable / TTL)
-end
-
 local function big16(buf, at)
   local high, low = byte(buf, at, at + 1)
   return high * 256 + low
@@ -117,7 +112,8 @@ local function ipv4(frame, at, last, span, size)
   frame.ident, frame.size = big16(buf, at + 4), length - (transport - at)
   frame.protocol, frame.has_transport = protocol, is_whole
   local checksum = is_whole and key.checksum(buf, transport, protocol, last) or 0
-  frame.mutable = byte(buf, at + 8) * TTL + big16(buf, at + 10) * 65536 + checksum
+  frame.ttl = byte(buf, at + 8)
+  frame.mutable = frame.ttl * TTL + big16(buf, at + 10) * 65536 + checksum
   local protocol_byte = is_whole and WHOLE[protocol] or char(flags % 64, offset, protocol)
   key.set(frame, IPV4, middle, protocol_byte, at + 12, at + 20, transport, is_whole and protocol, last, span)
   return true
@@ -164,7 +160,8 @@ local function ipv6(frame, at, last, span, size)
   end
   local checksum = is_whole and key.checksum(buf, transport, protocol, last) or 0
   key.set(frame, IPV6, middle, PROTOCOL[protocol], at + 8, at + 40, transport, is_whole and protocol, last, span)
-  frame.mutable = byte(buf, at + 7) * TTL + checksum
+  frame.ttl = byte(buf, at + 7)
+  frame.mutable = frame.ttl * TTL + checksum
   frame.size = (length > 0 and length + 40 or size) - (transport - at)
   frame.protocol, frame.has_transport = protocol, is_whole
   return true
@@ -241,6 +238,7 @@ end
 --   content: string, everything behind the transport checksum, as far as captured
 --   mutable: TTL or hop limit * 2^32 + IP checksum * 2^16 + transport checksum; no whole number where that checksum was
 --     not captured
+--   ttl: TTL or hop limit, or 0
 --   ident: the IP ID; 0 if there is none
 --   protocol: of the transport header, or 0; has_transport: whether it is there (not in a fragment)
 --   size: bytes on the wire from the transport header on, by the length in the network header
@@ -262,7 +260,7 @@ function M.read(frame, span)
     l3, ethertype, form = link.network(kind, buf, at, stop, frame.length)
   end
   frame.span, frame.link, frame.l2 = span, form or kind, nil
-  frame.mutable, frame.ident, frame.size, frame.protocol, frame.has_transport = 0, 0, 0, 0, false
+  frame.mutable, frame.ttl, frame.ident, frame.size, frame.protocol, frame.has_transport = 0, 0, 0, 0, 0, false
   frame.vni, frame.outer_ident, frame.outer_ends = nil, nil, nil
   frame.cut = stop - at + 1 < frame.length
   if l3 then

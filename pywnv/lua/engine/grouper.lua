@@ -13,7 +13,7 @@ local flows, order, places_of, routes, tcp, teaching =
 local abs, byte = math.abs, string.byte
 
 local VERDICT, REWRITTEN = codes.verdict, codes.rewritten
-local differences, ttl_of = mutable_fields.between, parts.frame.ttl
+local differences = mutable_fields.between
 local FIRST = 0 -- no rule: nothing with these bytes was known
 
 local M = {}
@@ -144,12 +144,13 @@ function M.new()
       networks.note(packet, frame)
     end
     packet.network = packet.network or frame.vni
-    if frame.header == packet.header and ttl_of(frame) < ttl_of(packet) then
+    if frame.header == packet.header and frame.ttl < packet.ttl then
       packet.has_fallen = true
     end
     packet.node, packet.last_frame, packet.last_time = step.node, frame.number, frame.time
     packet.places[depth + 1], packet.times[depth + 1] = frame.place, frame.time
-    packet.header, packet.link, packet.mutable, packet.vni = frame.header, frame.link, frame.mutable, frame.vni
+    packet.header, packet.link, packet.vni = frame.header, frame.link, frame.vni
+    packet.mutable, packet.ttl = frame.mutable, frame.ttl
     if frame.outer_ends then
       packet.outer_ident, packet.outer_ends = frame.outer_ident, frame.outer_ends
     end

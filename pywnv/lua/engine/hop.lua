@@ -238,7 +238,7 @@ function Registry:noted(place, note)
     if not entry or not of_port and clean(entry.name) == place.title then
       known = place
     else
-      known = {}
+      known = hop_name.blank()
       for field, value in pairs(place) do
         known[field] = value
       end

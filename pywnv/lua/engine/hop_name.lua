@@ -231,11 +231,25 @@ function M.role_of_port(name)
   return find(name, VM_PORT) and codes.role.vmNIC
 end
 
+--- A place of which nothing is known. All places have the same keys in the same order, as packets do.
+function M.blank()
+  local place = {
+    kind = 0, id = 0, name = 0, title = 0, description = 0, role = 0, observer = 0, number_of = 0, is_known = 0,
+    is_annotated = 0, team = 0, switch = 0, vlan = 0, port = 0, port_name = 0, nic = 0, nic_type = 0, ifindex = 0,
+    over = 0, driver = 0, component_id = 0, edge = 0, facts = 0,
+  }
+  for key in pairs(place) do
+    place[key] = nil
+  end
+  return place
+end
+
 --- What the name of an interface tells.
 -- @param kind, id, name, description  as `hop.new` takes them
 -- @return table: as `hop.new` gives it, without the name that is shown
 function M.read(kind, id, name, description)
-  local place = { kind = kind, id = id, title = "" }
+  local place = M.blank()
+  place.kind, place.id, place.title = kind, id, ""
   if name then
     description = description and clean(description) or ""
     place.description = description ~= "" and description or nil

@@ -6,7 +6,7 @@
 local frame_of, identity, tcp, limits = ...
 
 local abs, byte, max, sub = math.abs, string.byte, math.max, string.sub
-local layout, ttl_of = frame_of.layout, frame_of.ttl
+local layout = frame_of.layout
 
 local ICMP, TCP, UDP, ICMPV6 = 1, 6, 17, 58
 local LEAST_CONTENT = 4 -- bytes that say something
@@ -109,7 +109,7 @@ function M.new(store)
 
   -- Whether a frame can show a packet translated: other ends, all else equal, and further on its way.
   local function is_translation(frame, packet)
-    local ttl, packet_ttl = ttl_of(frame), ttl_of(packet)
+    local ttl, packet_ttl = frame.ttl, packet.ttl
     if
       packet.protocol ~= frame.protocol
       or packet.content ~= frame.content

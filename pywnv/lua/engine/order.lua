@@ -106,16 +106,23 @@ local function note_way(known, flow, place, time, other_place, other_time)
   way.left, way.came, way.flow = left, came, flow
 end
 
+-- The same, from a sighting to the frame; a loop of two rounds would stop a tracing compiler (docs/performance.md).
+local function note_ways(packet, frame, all, at)
+  local place, time, flow = packet.places[at], packet.times[at], packet.flow
+  if place.hop ~= frame.hop then
+    note_way(flow, flow, place, time, frame.place, frame.time)
+    note_way(all, flow, place, time, frame.place, frame.time)
+  end
+end
+
 --- Learns that a proved packet shows at one more place.
 -- @param all what is known of the order of all packets: a table as `known`
 function M.note_sighting(packet, frame, all)
-  local places, times, depth, flow = packet.places, packet.times, packet.node.depth, packet.flow
+  local places, depth, flow = packet.places, packet.node.depth, packet.flow
   -- From the two sightings before: a packet may be lost between the first hop and the last.
-  for at = depth, max(depth - 1, 1), -1 do
-    if places[at].hop ~= frame.hop then
-      note_way(flow, flow, places[at], times[at], frame.place, frame.time)
-      note_way(all, flow, places[at], times[at], frame.place, frame.time)
-    end
+  note_ways(packet, frame, all, depth)
+  if depth > 1 then
+    note_ways(packet, frame, all, depth - 1)
   end
   if frame.time > packet.first_time and places[1].hop ~= frame.hop then
     if depth == 1 then
@@ -149,7 +156,7 @@ end
 function M.is_overtaken(known, place, time, other_place, other_time)
   local which, left, came = way_between(place, time, other_place, other_time)
   local way = known.ways and known.ways[which]
-  return way ~= nil and left < way.left and came > way.came
+  return way and left < way.left and came > way.came or false
 end
 
 --- How long a packet that cannot be told by identity may take between two places.

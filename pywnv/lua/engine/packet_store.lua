@@ -12,6 +12,19 @@ local SLOTS = 2 * limits.packets
 
 local M = {}
 
+-- A packet to fill in. It has all its keys from the start, as a frame and a flow have: then all packets keep them in
+-- the same order, and a tracing compiler needs no code for each order (docs/performance.md).
+local function new_packet()
+  return {
+    places = {}, times = {}, id = 0, key = "", content = "", header = "", link = "", cut = false, size = 0,
+    mutable = 0, ttl = 0, ident = 0, outer_ident = 0, outer_ends = "", vni = 0, protocol = 0, has_transport = false,
+    first_frame = 0, first_time = 0, last_frame = 0, last_time = 0, first_header = "", first_mutable = 0,
+    first_ends = "", written_ends = "", flow = false, node = false, maybe = false, network = 0, strength = 0,
+    tag = false, tag_of = false, whole = 0, is_proved = false, has_fallen = false, is_ambiguous = false,
+    is_crowded = false,
+  }
+end
+
 --- A store for one capture.
 -- @return table: packets, newest; get, find, add, next_generation, shorten
 function M.new()
@@ -63,7 +76,7 @@ function M.new()
         return
       end
     elseif entry and not is_over(entry, time) then
-      young[key] = { entry, id, first = 1, last = 2, taken = {} }
+      young[key] = { entry, id, first = 1, last = 2, taken = {}, slipped = false, late = false }
       return
     end
     young[key] = id
@@ -120,21 +133,21 @@ function M.new()
 
   --- Adds a packet by its first sighting, or what a packet became on its way.
   -- @param frame as `grouper` takes it
-  -- @return table: id, key, content, cut, header, link, mutable, ident, outer_ident, vni, protocol, has_transport, size
-  --   of its last sighting as `frame.read` has them; first_frame, first_time, last_frame, last_time; places and times,
-  --   by sighting; the caller sets what else there is to know
+  -- @return table: id, key, content, cut, header, link, mutable, ttl, ident, outer_ident, vni, protocol, has_transport,
+  --   size of its last sighting as `frame.read` has them; first_frame, first_time, last_frame, last_time; places and
+  --   times, by sighting; the caller sets what else there is to know
   function store.add(frame)
     local id, time, number = store.newest + 1, frame.time, frame.number
     local slot = id % SLOTS + 1
     local packet = packets[slot]
     if not packet then
-      packet = { places = {}, times = {} }
+      packet = new_packet()
       packets[slot] = packet
     end
     local key, content, header = frame.key, frame.content, frame.header
     store.newest = id
     packet.id, packet.key, packet.content, packet.cut, packet.header = id, key, content, frame.cut, header
-    packet.link, packet.mutable, packet.vni = frame.link, frame.mutable, frame.vni
+    packet.link, packet.mutable, packet.ttl, packet.vni = frame.link, frame.mutable, frame.ttl, frame.vni
     packet.ident, packet.size = frame.ident, frame.size
     packet.outer_ident, packet.outer_ends = frame.outer_ident, frame.outer_ends
     packet.protocol, packet.has_transport = frame.protocol, frame.has_transport

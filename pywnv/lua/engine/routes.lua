@@ -47,13 +47,16 @@ local function is_usual(route, length)
   if route.length ~= length then
     return false
   end
-  local counts = length == 1 and route.counts or count_places(length)
+  if length == 1 then
+    return route.counts[places[1]] == 1
+  end
+  local counts = count_places(length)
   for at = 1, length do
     if counts[places[at]] ~= route.counts[places[at]] then
       return false
     end
   end
-  return length > 1 or route.counts[places[1]] == 1
+  return true
 end
 
 -- Of the last packets, the share that went another way: what was learned must not outlive its truth.

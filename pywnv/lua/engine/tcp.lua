@@ -130,7 +130,7 @@ function M.note_ack(what, segment, acks, time, is_sure)
   if segment.flags % 32 < ACK or segment.flags % 8 >= SYN or not (acks or is_sure) then
     return acks
   end
-  acks = acks or { dups = 0, may_be_dups = 0 }
+  acks = acks or { ack = false, dups = 0, may_be_dups = 0, time = 0, last_time = 0, holes_end = false }
   local is_pure = segment.size == 0 and segment.flags % 2 ~= FIN
   if not is_sure then
     if is_pure and segment.ack == acks.ack then
@@ -199,7 +199,8 @@ function M.note(segment, sent, back, time, packet)
     local is_syn = flags % 4 >= SYN
     -- What lies before the first segment of a capture was not seen.
     local holes = is_syn and {} or { { from = (seq - HALF / 2) % WRAP, to = seq, packet = packet } }
-    return { start = seq, next = after, holes = holes, latest = time, syn_time = is_syn and time or nil }
+    local syn_time = is_syn and time or false
+    return { start = seq, next = after, holes = holes, latest = time, syn_time = syn_time, round_trip = false }
   end
   sent.latest = max(sent.latest, time)
   local ahead = minus(seq, sent.next)

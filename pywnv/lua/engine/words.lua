@@ -1,6 +1,6 @@
 --- Puts what the engine decided about a frame into words for people.
 
-local codes = ...
+local codes, drop = ...
 
 local abs, find, format, gmatch = math.abs, string.find, string.format, string.gmatch
 local gsub, match, sub = string.gsub, string.match, string.sub
@@ -157,14 +157,29 @@ function M.reason(said)
   return said.drop_reason_text or said.drop_reason and format("reason %d", said.drop_reason) or "reason not given"
 end
 
---- That a frame was dropped, and why: "dropped: Filtered VLAN".
-function M.dropped(said)
-  return (said.drop_harmless and "dropped (harmless): " or "dropped: ") .. M.reason(said)
+-- The same, in few words where Windows' are too many for a column.
+local function brief(said)
+  return drop.brief[said.drop_reason] or M.reason(said)
 end
 
---- What best explains a drop: the rule of the host, else the reason; nil for a frame that was not dropped.
+--- That a frame was dropped, and why: "dropped: Filtered VLAN".
+function M.dropped(said)
+  return (said.drop_harmless and "dropped (harmless): " or "dropped: ") .. brief(said)
+end
+
+local RULE_OF_NIC = "^(%l* ?%u+) of (.-): (.+)$" -- port ACL, extended ACL, VLAN
+local NO_RULE = "^no VLAN setting or ACL "
+
+--- What best explains a drop, in a column: the rule of the host, before the NIC that has it, else the reason; nil for a
+-- frame that was not dropped.
 function M.why(said)
-  return said.drop and (said.drop_rule or M.reason(said)) or nil
+  local rule = said.drop_rule
+  if not said.drop then
+    return nil
+  elseif not rule or find(rule, NO_RULE) then
+    return brief(said)
+  end
+  return (gsub(rule, RULE_OF_NIC, "%1: %3, at %2"))
 end
 
 local function of_number(word, number)
@@ -193,9 +208,10 @@ local kinds = {
   end,
 }
 
+-- How long after the first sighting, whose number stands beside it.
 local function late(said)
-  local delta = said.hop_delta
-  return delta and (delta < 0 and ", " or ", +") .. M.duration(delta) or ""
+  local elapsed = said.hop_elapsed
+  return elapsed and (elapsed < 0 and ", " or ", +") .. M.duration(elapsed) or ""
 end
 
 --- What a frame is, for the packet list: "duplicate of 8, +2.8 us"; nil for a first sighting, and for an event that
@@ -226,7 +242,7 @@ local function event(said)
   return (EVENT[said.event] or "event of") .. nic .. to .. switch
 end
 
---- What a frame is, where it was seen, how long that took: "duplicate of 8 at pNIC Ethernet 2, +2.8 us".
+--- What a frame is, where it was seen, how long after the first sighting: "duplicate of 8 at pNIC Ethernet 2, +2.8 us".
 function M.sentence(said)
   if said.verdict == codes.verdict.event then
     return event(said)

@@ -8,7 +8,7 @@
 local frame_of, usual, cursors, strip_of, bytes, new_buffer, most, most_of_groups = ...
 
 local byte, char, floor, min = string.byte, string.char, math.floor, math.min
-local layout, ttl_of = frame_of.layout, frame_of.ttl
+local layout = frame_of.layout
 local put32 = bytes.put_little32
 
 local SPAN = 16 -- bytes of content in a key; as the engine's limit of that name
@@ -164,7 +164,7 @@ end
 function Sample:read()
   frame.kind, frame.stop = frame.interface.kind, frame.at + min(frame.captured, usual.HEADERS) - 1
   frame_of.read(frame, SPAN)
-  if not frame.has_transport or frame.link == RAW and ttl_of(frame) <= 1 then
+  if not frame.has_transport or frame.link == RAW and frame.ttl <= 1 then
     return
   end
   local is_group = frame.l2 and byte(frame.buf, frame.l2) % 2 == 1
@@ -172,7 +172,7 @@ function Sample:read()
   local rest = layout(frame.key).rest
   local drawn = usual.lot(frame.ident, byte(frame.key, rest, rest + 7))
   if drawn and #frame.key < LONGEST then
-    store:keep(char(ttl_of(frame)) .. frame.key, drawn)
+    store:keep(char(frame.ttl) .. frame.key, drawn)
   end
 end
 

@@ -7,7 +7,7 @@
 local limits, tcp, codes, frame_of, is_to_group, ways_of = ...
 
 local byte, concat, max, min, sub = string.byte, table.concat, math.max, math.min, string.sub
-local layout, ttl_of = frame_of.layout, frame_of.ttl
+local layout = frame_of.layout
 
 local SLOTS = limits.slots
 local REPEAT = codes.verdict["repeat"]
@@ -118,7 +118,7 @@ function M.new(is_all)
     if before then
       before.was_again = true
     end
-    see(state, hop, time, ttl_of(frame))
+    see(state, hop, time, frame.ttl)
   end
 
   --- Notes that a drop tells of a packet.

@@ -2,7 +2,6 @@
 -- send a packet to each other in a loop lower the TTL each time: that can be the same packet.
 
 local frame_of = (...).frame
-local ttl_of = frame_of.ttl
 local byte, sub = string.byte, string.sub
 
 local function is_to_itself(key)
@@ -25,7 +24,7 @@ return {
         and sub(header, 1, 6) == sub(earlier, 7, 12)
         and sub(header, 7, 12) == sub(earlier, 1, 6)
         and sub(header, 1, 6) ~= sub(header, 7, 12)
-        and (ttl_of(frame) >= ttl_of(packet) or is_to_itself(frame.key))
+        and (frame.ttl >= packet.ttl or is_to_itself(frame.key))
     end
   end,
 }

@@ -2,7 +2,6 @@
 
 local parts = ...
 local candidates, identity, limits, tcp = parts.candidates, parts.identity, parts.limits, parts.tcp
-local ttl_of = parts.frame.ttl
 local abs = math.abs
 
 return {
@@ -40,7 +39,7 @@ return {
           return nil
         end
       end
-      if ttl_of(frame) ~= ttl_of(packet) then
+      if frame.ttl ~= packet.ttl then
         return nil -- a ladder of probes
       end
       local is_once, _, route = candidates.is_known_once(packet, frame.hop)

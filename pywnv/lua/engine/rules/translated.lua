@@ -1,7 +1,6 @@
 --- Network address translation changes one address and port of a packet, and lowers the TTL; some NATs set a new IP ID.
 
-local parts = ...
-local candidates, ttl_of = parts.candidates, parts.frame.ttl
+local candidates = (...).candidates
 
 return {
   name = "translated",
@@ -26,7 +25,7 @@ return {
         or packet.size ~= frame.size
         or packet.content ~= frame.content
         or packet.written_ends == frame.written_ends
-        or ttl_of(packet) <= ttl_of(frame)
+        or packet.ttl <= frame.ttl
         or candidates.seen(packet, frame.place) > 0 -- there, it is sent again
         or state.differs(packet, frame)
       then

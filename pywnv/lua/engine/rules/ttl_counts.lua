@@ -4,7 +4,6 @@
 
 local parts = ...
 local identity, limits = parts.identity, parts.limits
-local ttl_of = parts.frame.ttl
 
 return {
   name = "ttl_counts",
@@ -13,7 +12,7 @@ return {
   proof = "lab2/nat",
   new = function(state)
     return function(packet, frame)
-      local rise = ttl_of(frame) - ttl_of(packet)
+      local rise = frame.ttl - packet.ttl
       if rise == 0 or not packet.node.counts[frame.hop] then
         return false
       elseif rise < 0 then
