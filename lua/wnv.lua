@@ -5036,7 +5036,8 @@ function M.new()
   -- Packet `id` (1, 2, ...) is in packets[id % SLOTS + 1], until it is forgotten.
   local packets = {}
   local young_from, bytes = 1, 0 -- the first packet of the young generation, and the bytes of all
-  local store = { packets = packets, oldest = 1, newest = 0, latest = -math.huge, disorder = 0 }
+  local store = { packets = packets, oldest = 1, newest = 0, latest = -math.huge, disorder = 0, turned = 0 }
+  local last_time = -math.huge
 
   -- key -> the id of the only packet with it, or a queue of ids: { first =, last =, taken = { [hop] = index },
   -- slipped = { [hop] = whether a packet was lost before it }, late = { [hop] = how many came as if one was lost } }
@@ -5111,8 +5112,12 @@ function M.new()
     end
   end
 
-  --- Notes a frame's time.
-  function store.note_time(time)
+  --- Notes a frame's time, and from which one on a file has run back: it may show all again from there on.
+  function store.note_time(time, number)
+    if time < last_time - limits.window then
+      store.turned = number
+    end
+    last_time = time
     if time > store.latest then
       store.latest = time
     elseif store.latest - time > store.disorder then
@@ -6035,30 +6040,42 @@ function M.new(store, differs, all, look)
     return nil
   end
 
+  -- Whether the last one that waits came just now, and the one before it long ago.
+  local function is_at_once(last, frame)
+    local took, before = abs(frame.time - waiting[last].last_time), abs(frame.time - waiting[last - 1].last_time)
+    return before >= limits.likely * took and count_as_long(waiting[last], frame) >= limits.begin
+  end
+
   -- The packet of a queue that comes to this hop: the first one that may, unless its path shows that it was lost, or
   -- packet after packet does.
   local function first_or_likely(queue, packet, index, frame)
     local class, hop, count, first = packet.flow.class, frame.hop, gather(queue, packet, index, frame), 1
+    local late, likely = queue.late and queue.late[hop], nil
     look.is_alone = count == 1
-    if look.is_alone or abs(frame.time - packet.last_time) <= store.disorder then
+    if look.is_alone then
       return packet, index
+    elseif abs(frame.time - packet.last_time) > store.disorder then
+      for at = 2, count do
+        if path.is_likelier(class, waiting[at].node, waiting[first].node, hop) then
+          first, look.slips = at, true
+        end
+      end
+      likely = first_likely(first, count, frame)
     end
-    for at = 2, count do
-      if path.is_likelier(class, waiting[at].node, waiting[first].node, hop) then
-        first, look.slips = at, true
+    if likely then
+      look.late = indices[likely]
+      if late and (late.is_lost or late.count + (late.index == look.late and 0 or 1) >= limits.late) then
+        look.slips = true
+        return waiting[likely], look.late
+      end
+      look.is_ambiguous = true
+    elseif indices[count] == queue.last and is_at_once(count, frame) then
+      look.at_once = queue.last
+      if late and late.last ~= queue.last and late.at_once >= limits.late - 1 then
+        look.slips = true
+        return waiting[count], queue.last
       end
     end
-    local likely = first_likely(first, count, frame)
-    if not likely then
-      return waiting[first], indices[first]
-    end
-    look.late = indices[likely]
-    local late = queue.late and queue.late[hop]
-    if late and (late.is_lost or late.count + (late.index == look.late and 0 or 1) >= limits.late) then
-      look.slips = true
-      return waiting[likely], look.late
-    end
-    look.is_ambiguous = true
     return waiting[first], indices[first]
   end
 
@@ -6068,13 +6085,23 @@ function M.new(store, differs, all, look)
     local hop = frame.hop
     local index = max(queue.first, (queue.taken[hop] or 0) + 1)
     local first, first_index, is_unsure = nil, nil, false
+    if store.disorder > 0 then
+      for try = max(queue.first, index - limits.tries), index - 1 do
+        local packet = store.get(queue[try])
+        if may_show(packet, frame) and identity.of_pair(packet, frame) == identity.PROOF then
+          return packet, queue.taken[hop]
+        end
+      end
+    end
     for try = index, min(queue.last, index + limits.tries - 1) do
       local packet = store.get(queue[try])
       if may_show(packet, frame) then
         local strength = identity.of_pair(packet, frame)
         if strength == identity.PROOF then
           return packet, try
-        elseif not may_be_from(packet, hop) and not is_lost(packet, frame) then
+        elseif not may_be_from(packet, hop) and is_lost(packet, frame) then
+          look.is_left_out = true
+        elseif not may_be_from(packet, hop) then
           local took, longest, known = order.step(all, packet, frame)
           if queue.slipped and queue.slipped[hop] then
             return only_in_time(queue, try, frame)
@@ -6113,11 +6140,15 @@ function M.new(store, differs, all, look)
       queue.slipped[hop] = look.slips or nil
     end
     local late = queue.late and queue.late[hop]
+    if not late and (look.late or look.at_once) then
+      queue.late, late = queue.late or {}, { count = 0, at_once = 0 }
+      queue.late[hop] = late
+    end
+    if late then -- in turn, or several at once
+      late.at_once = look.at_once and look.at_once ~= late.last and late.at_once + 1 or 0
+      late.last = look.at_once
+    end
     if look.late then
-      if not late then
-        queue.late, late = queue.late or {}, { count = 0 }
-        queue.late[hop] = late
-      end
       late.count = late.count + (late.index == look.late and 0 or 1)
       late.index, late.is_lost = look.late, late.is_lost or look.slips
     elseif late and look.is_alone then
@@ -6241,12 +6272,13 @@ function M.new(store, differs, all)
   --   sure again); late (where a packet stands that comes as if those before it were lost); is_alone (whether no other
   --   packet with these bytes may come here); is_begin (whether packets that pass here begin here); doubted (set by a
   --   rule: the route that this frame speaks against); is_crowd (set by a rule: whether equal packets are on their way
-  --   at once; nil: so often that there is no mark)
+  --   at once; nil: so often that there is no mark); is_left_out (whether another hop has shown a packet which only the
+  --   order of packets speaks against)
   function candidates.find(entry, frame)
     look.entry, look.elsewhere, look.here, look.index = entry, nil, nil, nil
     look.is_ambiguous, look.slips, look.doubted, look.refused, look.probe = false, nil, nil, nil, nil
-    look.is_alone, look.late, look.is_begin = true, nil, false
-    look.is_crowd = false
+    look.is_alone, look.late, look.at_once, look.is_begin = true, nil, nil, false
+    look.is_crowd, look.is_left_out = false, false
     if not entry then
       return look
     elseif type(entry) == "number" then
@@ -6256,6 +6288,8 @@ function M.new(store, differs, all)
           look.here = packet
         elseif identity.of_pair(packet, frame) > identity.WEAK or not queues.is_lost(packet, frame, true) then
           look.elsewhere = packet
+        else
+          look.is_left_out = true
         end
       end
       return look
@@ -7074,8 +7108,8 @@ local M = {}
 
 --- For one capture.
 -- @return table: store, segmentation, nat, networks, all_order (of the packets of all senders); begin, note_hop,
---   has_several_hops, flow_of, back_of, segment_of, is_surely_new; the grouping adds look, all_here and
---   differs: see `candidates`
+--   has_several_hops, flow_of, back_of, segment_of, may_be_sent_again, is_surely_new; the grouping adds look, all_here
+--   and differs: see `candidates`
 function M.new()
   local store, flows, networks = store_of.new(), flows_of.new(), networks_of.new()
   local context = {
@@ -7123,12 +7157,25 @@ function M.new()
     return flows.back(flow_of(frame), frame, frame.vni or networks.of(frame.place))
   end
 
+  --- Whether a frame may well be TCP data without IP ID that is sent again: the other end has asked for it since a
+  -- packet with it was seen.
+  function context.may_be_sent_again(packet, frame)
+    local segment = packet.ident == 0 and context.segment_of(frame)
+    if not segment or segment.size == 0 then
+      return false
+    end
+    local _, may_be_asked = tcp.is_asked_for(segment, context.back_of(frame).acks, packet.last_time)
+    return may_be_asked
+  end
+
   -- Whether no packet with these bytes is about that this frame could show after all.
   function context.is_surely_new(frame)
     local look = context.look
     local packet = look.here
-    if not packet then
-      return not look.is_ambiguous and not look.refused
+    if look.is_ambiguous then
+      return false
+    elseif not packet then
+      return not look.refused
     end
     local _, is_sure = candidates.is_known_once(packet, frame.hop)
     return is_sure
@@ -7459,12 +7506,15 @@ return {
         not packet
         or look.elsewhere
         or packet.node.hop == frame.hop
+        or frame.time < packet.last_time
         or identity.of_pair(packet, frame) < identity.PROOF
       then
         return nil
       end
       local _, is_sure = candidates.is_known_once(packet, frame.hop)
-      if is_sure or candidates.is_like(packet, frame) and not candidates.is_known_more(packet, frame.hop) then
+      local at_hop = frame.place.at_hop
+      local may_be_more = at_hop.more > at_hop.once or candidates.is_known_more(packet, frame.hop)
+      if is_sure or candidates.is_like(packet, frame) and not may_be_more then
         return false
       end
       return nil
@@ -7498,14 +7548,19 @@ return {
   proof = "rules/neg-flood-udp-const",
   verdict = "duplicate",
   proves = true,
-  new = function()
+  new = function(state)
     return function(frame, look)
       local packet = look.elsewhere or look.here
       if not packet or identity.of_pair(packet, frame) < identity.PROOF then
         return nil
       end
-      if packet == look.here and (candidates.is_flood(packet, frame) or is_perhaps_constant(packet, frame)) then
-        return nil
+      if packet == look.here then
+        if candidates.is_flood(packet, frame) or is_perhaps_constant(packet, frame) then
+          return nil
+        elseif state.may_be_sent_again(packet, frame) then
+          look.is_ambiguous = true -- perhaps in the same tick of the clock that stamps it
+          return nil
+        end
       end
       return packet
     end
@@ -7516,8 +7571,6 @@ sources.appended = (function(...)
 --- A capture may be appended to itself, or to another capture of the same host. Once time has run back in the file, a
 -- frame with the bytes and the time of an earlier sighting is that sighting again.
 
-local limits = (...).limits
-
 return {
   name = "appended",
   reason = "Time has run back in the file, and an earlier frame with these bytes has exactly the same time",
@@ -7527,12 +7580,12 @@ return {
   new = function(state)
     local store = state.store
     return function(frame, look)
-      if not look.here or store.disorder <= limits.window or frame.time > store.latest then
+      if not look.here or store.turned == 0 or frame.time > store.latest then
         return nil
       end
       for at = 1, state.all_here(frame) do
         local packet = look.list[at]
-        for sighting = 1, packet.node.depth do
+        for sighting = 1, packet.first_frame < store.turned and packet.node.depth or 0 do
           if packet.times[sighting] == frame.time and packet.places[sighting] == frame.place then
             return packet
           end
@@ -7657,7 +7710,7 @@ return {
       if segment then
         local is_asked, may_be_asked = tcp.is_asked_for(segment, state.back_of(frame).acks, packet.last_time)
         if may_be_asked then
-          look.is_ambiguous = not is_asked
+          look.is_ambiguous = look.is_ambiguous or not is_asked
           return nil
         end
       end
@@ -7801,7 +7854,7 @@ return {
           found = found or candidate
         end
       end
-      if found and found.is_ambiguous then
+      if found and (found.is_ambiguous or state.may_be_sent_again(found, frame)) then
         look.is_ambiguous = true
         return nil
       end
@@ -7916,6 +7969,8 @@ end)(modules)
 sources.translated = (function(...)
 --- Network address translation changes one address and port of a packet, and lowers the TTL; some NATs set a new IP ID.
 
+local candidates = (...).candidates
+
 return {
   name = "translated",
   reason = "Only one address and port differs, and the TTL is lower: a NAT has translated it",
@@ -7940,6 +7995,7 @@ return {
         or packet.content ~= frame.content
         or packet.written_ends == frame.written_ends
         or packet.ttl <= frame.ttl
+        or candidates.seen(packet, frame.place) > 0 -- there, it is sent again
         or state.differs(packet, frame)
       then
         return nil
@@ -7993,7 +8049,9 @@ return {
         return nil
       end
       local carrier = segmentation.carrier(flow, segment)
-      if carrier and (not carrier.node.counts[frame.hop] or carrier.first_ends ~= frame.written_ends) then
+      if frame.time < (carrier and carrier.first_time or flow.sent.latest) then
+        return nil -- the file runs back: that was sent after it
+      elseif carrier and (not carrier.node.counts[frame.hop] or carrier.first_ends ~= frame.written_ends) then
         return nil -- a sender's packets begin where they began before
       elseif carrier and not too_late(carrier, frame) and not is_other(carrier, frame, segment) then
         return nil
@@ -8057,7 +8115,7 @@ return {
   verdict = "repeat",
   new = function(state)
     return function(frame, look)
-      if look.here and state.is_surely_new(frame) then
+      if look.here and not look.is_left_out and state.is_surely_new(frame) then
         return false
       end
       return nil
@@ -8560,7 +8618,7 @@ function M.new()
     local frame, packet = step.frame, step.packet
     step.frame = nil
     state.note_hop(frame.hop)
-    store.note_time(frame.time)
+    store.note_time(frame.time, frame.number)
     settle(frame.time)
     if look.binding.from then
       nat.commit(look.binding, step.rule == decide.TRANSLATED and packet or nil)

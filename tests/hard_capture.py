@@ -35,6 +35,7 @@ class Case:
     interfaces: list[tuple[str | None, int]] = field(default_factory=lambda: [(None, ETHERNET)])
     least_precision: float = 0.995
     least_recall: float = 0.98
+    most_again: int = 0  # sightings that may be called another packet
     no_marks: bool = False
     most_marks: float = 0.005  # of the frames, where none is right
     microseconds: bool = False

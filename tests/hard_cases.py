@@ -13,6 +13,7 @@ import hard_cases_equal  # noqa: F401  each registers its cases
 import hard_cases_hops  # noqa: F401
 import hard_cases_negative  # noqa: F401
 import hard_cases_one_hop  # noqa: F401
+import hard_cases_order  # noqa: F401
 import hard_cases_real  # noqa: F401
 from hard_capture import CASES, Case, Frame, to_pcapng, truth
 

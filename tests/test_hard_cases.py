@@ -21,6 +21,16 @@ def packets_of(rows: list[dict[str, str]], frames: int) -> list[int]:
     return [said.get(frame, frame) for frame in range(1, frames + 1)]
 
 
+def seen_again(truth: list[int], rows: list[dict[str, str]]) -> list[int]:
+    """The frames that are called another packet, though they show one that was seen before."""
+    others = ("repeat", "retransmission")
+    return [
+        frame
+        for frame, (packet, row) in enumerate(zip(truth, rows, strict=True), 1)
+        if packet != frame and row["verdict"] in others
+    ]
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("name", CASES)
 def test_hard_case(name: str, tmp_path: Path) -> None:
@@ -30,6 +40,8 @@ def test_hard_case(name: str, tmp_path: Path) -> None:
     text = b"".join(rows(capture, engine=Engine.LUPA)).decode()
     table = list(csv.DictReader(text.splitlines()))
     assert len(table) == len(made.frames)
+    again = seen_again([packet for _, packet, _, _ in truth(made)], table)
+    assert len(again) <= made.most_again, f"{len(again)} sightings are called another packet: {again[:20]}"
     if made.no_marks:
         marked = [row["frame"] for row in table if row["duplicate"] == "true" or row["segment_of"]]
         assert len(marked) <= made.most_marks * len(table), (

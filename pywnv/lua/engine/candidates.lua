@@ -106,12 +106,13 @@ function M.new(store, differs, all)
   --   sure again); late (where a packet stands that comes as if those before it were lost); is_alone (whether no other
   --   packet with these bytes may come here); is_begin (whether packets that pass here begin here); doubted (set by a
   --   rule: the route that this frame speaks against); is_crowd (set by a rule: whether equal packets are on their way
-  --   at once; nil: so often that there is no mark)
+  --   at once; nil: so often that there is no mark); is_left_out (whether another hop has shown a packet which only the
+  --   order of packets speaks against)
   function candidates.find(entry, frame)
     look.entry, look.elsewhere, look.here, look.index = entry, nil, nil, nil
     look.is_ambiguous, look.slips, look.doubted, look.refused, look.probe = false, nil, nil, nil, nil
-    look.is_alone, look.late, look.is_begin = true, nil, false
-    look.is_crowd = false
+    look.is_alone, look.late, look.at_once, look.is_begin = true, nil, nil, false
+    look.is_crowd, look.is_left_out = false, false
     if not entry then
       return look
     elseif type(entry) == "number" then
@@ -121,6 +122,8 @@ function M.new(store, differs, all)
           look.here = packet
         elseif identity.of_pair(packet, frame) > identity.WEAK or not queues.is_lost(packet, frame, true) then
           look.elsewhere = packet
+        else
+          look.is_left_out = true
         end
       end
       return look

@@ -11,8 +11,8 @@ local M = {}
 
 --- For one capture.
 -- @return table: store, segmentation, nat, networks, all_order (of the packets of all senders); begin, note_hop,
---   has_several_hops, flow_of, back_of, segment_of, is_surely_new; the grouping adds look, all_here and
---   differs: see `candidates`
+--   has_several_hops, flow_of, back_of, segment_of, may_be_sent_again, is_surely_new; the grouping adds look, all_here
+--   and differs: see `candidates`
 function M.new()
   local store, flows, networks = store_of.new(), flows_of.new(), networks_of.new()
   local context = {
@@ -60,12 +60,25 @@ function M.new()
     return flows.back(flow_of(frame), frame, frame.vni or networks.of(frame.place))
   end
 
+  --- Whether a frame may well be TCP data without IP ID that is sent again: the other end has asked for it since a
+  -- packet with it was seen.
+  function context.may_be_sent_again(packet, frame)
+    local segment = packet.ident == 0 and context.segment_of(frame)
+    if not segment or segment.size == 0 then
+      return false
+    end
+    local _, may_be_asked = tcp.is_asked_for(segment, context.back_of(frame).acks, packet.last_time)
+    return may_be_asked
+  end
+
   -- Whether no packet with these bytes is about that this frame could show after all.
   function context.is_surely_new(frame)
     local look = context.look
     local packet = look.here
-    if not packet then
-      return not look.is_ambiguous and not look.refused
+    if look.is_ambiguous then
+      return false
+    elseif not packet then
+      return not look.refused
     end
     local _, is_sure = candidates.is_known_once(packet, frame.hop)
     return is_sure

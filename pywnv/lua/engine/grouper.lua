@@ -258,7 +258,7 @@ function M.new()
     local frame, packet = step.frame, step.packet
     step.frame = nil
     state.note_hop(frame.hop)
-    store.note_time(frame.time)
+    store.note_time(frame.time, frame.number)
     settle(frame.time)
     if look.binding.from then
       nat.commit(look.binding, step.rule == decide.TRANSLATED and packet or nil)

@@ -31,7 +31,8 @@ function M.new()
   -- Packet `id` (1, 2, ...) is in packets[id % SLOTS + 1], until it is forgotten.
   local packets = {}
   local young_from, bytes = 1, 0 -- the first packet of the young generation, and the bytes of all
-  local store = { packets = packets, oldest = 1, newest = 0, latest = -math.huge, disorder = 0 }
+  local store = { packets = packets, oldest = 1, newest = 0, latest = -math.huge, disorder = 0, turned = 0 }
+  local last_time = -math.huge
 
   -- key -> the id of the only packet with it, or a queue of ids: { first =, last =, taken = { [hop] = index },
   -- slipped = { [hop] = whether a packet was lost before it }, late = { [hop] = how many came as if one was lost } }
@@ -106,8 +107,12 @@ function M.new()
     end
   end
 
-  --- Notes a frame's time.
-  function store.note_time(time)
+  --- Notes a frame's time, and from which one on a file has run back: it may show all again from there on.
+  function store.note_time(time, number)
+    if time < last_time - limits.window then
+      store.turned = number
+    end
+    last_time = time
     if time > store.latest then
       store.latest = time
     elseif store.latest - time > store.disorder then

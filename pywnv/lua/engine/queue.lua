@@ -145,30 +145,42 @@ function M.new(store, differs, all, look)
     return nil
   end
 
+  -- Whether the last one that waits came just now, and the one before it long ago.
+  local function is_at_once(last, frame)
+    local took, before = abs(frame.time - waiting[last].last_time), abs(frame.time - waiting[last - 1].last_time)
+    return before >= limits.likely * took and count_as_long(waiting[last], frame) >= limits.begin
+  end
+
   -- The packet of a queue that comes to this hop: the first one that may, unless its path shows that it was lost, or
   -- packet after packet does.
   local function first_or_likely(queue, packet, index, frame)
     local class, hop, count, first = packet.flow.class, frame.hop, gather(queue, packet, index, frame), 1
+    local late, likely = queue.late and queue.late[hop], nil
     look.is_alone = count == 1
-    if look.is_alone or abs(frame.time - packet.last_time) <= store.disorder then
+    if look.is_alone then
       return packet, index
+    elseif abs(frame.time - packet.last_time) > store.disorder then
+      for at = 2, count do
+        if path.is_likelier(class, waiting[at].node, waiting[first].node, hop) then
+          first, look.slips = at, true
+        end
+      end
+      likely = first_likely(first, count, frame)
     end
-    for at = 2, count do
-      if path.is_likelier(class, waiting[at].node, waiting[first].node, hop) then
-        first, look.slips = at, true
+    if likely then
+      look.late = indices[likely]
+      if late and (late.is_lost or late.count + (late.index == look.late and 0 or 1) >= limits.late) then
+        look.slips = true
+        return waiting[likely], look.late
+      end
+      look.is_ambiguous = true
+    elseif indices[count] == queue.last and is_at_once(count, frame) then
+      look.at_once = queue.last
+      if late and late.last ~= queue.last and late.at_once >= limits.late - 1 then
+        look.slips = true
+        return waiting[count], queue.last
       end
     end
-    local likely = first_likely(first, count, frame)
-    if not likely then
-      return waiting[first], indices[first]
-    end
-    look.late = indices[likely]
-    local late = queue.late and queue.late[hop]
-    if late and (late.is_lost or late.count + (late.index == look.late and 0 or 1) >= limits.late) then
-      look.slips = true
-      return waiting[likely], look.late
-    end
-    look.is_ambiguous = true
     return waiting[first], indices[first]
   end
 
@@ -178,13 +190,23 @@ function M.new(store, differs, all, look)
     local hop = frame.hop
     local index = max(queue.first, (queue.taken[hop] or 0) + 1)
     local first, first_index, is_unsure = nil, nil, false
+    if store.disorder > 0 then
+      for try = max(queue.first, index - limits.tries), index - 1 do
+        local packet = store.get(queue[try])
+        if may_show(packet, frame) and identity.of_pair(packet, frame) == identity.PROOF then
+          return packet, queue.taken[hop]
+        end
+      end
+    end
     for try = index, min(queue.last, index + limits.tries - 1) do
       local packet = store.get(queue[try])
       if may_show(packet, frame) then
         local strength = identity.of_pair(packet, frame)
         if strength == identity.PROOF then
           return packet, try
-        elseif not may_be_from(packet, hop) and not is_lost(packet, frame) then
+        elseif not may_be_from(packet, hop) and is_lost(packet, frame) then
+          look.is_left_out = true
+        elseif not may_be_from(packet, hop) then
           local took, longest, known = order.step(all, packet, frame)
           if queue.slipped and queue.slipped[hop] then
             return only_in_time(queue, try, frame)
@@ -223,11 +245,15 @@ function M.new(store, differs, all, look)
       queue.slipped[hop] = look.slips or nil
     end
     local late = queue.late and queue.late[hop]
+    if not late and (look.late or look.at_once) then
+      queue.late, late = queue.late or {}, { count = 0, at_once = 0 }
+      queue.late[hop] = late
+    end
+    if late then -- in turn, or several at once
+      late.at_once = look.at_once and look.at_once ~= late.last and late.at_once + 1 or 0
+      late.last = look.at_once
+    end
     if look.late then
-      if not late then
-        queue.late, late = queue.late or {}, { count = 0 }
-        queue.late[hop] = late
-      end
       late.count = late.count + (late.index == look.late and 0 or 1)
       late.index, late.is_lost = look.late, late.is_lost or look.slips
     elseif late and look.is_alone then

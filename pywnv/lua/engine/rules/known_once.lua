@@ -8,7 +8,7 @@ return {
   verdict = "repeat",
   new = function(state)
     return function(frame, look)
-      if look.here and state.is_surely_new(frame) then
+      if look.here and not look.is_left_out and state.is_surely_new(frame) then
         return false
       end
       return nil

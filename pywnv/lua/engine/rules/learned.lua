@@ -93,7 +93,7 @@ return {
           found = found or candidate
         end
       end
-      if found and found.is_ambiguous then
+      if found and (found.is_ambiguous or state.may_be_sent_again(found, frame)) then
         look.is_ambiguous = true
         return nil
       end

@@ -23,14 +23,19 @@ return {
   proof = "rules/neg-flood-udp-const",
   verdict = "duplicate",
   proves = true,
-  new = function()
+  new = function(state)
     return function(frame, look)
       local packet = look.elsewhere or look.here
       if not packet or identity.of_pair(packet, frame) < identity.PROOF then
         return nil
       end
-      if packet == look.here and (candidates.is_flood(packet, frame) or is_perhaps_constant(packet, frame)) then
-        return nil
+      if packet == look.here then
+        if candidates.is_flood(packet, frame) or is_perhaps_constant(packet, frame) then
+          return nil
+        elseif state.may_be_sent_again(packet, frame) then
+          look.is_ambiguous = true -- perhaps in the same tick of the clock that stamps it
+          return nil
+        end
       end
       return packet
     end

@@ -37,7 +37,9 @@ return {
         return nil
       end
       local carrier = segmentation.carrier(flow, segment)
-      if carrier and (not carrier.node.counts[frame.hop] or carrier.first_ends ~= frame.written_ends) then
+      if frame.time < (carrier and carrier.first_time or flow.sent.latest) then
+        return nil -- the file runs back: that was sent after it
+      elseif carrier and (not carrier.node.counts[frame.hop] or carrier.first_ends ~= frame.written_ends) then
         return nil -- a sender's packets begin where they began before
       elseif carrier and not too_late(carrier, frame) and not is_other(carrier, frame, segment) then
         return nil

@@ -35,7 +35,7 @@ return {
       if segment then
         local is_asked, may_be_asked = tcp.is_asked_for(segment, state.back_of(frame).acks, packet.last_time)
         if may_be_asked then
-          look.is_ambiguous = not is_asked
+          look.is_ambiguous = look.is_ambiguous or not is_asked
           return nil
         end
       end

@@ -1,5 +1,7 @@
 --- Network address translation changes one address and port of a packet, and lowers the TTL; some NATs set a new IP ID.
 
+local candidates = (...).candidates
+
 return {
   name = "translated",
   reason = "Only one address and port differs, and the TTL is lower: a NAT has translated it",
@@ -24,6 +26,7 @@ return {
         or packet.content ~= frame.content
         or packet.written_ends == frame.written_ends
         or packet.ttl <= frame.ttl
+        or candidates.seen(packet, frame.place) > 0 -- there, it is sent again
         or state.differs(packet, frame)
       then
         return nil

@@ -17,12 +17,15 @@ return {
         not packet
         or look.elsewhere
         or packet.node.hop == frame.hop
+        or frame.time < packet.last_time
         or identity.of_pair(packet, frame) < identity.PROOF
       then
         return nil
       end
       local _, is_sure = candidates.is_known_once(packet, frame.hop)
-      if is_sure or candidates.is_like(packet, frame) and not candidates.is_known_more(packet, frame.hop) then
+      local at_hop = frame.place.at_hop
+      local may_be_more = at_hop.more > at_hop.once or candidates.is_known_more(packet, frame.hop)
+      if is_sure or candidates.is_like(packet, frame) and not may_be_more then
         return false
       end
       return nil

@@ -1,0 +1,197 @@
+"""Hard cases of order: queues that grow and shrink, clocks of hops that are apart, files that are not in order."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+
+from engine import TCP, UDP, put
+from hard_capture import Case, Frame, Nat, Stop, case, office, record, renumber
+from hard_cases_equal import BEGIN, SAME, TWO_HOPS, steady
+from hard_traffic import ACK, RST, Flow, Host, Packet, World, header_summed, segment
+
+PERIOD = 3_000  # µs
+QUIET = 200  # as many equal datagrams come while a queue stands
+LATER = 6_000_000  # µs: until then, other hosts talk
+
+
+def late_in_file(frames: list[Frame], which: Iterable[int], by: int) -> list[Frame]:
+    """The frames, some of them further on in the file, as where each processor has a buffer of its own."""
+    late = set(which)
+    order = sorted(range(len(frames)), key=lambda at: at + by * (at in late))
+    return renumber([frames[at] for at in order])
+
+
+def after_a_queue(seed: int) -> Case:
+    """Equal datagrams wait in a queue for milliseconds; when it is empty, two get lost, and others keep their place."""
+    times = [BEGIN + number * PERIOD for number in range(600)]
+    world, sender = steady(seed, times)
+    lost = {times[number] * 1000 for number in (QUIET + 60, QUIET + 210)}
+
+    def path(p: Packet) -> list[Stop]:
+        if p.sender is not sender:
+            return [Stop(0), Stop(1, (5, 9))] if p.sender in world.local else [Stop(1), Stop(0, (5, 9))]
+        number = (p.time // 1000 - BEGIN) // PERIOD
+        waits = 50 + abs(number * 130 % 11_000 - 5_500) if number < QUIET else 0
+        return [Stop(0)] if p.time in lost else [Stop(0), Stop(1, (waits + 5, waits + 9))]
+
+    return Case(record(world, path), TWO_HOPS)
+
+
+@case
+def equal_lost_after_a_queue() -> Case:
+    return after_a_queue(50)
+
+
+@case
+def equal_lost_out_of_order() -> Case:
+    """The same, in a file where some frames of others stand behind their time."""
+    made = after_a_queue(50)
+    others = [at for at, frame in enumerate(made.frames) if frame.data[23:24] == b"\x06"]
+    made.frames = late_in_file(made.frames, others[::40], 30)
+    return made
+
+
+@case
+def equal_clocks_drift() -> Case:
+    """One of two clocks is slow: what came to a hop last seems to come there first, once all others are silent."""
+    world, _, peers = office(51, peers_sack=False)
+    world.mixed(peers, rounds=6)
+    for number in range(600):
+        world.send(LATER + number * PERIOD, peers[0], world.local[0], UDP, SAME, ident=0)
+
+    def path(p: Packet) -> list[Stop]:
+        step = 60 - max(0, p.time // 1000 - LATER) / PERIOD * 0.2
+        return [Stop(0), Stop(1, (65, 68))] if p.sender in world.local else [Stop(1), Stop(0, (step, step + 3))]
+
+    return Case(record(world, path), TWO_HOPS, least_recall=0.5, most_again=1)
+
+
+@case
+def sent_again_in_one_tick() -> Case:
+    """TCP data is asked for and sent again before the clock ticks that stamps it: not a byte differs."""
+    me = Host(1, "zero", stamps=True)
+    world = World(57, me)
+    for number in range(60):
+        flow = Flow(world, Host(2 + number % 3, "zero", stamps=True), me, six=False, rtt=40, largest={})
+        at = flow.open(number * 60_000.0)
+        for _ in range(3):
+            at = flow.burst(at + 2_000, me, 16_000, 1)
+    return Case(record(world, lambda _: [Stop(), Stop(gap=(5, 9))]), least_recall=0.9)
+
+
+@case
+def acks_of_a_window() -> Case:
+    """Duplicate ACKs come closer together than they take to the next hop, some of which take long."""
+    world, me, peers = office(52, peers_sack=False)
+    world.mixed(peers, rounds=6)
+    for number in range(60):
+        for which in range(12):
+            ack = segment(445, 50_001, 77 + number * 9, 99, ACK)
+            world.send(BEGIN + number * 40_000 + which * world.rng.uniform(3, 25), peers[0], me, TCP, ack, ident=0)
+    step = lambda: (world.rng.lognormvariate(0, 0.7) * 9,) * 2  # noqa: E731
+    paths = {True: lambda: [Stop(0), Stop(1, step())], False: lambda: [Stop(1), Stop(0, step())]}
+    return Case(record(world, lambda p: paths[p.sender in world.local]()), TWO_HOPS, microseconds=True)
+
+
+@case
+def resets_at_once_out_of_order() -> Case:
+    """Bursts of equal resets with the same time, in a file where some frames stand far behind their time."""
+    world = World(53, Host(1))
+    peer = Host(2, "zero")
+    for number in range(40):
+        for which in range(8):
+            reset = segment(445, 50_000 + number, 77, 0, RST)
+            world.send(number * 100_000 + which * 0.2, peer, world.local[0], TCP, reset, ident=0)
+    for number in range(4):
+        ask = segment(50_100, 445, 99 * number, 0, ACK, b"a line")
+        world.send(50_000 + number * 1_000_000, world.local[0], peer, TCP, ask)
+    frames = record(world, lambda _: [Stop(0)])
+    asks = [at for at, frame in enumerate(frames) if len(frame.data) > 54]
+    return Case(late_in_file(frames, asks, 40), no_marks=True, most_marks=0.02, microseconds=True)
+
+
+@case
+def sent_again_before_its_time() -> Case:
+    """At one hop, data stands in the file behind the same data, sent again."""
+    me = Host(1, "zero", stamps=True)
+    world = World(54, me)
+    for number in range(40):
+        peer = Host(2 + number % 3, "zero", stamps=True)
+        world.talk(peer, me, number * 90_000.0, rounds=2, loss=1, rtt=3_000)
+    frames = record(world, lambda p: [Stop(0), Stop(1, (5, 9))] if p.sender is me else [Stop(1), Stop(0, (5, 9))])
+    shown = Counter(f.data[26:42] for f in frames if f.interface == 1 and len(f.data) > 80)
+    late = {}
+    for at, frame in enumerate(frames):
+        if frame.interface == 1 and shown[frame.data[26:42]] > 1:
+            late.setdefault(frame.data[26:42], at)
+    return Case(late_in_file(frames, late.values(), 60), TWO_HOPS)
+
+
+@case
+def nat_clocks_apart() -> Case:
+    """What is sent again through a NAT seems to be inside before it is outside."""
+    first, outside = Host(1, net=8), Host(200)
+    world = World(55, first)
+    for number in range(24):
+        world.talk(first, Host(11 + number % 3, ttl=128), number * 90_000.0, rounds=2, rtt=500)
+    answers = [p for p in world.packets if p.sender is not first and len(p.l3) > 1_000]
+    for number, p in enumerate(answers[7::20]):
+        again = header_summed(put(p.l3, 4, 30_000 + number))
+        world.packets.append(p._replace(time=p.time + 2_000_000, l3=again))
+    nat = Nat(outside, Host(254).mac)
+
+    def path(p: Packet) -> list[Stop]:
+        out = p.sender is first
+        outer = lambda p: nat(p, first, out=out)  # noqa: E731
+        return [Stop(0), Stop(1, (310, 340), outer)] if out else [Stop(1, (0, 0), outer), Stop(0, (-290, -260))]
+
+    return Case(record(world, path), TWO_HOPS, least_recall=0.9)
+
+
+@case
+def asked_for_at_one_interface() -> Case:
+    """Each packet shows three times; some get lost after the first, and are asked for and sent again."""
+    world = World(56, Host(1, "zero"))
+    for number in range(50):
+        peer = Host(2 + number % 3, "zero", sack=number % 2 == 0)
+        world.talk(world.local[0], peer, number * 60_000.0, rounds=1, rtt=2_000)
+        world.talk(peer, world.local[0], number * 60_000.0 + 30_000, rounds=2, loss=1, rtt=400)
+    sent = Counter((p.sender, p.l3[20:32]) for p in world.packets)
+    lost = {name for name, times in sent.items() if times > 1}
+    ways = [Stop(0), Stop(0, (900, 1_900)), Stop(0, (900, 1_900))]
+
+    def path(p: Packet) -> list[Stop]:
+        name = (p.sender, p.l3[20:32])
+        if len(p.l3) > 60 and name in lost:
+            lost.discard(name)
+            return ways[:1]
+        return ways
+
+    return Case(record(world, path), least_precision=0.999, least_recall=0.5)
+
+
+def shown_twice(seed: int, ahead: float) -> Case:
+    """The switch shows each packet twice; a host talks to many others, with each but shortly."""
+    me = Host(1, ttl=128)
+    world = World(seed, me)
+    for number in range(2, 80):
+        world.ping(Host(number), me, number * 90_000.0)
+        world.dns(me, Host(number), number * 90_000.0 + 70_000)
+    out = [Stop(0), Stop(0, (4, 6)), Stop(1, (9 - ahead, 12 - ahead))]
+    back = [Stop(1), Stop(0, (9 + ahead, 12 + ahead)), Stop(0, (4, 6))]
+    return Case(record(world, lambda p: out if p.sender is me else back), [("vSwitch", 1), ("pNIC", 1)])
+
+
+@case
+def shown_twice_clocks_apart() -> Case:
+    return shown_twice(58, 10.5)
+
+
+@case
+def shown_twice_out_of_order() -> Case:
+    """Some second sightings stand in the file behind what came later."""
+    made = shown_twice(59, 0)
+    second = [at for at, frame in enumerate(made.frames) if at and frame.data == made.frames[at - 1].data]
+    made.frames = late_in_file(made.frames, second[::9], 4)
+    return made
