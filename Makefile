@@ -26,7 +26,7 @@ test: lint ## run every check and every test
 	@scripts/need.sh tshark $(SCREEN)
 	$(VENV)/pytest -n 2
 
-test-fast: setup ## run the tests that are quick: without Wireshark, under LuaJIT alone
+test-fast: setup ## run the quick tests: without Wireshark, with LuaJIT only
 	@scripts/need.sh tshark
 	$(VENV)/pytest -n 2 --fast
 

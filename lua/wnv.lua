@@ -2119,7 +2119,8 @@ function M.role_of_port(name)
   return find(name, VM_PORT) and codes.role.vmNIC
 end
 
---- A place of which nothing is known. All places have the same keys in the same order, as packets do.
+--- A place without any values. All places are made here, so that they have their keys in the same order, as packets
+-- do.
 function M.blank()
   local place = {
     kind = 0, id = 0, name = 0, title = 0, description = 0, role = 0, observer = 0, number_of = 0, is_known = 0,
@@ -3234,7 +3235,7 @@ local function behind(name)
 end
 local NUMBER = "(%-?%d+)"
 
--- How most comments begin, and how the comments of a second and of a later sighting go on.
+-- The patterns of most comments: how each begins, and how those of a second and of a later sighting go on.
 local BEGINS = "^(%d+) ([%l_]+)=(%d*)( ?[%l_]*=?)"
 local PACKET, SECOND, LATER = by_name.packet.key, behind("hop_delta"), behind("previous")
 local OF_SECOND, OF_LATER = "^" .. NUMBER, "^(%d+)"
@@ -5565,7 +5566,7 @@ function M.note_begin(sender, packet, is_settled)
   M.note_shown(sender, hop, false)
   local begin = sender.begins[hop]
   begin.here, begin.doubt = begin.here + 1, begin.doubt * (1 - 1 / limits.doubted)
-  for at = 1, depth > 1 and depth or 0 do
+  for at = 1, depth > 1 and depth or 0 do -- not one round: see note_ways
     if places[at].hop ~= hop then
       note_came(sender, places[at].hop)
     end
@@ -5645,8 +5646,8 @@ function M.note_sighting(packet, frame, all)
   end
 end
 
---- Learns whether packets of different flows keep their order, from one without an identity: its times are compared
--- with those of the last proved packet.
+--- Learns from a packet without an identity whether packets of different flows keep their order: it compares when this
+-- one and the last proved packet were seen at the same two places.
 function M.note_weak(packet, frame, all)
   local at = packet.node.depth
   local last = packet.places[at]
@@ -6272,8 +6273,9 @@ function M.new(store, differs, all)
   --   sure again); late (where a packet stands that comes as if those before it were lost); is_alone (whether no other
   --   packet with these bytes may come here); is_begin (whether packets that pass here begin here); doubted (set by a
   --   rule: the route that this frame speaks against); is_crowd (set by a rule: whether equal packets are on their way
-  --   at once; nil: so often that there is no mark); is_left_out (whether another hop has shown a packet which only the
-  --   order of packets speaks against)
+  --   at once; nil: so often that there is no mark); at_once (where the last of several packets that wait stands, if it
+  --   came just before this frame); is_left_out (whether a packet that another hop showed does not count, only because
+  --   of the order of packets)
   function candidates.find(entry, frame)
     look.entry, look.elsewhere, look.here, look.index = entry, nil, nil, nil
     look.is_ambiguous, look.slips, look.doubted, look.refused, look.probe = false, nil, nil, nil, nil
@@ -7157,8 +7159,8 @@ function M.new()
     return flows.back(flow_of(frame), frame, frame.vni or networks.of(frame.place))
   end
 
-  --- Whether a frame may well be TCP data without IP ID that is sent again: the other end has asked for it since a
-  -- packet with it was seen.
+  --- Whether a frame may be a retransmission of a packet though no byte tells: it is TCP data without an IP ID, which
+  -- the other end may have asked for since the packet was last seen.
   function context.may_be_sent_again(packet, frame)
     local segment = packet.ident == 0 and context.segment_of(frame)
     if not segment or segment.size == 0 then
@@ -9681,7 +9683,7 @@ local function take_annotated(number, tvb, into, at)
 end
 
 -- What the comment of a frame says, by the names of the fields. Comments that differ only in their numbers share the
--- table; the numbers are written into it for each frame, as two tables would cost more to ask.
+-- table. The numbers of the frame are written into it, as reading from two tables would cost more.
 -- @return what is said of a frame, until the next call
 local function read_annotated(from, at, number)
   local told = from.shared[at]

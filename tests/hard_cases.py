@@ -9,12 +9,12 @@ import csv
 import sys
 from pathlib import Path
 
-import hard_cases_equal  # noqa: F401  each registers its cases
-import hard_cases_hops  # noqa: F401
-import hard_cases_negative  # noqa: F401
-import hard_cases_one_hop  # noqa: F401
-import hard_cases_order  # noqa: F401
-import hard_cases_real  # noqa: F401
+import hard_cases_equal  # noqa: F401 - imported to register its cases
+import hard_cases_hops  # noqa: F401 - imported to register its cases
+import hard_cases_negative  # noqa: F401 - imported to register its cases
+import hard_cases_one_hop  # noqa: F401 - imported to register its cases
+import hard_cases_order  # noqa: F401 - imported to register its cases
+import hard_cases_real  # noqa: F401 - imported to register its cases
 from hard_capture import CASES, Case, Frame, to_pcapng, truth
 
 __all__ = ["CASES", "Case", "Frame", "to_pcapng", "truth"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable
+from functools import partial
 
 from engine import TCP, UDP, put
 from hard_capture import Case, Frame, Nat, Stop, case, office, record, renumber
@@ -89,9 +90,13 @@ def acks_of_a_window() -> Case:
         for which in range(12):
             ack = segment(445, 50_001, 77 + number * 9, 99, ACK)
             world.send(BEGIN + number * 40_000 + which * world.rng.uniform(3, 25), peers[0], me, TCP, ack, ident=0)
-    step = lambda: (world.rng.lognormvariate(0, 0.7) * 9,) * 2  # noqa: E731
-    paths = {True: lambda: [Stop(0), Stop(1, step())], False: lambda: [Stop(1), Stop(0, step())]}
-    return Case(record(world, lambda p: paths[p.sender in world.local]()), TWO_HOPS, microseconds=True)
+
+    def path(p: Packet) -> list[Stop]:
+        hops = (0, 1) if p.sender in world.local else (1, 0)
+        step = world.rng.lognormvariate(0, 0.7) * 9
+        return [Stop(hops[0]), Stop(hops[1], (step, step))]
+
+    return Case(record(world, path), TWO_HOPS, microseconds=True)
 
 
 @case
@@ -143,7 +148,7 @@ def nat_clocks_apart() -> Case:
 
     def path(p: Packet) -> list[Stop]:
         out = p.sender is first
-        outer = lambda p: nat(p, first, out=out)  # noqa: E731
+        outer = partial(nat, inner=first, out=out)
         return [Stop(0), Stop(1, (310, 340), outer)] if out else [Stop(1, (0, 0), outer), Stop(0, (-290, -260))]
 
     return Case(record(world, path), TWO_HOPS, least_recall=0.9)

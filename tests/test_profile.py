@@ -20,7 +20,7 @@ from pywnv.generate.profiles import (
     DROPS_PROFILE,
     INFO,
     LBFO,
-    NOT_A_COPY,
+    NO_DUPLICATE,
     PROFILES,
     TCP_TROUBLE,
     WNV,
@@ -178,7 +178,7 @@ def test_real_tcp_trouble_is_that_of_a_single_tap(unpacked: Unpack, config: Path
     capture, hop = unpacked(name), tmp_path / "pnic0.pcapng"
     hop.write_bytes(_only(capture, "pnic0"))
     packets = values(capture, "frame.interface_name == pnic0", "wnv.packet", config)
-    alone = values(hop, TCP_TROUBLE.replace(f" && {NOT_A_COPY}", ""), "frame.number")
+    alone = values(hop, TCP_TROUBLE.replace(f" && {NO_DUPLICATE}", ""), "frame.number")
     shown = values(capture, TCP_TROUBLE, "wnv.packet", config)
     assert sorted(shown) == sorted(packets[int(number) - 1] for number in alone)
     assert len(values(capture, "tcp.analysis.flags", "frame.number")) > 10 * len(alone) > 0

@@ -27,7 +27,7 @@ PROFILE_FILES = {
 
 FITTING = -1  # a width: as wide as Wireshark thinks fit
 
-NOT_A_COPY = "!wnv.duplicate"
+NO_DUPLICATE = "!wnv.duplicate"
 # An ACK of what the file shows later or never: it says that the capture missed a frame or has it late, as across a NAT,
 # where the hops of one packet are flows of their own. What was acknowledged has arrived.
 ONLY_UNSEEN = (
@@ -40,7 +40,7 @@ TCP_ALARM = (
     f" && !({ONLY_UNSEEN})"
 )
 TCP_RESET = "tcp.flags.reset == 1"
-TCP_TROUBLE = f"{TCP_ALARM} && {NOT_A_COPY}"
+TCP_TROUBLE = f"{TCP_ALARM} && {NO_DUPLICATE}"
 SLOW = fields.HOP_SLOW.abbreviation
 
 # The kinds of hop that share a tint.
@@ -168,7 +168,7 @@ RULES = (
     Rule("WNV harmless drop", "wnv.drop.harmless == 1", palette.HARMLESS),
     Rule("WNV drop", "wnv.drop", palette.DROP),
     Rule("WNV real TCP trouble", TCP_TROUBLE, palette.TROUBLE),
-    Rule("WNV TCP reset", f"{TCP_RESET} && {NOT_A_COPY}", palette.RESET),
+    Rule("WNV TCP reset", f"{TCP_RESET} && {NO_DUPLICATE}", palette.RESET),
     Rule("WNV repeat", 'wnv.verdict == "repeat"', palette.REPEAT),
     Rule("WNV retransmission", 'wnv.verdict == "retransmission"', palette.RETRANSMISSION),
     Rule("WNV segment", 'wnv.verdict == "segment" || wnv.verdict == "coalesced"', palette.SEGMENT),
@@ -176,7 +176,7 @@ RULES = (
     *_duplicates(),
 )
 
-ONE_PER_PACKET = Button("One per packet", NOT_A_COPY, "The first sighting of each packet")
+ONE_PER_PACKET = Button("One per packet", NO_DUPLICATE, "The first sighting of each packet")
 DUPLICATES = Button("Duplicates", "wnv.duplicate", "All further sightings")
 THIS_PACKET = Button("This packet", "wnv.packet == ${wnv.packet}", "Every sighting of the selected packet")
 THIS_HOP = Button("This hop only", "wnv.hop == ${wnv.hop}", "What was seen at the hop of the selected frame")
@@ -194,7 +194,7 @@ MACROS = (
 )
 
 GRAPHS = (
-    Graph("Packets", NOT_A_COPY, 0x4A6FA5),
+    Graph("Packets", NO_DUPLICATE, 0x4A6FA5),
     Graph("Duplicates", "wnv.duplicate", 0x9AA3AD),
     Graph("Drops", "wnv.drop", palette.DROP.background, style="Bar"),
     Graph("Hop latency, mean", "wnv.duplicate", 0x2B7A78, "AVG(Y Field)", "wnv.hop.delta"),

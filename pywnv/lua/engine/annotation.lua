@@ -127,7 +127,7 @@ local function behind(name)
 end
 local NUMBER = "(%-?%d+)"
 
--- How most comments begin, and how the comments of a second and of a later sighting go on.
+-- The patterns of most comments: how each begins, and how those of a second and of a later sighting go on.
 local BEGINS = "^(%d+) ([%l_]+)=(%d*)( ?[%l_]*=?)"
 local PACKET, SECOND, LATER = by_name.packet.key, behind("hop_delta"), behind("previous")
 local OF_SECOND, OF_LATER = "^" .. NUMBER, "^(%d+)"

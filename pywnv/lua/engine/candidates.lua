@@ -106,8 +106,9 @@ function M.new(store, differs, all)
   --   sure again); late (where a packet stands that comes as if those before it were lost); is_alone (whether no other
   --   packet with these bytes may come here); is_begin (whether packets that pass here begin here); doubted (set by a
   --   rule: the route that this frame speaks against); is_crowd (set by a rule: whether equal packets are on their way
-  --   at once; nil: so often that there is no mark); is_left_out (whether another hop has shown a packet which only the
-  --   order of packets speaks against)
+  --   at once; nil: so often that there is no mark); at_once (where the last of several packets that wait stands, if it
+  --   came just before this frame); is_left_out (whether a packet that another hop showed does not count, only because
+  --   of the order of packets)
   function candidates.find(entry, frame)
     look.entry, look.elsewhere, look.here, look.index = entry, nil, nil, nil
     look.is_ambiguous, look.slips, look.doubted, look.refused, look.probe = false, nil, nil, nil, nil

@@ -60,8 +60,8 @@ function M.new()
     return flows.back(flow_of(frame), frame, frame.vni or networks.of(frame.place))
   end
 
-  --- Whether a frame may well be TCP data without IP ID that is sent again: the other end has asked for it since a
-  -- packet with it was seen.
+  --- Whether a frame may be a retransmission of a packet though no byte tells: it is TCP data without an IP ID, which
+  -- the other end may have asked for since the packet was last seen.
   function context.may_be_sent_again(packet, frame)
     local segment = packet.ident == 0 and context.segment_of(frame)
     if not segment or segment.size == 0 then

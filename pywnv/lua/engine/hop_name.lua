@@ -231,7 +231,8 @@ function M.role_of_port(name)
   return find(name, VM_PORT) and codes.role.vmNIC
 end
 
---- A place of which nothing is known. All places have the same keys in the same order, as packets do.
+--- A place without any values. All places are made here, so that they have their keys in the same order, as packets
+-- do.
 function M.blank()
   local place = {
     kind = 0, id = 0, name = 0, title = 0, description = 0, role = 0, observer = 0, number_of = 0, is_known = 0,

@@ -47,7 +47,7 @@ function M.note_begin(sender, packet, is_settled)
   M.note_shown(sender, hop, false)
   local begin = sender.begins[hop]
   begin.here, begin.doubt = begin.here + 1, begin.doubt * (1 - 1 / limits.doubted)
-  for at = 1, depth > 1 and depth or 0 do
+  for at = 1, depth > 1 and depth or 0 do -- not one round: see note_ways
     if places[at].hop ~= hop then
       note_came(sender, places[at].hop)
     end
@@ -127,8 +127,8 @@ function M.note_sighting(packet, frame, all)
   end
 end
 
---- Learns whether packets of different flows keep their order, from one without an identity: its times are compared
--- with those of the last proved packet.
+--- Learns from a packet without an identity whether packets of different flows keep their order: it compares when this
+-- one and the last proved packet were seen at the same two places.
 function M.note_weak(packet, frame, all)
   local at = packet.node.depth
   local last = packet.places[at]
