@@ -7490,7 +7490,7 @@ return {
 end)(modules)
 sources.went_on = (function(...)
 --- A packet comes to a hop that shows packets once, goes on, and comes to that hop again: the network has doubled it,
--- and both take the whole path.
+-- and both take the whole path. With another link header it is what a host passes on by the NIC by which it came.
 
 local parts = ...
 local candidates, identity = parts.candidates, parts.identity
@@ -7516,7 +7516,9 @@ return {
       local _, is_sure = candidates.is_known_once(packet, frame.hop)
       local at_hop = frame.place.at_hop
       local may_be_more = at_hop.more > at_hop.once or candidates.is_known_more(packet, frame.hop)
-      if is_sure or candidates.is_like(packet, frame) and not may_be_more then
+      if candidates.seen(packet, frame.place) == 0 then
+        return nil
+      elseif is_sure or candidates.is_like(packet, frame) and not may_be_more then
         return false
       end
       return nil
@@ -7764,10 +7766,12 @@ sources.learned = (function(...)
 --- A hop that is known to show each packet of a sender to a receiver several times (if nothing is known of them: each
 -- packet of all others) shows the next sighting of a packet that it has not shown that often yet. If several packets
 -- could be meant, or a datagram without an identity comes later than usual, there is no mark, unless packets wait in
--- order at another place.
+-- order at another place. What went on to another hop comes back as others do, with another link header: a host passes
+-- it on by the NIC by which it came.
 
 local parts = ...
-local candidates, identity, limits, routes = parts.candidates, parts.identity, parts.limits, parts.routes
+local candidates, identity, limits = parts.candidates, parts.identity, parts.limits
+local order, path, routes = parts.order, parts.path, parts.routes
 local abs, max = math.abs, math.max
 
 local TCP = 6
@@ -7783,11 +7787,15 @@ return {
     -- Whether the next sighting of a packet at this hop comes at the place and the time of a frame.
     local function fits(packet, frame, route)
       local stage, place = packet.node.counts[frame.hop], frame.place
-      if stage >= route.length or packet.node.hop ~= frame.hop then
+      if stage >= route.length then
         return false
       end
       local is_of_others, seen = route.counts[place.at_hop] ~= nil, candidates.seen(packet, place)
-      if is_of_others and seen < stage then
+      if packet.node.hop ~= frame.hop then -- it went on; where others came back from, it may with another link header
+        local took, longest = order.step(state.all_order, packet, frame)
+        local may_be_back = path.has_gone_on(packet.flow.class, packet.node, frame.hop)
+        return may_be_back and seen == 0 and route.counts[place] == 1 and took <= longest
+      elseif is_of_others and seen < stage then
         return false -- it was seen at another place
       elseif not is_of_others then
         local begins = routes.begins_at(route, candidates.first_place(packet, frame.hop))
@@ -8109,6 +8117,8 @@ end)(modules)
 sources.known_once = (function(...)
 --- The same bytes again at a hop that shows each packet once are another packet.
 
+local candidates = (...).candidates
+
 return {
   name = "known_once",
   reason = "A packet with the same bytes was here just before, and this hop shows each packet once",
@@ -8117,7 +8127,10 @@ return {
   verdict = "repeat",
   new = function(state)
     return function(frame, look)
-      if look.here and not look.is_left_out and state.is_surely_new(frame) then
+      local packet = look.here
+      if not packet or look.is_left_out or candidates.seen(packet, frame.place) == 0 then
+        return nil -- with another link header it may be passed on: see went_on
+      elseif state.is_surely_new(frame) then
         return false
       end
       return nil

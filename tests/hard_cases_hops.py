@@ -68,6 +68,40 @@ def seen_behind_first() -> Case:
     return Case(found, least_precision=0.985)
 
 
+def passed_on(seed: int, ident: str, waits: tuple[float, float], *, six: bool, recall: float) -> Case:
+    """A host that passes on what comes to its MAC, by the NIC by which it came, as an access point does."""
+    world, me, peers = office(seed, ident, peers_sack=False)
+    world.mixed(peers, rounds=3, six=six)
+    for number in range(300):
+        line = datagram(b"<13>the same line", 40_000, 514)
+        world.send(100_000 + number * 5_000, me, peers[0], UDP, line)
+    host = Host(254).mac
+
+    def to_host(p: Packet) -> bytes:
+        return padded(p._replace(dst=host))
+
+    def behind(p: Packet) -> bytes:
+        return padded(p._replace(src=host))
+
+    path = [Stop(0, (0, 0), to_host, "pNIC"), Stop(1, waits, to_host, "tNIC")]
+    path += [Stop(1, (20, 60), behind, "tNIC"), Stop(0, waits, behind, "pNIC")]
+    names = [("pNIC", ETHERNET), ("tNIC", ETHERNET)]
+    found = record(world, lambda p: path if is_ip(p) and not p.dst[0] & 1 else path[::3])
+    return Case(found, names, least_recall=recall)
+
+
+@case
+def passed_on_by_one_nic() -> Case:
+    """No TTL changes, and each NIC shows each packet before and behind the host; many have no identity."""
+    return passed_on(38, "zero", (2, 900), six=True, recall=0.98)
+
+
+@case
+def passed_on_late() -> Case:
+    """The NIC sends a packet on so late that it seems to show each packet once, also those without an identity."""
+    return passed_on(39, "count", (12_000, 14_000), six=False, recall=0.95)
+
+
 @case
 def vlan_between_hops() -> Case:
     """Untagged at the vmNIC, tagged in the switch, with a priority, and double tagged on the wire."""

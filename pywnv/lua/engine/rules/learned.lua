@@ -1,10 +1,12 @@
 --- A hop that is known to show each packet of a sender to a receiver several times (if nothing is known of them: each
 -- packet of all others) shows the next sighting of a packet that it has not shown that often yet. If several packets
 -- could be meant, or a datagram without an identity comes later than usual, there is no mark, unless packets wait in
--- order at another place.
+-- order at another place. What went on to another hop comes back as others do, with another link header: a host passes
+-- it on by the NIC by which it came.
 
 local parts = ...
-local candidates, identity, limits, routes = parts.candidates, parts.identity, parts.limits, parts.routes
+local candidates, identity, limits = parts.candidates, parts.identity, parts.limits
+local order, path, routes = parts.order, parts.path, parts.routes
 local abs, max = math.abs, math.max
 
 local TCP = 6
@@ -20,11 +22,15 @@ return {
     -- Whether the next sighting of a packet at this hop comes at the place and the time of a frame.
     local function fits(packet, frame, route)
       local stage, place = packet.node.counts[frame.hop], frame.place
-      if stage >= route.length or packet.node.hop ~= frame.hop then
+      if stage >= route.length then
         return false
       end
       local is_of_others, seen = route.counts[place.at_hop] ~= nil, candidates.seen(packet, place)
-      if is_of_others and seen < stage then
+      if packet.node.hop ~= frame.hop then -- it went on; where others came back from, it may with another link header
+        local took, longest = order.step(state.all_order, packet, frame)
+        local may_be_back = path.has_gone_on(packet.flow.class, packet.node, frame.hop)
+        return may_be_back and seen == 0 and route.counts[place] == 1 and took <= longest
+      elseif is_of_others and seen < stage then
         return false -- it was seen at another place
       elseif not is_of_others then
         local begins = routes.begins_at(route, candidates.first_place(packet, frame.hop))
