@@ -6,8 +6,9 @@ import struct
 from itertools import count
 
 import pytest
-from engine import RUNTIMES, TCP, Row, ipv4, ipv6, play, put, tcp
+from engine import MAC_B, MAC_C, RUNTIMES, TCP, Row, ipv4, ipv6, play, put, tcp
 from test_engine_evidence import US, framed
+from test_engine_nat import translated
 
 
 def segments(whole: bytes, size: int, mss: int, *, ident: int | None, header: int = 20) -> list[bytes]:
@@ -158,3 +159,31 @@ def test_not_cut_from_that(runtime: str) -> None:
     for name, part in others.items():
         said = said_of(runtime, [("A", 1.0, framed(whole)), ("B", 1 + 5 * US, framed(part))])
         assert (name, said[1][0], said[1][2]) == (name, 2, None)
+
+
+@pytest.mark.parametrize("runtime", RUNTIMES)
+@pytest.mark.parametrize(
+    ("behind", "hop", "late", "verdict"),
+    [("B", "A", 1, "retransmission"), ("A", "A", 1, "retransmission"), ("B", "B", 0, "segment")],
+)
+def test_its_timestamp_tells_what_was_sent_again(runtime: str, behind: str, hop: str, late: int, verdict: str) -> None:
+    """Some milliseconds later, without an IP ID: segments have the timestamp of the large frame."""
+
+    def stamped(data: bytes, seq: int, sent: int) -> bytes:
+        options = struct.pack(">BBBBII", 1, 1, 8, 10, sent, 7)
+        return framed(ipv6(tcp(data, seq=seq, options=options), TCP))
+
+    rows: list[Row] = [("A", 1.0, stamped(LARGE, 1000, 500)), (behind, 1 + 5 * US, stamped(LARGE[:1428], 1000, 500))]
+    again = stamped(LARGE[1428:2856], 2428, 500 + late)
+    assert [one.verdict for one in play(runtime, [*rows, (hop, 1.02, again)])][1:] == ["segment", verdict]
+
+
+@pytest.mark.parametrize("runtime", RUNTIMES)
+def test_a_segment_sent_again_through_a_nat(runtime: str) -> None:
+    """Its segments were seen behind the NAT only: their packet begins where the large frame did, all the same."""
+    whole = ipv4(tcp(LARGE), TCP, ident=50)
+    parts = segments(whole, 4000, 1448, ident=50)
+    rows: list[Row] = [("A", 1.0, framed(whole)), ("B", 1 + 5 * US, framed(translated(whole), src=MAC_B, dst=MAC_C))]
+    rows += [("C", 1 + (10 + at) * US, framed(translated(part), src=MAC_B, dst=MAC_C)) for at, part in enumerate(parts)]
+    rows.append(("A", 1.06, framed(put(parts[0], 4, 99))))
+    assert [one.verdict for one in play(runtime, rows)][2:] == ["segment"] * 3 + ["retransmission"]

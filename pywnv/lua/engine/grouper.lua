@@ -182,7 +182,7 @@ function M.new()
     for at = 1, depth do
       packet.places[at], packet.times[at] = places[at], times[at]
     end
-    packet.earliest = base.earliest
+    packet.earliest, packet.first_ends = base.earliest, base.first_ends
     store.add_sighting(packet, depth + 1, frame)
     if decide.verdict[step.rule] ~= VERDICT.duplicate then
       packet.whole = look.is_part and base.last_frame or nil

@@ -227,6 +227,16 @@ function M.new(store)
     return not packet.node.counts[frame.hop] and ahead <= limits.segment_idents and (ahead > 0 or entry.ident == 0)
   end
 
+  -- Whether a frame is no part of a large frame that it lies in, by its IP ID or its timestamp: parts have that of the
+  -- large frame, and what this was built from has none after it.
+  local function is_no_part(entry, packet, frame, offset, size)
+    if entry.ident > 0 and frame.ident > 0 then
+      return not counts_on(entry, frame, offset, size)
+    end
+    local sent, sent_again = identity.tcp_timestamp(packet), identity.tcp_timestamp(frame)
+    return sent ~= nil and sent_again ~= nil and minus(sent_again, sent) > 0
+  end
+
   --- Whether a frame lies in a large frame that is still on its way, so that it may be a part of that after all.
   function cuts.may_be_part(flow, frame, segment)
     local large = flow.large
@@ -236,7 +246,7 @@ function M.new(store)
       local offset = entry and minus(segment.seq, entry.seq)
       local is_about = packet and frame.time - packet.last_time <= limits.window
       if is_about and offset >= 0 and offset + segment.size <= entry.size then
-        local is_other = entry.ident > 0 and frame.ident > 0 and not counts_on(entry, frame, offset, segment.size)
+        local is_other = is_no_part(entry, packet, frame, offset, segment.size)
         if not is_other and entry.ack == segment.ack or may_be_built_from(entry, packet, frame) then
           return true
         end
