@@ -103,6 +103,18 @@ def passed_on_late() -> Case:
 
 
 @case
+def doubled_before_it_goes_on() -> Case:
+    """The network doubles one packet in thirty, at once; each goes on later than its double comes."""
+    world, me, peers = office(40)
+    world.mixed(peers, rounds=8)
+    received = [p for p in world.packets if p.sender is not me and is_ip(p) and p.time > 500_000_000]
+    world.packets += [p._replace(time=p.time + world.rng.randint(1, 40) * 1000) for p in received[::30]]
+    out = [Stop(0, name="vmNIC"), Stop(1, (50, 900), name="pNIC")]
+    back = [Stop(1, name="pNIC"), Stop(0, (50, 900), name="vmNIC")]
+    return Case(record(world, both(out, back, me)), [("vmNIC", ETHERNET), ("pNIC", ETHERNET)])
+
+
+@case
 def vlan_between_hops() -> Case:
     """Untagged at the vmNIC, tagged in the switch, with a priority, and double tagged on the wire."""
     world, me, peers = office(11, peers_sack=False)

@@ -1,5 +1,6 @@
 --- The sender counts its packets, or puts a new random value into each: two frames with the same value are one packet,
--- however long the host or a router held it, and whatever the link headers and the TTL are.
+-- however long the host or a router held it, and whatever the link headers and the TTL are. But where packets show at
+-- several hops, and here surely once each, the network has doubled one that comes again before it has gone on.
 
 local parts = ...
 local identity, candidates, limits = parts.identity, parts.candidates, parts.limits
@@ -30,7 +31,11 @@ return {
         return nil
       end
       if packet == look.here then
-        if candidates.is_flood(packet, frame) or is_perhaps_constant(packet, frame) then
+        local _, is_sure, route = candidates.is_known_once(packet, frame.hop)
+        if is_sure and state.has_several_hops and candidates.seen(packet, frame.place) > 0 then
+          look.doubted = route
+          return nil
+        elseif candidates.is_flood(packet, frame) or is_perhaps_constant(packet, frame) then
           return nil
         elseif state.may_be_sent_again(packet, frame) then
           look.is_ambiguous = true -- perhaps in the same tick of the clock that stamps it
