@@ -5226,11 +5226,10 @@ local function count_places(length)
 end
 
 local function is_usual(route, length)
-  if route.length ~= length then
+  if route.length ~= length or not route.counts[places[1]] then
     return false
-  end
-  if length == 1 then
-    return route.counts[places[1]] == 1
+  elseif length == 1 then
+    return true
   end
   local counts = count_places(length)
   for at = 1, length do
@@ -5249,7 +5248,9 @@ end
 local function learn(route, length)
   if is_usual(route, length) then
     route.hits = route.hits + 1
-    doubt(route, 0)
+    if route.doubt > 0 then
+      doubt(route, 0)
+    end
   else
     route.misses = route.misses + 1
     doubt(route, 1)
@@ -5596,21 +5597,21 @@ local function new_way(known, which)
   return way
 end
 
--- Notes when a proved packet was seen at two places, of different hops.
+-- Notes when a proved packet set out on a way, and came there.
 -- @param known of its flow, or of all: a table in which `ways` are kept, at most this many (most_ways)
 -- @param flow  of the packet
-local function note_way(known, flow, place, time, other_place, other_time)
-  local which, left, came = way_between(place, time, other_place, other_time)
+local function note_way(known, flow, which, left, came)
   local way = known.ways and known.ways[which] or new_way(known, which)
   if way.number >= limits.taught then
     way.older_longest, way.longest, way.number = way.longest, 0, way.number % limits.taught
   end
   way.longest, way.number = max(way.longest, came - left), way.number + 1
-  if way.left then
-    local ahead, came_ahead = left - way.left, came - way.came
-    if ahead * came_ahead < 0 then
+  local last_left = way.left
+  if last_left then
+    local ahead, last_came = left - last_left, way.came
+    if ahead * (came - last_came) < 0 then
       way.broken = way.broken + 1
-    elseif flow ~= way.flow and left > way.left and left < way.came then
+    elseif flow ~= way.flow and ahead > 0 and left < last_came then
       way.kept = way.kept + 1 -- both were on their way at once, and one could have overtaken the other
     end
     if ahead <= 0 then
@@ -5622,10 +5623,11 @@ end
 
 -- The same, from a sighting to the frame; a loop of two rounds would stop a tracing compiler (docs/performance.md).
 local function note_ways(packet, frame, all, at)
-  local place, time, flow = packet.places[at], packet.times[at], packet.flow
+  local place, flow = packet.places[at], packet.flow
   if place.hop ~= frame.hop then
-    note_way(flow, flow, place, time, frame.place, frame.time)
-    note_way(all, flow, place, time, frame.place, frame.time)
+    local which, left, came = way_between(place, packet.times[at], frame.place, frame.time)
+    note_way(flow, flow, which, left, came)
+    note_way(all, flow, which, left, came)
   end
 end
 
@@ -6838,22 +6840,18 @@ local MOST_CHAIN = 4 -- of translations behind one another
 
 local M = {}
 
-local function number(text, at)
-  local a, b, c, d = byte(text, at, at + 3)
-  return d and ((a * 256 + b) * 256 + c) * 256 + d
-end
-
 -- A number that translation leaves alone; nil if there is none.
 local function mark_of(what)
-  local protocol, rest = what.protocol, nil
+  local protocol, text, at = what.protocol, what.content, 1
   if not what.has_transport then
     return nil
   elseif protocol == TCP then
-    rest = number(what.key, layout(what.key).rest)
-  elseif protocol == UDP or protocol == ICMP or protocol == ICMPV6 then
-    rest = number(what.content, 1)
+    text, at = what.key, layout(what.key).rest
+  elseif protocol ~= UDP and protocol ~= ICMP and protocol ~= ICMPV6 then
+    return nil
   end
-  return rest and what.ident * 4294967296 + rest + NO_INDEX
+  local a, b, c, d = byte(text, at, at + 3)
+  return d and what.ident * 4294967296 + ((a * 256 + b) * 256 + c) * 256 + d + NO_INDEX
 end
 
 -- The two ends in a key: with the protocol, address and port.

@@ -15,22 +15,18 @@ local MOST_CHAIN = 4 -- of translations behind one another
 
 local M = {}
 
-local function number(text, at)
-  local a, b, c, d = byte(text, at, at + 3)
-  return d and ((a * 256 + b) * 256 + c) * 256 + d
-end
-
 -- A number that translation leaves alone; nil if there is none.
 local function mark_of(what)
-  local protocol, rest = what.protocol, nil
+  local protocol, text, at = what.protocol, what.content, 1
   if not what.has_transport then
     return nil
   elseif protocol == TCP then
-    rest = number(what.key, layout(what.key).rest)
-  elseif protocol == UDP or protocol == ICMP or protocol == ICMPV6 then
-    rest = number(what.content, 1)
+    text, at = what.key, layout(what.key).rest
+  elseif protocol ~= UDP and protocol ~= ICMP and protocol ~= ICMPV6 then
+    return nil
   end
-  return rest and what.ident * 4294967296 + rest + NO_INDEX
+  local a, b, c, d = byte(text, at, at + 3)
+  return d and what.ident * 4294967296 + ((a * 256 + b) * 256 + c) * 256 + d + NO_INDEX
 end
 
 -- The two ends in a key: with the protocol, address and port.

@@ -77,21 +77,21 @@ local function new_way(known, which)
   return way
 end
 
--- Notes when a proved packet was seen at two places, of different hops.
+-- Notes when a proved packet set out on a way, and came there.
 -- @param known of its flow, or of all: a table in which `ways` are kept, at most this many (most_ways)
 -- @param flow  of the packet
-local function note_way(known, flow, place, time, other_place, other_time)
-  local which, left, came = way_between(place, time, other_place, other_time)
+local function note_way(known, flow, which, left, came)
   local way = known.ways and known.ways[which] or new_way(known, which)
   if way.number >= limits.taught then
     way.older_longest, way.longest, way.number = way.longest, 0, way.number % limits.taught
   end
   way.longest, way.number = max(way.longest, came - left), way.number + 1
-  if way.left then
-    local ahead, came_ahead = left - way.left, came - way.came
-    if ahead * came_ahead < 0 then
+  local last_left = way.left
+  if last_left then
+    local ahead, last_came = left - last_left, way.came
+    if ahead * (came - last_came) < 0 then
       way.broken = way.broken + 1
-    elseif flow ~= way.flow and left > way.left and left < way.came then
+    elseif flow ~= way.flow and ahead > 0 and left < last_came then
       way.kept = way.kept + 1 -- both were on their way at once, and one could have overtaken the other
     end
     if ahead <= 0 then
@@ -103,10 +103,11 @@ end
 
 -- The same, from a sighting to the frame; a loop of two rounds would stop a tracing compiler (docs/performance.md).
 local function note_ways(packet, frame, all, at)
-  local place, time, flow = packet.places[at], packet.times[at], packet.flow
+  local place, flow = packet.places[at], packet.flow
   if place.hop ~= frame.hop then
-    note_way(flow, flow, place, time, frame.place, frame.time)
-    note_way(all, flow, place, time, frame.place, frame.time)
+    local which, left, came = way_between(place, packet.times[at], frame.place, frame.time)
+    note_way(flow, flow, which, left, came)
+    note_way(all, flow, which, left, came)
   end
 end
 

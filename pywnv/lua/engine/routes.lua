@@ -44,11 +44,10 @@ local function count_places(length)
 end
 
 local function is_usual(route, length)
-  if route.length ~= length then
+  if route.length ~= length or not route.counts[places[1]] then
     return false
-  end
-  if length == 1 then
-    return route.counts[places[1]] == 1
+  elseif length == 1 then
+    return true
   end
   local counts = count_places(length)
   for at = 1, length do
@@ -67,7 +66,9 @@ end
 local function learn(route, length)
   if is_usual(route, length) then
     route.hits = route.hits + 1
-    doubt(route, 0)
+    if route.doubt > 0 then
+      doubt(route, 0)
+    end
   else
     route.misses = route.misses + 1
     doubt(route, 1)
