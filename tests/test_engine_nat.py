@@ -3,7 +3,27 @@
 from __future__ import annotations
 
 import pytest
-from engine import DATA, ICMP, MAC_A, MAC_B, MAC_C, RUNTIMES, TCP, Row, echo, ethernet, ipv4, put, sll, tcp, udp
+from engine import (
+    B4,
+    DATA,
+    ICMP,
+    ICMPV6,
+    MAC_A,
+    MAC_B,
+    MAC_C,
+    RUNTIMES,
+    TCP,
+    UDP,
+    Row,
+    echo,
+    ethernet,
+    ipv4,
+    ipv6,
+    put,
+    sll,
+    tcp,
+    udp,
+)
 from test_engine_evidence import C4, PURE_ACK, US, framed, last
 
 
@@ -117,3 +137,82 @@ def test_at_one_interface_what_translates_sends_after_that_as_itself(
     outside = ethernet(put(ipv4(udp(), ident=9, ttl=63), 12, C4), tags=((0x8100, vlan),), src=src)
     rows: list[Row] = [("A", 1.0, inside), ("A", 1 + gap * US, outside)]
     assert last(runtime, rows, 2)[1].split()[0] == ("1" if same else "2")
+
+
+def unreachable(quoted: bytes, size: int = 28, **given: int) -> bytes:
+    """An ICMP error that quotes the start of a packet, from who did not take it to its sender."""
+    return ipv4(b"\3\3\0\0\0\0\0\0" + quoted[:size], ICMP, src=quoted[16:20], dst=quoted[12:16], **given)
+
+
+DATAGRAM, SEGMENT, PING = ipv4(udp(), ident=7), ipv4(tcp(DATA, seq=9), TCP, ident=7), ipv4(echo(), ICMP, ident=7)
+SUMS = {UDP: 26, TCP: 36, ICMP: 22}
+
+# what went out, and the packet that the error behind the NAT quotes: from the same sender, but where that is the point
+QUOTED = {
+    "UDP": (DATAGRAM, DATAGRAM, True),
+    "TCP": (SEGMENT, SEGMENT, True),
+    "ping": (PING, PING, True),
+    "to another port": (DATAGRAM, put(DATAGRAM, 22, 99), False),
+    "from another port": (DATAGRAM, put(DATAGRAM, 20, 99), False),
+    "other IP ID": (DATAGRAM, put(DATAGRAM, 4, 8), False),
+    "other sequence number": (SEGMENT, put(SEGMENT, 24, 10), False),
+    "other ping": (PING, put(PING, 26, 2), False),
+    "a fragment": (DATAGRAM, put(DATAGRAM, 6, 0x2001), False),
+}
+
+
+def nat_of(packet: bytes) -> bytes:
+    """Behind a NAT, with other checksums in the IP header and behind it."""
+    at, port = SUMS[packet[9]], 24 if packet[9] == ICMP else 20
+    return put(put(put(put(put(packet, 12, C4), port, 61000), 8, b"\x3f"), 10, 4), at, 5)
+
+
+@pytest.mark.parametrize("runtime", RUNTIMES)
+@pytest.mark.parametrize("size", [28, 60])
+@pytest.mark.parametrize("ident", [0, 9])
+@pytest.mark.parametrize(("sent", "quoted", "same"), QUOTED.values(), ids=QUOTED)
+def test_what_an_error_quotes_is_translated_too(
+    runtime: str, size: int, ident: int, sent: bytes, quoted: bytes, *, same: bool
+) -> None:
+    """A NAT puts the ends and the checksums back that the quoted packet had inside (RFC 5508 4.2)."""
+    rows: list[Row] = [
+        ("A", 1.0, framed(sent)),
+        ("B", 1 + 30 * US, framed(nat_of(sent), src=MAC_B, dst=MAC_C)),
+        ("B", 1 + 400 * US, framed(unreachable(nat_of(sent), size, ident=ident), src=MAC_C, dst=MAC_B)),
+        ("A", 1 + 430 * US, framed(unreachable(put(quoted, 8, b"\x3f"), size, ident=ident, ttl=63), dst=MAC_A)),
+    ]
+    said = last(runtime, rows, 4)
+    assert said[1].startswith("1 duplicate")
+    assert said[2] == "3 original"
+    assert said[3] == ("3 duplicate rewritten mac,ttl,checksum,nat" if same else "4 original")
+
+
+@pytest.mark.parametrize("runtime", RUNTIMES)
+def test_what_an_error_from_inside_quotes_is_translated_too(runtime: str) -> None:
+    outside = ipv4(udp(), dst=C4, ident=7)
+    inside = put(put(put(outside, 16, B4), 22, 8053), 8, b"\x3f")
+    rows: list[Row] = [
+        ("B", 1.0, framed(outside)),
+        ("A", 1 + 30 * US, framed(inside, src=MAC_B, dst=MAC_C)),
+        ("A", 1 + 400 * US, framed(unreachable(inside, ident=9), src=MAC_C, dst=MAC_B)),
+        ("B", 1 + 430 * US, framed(unreachable(put(outside, 8, b"\x3f"), ident=9, ttl=63), dst=MAC_A)),
+    ]
+    assert [words.split()[0] for words in last(runtime, rows, 4)] == ["1", "1", "3", "3"]
+
+
+@pytest.mark.parametrize("runtime", RUNTIMES)
+def test_what_an_error_of_ipv6_quotes_is_translated_too(runtime: str) -> None:
+    inside, address = ipv6(tcp(DATA), TCP), bytes([32, 1, 13, 184]) + bytes(11) + b"\x09"
+    outside = put(put(put(inside, 8, address), 40, 61000), 7, b"\x3f")
+
+    def too_big(quoted: bytes, hops: int) -> bytes:
+        error = ipv6(b"\2\0\0\0\0\0\5\0" + quoted, ICMPV6, hops=hops)
+        return put(put(error, 8, quoted[24:40]), 24, quoted[8:24])
+
+    rows: list[Row] = [
+        ("A", 1.0, framed(inside)),
+        ("B", 1 + 30 * US, framed(outside)),
+        ("B", 1 + 400 * US, framed(too_big(outside, 64))),
+        ("A", 1 + 430 * US, framed(too_big(put(inside, 7, b"\x3f"), 63))),
+    ]
+    assert [words.split()[0] for words in last(runtime, rows, 4)] == ["1", "1", "3", "3"]

@@ -1,7 +1,7 @@
 --- Network address translation: which ends stand for which, learned from packets that prove it.
 --
 -- Once an end outside is known to stand for one inside, frames are read with that: then all other rules hold for them,
--- too. Source: RFC 3022.
+-- too. Sources: RFC 3022; RFC 5508 4.2 (what an ICMP error quotes).
 
 local frame_of, identity, tcp, limits = ...
 
@@ -9,6 +9,12 @@ local abs, byte, max, sub = math.abs, string.byte, math.max, string.sub
 local layout = frame_of.layout
 
 local ICMP, TCP, UDP, ICMPV6 = 1, 6, 17, 58
+-- What tells that a packet did not arrive, and quotes it behind four more bytes: types of RFC 792 and RFC 4443.
+local ERRORS = {
+  [ICMP] = { [3] = true, [11] = true, [12] = true },
+  [ICMPV6] = { true, true, true, true },
+}
+local QUOTED = 5
 local LEAST_CONTENT = 4 -- bytes that say something
 local NO_INDEX = 0.5 -- whole numbers may become indices of an array, for which a tracing compiler makes no code
 local MOST_CHAIN = 4 -- of translations behind one another
@@ -44,6 +50,16 @@ local function with_ends(key, source, target)
     sub(key, at.rest)
 end
 
+-- An end at another address.
+local function at_address_of(name, other)
+  return sub(name, 1, 1) .. sub(other, 2, -3) .. sub(name, -2)
+end
+
+-- Whether two ends have the same address.
+local function is_at_address_of(name, other)
+  return sub(name, 2, -3) == sub(other, 2, -3)
+end
+
 -- Whether two keys differ in nothing but their ends.
 local function same_but_ends(key, other)
   local at = layout(key)
@@ -74,6 +90,7 @@ function M.new(store)
   local outside = {} -- by the end that it stands for, and by hop, the end that was seen there
   local longest = 0 -- that a translation took, in seconds
   local nat = {}
+  local quoted = { kind = "raw" } -- a frame
 
   local function canonical(name)
     for _ = 1, MOST_CHAIN do
@@ -86,6 +103,32 @@ function M.new(store)
     return name
   end
 
+  -- Reads what an ICMP error quotes without what a NAT changes, if one of its ends is known; then that is its content.
+  -- @return the ends of the error
+  local function translate_quoted(frame, source, target)
+    local content = frame.content
+    quoted.buf, quoted.at, quoted.stop, quoted.length = content, QUOTED, #content, #content - QUOTED + 1
+    frame_of.read(quoted, 0)
+    if not quoted.has_transport or quoted.link ~= "raw" then
+      return source, target
+    end
+    local from, to = ends_of(quoted.key)
+    local new_from, new_to = canonical(from), canonical(to)
+    if new_from == from and new_to == to and not outside[from] and not outside[to] then
+      return source, target
+    end
+    content = sub(content, 1, QUOTED - 1) .. with_ends(quoted.key, new_from, new_to) .. quoted.content
+    frame.key = sub(frame.key, 1, layout(frame.key).rest + 1) .. sub(content, 1, frame.span)
+    frame.content = content
+    if is_at_address_of(target, from) then
+      target = at_address_of(target, new_from)
+    end
+    if is_at_address_of(source, to) then
+      source = at_address_of(source, new_to)
+    end
+    return source, target
+  end
+
   --- Puts the ends that a frame's stand for into its key; `written` and `written_ends` hold what stood there, where
   -- that changes.
   function nat.translate(frame)
@@ -94,12 +137,17 @@ function M.new(store)
     if bound == 0 or version ~= 4 and version ~= 6 then
       return
     end
-    local key = frame.key
+    local key, errors = frame.key, ERRORS[frame.protocol]
     local source, target = ends_of(key)
-    local new_source, new_target = canonical(source), canonical(target)
+    local new_source, new_target
+    if errors and frame.has_transport and errors[byte(key, layout(key).rest)] then
+      new_source, new_target = translate_quoted(frame, source, target)
+    else
+      new_source, new_target = canonical(source), canonical(target)
+    end
     if new_source ~= source or new_target ~= target then
       frame.written, frame.written_ends = key, source .. target
-      frame.key = with_ends(key, new_source, new_target)
+      frame.key = with_ends(frame.key, new_source, new_target)
     end
   end
 
