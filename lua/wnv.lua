@@ -6809,6 +6809,19 @@ function M.new(store)
     return false
   end
 
+  --- Whether a hop has shown the data of a segment in a large frame.
+  function cuts.was_in_large(flow, segment, hop)
+    local large = flow.large
+    for back = 1, large and limits.large or 0 do
+      local entry = large[(large.last - back) % limits.large + 1]
+      local packet, offset = entry and store.get(entry.id), entry and minus(segment.seq, entry.seq)
+      if packet and packet.node.counts[hop] and offset >= 0 and offset + segment.size <= entry.size then
+        return true
+      end
+    end
+    return false
+  end
+
   --- The packet that carried data, a SYN or a FIN with this sequence number last.
   function cuts.carrier(flow, segment)
     local place = flow.id * WRAP + segment.seq
@@ -8104,6 +8117,12 @@ return {
         or tcp.is_asked_for(segment, state.back_of(frame).acks, carrier.last_time)
     end
 
+    -- Whether the hop of a frame has shown what it carries, with the same ends.
+    local function was_here(carrier, flow, frame, segment)
+      return carrier.first_ends == frame.written_ends
+        and (carrier.node.counts[frame.hop] or segmentation.was_in_large(flow, segment, frame.hop))
+    end
+
     return function(frame, look)
       local segment, same = state.segment_of(frame), look.here
       look.is_behind = nil
@@ -8122,7 +8141,7 @@ return {
       local carrier = segmentation.carrier(flow, segment)
       if frame.time < (carrier and carrier.first_time or flow.sent.latest) then
         return nil -- the file runs back: that was sent after it
-      elseif carrier and (not carrier.node.counts[frame.hop] or carrier.first_ends ~= frame.written_ends) then
+      elseif carrier and not was_here(carrier, flow, frame, segment) then
         return nil -- a sender's packets begin where they began before
       elseif carrier and not too_late(carrier, frame) and not is_other(carrier, frame, segment) then
         return nil

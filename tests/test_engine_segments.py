@@ -187,3 +187,19 @@ def test_a_segment_sent_again_through_a_nat(runtime: str) -> None:
     rows += [("C", 1 + (10 + at) * US, framed(translated(part), src=MAC_B, dst=MAC_C)) for at, part in enumerate(parts)]
     rows.append(("A", 1.06, framed(put(parts[0], 4, 99))))
     assert [one.verdict for one in play(runtime, rows)][2:] == ["segment"] * 3 + ["retransmission"]
+
+
+@pytest.mark.parametrize("runtime", RUNTIMES)
+@pytest.mark.parametrize(("order", "is_known"), [("CBA", True), ("BCA", True), ("CB", False)])
+def test_a_segment_sent_again_where_its_data_was_in_a_large_frame(runtime: str, order: str, *, is_known: bool) -> None:
+    """In a file out of order: the segment itself was seen elsewhere only."""
+    whole = ipv4(tcp(LARGE), TCP, ident=50)
+    parts = segments(whole, 4000, 1448, ident=50)
+    shown = {"A": [whole], "B": [whole], "C": parts}
+    rows: list[Row] = [
+        (place, 1 + "ABC".index(place) * 20 * US + at * US, framed(packet))
+        for place in order
+        for at, packet in enumerate(shown[place])
+    ]
+    rows.append(("A", 1.06, framed(put(parts[1], 4, 150))))
+    assert (play(runtime, rows)[-1].verdict == "retransmission") == is_known

@@ -255,6 +255,19 @@ function M.new(store)
     return false
   end
 
+  --- Whether a hop has shown the data of a segment in a large frame.
+  function cuts.was_in_large(flow, segment, hop)
+    local large = flow.large
+    for back = 1, large and limits.large or 0 do
+      local entry = large[(large.last - back) % limits.large + 1]
+      local packet, offset = entry and store.get(entry.id), entry and minus(segment.seq, entry.seq)
+      if packet and packet.node.counts[hop] and offset >= 0 and offset + segment.size <= entry.size then
+        return true
+      end
+    end
+    return false
+  end
+
   --- The packet that carried data, a SYN or a FIN with this sequence number last.
   function cuts.carrier(flow, segment)
     local place = flow.id * WRAP + segment.seq

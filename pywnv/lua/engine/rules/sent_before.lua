@@ -21,6 +21,12 @@ return {
         or tcp.is_asked_for(segment, state.back_of(frame).acks, carrier.last_time)
     end
 
+    -- Whether the hop of a frame has shown what it carries, with the same ends.
+    local function was_here(carrier, flow, frame, segment)
+      return carrier.first_ends == frame.written_ends
+        and (carrier.node.counts[frame.hop] or segmentation.was_in_large(flow, segment, frame.hop))
+    end
+
     return function(frame, look)
       local segment, same = state.segment_of(frame), look.here
       look.is_behind = nil
@@ -39,7 +45,7 @@ return {
       local carrier = segmentation.carrier(flow, segment)
       if frame.time < (carrier and carrier.first_time or flow.sent.latest) then
         return nil -- the file runs back: that was sent after it
-      elseif carrier and (not carrier.node.counts[frame.hop] or carrier.first_ends ~= frame.written_ends) then
+      elseif carrier and not was_here(carrier, flow, frame, segment) then
         return nil -- a sender's packets begin where they began before
       elseif carrier and not too_late(carrier, frame) and not is_other(carrier, frame, segment) then
         return nil
