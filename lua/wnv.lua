@@ -7953,7 +7953,12 @@ return {
 }
 end)(modules)
 sources.routed = (function(...)
---- A router, or a host that forwards, lowers the TTL of a packet; a sender that sends again does not.
+--- A router, or a host that forwards, lowers the TTL of a packet; a sender that sends again does not. If it was seen
+-- elsewhere since it was here, it comes back with the TTL that it had there.
+
+local floor, max = math.floor, math.max
+
+local TTL = 4294967296 -- times this it stands in `mutable`: see `frame`
 
 return {
   name = "routed",
@@ -7962,19 +7967,40 @@ return {
   proof = "rules/mix-fwd-loss",
   verdict = "duplicate",
   new = function(state)
+    -- How far the TTL of a packet that began here has fallen, where it comes back as it was seen elsewhere since then.
+    local function fell_elsewhere(packet, frame)
+      local is_back = packet.node.hop ~= frame.hop
+        and packet.node.counts[frame.hop] == 1
+        and packet.places[1].hop == frame.hop
+        and packet.ttl == frame.ttl
+        and packet.first_header ~= frame.header
+      return is_back and floor(packet.first_mutable / TTL) - frame.ttl or 0
+    end
+
+    -- How far it fell on the way from the last sighting.
+    local function fell(packet, frame)
+      local is_sent_on = frame.header ~= packet.header or frame.header == ""
+      return is_sent_on and packet.ttl - frame.ttl or 0
+    end
+
     return function(frame, look)
-      local found, least, ttl = nil, 256, frame.ttl
-      if not look.here or look.elsewhere or look.is_ambiguous or ttl == 0 then
+      local found, least, is_back = nil, 256, false
+      if not look.here or look.elsewhere or look.is_ambiguous or frame.ttl == 0 then
         return nil
       end
       for at = 1, state.all_here(frame) do
         local packet = look.list[at]
-        local lost = packet.ttl - ttl
-        local is_sent_on = frame.header ~= packet.header or frame.header == ""
-        if is_sent_on and lost > 0 and lost <= least and frame.time >= packet.last_time then
-          found, least = lost < least and packet or nil, lost
+        local elsewhere = fell_elsewhere(packet, frame)
+        local lost = max(fell(packet, frame), elsewhere)
+        if lost > 0 and frame.time >= packet.last_time then
+          if lost < least then
+            found, least, is_back = packet, lost, elsewhere > 0
+          elseif lost == least and (elsewhere > 0 or not is_back) then
+            found = nil -- two could be meant, unless the later one has not gone on
+          end
         end
       end
+      look.is_ambiguous = not found and least < 256
       return found
     end
   end,

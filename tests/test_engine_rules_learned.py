@@ -10,10 +10,12 @@ from engine import (
     ARP,
     B4,
     MAC_B,
+    MAC_C,
     Row,
     arp,
     ethernet,
     ipv4,
+    play,
     put,
     runtimes,
     sll,
@@ -161,3 +163,33 @@ def test_equal_packets_that_do_not_come_in_batches(runtime: str) -> None:
     rows += [("A", 1.0, acks(2000)), ("A", 1 + 2 * US, acks(2000))]
     rows += [("B", 1 + gap * US, acks(2000)) for gap in (60, 62, 64, 66)]
     assert last_packets(runtime, rows, 6) == [1, 2, 1, 1, 2, 2]
+
+
+@runtimes
+@pytest.mark.parametrize(
+    ("starts", "said"),
+    [([0], [1]), ([0, 0.0125], [1, 4]), ([0, 0.002], [None, None])],
+    ids=["one", "the other has not gone on", "two on their way"],
+)
+def test_what_a_host_sends_on_late_comes_back_with_a_lower_ttl(
+    runtime: str, starts: list[float], said: list[int | None]
+) -> None:
+    """So late that its first hop seems to show packets once. Where two could be meant, there is no mark."""
+
+    def way(start: float, ident: int) -> list[Row]:
+        packet = ipv4(udp(), ident=ident)
+        inside, outside = framed(packet), framed(put(packet, 8, b"\x3f"), src=MAC_B, dst=MAC_C)
+        return [
+            ("A", start, inside),
+            ("B", start + 0.012, inside),
+            ("B", start + 0.0121, outside),
+            ("A", start + 0.024, outside),
+        ]
+
+    rows = [row for number in range(40) for row in way(1 + number * 0.005, 1000 + number)]
+    tail = [row for start in starts for row in way(2 + start, 0)]
+    for part in rows, tail:
+        part.sort(key=lambda row: row[1] or 0)
+    found = zip(play(runtime, rows + tail)[len(rows) :], tail, strict=True)
+    back = [one for one, (hop, _, frame, *_) in found if hop == "A" and frame[22] == 63]
+    assert [one.previous and one.packet - len(rows) for one in back] == said
