@@ -6941,7 +6941,8 @@ function M.new(store)
     return name
   end
 
-  -- Reads what an ICMP error quotes without what a NAT changes, if one of its ends is known; then that is its content.
+  -- Reads what an ICMP error quotes without what a NAT changes, as its content. In a file out of order, its ends may be
+  -- known only when the other side comes.
   -- @return the ends of the error
   local function translate_quoted(frame, source, target)
     local content = frame.content
@@ -6952,9 +6953,6 @@ function M.new(store)
     end
     local from, to = ends_of(quoted.key)
     local new_from, new_to = canonical(from), canonical(to)
-    if new_from == from and new_to == to and not outside[from] and not outside[to] then
-      return source, target
-    end
     content = sub(content, 1, QUOTED - 1) .. with_ends(quoted.key, new_from, new_to) .. quoted.content
     frame.key = sub(frame.key, 1, layout(frame.key).rest + 1) .. sub(content, 1, frame.span)
     frame.content = content
@@ -8145,7 +8143,7 @@ return {
 
     -- Whether the hop of a frame has shown what it carries, with the same ends.
     local function was_here(carrier, flow, frame, segment)
-      return carrier.first_ends == frame.written_ends
+      return (carrier.first_ends == frame.written_ends or carrier.written_ends == frame.written_ends)
         and (carrier.node.counts[frame.hop] or segmentation.was_in_large(flow, segment, frame.hop))
     end
 

@@ -216,3 +216,36 @@ def test_what_an_error_of_ipv6_quotes_is_translated_too(runtime: str) -> None:
         ("A", 1 + 430 * US, framed(too_big(put(inside, 7, b"\x3f"), 63))),
     ]
     assert [words.split()[0] for words in last(runtime, rows, 4)] == ["1", "1", "3", "3"]
+
+
+def out_of_order(inside: list[bytes], outside: list[bytes], first: str) -> list[Row]:
+    """Both sides of a NAT, each as it was written to the file: one after the other, though their times mix."""
+    other = ipv4(tcp(DATA, sport=9), TCP, ident=3)
+    known: list[Row] = [("A", 0.9, framed(other)), ("B", 0.9 + 30 * US, framed(nat_of(other)))]
+    sides = {"A": inside, "B": outside}
+    return known + [
+        (hop, 1 + at * 0.04 + (30 * US if hop == "B" else 0), framed(packet))
+        for hop in (first, "B" if first == "A" else "A")
+        for at, packet in enumerate(sides[hop])
+    ]
+
+
+@pytest.mark.parametrize("runtime", RUNTIMES)
+@pytest.mark.parametrize("first", "AB")
+def test_an_error_before_the_binding_of_what_it_quotes_is_known(runtime: str, first: str) -> None:
+    sent = ipv4(udp(sport=8), ident=7)
+    outside = put(nat_of(sent), 20, 61001)
+    inside = [sent, unreachable(put(sent, 8, b"\x3f"), ident=9, ttl=63)]
+    rows = out_of_order(inside, [outside, unreachable(outside, ident=9)], first)
+    rows[-1 if first == "B" else 3] = ("A", 1.04 + 60 * US, rows[-1 if first == "B" else 3][2])
+    assert [words.split()[0] for words in last(runtime, rows, 4)] == ["1", "2", "1", "2"]
+
+
+@pytest.mark.parametrize("runtime", RUNTIMES)
+@pytest.mark.parametrize("first", "AB")
+def test_data_sent_again_where_the_other_side_of_a_nat_is_first_in_the_file(runtime: str, first: str) -> None:
+    sent = ipv4(tcp(DATA, seq=5), TCP, ident=7)
+    again = put(sent, 4, 8)
+    rows = out_of_order([sent], [nat_of(sent)], first)
+    rows += [("A", 1.06, framed(again)), ("B", 1.06 + 30 * US, framed(nat_of(again)))]
+    assert [words.split()[1] for words in last(runtime, rows, 2)] == ["retransmission", "duplicate"]

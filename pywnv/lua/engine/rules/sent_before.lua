@@ -23,7 +23,7 @@ return {
 
     -- Whether the hop of a frame has shown what it carries, with the same ends.
     local function was_here(carrier, flow, frame, segment)
-      return carrier.first_ends == frame.written_ends
+      return (carrier.first_ends == frame.written_ends or carrier.written_ends == frame.written_ends)
         and (carrier.node.counts[frame.hop] or segmentation.was_in_large(flow, segment, frame.hop))
     end
 
