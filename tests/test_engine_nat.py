@@ -249,3 +249,13 @@ def test_data_sent_again_where_the_other_side_of_a_nat_is_first_in_the_file(runt
     rows = out_of_order([sent], [nat_of(sent)], first)
     rows += [("A", 1.06, framed(again)), ("B", 1.06 + 30 * US, framed(nat_of(again)))]
     assert [words.split()[1] for words in last(runtime, rows, 2)] == ["retransmission", "duplicate"]
+
+
+@pytest.mark.parametrize("runtime", RUNTIMES)
+def test_an_error_may_quote_less_than_a_header(runtime: str) -> None:
+    for size in range(40):
+        error = unreachable(nat_of(DATAGRAM), size, ident=9)
+        outside, inside = framed(error, dst=MAC_B), framed(put(error, 8, b"\x3f"), src=MAC_B)
+        rows = out_of_order([], [], "A")
+        rows += [("B", 1.0, outside), ("A", 1 + 30 * US, inside)]
+        assert [words.split()[0] for words in last(runtime, rows, 2)] == ["1", "1"]
