@@ -5041,7 +5041,7 @@ function M.new()
   local last_time = -math.huge
 
   -- key -> the id of the only packet with it, or a queue of ids: { first =, last =, taken = { [hop] = index },
-  -- slipped = { [hop] = whether a packet was lost before it }, late = { [hop] = how many came as if one was lost } }
+  -- slipped = { [hop] = until when the count was not sure }, late = { [hop] = how many came as if one was lost } }
   -- A queue that gets a new packet moves into the young generation; its old packets leave it as they expire.
   local young, old = {}, {}
 
@@ -5082,7 +5082,7 @@ function M.new()
         return
       end
     elseif entry and not is_over(entry, time) then
-      young[key] = { entry, id, first = 1, last = 2, taken = {}, slipped = false, late = false }
+      young[key] = { entry, id, first = 1, last = 2, taken = {}, slipped = {}, late = false }
       return
     end
     young[key] = id
@@ -5901,6 +5901,7 @@ modules.queue = (function(...)
 -- A hop shows them in this order. One that was lost, or that a capture missed, must not shift all that follow. So the
 -- one behind it is meant if the first one should have come long ago; if packets that have passed the same hops never
 -- come to this hop; or if, packet after packet, the first one would have taken unusually long, but not the one behind.
+-- Behind a frame of which nothing tells what it shows, the count is not sure for packets that came before it.
 
 local identity, order, path, limits = ...
 
@@ -5913,7 +5914,7 @@ local M = {}
 -- @param differs function: whether a rule says that a packet and a frame are two
 -- @param all     what is known of the order of packets of all senders: see `order`
 -- @param look    what is found for a frame: see `candidates`
--- @return table: is_lost, elsewhere, here, take
+-- @return table: is_lost, elsewhere, here, take, doubt
 function M.new(store, differs, all, look)
   local queues = {}
 
@@ -5967,18 +5968,33 @@ function M.new(store, differs, all, look)
     return packet.maybe ~= nil and packet.maybe.counts[hop] ~= nil
   end
 
+  -- The packets that may come to this hop, in the order of the queue, and where they stand in it.
+  local waiting, indices = {}, {}
+
+  -- Whether, for several in a row, the last one that waits came just now, and the one before it long ago.
+  local function come_at_once(queue, count, frame)
+    local last, late = waiting[count], queue.late and queue.late[frame.hop]
+    local took, before = abs(frame.time - last.last_time), abs(frame.time - waiting[count - 1].last_time)
+    if indices[count] ~= queue.last or before < limits.likely * took or count_as_long(last, frame) < limits.begin then
+      return false
+    end
+    look.at_once = queue.last
+    return late and late.last ~= queue.last and late.at_once >= limits.late - 1
+  end
+
   -- Of the packets of a queue from one on, the only one that comes to a hop as soon as others did; else the only one
-  -- that may come that late. Where no other one may come, the count is right again.
+  -- that may come that late. Where no other one may come, the count is right again; so it is where the last one comes
+  -- at once, packet after packet.
   local function only_in_time(queue, index, frame)
     look.is_alone = false
-    local usual, usual_index, is_one, found, found_index, is_only = nil, nil, true, nil, nil, true
+    local usual, usual_index, is_one, count = nil, nil, true, 0
     for try = index, min(queue.last, index + limits.tries - 1) do
       local packet = store.get(queue[try])
       if may_show(packet, frame) and not is_lost(packet, frame) then
         local took, longest, known = order.step(all, packet, frame)
         if took <= longest then
-          is_only = not found
-          found, found_index = packet, try
+          count = count + 1
+          waiting[count], indices[count] = packet, try
         end
         if known and took <= limits.usual_gap * known then
           is_one = not usual
@@ -5986,18 +6002,18 @@ function M.new(store, differs, all, look)
         end
       end
     end
-    if found and is_only then
+    if count == 1 then
       look.slips = false
-      return found, found_index
+      return waiting[1], indices[1]
     elseif usual and is_one then
       return usual, usual_index
+    elseif come_at_once(queue, count, frame) then
+      look.slips = false
+      return waiting[count], queue.last
     end
-    look.is_ambiguous = found ~= nil
-    return found, found_index
+    look.is_ambiguous = true
+    return waiting[count], indices[count]
   end
-
-  -- The packets that may come to this hop: the first one and those behind it, and where they stand in the queue.
-  local waiting, indices = {}, {}
 
   -- Gathers them; how many.
   local function gather(queue, packet, index, frame)
@@ -6043,12 +6059,6 @@ function M.new(store, differs, all, look)
     return nil
   end
 
-  -- Whether the last one that waits came just now, and the one before it long ago.
-  local function is_at_once(last, frame)
-    local took, before = abs(frame.time - waiting[last].last_time), abs(frame.time - waiting[last - 1].last_time)
-    return before >= limits.likely * took and count_as_long(waiting[last], frame) >= limits.begin
-  end
-
   -- The packet of a queue that comes to this hop: the first one that may, unless its path shows that it was lost, or
   -- packet after packet does.
   local function first_or_likely(queue, packet, index, frame)
@@ -6072,12 +6082,9 @@ function M.new(store, differs, all, look)
         return waiting[likely], look.late
       end
       look.is_ambiguous = true
-    elseif indices[count] == queue.last and is_at_once(count, frame) then
-      look.at_once = queue.last
-      if late and late.last ~= queue.last and late.at_once >= limits.late - 1 then
-        look.slips = true
-        return waiting[count], queue.last
-      end
+    elseif come_at_once(queue, count, frame) then
+      look.slips = true
+      return waiting[count], queue.last
     end
     return waiting[first], indices[first]
   end
@@ -6086,7 +6093,7 @@ function M.new(store, differs, all, look)
   -- packet that was lost on the way would shift all that follow.
   local function elsewhere(queue, frame)
     local hop = frame.hop
-    local index = max(queue.first, (queue.taken[hop] or 0) + 1)
+    local index, slipped = max(queue.first, (queue.taken[hop] or 0) + 1), queue.slipped[hop]
     local first, first_index, is_unsure = nil, nil, false
     if store.disorder > 0 then
       for try = max(queue.first, index - limits.tries), index - 1 do
@@ -6106,11 +6113,13 @@ function M.new(store, differs, all, look)
           look.is_left_out = true
         elseif not may_be_from(packet, hop) then
           local took, longest, known = order.step(all, packet, frame)
-          if queue.slipped and queue.slipped[hop] then
-            return only_in_time(queue, try, frame)
+          if slipped and packet.last_time <= slipped then
+            if took <= longest then
+              return only_in_time(queue, try, frame)
+            end
           elseif known or strength == identity.WEAK or path.may_go_on(packet.flow.class, packet.node, hop) then
             if took <= longest and (known or not is_unsure) then
-              look.slips = first and true
+              look.slips = first and not (slipped and first.last_time <= slipped) or nil
               return first_or_likely(queue, packet, try, frame)
             end
             is_unsure = is_unsure or not known
@@ -6134,14 +6143,8 @@ function M.new(store, differs, all, look)
     return nil
   end
 
-  --- Notes that a frame shows a packet of a queue, or that the first one may be lost.
-  -- @param index of the packet
-  function queues.take(queue, index, hop)
-    queue.taken[hop] = index
-    if look.slips ~= nil then
-      queue.slipped = queue.slipped or {}
-      queue.slipped[hop] = look.slips or nil
-    end
+  -- Notes whether a frame came as if those before its packet were lost.
+  local function note_late(queue, hop)
     local late = queue.late and queue.late[hop]
     if not late and (look.late or look.at_once) then
       queue.late, late = queue.late or {}, { count = 0, at_once = 0 }
@@ -6156,6 +6159,31 @@ function M.new(store, differs, all, look)
       late.index, late.is_lost = look.late, late.is_lost or look.slips
     elseif late and look.is_alone then
       late.count = 0
+    end
+  end
+
+  --- Notes that a frame shows a packet of a queue, or that the first one may be lost.
+  -- @param index of the packet
+  function queues.take(queue, index, frame)
+    local hop = frame.hop
+    queue.taken[hop] = index
+    if look.slips ~= nil then
+      queue.slipped[hop] = look.slips and frame.time or nil
+    end
+    note_late(queue, hop)
+  end
+
+  --- Notes that nothing tells which packet a frame shows: it may be any one of a queue that came before.
+  -- @param is_late whether the frame came too late, so that the count was sure until now
+  function queues.doubt(queue, frame, is_late)
+    local hop = frame.hop
+    if queue.taken[hop] and (is_late or queue.slipped[hop]) then
+      queue.slipped[hop] = frame.time
+    end
+    if look.late then
+      queues.take(queue, look.index, frame)
+    elseif look.at_once then
+      note_late(queue, hop)
     end
   end
 
@@ -6260,7 +6288,7 @@ end
 -- @param store   the packets
 -- @param differs function: whether a rule says that a packet and a frame are two
 -- @param all     what is known of the order of packets of all senders: see `order`
--- @return table: find, all_here, take; look, which `find` fills
+-- @return table: find, all_here, take, doubt; look, which `find` fills
 function M.new(store, differs, all)
   local look = { list = {} }
   local candidates = { look = look }
@@ -6271,13 +6299,13 @@ function M.new(store, differs, all)
   -- @param entry what the store knows by its key
   -- @return table, until the next call: entry; elsewhere (the first packet that its hop has not shown), index (where
   --   that stands in a queue); here (the latest packet that its hop has shown); is_ambiguous (set by rules that cannot
-  --   tell); slips (true: a packet before it was lost, so that the count of equal ones is no longer sure; false: it is
-  --   sure again); late (where a packet stands that comes as if those before it were lost); is_alone (whether no other
-  --   packet with these bytes may come here); is_begin (whether packets that pass here begin here); doubted (set by a
-  --   rule: the route that this frame speaks against); is_crowd (set by a rule: whether equal packets are on their way
-  --   at once; nil: so often that there is no mark); at_once (where the last of several packets that wait stands, if it
-  --   came just before this frame); is_left_out (whether a packet that another hop showed does not count, only because
-  --   of the order of packets)
+  --   tell); slips (true: a packet before it was lost, so that the count of equal ones is not sure until now; false:
+  --   it is sure again); late (where a packet stands that comes as if those before it were lost); is_alone (whether no
+  --   other packet with these bytes may come here); is_begin (whether packets that pass here begin here); doubted (set
+  --   by a rule: the route that this frame speaks against); is_crowd (set by a rule: whether equal packets are on their
+  --   way at once; nil: so often that there is no mark); at_once (where the last of several packets that wait stands,
+  --   if it came just before this frame); is_left_out (whether a packet that another hop showed does not count, only
+  --   because of the order of packets)
   function candidates.find(entry, frame)
     look.entry, look.elsewhere, look.here, look.index = entry, nil, nil, nil
     look.is_ambiguous, look.slips, look.doubted, look.refused, look.probe = false, nil, nil, nil, nil
@@ -6320,8 +6348,8 @@ function M.new(store, differs, all)
     return count
   end
 
-  --- Notes that a frame shows a packet of a queue, or that the first one may be lost: see `queue`.
-  candidates.take = queues.take
+  -- Notes that a frame shows a packet of a queue; or that nothing tells which.
+  candidates.take, candidates.doubt = queues.take, queues.doubt
 
   return candidates
 end
@@ -8635,7 +8663,7 @@ function M.new()
     end
     packet.written_ends = step.rule == decide.TRANSLATED and look.binding.ends or frame.written_ends
     if step.index then
-      candidates.take(look.entry, step.index, frame.hop)
+      candidates.take(look.entry, step.index, frame)
     end
   end
 
@@ -8685,8 +8713,9 @@ function M.new()
     if took <= longest and path.may_go_on(class, other.node, frame.hop) then
       packet.maybe = other.node -- so it is not seen again where that was
     end
-    if look.late then
-      candidates.take(look.entry, look.index, frame.hop)
+    local queue = store.find(frame.key)
+    if type(queue) == "table" then
+      candidates.doubt(queue, frame, took > longest)
     end
   end
 

@@ -200,3 +200,35 @@ def shown_twice_out_of_order() -> Case:
     second = [at for at, frame in enumerate(made.frames) if at and frame.data == made.frames[at - 1].data]
     made.frames = late_in_file(made.frames, second[::9], 4)
     return made
+
+
+@case
+def equal_held_once() -> Case:
+    """One equal datagram is held too long for a mark: this must not shift all that follow."""
+    times = [BEGIN + number * 12_000 for number in range(300)]
+    world, sender = steady(60, times)
+
+    def path(p: Packet) -> list[Stop]:
+        if p.sender is sender:
+            wait = 15_000 if p.time == times[2] * 1000 else 50
+            return [Stop(0), Stop(1, (wait, wait + 5))]
+        hops = (0, 1) if p.sender in world.local else (1, 0)
+        wait = 30_000 if p.time // 1000 > BEGIN + 60_000 and world.rng.random() < 0.05 else 40
+        return [Stop(hops[0]), Stop(hops[1], (wait, wait + 5))]
+
+    return Case(record(world, path), TWO_HOPS)
+
+
+@case
+def equal_burst_held() -> Case:
+    """Six equal datagrams wait together, too long for a mark: none is a repeat of the one before it."""
+    times = [BEGIN + burst * 50_000 + number * 30 for burst in range(60) for number in range(6)]
+    world, sender = steady(61, times)
+
+    def path(p: Packet) -> list[Stop]:
+        if p.sender is sender:
+            wait = 10_000 if p.time // 1000 < BEGIN + 100_000 else 50
+            return [Stop(0), Stop(1, (wait, wait + 1))]
+        return [Stop(0), Stop(1, (5, 9))] if p.sender in world.local else [Stop(1), Stop(0, (5, 9))]
+
+    return Case(record(world, path), TWO_HOPS, least_recall=0.95)

@@ -91,7 +91,7 @@ end
 -- @param store   the packets
 -- @param differs function: whether a rule says that a packet and a frame are two
 -- @param all     what is known of the order of packets of all senders: see `order`
--- @return table: find, all_here, take; look, which `find` fills
+-- @return table: find, all_here, take, doubt; look, which `find` fills
 function M.new(store, differs, all)
   local look = { list = {} }
   local candidates = { look = look }
@@ -102,13 +102,13 @@ function M.new(store, differs, all)
   -- @param entry what the store knows by its key
   -- @return table, until the next call: entry; elsewhere (the first packet that its hop has not shown), index (where
   --   that stands in a queue); here (the latest packet that its hop has shown); is_ambiguous (set by rules that cannot
-  --   tell); slips (true: a packet before it was lost, so that the count of equal ones is no longer sure; false: it is
-  --   sure again); late (where a packet stands that comes as if those before it were lost); is_alone (whether no other
-  --   packet with these bytes may come here); is_begin (whether packets that pass here begin here); doubted (set by a
-  --   rule: the route that this frame speaks against); is_crowd (set by a rule: whether equal packets are on their way
-  --   at once; nil: so often that there is no mark); at_once (where the last of several packets that wait stands, if it
-  --   came just before this frame); is_left_out (whether a packet that another hop showed does not count, only because
-  --   of the order of packets)
+  --   tell); slips (true: a packet before it was lost, so that the count of equal ones is not sure until now; false:
+  --   it is sure again); late (where a packet stands that comes as if those before it were lost); is_alone (whether no
+  --   other packet with these bytes may come here); is_begin (whether packets that pass here begin here); doubted (set
+  --   by a rule: the route that this frame speaks against); is_crowd (set by a rule: whether equal packets are on their
+  --   way at once; nil: so often that there is no mark); at_once (where the last of several packets that wait stands,
+  --   if it came just before this frame); is_left_out (whether a packet that another hop showed does not count, only
+  --   because of the order of packets)
   function candidates.find(entry, frame)
     look.entry, look.elsewhere, look.here, look.index = entry, nil, nil, nil
     look.is_ambiguous, look.slips, look.doubted, look.refused, look.probe = false, nil, nil, nil, nil
@@ -151,8 +151,8 @@ function M.new(store, differs, all)
     return count
   end
 
-  --- Notes that a frame shows a packet of a queue, or that the first one may be lost: see `queue`.
-  candidates.take = queues.take
+  -- Notes that a frame shows a packet of a queue; or that nothing tells which.
+  candidates.take, candidates.doubt = queues.take, queues.doubt
 
   return candidates
 end

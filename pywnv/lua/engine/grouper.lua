@@ -156,7 +156,7 @@ function M.new()
     end
     packet.written_ends = step.rule == decide.TRANSLATED and look.binding.ends or frame.written_ends
     if step.index then
-      candidates.take(look.entry, step.index, frame.hop)
+      candidates.take(look.entry, step.index, frame)
     end
   end
 
@@ -206,8 +206,9 @@ function M.new()
     if took <= longest and path.may_go_on(class, other.node, frame.hop) then
       packet.maybe = other.node -- so it is not seen again where that was
     end
-    if look.late then
-      candidates.take(look.entry, look.index, frame.hop)
+    local queue = store.find(frame.key)
+    if type(queue) == "table" then
+      candidates.doubt(queue, frame, took > longest)
     end
   end
 
