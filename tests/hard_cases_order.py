@@ -232,3 +232,18 @@ def equal_burst_held() -> Case:
         return [Stop(0), Stop(1, (5, 9))] if p.sender in world.local else [Stop(1), Stop(0, (5, 9))]
 
     return Case(record(world, path), TWO_HOPS, least_recall=0.95)
+
+
+@case
+def equal_lost_at_first() -> Case:
+    """Of nothing but equal datagrams the fourth is lost, before it is known how soon they come to the next hop."""
+    sender, peer = Host(60, "zero"), Host(2, "zero")
+    world = World(62, sender)
+    times = [BEGIN + number * 900 for number in range(500)]
+    for at in times:
+        world.send(at, sender, peer, UDP, SAME, ident=0)
+
+    def path(p: Packet) -> list[Stop]:
+        return [Stop(0)] if p.time == times[3] * 1000 else [Stop(0), Stop(1, (5, 40))]
+
+    return Case(record(world, path), TWO_HOPS, least_precision=0.95, least_recall=0.95)

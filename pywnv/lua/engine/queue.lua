@@ -73,15 +73,17 @@ function M.new(store, differs, all, look)
   -- The packets that may come to this hop, in the order of the queue, and where they stand in it.
   local waiting, indices = {}, {}
 
-  -- Whether, for several in a row, the last one that waits came just now, and the one before it long ago.
+  -- Whether, for several in a row, the last one that waits came just now, and the one before it long ago; for more,
+  -- where it is not known that packets come so soon.
   local function come_at_once(queue, count, frame)
     local last, late = waiting[count], queue.late and queue.late[frame.hop]
     local took, before = abs(frame.time - last.last_time), abs(frame.time - waiting[count - 1].last_time)
-    if indices[count] ~= queue.last or before < limits.likely * took or count_as_long(last, frame) < limits.begin then
+    if indices[count] ~= queue.last or before < limits.likely * took then
       return false
     end
     look.at_once = queue.last
-    return late and late.last ~= queue.last and late.at_once >= limits.late - 1
+    local least = count_as_long(last, frame) >= limits.begin and limits.late or limits.in_order
+    return late and late.last ~= queue.last and late.at_once >= least - 1
   end
 
   -- Of the packets of a queue from one on, the only one that comes to a hop as soon as others did; else the only one
