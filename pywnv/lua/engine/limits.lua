@@ -81,6 +81,8 @@ limit("likely", 16, "to 1", 1e9, "equal_missed",
   "Packets that took as long as the second of two equal ones would for each one that took as long as the first would")
 limit("late", 3, "packets", 1, "equal_stalled",
   "Equal packets in a row that come as if one before them was lost, before it counts as lost")
+limit("late_unknown", 8, "packets", 1, "equal_lost_at_first",
+  "Equal packets in a row that come as if one was lost, where it is not known how soon packets come to a hop")
 limit("once_share", 50, "to 1", 0, "rules/neg-flood-udp-const",
   "Packets that a hop has shown equally often for each other one, before that counts as sure")
 limit("hop_once", 16, "packets", 1e9, "lab2/busy",

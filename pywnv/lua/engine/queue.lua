@@ -82,7 +82,7 @@ function M.new(store, differs, all, look)
       return false
     end
     look.at_once = queue.last
-    local least = count_as_long(last, frame) >= limits.begin and limits.late or limits.in_order
+    local least = count_as_long(last, frame) >= limits.begin and limits.late or limits.late_unknown
     return late and late.last ~= queue.last and late.at_once >= least - 1
   end
 
