@@ -5043,7 +5043,7 @@ function M.new()
   local last_time = -math.huge
 
   -- key -> the id of the only packet with it, or a queue of ids: { first =, last =, taken = { [hop] = index },
-  -- slipped = { [hop] = until when the count was not sure }, late = { [hop] = how many came as if one was lost } }
+  -- slipped = { [hop] = until when the count was not sure }, signs = { [hop] = see `losses` } }
   -- A queue that gets a new packet moves into the young generation; its old packets leave it as they expire.
   local young, old = {}, {}
 
@@ -5084,7 +5084,7 @@ function M.new()
         return
       end
     elseif entry and not is_over(entry, time) then
-      young[key] = { entry, id, first = 1, last = 2, taken = {}, slipped = {}, late = false }
+      young[key] = { entry, id, first = 1, last = 2, taken = {}, slipped = {}, signs = {} }
       return
     end
     young[key] = id
@@ -5897,6 +5897,62 @@ end
 return M
 end)(modules.frame, modules.path, modules.limits)
 
+modules.losses = (function(...)
+--- Signs that one of several equal packets was lost before a hop: how many frames in a row came as if it was.
+
+local limits = ...
+
+local max, min = math.max, math.min
+
+local M = {}
+
+--- None yet, of the packets of a queue at a hop.
+function M.new()
+  return { count = 0, index = 0, is_lost = false, at_once = 0, last = 0, shortest = 0, longest = 0 }
+end
+
+--- Whether those before a packet are lost, as frames have come for it, or for those behind it, in turn.
+-- @param signs of this hop, or nil
+-- @param index where that packet stands in the queue
+function M.are_before(signs, index)
+  return signs ~= nil and (signs.is_lost or signs.count + (signs.index == index and 0 or 1) >= limits.late)
+end
+
+--- Whether those before the last packet of a queue are lost, as each frame came just behind the last one then. Where it
+-- is not known that packets come so soon, this counts only if the others would have waited as unevenly as packets come.
+-- @param signs    of this hop, or nil
+-- @param last     where the last packet stands in the queue
+-- @param is_known whether packets are known to come so soon
+function M.are_before_last(signs, last, is_known)
+  if not signs or signs.last == last then
+    return false
+  elseif is_known then
+    return signs.at_once >= limits.late - 1
+  end
+  return signs.at_once >= limits.late_unknown - 1 and signs.longest >= limits.usual_gap * signs.shortest
+end
+
+--- Notes how a frame came.
+-- @param look what was found for it: see `candidates`
+function M.note(signs, look)
+  if look.at_once then
+    local waited = look.waited
+    signs.shortest = signs.at_once > 0 and min(signs.shortest, waited) or waited
+    signs.longest = signs.at_once > 0 and max(signs.longest, waited) or waited
+  end
+  signs.at_once = look.at_once and look.at_once ~= signs.last and signs.at_once + 1 or 0
+  signs.last = look.at_once
+  if look.late then
+    signs.count = signs.count + (signs.index == look.late and 0 or 1)
+    signs.index, signs.is_lost = look.late, signs.is_lost or look.slips
+  elseif look.is_alone then
+    signs.count = 0
+  end
+end
+
+return M
+end)(modules.limits)
+
 modules.queue = (function(...)
 --- Queues of packets with the same bytes, in the order in which they came: which of them a frame shows.
 --
@@ -5905,7 +5961,7 @@ modules.queue = (function(...)
 -- come to this hop; or if, packet after packet, the first one would have taken unusually long, but not the one behind.
 -- Behind a frame of which nothing tells what it shows, the count is not sure for packets that came before it.
 
-local identity, order, path, limits = ...
+local identity, losses, order, path, limits = ...
 
 local abs, max, min = math.abs, math.max, math.min
 
@@ -5973,17 +6029,15 @@ function M.new(store, differs, all, look)
   -- The packets that may come to this hop, in the order of the queue, and where they stand in it.
   local waiting, indices = {}, {}
 
-  -- Whether, for several in a row, the last one that waits came just now, and the one before it long ago; for more,
-  -- where it is not known that packets come so soon.
+  -- Whether the last one that waits came just now, and the one before it long ago; and so it was for several in a row.
   local function come_at_once(queue, count, frame)
-    local last, late = waiting[count], queue.late and queue.late[frame.hop]
+    local last, signs = waiting[count], queue.signs[frame.hop]
     local took, before = abs(frame.time - last.last_time), abs(frame.time - waiting[count - 1].last_time)
     if indices[count] ~= queue.last or before < limits.likely * took then
       return false
     end
-    look.at_once = queue.last
-    local least = count_as_long(last, frame) >= limits.begin and limits.late or limits.late_unknown
-    return late and late.last ~= queue.last and late.at_once >= least - 1
+    look.at_once, look.waited = queue.last, before
+    return losses.are_before_last(signs, queue.last, count_as_long(last, frame) >= limits.begin)
   end
 
   -- Of the packets of a queue from one on, the only one that comes to a hop as soon as others did; else the only one
@@ -6067,7 +6121,7 @@ function M.new(store, differs, all, look)
   -- packet after packet does.
   local function first_or_likely(queue, packet, index, frame)
     local class, hop, count, first = packet.flow.class, frame.hop, gather(queue, packet, index, frame), 1
-    local late, likely = queue.late and queue.late[hop], nil
+    local likely = nil
     look.is_alone = count == 1
     if look.is_alone then
       return packet, index
@@ -6081,7 +6135,7 @@ function M.new(store, differs, all, look)
     end
     if likely then
       look.late = indices[likely]
-      if late and (late.is_lost or late.count + (late.index == look.late and 0 or 1) >= limits.late) then
+      if losses.are_before(queue.signs[hop], look.late) then
         look.slips = true
         return waiting[likely], look.late
       end
@@ -6148,21 +6202,14 @@ function M.new(store, differs, all, look)
   end
 
   -- Notes whether a frame came as if those before its packet were lost.
-  local function note_late(queue, hop)
-    local late = queue.late and queue.late[hop]
-    if not late and (look.late or look.at_once) then
-      queue.late, late = queue.late or {}, { count = 0, at_once = 0 }
-      queue.late[hop] = late
+  local function note_signs(queue, hop)
+    local signs = queue.signs[hop]
+    if not signs and (look.late or look.at_once) then
+      signs = losses.new()
+      queue.signs[hop] = signs
     end
-    if late then -- in turn, or several at once
-      late.at_once = look.at_once and look.at_once ~= late.last and late.at_once + 1 or 0
-      late.last = look.at_once
-    end
-    if look.late then
-      late.count = late.count + (late.index == look.late and 0 or 1)
-      late.index, late.is_lost = look.late, late.is_lost or look.slips
-    elseif late and look.is_alone then
-      late.count = 0
+    if signs then
+      losses.note(signs, look)
     end
   end
 
@@ -6174,7 +6221,7 @@ function M.new(store, differs, all, look)
     if look.slips ~= nil then
       queue.slipped[hop] = look.slips and frame.time or nil
     end
-    note_late(queue, hop)
+    note_signs(queue, hop)
   end
 
   --- Notes that nothing tells which packet a frame shows: it may be any one of a queue that came before.
@@ -6187,7 +6234,7 @@ function M.new(store, differs, all, look)
     if look.late then
       queues.take(queue, look.index, frame)
     elseif look.at_once then
-      note_late(queue, hop)
+      note_signs(queue, hop)
     end
   end
 
@@ -6196,7 +6243,7 @@ function M.new(store, differs, all, look)
 end
 
 return M
-end)(modules.identity, modules.order, modules.path, modules.limits)
+end)(modules.identity, modules.losses, modules.order, modules.path, modules.limits)
 
 modules.candidates = (function(...)
 --- Finds the packets that a frame may show: those with the same bytes that are still remembered.
@@ -6308,8 +6355,8 @@ function M.new(store, differs, all)
   --   other packet with these bytes may come here); is_begin (whether packets that pass here begin here); doubted (set
   --   by a rule: the route that this frame speaks against); is_crowd (set by a rule: whether equal packets are on their
   --   way at once; nil: so often that there is no mark); at_once (where the last of several packets that wait stands,
-  --   if it came just before this frame); is_left_out (whether a packet that another hop showed does not count, only
-  --   because of the order of packets)
+  --   if it came just before this frame), waited (how long the one before that would have waited, in seconds);
+  --   is_left_out (whether a packet that another hop showed does not count, only because of the order of packets)
   function candidates.find(entry, frame)
     look.entry, look.elsewhere, look.here, look.index = entry, nil, nil, nil
     look.is_ambiguous, look.slips, look.doubted, look.refused, look.probe = false, nil, nil, nil, nil

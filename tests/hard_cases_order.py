@@ -239,7 +239,7 @@ def equal_lost_at_first() -> Case:
     """Of nothing but equal datagrams the fourth is lost, before it is known how soon they come to the next hop."""
     sender, peer = Host(60, "zero"), Host(2, "zero")
     world = World(62, sender)
-    times = [BEGIN + number * 900 for number in range(500)]
+    times = [BEGIN + number * 900 + number * 37 % 300 for number in range(500)]
     for at in times:
         world.send(at, sender, peer, UDP, SAME, ident=0)
 

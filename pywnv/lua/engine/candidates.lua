@@ -107,8 +107,8 @@ function M.new(store, differs, all)
   --   other packet with these bytes may come here); is_begin (whether packets that pass here begin here); doubted (set
   --   by a rule: the route that this frame speaks against); is_crowd (set by a rule: whether equal packets are on their
   --   way at once; nil: so often that there is no mark); at_once (where the last of several packets that wait stands,
-  --   if it came just before this frame); is_left_out (whether a packet that another hop showed does not count, only
-  --   because of the order of packets)
+  --   if it came just before this frame), waited (how long the one before that would have waited, in seconds);
+  --   is_left_out (whether a packet that another hop showed does not count, only because of the order of packets)
   function candidates.find(entry, frame)
     look.entry, look.elsewhere, look.here, look.index = entry, nil, nil, nil
     look.is_ambiguous, look.slips, look.doubted, look.refused, look.probe = false, nil, nil, nil, nil

@@ -35,7 +35,7 @@ function M.new()
   local last_time = -math.huge
 
   -- key -> the id of the only packet with it, or a queue of ids: { first =, last =, taken = { [hop] = index },
-  -- slipped = { [hop] = until when the count was not sure }, late = { [hop] = how many came as if one was lost } }
+  -- slipped = { [hop] = until when the count was not sure }, signs = { [hop] = see `losses` } }
   -- A queue that gets a new packet moves into the young generation; its old packets leave it as they expire.
   local young, old = {}, {}
 
@@ -76,7 +76,7 @@ function M.new()
         return
       end
     elseif entry and not is_over(entry, time) then
-      young[key] = { entry, id, first = 1, last = 2, taken = {}, slipped = {}, late = false }
+      young[key] = { entry, id, first = 1, last = 2, taken = {}, slipped = {}, signs = {} }
       return
     end
     young[key] = id

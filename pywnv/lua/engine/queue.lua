@@ -5,7 +5,7 @@
 -- come to this hop; or if, packet after packet, the first one would have taken unusually long, but not the one behind.
 -- Behind a frame of which nothing tells what it shows, the count is not sure for packets that came before it.
 
-local identity, order, path, limits = ...
+local identity, losses, order, path, limits = ...
 
 local abs, max, min = math.abs, math.max, math.min
 
@@ -73,17 +73,15 @@ function M.new(store, differs, all, look)
   -- The packets that may come to this hop, in the order of the queue, and where they stand in it.
   local waiting, indices = {}, {}
 
-  -- Whether, for several in a row, the last one that waits came just now, and the one before it long ago; for more,
-  -- where it is not known that packets come so soon.
+  -- Whether the last one that waits came just now, and the one before it long ago; and so it was for several in a row.
   local function come_at_once(queue, count, frame)
-    local last, late = waiting[count], queue.late and queue.late[frame.hop]
+    local last, signs = waiting[count], queue.signs[frame.hop]
     local took, before = abs(frame.time - last.last_time), abs(frame.time - waiting[count - 1].last_time)
     if indices[count] ~= queue.last or before < limits.likely * took then
       return false
     end
-    look.at_once = queue.last
-    local least = count_as_long(last, frame) >= limits.begin and limits.late or limits.late_unknown
-    return late and late.last ~= queue.last and late.at_once >= least - 1
+    look.at_once, look.waited = queue.last, before
+    return losses.are_before_last(signs, queue.last, count_as_long(last, frame) >= limits.begin)
   end
 
   -- Of the packets of a queue from one on, the only one that comes to a hop as soon as others did; else the only one
@@ -167,7 +165,7 @@ function M.new(store, differs, all, look)
   -- packet after packet does.
   local function first_or_likely(queue, packet, index, frame)
     local class, hop, count, first = packet.flow.class, frame.hop, gather(queue, packet, index, frame), 1
-    local late, likely = queue.late and queue.late[hop], nil
+    local likely = nil
     look.is_alone = count == 1
     if look.is_alone then
       return packet, index
@@ -181,7 +179,7 @@ function M.new(store, differs, all, look)
     end
     if likely then
       look.late = indices[likely]
-      if late and (late.is_lost or late.count + (late.index == look.late and 0 or 1) >= limits.late) then
+      if losses.are_before(queue.signs[hop], look.late) then
         look.slips = true
         return waiting[likely], look.late
       end
@@ -248,21 +246,14 @@ function M.new(store, differs, all, look)
   end
 
   -- Notes whether a frame came as if those before its packet were lost.
-  local function note_late(queue, hop)
-    local late = queue.late and queue.late[hop]
-    if not late and (look.late or look.at_once) then
-      queue.late, late = queue.late or {}, { count = 0, at_once = 0 }
-      queue.late[hop] = late
+  local function note_signs(queue, hop)
+    local signs = queue.signs[hop]
+    if not signs and (look.late or look.at_once) then
+      signs = losses.new()
+      queue.signs[hop] = signs
     end
-    if late then -- in turn, or several at once
-      late.at_once = look.at_once and look.at_once ~= late.last and late.at_once + 1 or 0
-      late.last = look.at_once
-    end
-    if look.late then
-      late.count = late.count + (late.index == look.late and 0 or 1)
-      late.index, late.is_lost = look.late, late.is_lost or look.slips
-    elseif late and look.is_alone then
-      late.count = 0
+    if signs then
+      losses.note(signs, look)
     end
   end
 
@@ -274,7 +265,7 @@ function M.new(store, differs, all, look)
     if look.slips ~= nil then
       queue.slipped[hop] = look.slips and frame.time or nil
     end
-    note_late(queue, hop)
+    note_signs(queue, hop)
   end
 
   --- Notes that nothing tells which packet a frame shows: it may be any one of a queue that came before.
@@ -287,7 +278,7 @@ function M.new(store, differs, all, look)
     if look.late then
       queues.take(queue, look.index, frame)
     elseif look.at_once then
-      note_late(queue, hop)
+      note_signs(queue, hop)
     end
   end
 
