@@ -4638,6 +4638,11 @@ function M.in_link(kind, header, earlier_kind, earlier_header)
   return what
 end
 
+--- The TTL or hop limit in `mutable` of a frame.
+function M.ttl(mutable)
+  return floor(mutable / TTL)
+end
+
 -- What differs in what hops change in the network and transport headers.
 -- @param mutable, earlier  as `frame.read` gives them
 local function in_packet(mutable, earlier)
@@ -4645,7 +4650,7 @@ local function in_packet(mutable, earlier)
   if mutable % 1 > 0 or earlier % 1 > 0 then -- a transport checksum was not captured
     mutable, earlier = floor(mutable / CHECKSUM) * CHECKSUM, floor(earlier / CHECKSUM) * CHECKSUM
   end
-  if floor(mutable / TTL) ~= floor(earlier / TTL) then
+  if M.ttl(mutable) ~= M.ttl(earlier) then
     what = REWRITTEN.ttl -- and with it the IP checksum
     mutable, earlier = mutable % CHECKSUM, earlier % CHECKSUM
   end
@@ -5115,7 +5120,7 @@ function M.new()
     end
   end
 
-  --- Notes a frame's time, and from which one on a file has run back: it may show all again from there on.
+  --- Notes a frame's time. Where time runs back in the file, also its number: from there on, all may be shown again.
   function store.note_time(time, number)
     if time < last_time - limits.window then
       store.turned = number
@@ -5911,8 +5916,8 @@ function M.new()
   return { count = 0, index = 0, is_lost = false, at_once = 0, last = 0, shortest = 0, longest = 0 }
 end
 
---- Whether those before a packet are lost, as frames have come for it, or for those behind it, in turn.
--- @param signs of this hop, or nil
+--- Whether the packets before one count as lost: several frames in a row have come as if they were.
+-- @param signs at this hop, as `new` makes them, or nil
 -- @param index where that packet stands in the queue
 function M.are_before(signs, index)
   return signs ~= nil and (signs.is_lost or signs.count + (signs.index == index and 0 or 1) >= limits.late)
@@ -5920,7 +5925,7 @@ end
 
 --- Whether those before the last packet of a queue are lost, as each frame came just behind the last one then. Where it
 -- is not known that packets come so soon, this counts only if the others would have waited as unevenly as packets come.
--- @param signs    of this hop, or nil
+-- @param signs    at this hop, or nil
 -- @param last     where the last packet stands in the queue
 -- @param is_known whether packets are known to come so soon
 function M.are_before_last(signs, last, is_known)
@@ -5932,7 +5937,7 @@ function M.are_before_last(signs, last, is_known)
   return signs.at_once >= limits.late_unknown - 1 and signs.longest >= limits.usual_gap * signs.shortest
 end
 
---- Notes how a frame came.
+--- Notes whether a frame came as if packets before the one that it shows were lost.
 -- @param look what was found for it: see `candidates`
 function M.note(signs, look)
   if look.at_once then
@@ -5959,7 +5964,7 @@ modules.queue = (function(...)
 -- A hop shows them in this order. One that was lost, or that a capture missed, must not shift all that follow. So the
 -- one behind it is meant if the first one should have come long ago; if packets that have passed the same hops never
 -- come to this hop; or if, packet after packet, the first one would have taken unusually long, but not the one behind.
--- Behind a frame of which nothing tells what it shows, the count is not sure for packets that came before it.
+-- Once nothing tells which packet a frame shows, order no longer tells apart the packets that came before that frame.
 
 local identity, losses, order, path, limits = ...
 
@@ -6073,7 +6078,7 @@ function M.new(store, differs, all, look)
     return waiting[count], indices[count]
   end
 
-  -- Gathers them; how many.
+  -- Gathers a packet and those behind it that may come to this hop; how many.
   local function gather(queue, packet, index, frame)
     waiting[1], indices[1] = packet, index
     local count = 1
@@ -6201,7 +6206,7 @@ function M.new(store, differs, all, look)
     return nil
   end
 
-  -- Notes whether a frame came as if those before its packet were lost.
+  -- Notes whether a frame came as if packets before the one that it shows were lost: see `losses`.
   local function note_signs(queue, hop)
     local signs = queue.signs[hop]
     if not signs and (look.late or look.at_once) then
@@ -6348,15 +6353,19 @@ function M.new(store, differs, all)
 
   --- Looks up what a frame may show.
   -- @param entry what the store knows by its key
-  -- @return table, until the next call: entry; elsewhere (the first packet that its hop has not shown), index (where
-  --   that stands in a queue); here (the latest packet that its hop has shown); is_ambiguous (set by rules that cannot
-  --   tell); slips (true: a packet before it was lost, so that the count of equal ones is not sure until now; false:
-  --   it is sure again); late (where a packet stands that comes as if those before it were lost); is_alone (whether no
-  --   other packet with these bytes may come here); is_begin (whether packets that pass here begin here); doubted (set
-  --   by a rule: the route that this frame speaks against); is_crowd (set by a rule: whether equal packets are on their
-  --   way at once; nil: so often that there is no mark); at_once (where the last of several packets that wait stands,
-  --   if it came just before this frame), waited (how long the one before that would have waited, in seconds);
-  --   is_left_out (whether a packet that another hop showed does not count, only because of the order of packets)
+  -- @return table, until the next call:
+  --   entry
+  --   elsewhere: the first packet that the frame's hop has not shown; index: where it stands in a queue
+  --   here: the latest packet that the hop has shown
+  --   is_alone: whether no other packet with these bytes may come here
+  --   is_begin: whether packets that pass here begin here
+  --   is_left_out: whether only the order of packets speaks against one that another hop showed
+  --   slips: true: a packet was lost, so order no longer tells apart those that came before this frame; false: it does
+  --   late: where a packet stands that comes as if those before it were lost
+  --   at_once: where the last of several packets that wait stands, if it came just before this frame; waited: seconds
+  --     that the one before it would have waited
+  --   what rules set: is_ambiguous (they cannot tell); doubted (the route that this frame speaks against); is_crowd
+  --     (whether equal packets are on their way at once; nil: so often that there is no mark)
   function candidates.find(entry, frame)
     look.entry, look.elsewhere, look.here, look.index = entry, nil, nil, nil
     look.is_ambiguous, look.slips, look.doubted, look.refused, look.probe = false, nil, nil, nil, nil
@@ -6748,20 +6757,26 @@ function M.new(store)
     return sent ~= nil or is_soon or not packet.node.counts[frame.hop]
   end
 
+  -- One of the last large frames of a flow, if it holds the data of a segment.
+  -- @param back 1: the last one, 2: the one before it ...
+  -- @return what was noted of it, its packet, and where in it the data begins; or nil
+  local function holder(flow, segment, back)
+    local large = flow.large
+    local entry = large[(large.last - back) % limits.large + 1]
+    local packet, offset = entry and store.get(entry.id), entry and minus(segment.seq, entry.seq)
+    if packet and offset >= 0 and offset + segment.size <= entry.size then
+      return entry, packet, offset
+    end
+    return nil
+  end
+
   -- The large frame that a segment was cut from.
   local function whole(flow, frame, segment)
-    local large = flow.large
-    for back = 1, large and limits.large or 0 do
-      local entry = large[(large.last - back) % limits.large + 1]
-      if not entry then
-        return nil
-      end
-      local packet, offset = store.get(entry.id), minus(segment.seq, entry.seq)
+    for back = 1, flow.large and limits.large or 0 do
+      local entry, packet, offset = holder(flow, segment, back)
       if
-        packet
+        entry
         and segment.size < entry.size
-        and offset >= 0
-        and offset + segment.size <= entry.size
         and entry.ack == segment.ack
         and abs(frame.time - packet.last_time) <= limits.window
       then
@@ -6872,13 +6887,9 @@ function M.new(store)
 
   --- Whether a frame lies in a large frame that is still on its way, so that it may be a part of that after all.
   function cuts.may_be_part(flow, frame, segment)
-    local large = flow.large
-    for back = 1, large and limits.large or 0 do
-      local entry = large[(large.last - back) % limits.large + 1]
-      local packet = entry and store.get(entry.id)
-      local offset = entry and minus(segment.seq, entry.seq)
-      local is_about = packet and frame.time - packet.last_time <= limits.window
-      if is_about and offset >= 0 and offset + segment.size <= entry.size then
+    for back = 1, flow.large and limits.large or 0 do
+      local entry, packet, offset = holder(flow, segment, back)
+      if entry and frame.time - packet.last_time <= limits.window then
         local is_other = is_no_part(entry, packet, frame, offset, segment.size)
         if not is_other and entry.ack == segment.ack or may_be_built_from(entry, packet, frame) then
           return true
@@ -6888,13 +6899,11 @@ function M.new(store)
     return false
   end
 
-  --- Whether a hop has shown the data of a segment in a large frame.
+  --- Whether a hop has shown a large frame that holds the data of a segment.
   function cuts.was_in_large(flow, segment, hop)
-    local large = flow.large
-    for back = 1, large and limits.large or 0 do
-      local entry = large[(large.last - back) % limits.large + 1]
-      local packet, offset = entry and store.get(entry.id), entry and minus(segment.seq, entry.seq)
-      if packet and packet.node.counts[hop] and offset >= 0 and offset + segment.size <= entry.size then
+    for back = 1, flow.large and limits.large or 0 do
+      local entry, packet = holder(flow, segment, back)
+      if entry and packet.node.counts[hop] then
         return true
       end
     end
@@ -7256,8 +7265,8 @@ local M = {}
 
 --- For one capture.
 -- @return table: store, segmentation, nat, networks, all_order (of the packets of all senders); begin, note_hop,
---   has_several_hops, flow_of, back_of, segment_of, may_be_sent_again, is_surely_new; the grouping adds look, all_here
---   and differs: see `candidates`
+--   has_several_hops, flow_of, back_of, segment_of, is_asked_for, may_be_sent_again, is_surely_new; the grouping adds
+--   what it makes of `candidates`: look, all_here and differs
 function M.new()
   local store, flows, networks = store_of.new(), flows_of.new(), networks_of.new()
   local context = {
@@ -7305,14 +7314,19 @@ function M.new()
     return flows.back(flow_of(frame), frame, frame.vni or networks.of(frame.place))
   end
 
-  --- Whether a frame may be a retransmission of a packet though no byte tells: it is TCP data without an IP ID, which
-  -- the other end may have asked for since the packet was last seen.
+  --- Whether the other end has asked for what a TCP segment carries since a packet was last seen; whether it may have.
+  function context.is_asked_for(packet, frame)
+    return tcp.is_asked_for(context.segment_of(frame), context.back_of(frame).acks, packet.last_time)
+  end
+
+  --- Whether a frame may be a retransmission of a packet that has the same bytes: TCP data without an IP ID, which the
+  -- other end may have asked for since the packet was last seen.
   function context.may_be_sent_again(packet, frame)
     local segment = packet.ident == 0 and context.segment_of(frame)
     if not segment or segment.size == 0 then
       return false
     end
-    local _, may_be_asked = tcp.is_asked_for(segment, context.back_of(frame).acks, packet.last_time)
+    local _, may_be_asked = context.is_asked_for(packet, frame)
     return may_be_asked
   end
 
@@ -7636,7 +7650,7 @@ return {
 end)(modules)
 sources.went_on = (function(...)
 --- A packet comes to a hop that shows packets once, goes on, and comes to that hop again: the network has doubled it,
--- and both take the whole path. With another link header it is what a host passes on by the NIC by which it came.
+-- and both take the whole path. With another link header, it is what a host sends on through the NIC on which it came.
 
 local parts = ...
 local candidates, identity = parts.candidates, parts.identity
@@ -7655,6 +7669,7 @@ return {
         or look.elsewhere
         or packet.node.hop == frame.hop
         or frame.time < packet.last_time
+        or candidates.seen(packet, frame.place) == 0
         or identity.of_pair(packet, frame) < identity.PROOF
       then
         return nil
@@ -7662,9 +7677,7 @@ return {
       local _, is_sure = candidates.is_known_once(packet, frame.hop)
       local at_hop = frame.place.at_hop
       local may_be_more = at_hop.more > at_hop.once or candidates.is_known_more(packet, frame.hop)
-      if candidates.seen(packet, frame.place) == 0 then
-        return nil
-      elseif is_sure or candidates.is_like(packet, frame) and not may_be_more then
+      if is_sure or candidates.is_like(packet, frame) and not may_be_more then
         return false
       end
       return nil
@@ -7759,7 +7772,7 @@ local parts = ...
 local limits = parts.limits
 local byte, floor, sub = string.byte, math.floor, string.sub
 
-local TTL, SUM = 4294967296, 65536 -- of `mutable` of `frame`
+local SUM = 65536 -- times this the IP checksum stands in `mutable` of `frame`
 local IDENT = 4 -- where it stands in a key of IPv4
 
 -- A key without the IP ID.
@@ -7804,7 +7817,7 @@ return {
       elseif not young then
         begin()
       end
-      local ttl, sum = floor(frame.mutable / TTL), floor(frame.mutable / SUM) % SUM
+      local ttl, sum = frame.ttl, floor(frame.mutable / SUM) % SUM
       if ttl > 1 and (frame.ident > 0 or sum > 0) then
         return nil
       end
@@ -7831,7 +7844,7 @@ sources.soon_again = (function(...)
 --- No sender repeats TCP data at once, nor what protocols send by a timer.
 
 local parts = ...
-local candidates, identity, limits, tcp = parts.candidates, parts.identity, parts.limits, parts.tcp
+local candidates, identity, limits = parts.candidates, parts.identity, parts.limits
 local abs = math.abs
 
 return {
@@ -7863,7 +7876,7 @@ return {
       end
       local segment = state.segment_of(frame)
       if segment then
-        local is_asked, may_be_asked = tcp.is_asked_for(segment, state.back_of(frame).acks, packet.last_time)
+        local is_asked, may_be_asked = state.is_asked_for(packet, frame)
         if may_be_asked then
           look.is_ambiguous = look.is_ambiguous or not is_asked
           return nil
@@ -7917,8 +7930,8 @@ sources.learned = (function(...)
 --- A hop that is known to show each packet of a sender to a receiver several times (if nothing is known of them: each
 -- packet of all others) shows the next sighting of a packet that it has not shown that often yet. If several packets
 -- could be meant, or a datagram without an identity comes later than usual, there is no mark, unless packets wait in
--- order at another place. What went on to another hop comes back as others do, with another link header: a host passes
--- it on by the NIC by which it came.
+-- order at another place. A packet that went on to another hop may come back with another link header, if others did: a
+-- host sends it on through the NIC on which it came.
 
 local parts = ...
 local candidates, identity, limits = parts.candidates, parts.identity, parts.limits
@@ -8033,9 +8046,8 @@ sources.routed = (function(...)
 --- A router, or a host that forwards, lowers the TTL of a packet; a sender that sends again does not. If it was seen
 -- elsewhere since it was here, it comes back with the TTL that it had there.
 
-local floor, max = math.floor, math.max
-
-local TTL = 4294967296 -- times this it stands in `mutable`: see `frame`
+local mutable_fields = (...).mutable_fields
+local max = math.max
 
 return {
   name = "routed",
@@ -8044,17 +8056,17 @@ return {
   proof = "rules/mix-fwd-loss",
   verdict = "duplicate",
   new = function(state)
-    -- How far the TTL of a packet that began here has fallen, where it comes back as it was seen elsewhere since then.
+    -- By how much the TTL of a packet that began here is lower now, if it comes back as it was last seen elsewhere.
     local function fell_elsewhere(packet, frame)
       local is_back = packet.node.hop ~= frame.hop
         and packet.node.counts[frame.hop] == 1
         and packet.places[1].hop == frame.hop
         and packet.ttl == frame.ttl
         and packet.first_header ~= frame.header
-      return is_back and floor(packet.first_mutable / TTL) - frame.ttl or 0
+      return is_back and mutable_fields.ttl(packet.first_mutable) - frame.ttl or 0
     end
 
-    -- How far it fell on the way from the last sighting.
+    -- By how much the TTL of a packet is lower than at its last sighting.
     local function fell(packet, frame)
       local is_sent_on = frame.header ~= packet.header or frame.header == ""
       return is_sent_on and packet.ttl - frame.ttl or 0
@@ -8211,13 +8223,13 @@ return {
   new = function(state)
     local segmentation, too_late = state.segmentation, state.too_late
     -- Whether what is sent again so soon has an identity of its own.
-    local function is_other(carrier, frame, segment)
+    local function is_other(carrier, frame)
       if frame.ident > 0 then
         return (carrier.ident - frame.ident) % 65536 > limits.idents_ahead -- equal, or what came first after all
       end
       local sent = identity.tcp_timestamp(frame)
       return sent and sent ~= identity.tcp_timestamp(carrier)
-        or tcp.is_asked_for(segment, state.back_of(frame).acks, carrier.last_time)
+        or state.is_asked_for(carrier, frame)
     end
 
     -- Whether the hop of a frame has shown what it carries, with the same ends.
@@ -8233,7 +8245,7 @@ return {
         return nil
       end
       local flow = state.flow_of(frame)
-      if same and not is_other(same, frame, segment) then
+      if same and not is_other(same, frame) then
         return nil
       end
       local is_sent, hole = tcp.is_sent_before(segment, flow.sent, frame.time)
@@ -8246,7 +8258,7 @@ return {
         return nil -- the file runs back: that was sent after it
       elseif carrier and not was_here(carrier, flow, frame, segment) then
         return nil -- a sender's packets begin where they began before
-      elseif carrier and not too_late(carrier, frame) and not is_other(carrier, frame, segment) then
+      elseif carrier and not too_late(carrier, frame) and not is_other(carrier, frame) then
         return nil
       end
       look.again = carrier
@@ -8312,7 +8324,7 @@ return {
     return function(frame, look)
       local packet = look.here
       if not packet or look.is_left_out or candidates.seen(packet, frame.place) == 0 then
-        return nil -- with another link header it may be passed on: see went_on
+        return nil -- with another link header, a host may have sent it on: see went_on
       elseif state.is_surely_new(frame) then
         return false
       end

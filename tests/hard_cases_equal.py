@@ -12,6 +12,12 @@ STEP = (40, 60)  # µs from one hop to the next
 TWO_HOPS = [("vmNIC", 1), ("pNIC", 1)]
 
 
+def one_way(world: World, p: Packet, step: tuple[float, float]) -> list[Stop]:
+    """From the vmNIC to the pNIC what a host here sends, and back what it receives; `step` in µs."""
+    first = 0 if p.sender in world.local else 1
+    return [Stop(first), Stop(1 - first, step)]
+
+
 def steady(seed: int, times: list[int]) -> tuple[World, Host]:
     """Others talk; then one host sends the same datagram at each of these times, in µs."""
     world, _, peers = office(seed, peers_sack=False)
@@ -56,7 +62,7 @@ def lost_in_a_stream(seed: int, step: tuple[int, int]) -> Case:
     def path(p: Packet) -> list[Stop]:
         if p.sender is sender and p.time in lost:
             return [Stop(0)]
-        return [Stop(0), Stop(1, step)] if p.sender in world.local else [Stop(1), Stop(0, step)]
+        return one_way(world, p, step)
 
     return Case(record(world, path), TWO_HOPS)
 
@@ -82,7 +88,7 @@ def equal_queued() -> Case:
     def path(p: Packet) -> list[Stop]:
         if p.sender is sender:
             return [Stop(0), Stop(1, (1_000, 1_000) if p.time in waiting else STEP)]
-        return [Stop(0), Stop(1, STEP)] if p.sender in world.local else [Stop(1), Stop(0, STEP)]
+        return one_way(world, p, STEP)
 
     return Case(record(world, path), TWO_HOPS)
 
@@ -160,7 +166,7 @@ def equal_first_hop_begins() -> Case:
     def path(p: Packet) -> list[Stop]:
         if p.time < BEGIN * 1000:
             return [Stop(1)]
-        return [Stop(0), Stop(1, STEP)] if p.sender in world.local else [Stop(1), Stop(0, STEP)]
+        return one_way(world, p, STEP)
 
     return Case(record(world, path), TWO_HOPS)
 
@@ -215,7 +221,7 @@ def equal_bursts_one_missed() -> Case:
     def path(p: Packet) -> list[Stop]:
         if p.sender is sender and p.time in missed:
             return [Stop(0)]
-        return [Stop(0), Stop(1, STEP)] if p.sender in world.local else [Stop(1), Stop(0, STEP)]
+        return one_way(world, p, STEP)
 
     # Until three bursts have come so late, it may be that the hop is slow; then most of them get no mark.
     return Case(record(world, path), TWO_HOPS, least_precision=0.99, least_recall=0.5)

@@ -8,7 +8,7 @@ from functools import partial
 
 from engine import TCP, UDP, put
 from hard_capture import Case, Frame, Nat, Stop, case, office, record, renumber
-from hard_cases_equal import BEGIN, SAME, TWO_HOPS, steady
+from hard_cases_equal import BEGIN, SAME, TWO_HOPS, one_way, steady
 from hard_traffic import ACK, RST, Flow, Host, Packet, World, header_summed, segment
 
 PERIOD = 3_000  # µs
@@ -31,7 +31,7 @@ def after_a_queue(seed: int) -> Case:
 
     def path(p: Packet) -> list[Stop]:
         if p.sender is not sender:
-            return [Stop(0), Stop(1, (5, 9))] if p.sender in world.local else [Stop(1), Stop(0, (5, 9))]
+            return one_way(world, p, (5, 9))
         number = (p.time // 1000 - BEGIN) // PERIOD
         waits = 50 + abs(number * 130 % 11_000 - 5_500) if number < QUIET else 0
         return [Stop(0)] if p.time in lost else [Stop(0), Stop(1, (waits + 5, waits + 9))]
@@ -92,9 +92,8 @@ def acks_of_a_window() -> Case:
             world.send(BEGIN + number * 40_000 + which * world.rng.uniform(3, 25), peers[0], me, TCP, ack, ident=0)
 
     def path(p: Packet) -> list[Stop]:
-        hops = (0, 1) if p.sender in world.local else (1, 0)
         step = world.rng.lognormvariate(0, 0.7) * 9
-        return [Stop(hops[0]), Stop(hops[1], (step, step))]
+        return one_way(world, p, (step, step))
 
     return Case(record(world, path), TWO_HOPS, microseconds=True)
 
@@ -212,9 +211,8 @@ def equal_held_once() -> Case:
         if p.sender is sender:
             wait = 15_000 if p.time == times[2] * 1000 else 50
             return [Stop(0), Stop(1, (wait, wait + 5))]
-        hops = (0, 1) if p.sender in world.local else (1, 0)
         wait = 30_000 if p.time // 1000 > BEGIN + 60_000 and world.rng.random() < 0.05 else 40
-        return [Stop(hops[0]), Stop(hops[1], (wait, wait + 5))]
+        return one_way(world, p, (wait, wait + 5))
 
     return Case(record(world, path), TWO_HOPS)
 
@@ -229,7 +227,7 @@ def equal_burst_held() -> Case:
         if p.sender is sender:
             wait = 10_000 if p.time // 1000 < BEGIN + 100_000 else 50
             return [Stop(0), Stop(1, (wait, wait + 1))]
-        return [Stop(0), Stop(1, (5, 9))] if p.sender in world.local else [Stop(1), Stop(0, (5, 9))]
+        return one_way(world, p, (5, 9))
 
     return Case(record(world, path), TWO_HOPS, least_recall=0.95)
 

@@ -100,15 +100,19 @@ function M.new(store, differs, all)
 
   --- Looks up what a frame may show.
   -- @param entry what the store knows by its key
-  -- @return table, until the next call: entry; elsewhere (the first packet that its hop has not shown), index (where
-  --   that stands in a queue); here (the latest packet that its hop has shown); is_ambiguous (set by rules that cannot
-  --   tell); slips (true: a packet before it was lost, so that the count of equal ones is not sure until now; false:
-  --   it is sure again); late (where a packet stands that comes as if those before it were lost); is_alone (whether no
-  --   other packet with these bytes may come here); is_begin (whether packets that pass here begin here); doubted (set
-  --   by a rule: the route that this frame speaks against); is_crowd (set by a rule: whether equal packets are on their
-  --   way at once; nil: so often that there is no mark); at_once (where the last of several packets that wait stands,
-  --   if it came just before this frame), waited (how long the one before that would have waited, in seconds);
-  --   is_left_out (whether a packet that another hop showed does not count, only because of the order of packets)
+  -- @return table, until the next call:
+  --   entry
+  --   elsewhere: the first packet that the frame's hop has not shown; index: where it stands in a queue
+  --   here: the latest packet that the hop has shown
+  --   is_alone: whether no other packet with these bytes may come here
+  --   is_begin: whether packets that pass here begin here
+  --   is_left_out: whether only the order of packets speaks against one that another hop showed
+  --   slips: true: a packet was lost, so order no longer tells apart those that came before this frame; false: it does
+  --   late: where a packet stands that comes as if those before it were lost
+  --   at_once: where the last of several packets that wait stands, if it came just before this frame; waited: seconds
+  --     that the one before it would have waited
+  --   what rules set: is_ambiguous (they cannot tell); doubted (the route that this frame speaks against); is_crowd
+  --     (whether equal packets are on their way at once; nil: so often that there is no mark)
   function candidates.find(entry, frame)
     look.entry, look.elsewhere, look.here, look.index = entry, nil, nil, nil
     look.is_ambiguous, look.slips, look.doubted, look.refused, look.probe = false, nil, nil, nil, nil

@@ -11,8 +11,8 @@ local M = {}
 
 --- For one capture.
 -- @return table: store, segmentation, nat, networks, all_order (of the packets of all senders); begin, note_hop,
---   has_several_hops, flow_of, back_of, segment_of, may_be_sent_again, is_surely_new; the grouping adds look, all_here
---   and differs: see `candidates`
+--   has_several_hops, flow_of, back_of, segment_of, is_asked_for, may_be_sent_again, is_surely_new; the grouping adds
+--   what it makes of `candidates`: look, all_here and differs
 function M.new()
   local store, flows, networks = store_of.new(), flows_of.new(), networks_of.new()
   local context = {
@@ -60,14 +60,19 @@ function M.new()
     return flows.back(flow_of(frame), frame, frame.vni or networks.of(frame.place))
   end
 
-  --- Whether a frame may be a retransmission of a packet though no byte tells: it is TCP data without an IP ID, which
-  -- the other end may have asked for since the packet was last seen.
+  --- Whether the other end has asked for what a TCP segment carries since a packet was last seen; whether it may have.
+  function context.is_asked_for(packet, frame)
+    return tcp.is_asked_for(context.segment_of(frame), context.back_of(frame).acks, packet.last_time)
+  end
+
+  --- Whether a frame may be a retransmission of a packet that has the same bytes: TCP data without an IP ID, which the
+  -- other end may have asked for since the packet was last seen.
   function context.may_be_sent_again(packet, frame)
     local segment = packet.ident == 0 and context.segment_of(frame)
     if not segment or segment.size == 0 then
       return false
     end
-    local _, may_be_asked = tcp.is_asked_for(segment, context.back_of(frame).acks, packet.last_time)
+    local _, may_be_asked = context.is_asked_for(packet, frame)
     return may_be_asked
   end
 

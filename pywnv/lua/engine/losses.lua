@@ -11,8 +11,8 @@ function M.new()
   return { count = 0, index = 0, is_lost = false, at_once = 0, last = 0, shortest = 0, longest = 0 }
 end
 
---- Whether those before a packet are lost, as frames have come for it, or for those behind it, in turn.
--- @param signs of this hop, or nil
+--- Whether the packets before one count as lost: several frames in a row have come as if they were.
+-- @param signs at this hop, as `new` makes them, or nil
 -- @param index where that packet stands in the queue
 function M.are_before(signs, index)
   return signs ~= nil and (signs.is_lost or signs.count + (signs.index == index and 0 or 1) >= limits.late)
@@ -20,7 +20,7 @@ end
 
 --- Whether those before the last packet of a queue are lost, as each frame came just behind the last one then. Where it
 -- is not known that packets come so soon, this counts only if the others would have waited as unevenly as packets come.
--- @param signs    of this hop, or nil
+-- @param signs    at this hop, or nil
 -- @param last     where the last packet stands in the queue
 -- @param is_known whether packets are known to come so soon
 function M.are_before_last(signs, last, is_known)
@@ -32,7 +32,7 @@ function M.are_before_last(signs, last, is_known)
   return signs.at_once >= limits.late_unknown - 1 and signs.longest >= limits.usual_gap * signs.shortest
 end
 
---- Notes how a frame came.
+--- Notes whether a frame came as if packets before the one that it shows were lost.
 -- @param look what was found for it: see `candidates`
 function M.note(signs, look)
   if look.at_once then

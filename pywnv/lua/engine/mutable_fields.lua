@@ -35,6 +35,11 @@ function M.in_link(kind, header, earlier_kind, earlier_header)
   return what
 end
 
+--- The TTL or hop limit in `mutable` of a frame.
+function M.ttl(mutable)
+  return floor(mutable / TTL)
+end
+
 -- What differs in what hops change in the network and transport headers.
 -- @param mutable, earlier  as `frame.read` gives them
 local function in_packet(mutable, earlier)
@@ -42,7 +47,7 @@ local function in_packet(mutable, earlier)
   if mutable % 1 > 0 or earlier % 1 > 0 then -- a transport checksum was not captured
     mutable, earlier = floor(mutable / CHECKSUM) * CHECKSUM, floor(earlier / CHECKSUM) * CHECKSUM
   end
-  if floor(mutable / TTL) ~= floor(earlier / TTL) then
+  if M.ttl(mutable) ~= M.ttl(earlier) then
     what = REWRITTEN.ttl -- and with it the IP checksum
     mutable, earlier = mutable % CHECKSUM, earlier % CHECKSUM
   end

@@ -107,7 +107,7 @@ function M.new()
     end
   end
 
-  --- Notes a frame's time, and from which one on a file has run back: it may show all again from there on.
+  --- Notes a frame's time. Where time runs back in the file, also its number: from there on, all may be shown again.
   function store.note_time(time, number)
     if time < last_time - limits.window then
       store.turned = number

@@ -3,7 +3,7 @@
 -- A hop shows them in this order. One that was lost, or that a capture missed, must not shift all that follow. So the
 -- one behind it is meant if the first one should have come long ago; if packets that have passed the same hops never
 -- come to this hop; or if, packet after packet, the first one would have taken unusually long, but not the one behind.
--- Behind a frame of which nothing tells what it shows, the count is not sure for packets that came before it.
+-- Once nothing tells which packet a frame shows, order no longer tells apart the packets that came before that frame.
 
 local identity, losses, order, path, limits = ...
 
@@ -117,7 +117,7 @@ function M.new(store, differs, all, look)
     return waiting[count], indices[count]
   end
 
-  -- Gathers them; how many.
+  -- Gathers a packet and those behind it that may come to this hop; how many.
   local function gather(queue, packet, index, frame)
     waiting[1], indices[1] = packet, index
     local count = 1
@@ -245,7 +245,7 @@ function M.new(store, differs, all, look)
     return nil
   end
 
-  -- Notes whether a frame came as if those before its packet were lost.
+  -- Notes whether a frame came as if packets before the one that it shows were lost: see `losses`.
   local function note_signs(queue, hop)
     local signs = queue.signs[hop]
     if not signs and (look.late or look.at_once) then

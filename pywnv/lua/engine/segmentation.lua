@@ -115,20 +115,26 @@ function M.new(store)
     return sent ~= nil or is_soon or not packet.node.counts[frame.hop]
   end
 
+  -- One of the last large frames of a flow, if it holds the data of a segment.
+  -- @param back 1: the last one, 2: the one before it ...
+  -- @return what was noted of it, its packet, and where in it the data begins; or nil
+  local function holder(flow, segment, back)
+    local large = flow.large
+    local entry = large[(large.last - back) % limits.large + 1]
+    local packet, offset = entry and store.get(entry.id), entry and minus(segment.seq, entry.seq)
+    if packet and offset >= 0 and offset + segment.size <= entry.size then
+      return entry, packet, offset
+    end
+    return nil
+  end
+
   -- The large frame that a segment was cut from.
   local function whole(flow, frame, segment)
-    local large = flow.large
-    for back = 1, large and limits.large or 0 do
-      local entry = large[(large.last - back) % limits.large + 1]
-      if not entry then
-        return nil
-      end
-      local packet, offset = store.get(entry.id), minus(segment.seq, entry.seq)
+    for back = 1, flow.large and limits.large or 0 do
+      local entry, packet, offset = holder(flow, segment, back)
       if
-        packet
+        entry
         and segment.size < entry.size
-        and offset >= 0
-        and offset + segment.size <= entry.size
         and entry.ack == segment.ack
         and abs(frame.time - packet.last_time) <= limits.window
       then
@@ -239,13 +245,9 @@ function M.new(store)
 
   --- Whether a frame lies in a large frame that is still on its way, so that it may be a part of that after all.
   function cuts.may_be_part(flow, frame, segment)
-    local large = flow.large
-    for back = 1, large and limits.large or 0 do
-      local entry = large[(large.last - back) % limits.large + 1]
-      local packet = entry and store.get(entry.id)
-      local offset = entry and minus(segment.seq, entry.seq)
-      local is_about = packet and frame.time - packet.last_time <= limits.window
-      if is_about and offset >= 0 and offset + segment.size <= entry.size then
+    for back = 1, flow.large and limits.large or 0 do
+      local entry, packet, offset = holder(flow, segment, back)
+      if entry and frame.time - packet.last_time <= limits.window then
         local is_other = is_no_part(entry, packet, frame, offset, segment.size)
         if not is_other and entry.ack == segment.ack or may_be_built_from(entry, packet, frame) then
           return true
@@ -255,13 +257,11 @@ function M.new(store)
     return false
   end
 
-  --- Whether a hop has shown the data of a segment in a large frame.
+  --- Whether a hop has shown a large frame that holds the data of a segment.
   function cuts.was_in_large(flow, segment, hop)
-    local large = flow.large
-    for back = 1, large and limits.large or 0 do
-      local entry = large[(large.last - back) % limits.large + 1]
-      local packet, offset = entry and store.get(entry.id), entry and minus(segment.seq, entry.seq)
-      if packet and packet.node.counts[hop] and offset >= 0 and offset + segment.size <= entry.size then
+    for back = 1, flow.large and limits.large or 0 do
+      local entry, packet = holder(flow, segment, back)
+      if entry and packet.node.counts[hop] then
         return true
       end
     end

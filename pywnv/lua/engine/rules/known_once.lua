@@ -12,7 +12,7 @@ return {
     return function(frame, look)
       local packet = look.here
       if not packet or look.is_left_out or candidates.seen(packet, frame.place) == 0 then
-        return nil -- with another link header it may be passed on: see went_on
+        return nil -- with another link header, a host may have sent it on: see went_on
       elseif state.is_surely_new(frame) then
         return false
       end

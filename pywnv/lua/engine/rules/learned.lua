@@ -1,8 +1,8 @@
 --- A hop that is known to show each packet of a sender to a receiver several times (if nothing is known of them: each
 -- packet of all others) shows the next sighting of a packet that it has not shown that often yet. If several packets
 -- could be meant, or a datagram without an identity comes later than usual, there is no mark, unless packets wait in
--- order at another place. What went on to another hop comes back as others do, with another link header: a host passes
--- it on by the NIC by which it came.
+-- order at another place. A packet that went on to another hop may come back with another link header, if others did: a
+-- host sends it on through the NIC on which it came.
 
 local parts = ...
 local candidates, identity, limits = parts.candidates, parts.identity, parts.limits

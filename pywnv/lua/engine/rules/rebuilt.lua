@@ -5,7 +5,7 @@ local parts = ...
 local limits = parts.limits
 local byte, floor, sub = string.byte, math.floor, string.sub
 
-local TTL, SUM = 4294967296, 65536 -- of `mutable` of `frame`
+local SUM = 65536 -- times this the IP checksum stands in `mutable` of `frame`
 local IDENT = 4 -- where it stands in a key of IPv4
 
 -- A key without the IP ID.
@@ -50,7 +50,7 @@ return {
       elseif not young then
         begin()
       end
-      local ttl, sum = floor(frame.mutable / TTL), floor(frame.mutable / SUM) % SUM
+      local ttl, sum = frame.ttl, floor(frame.mutable / SUM) % SUM
       if ttl > 1 and (frame.ident > 0 or sum > 0) then
         return nil
       end

@@ -1,9 +1,8 @@
 --- A router, or a host that forwards, lowers the TTL of a packet; a sender that sends again does not. If it was seen
 -- elsewhere since it was here, it comes back with the TTL that it had there.
 
-local floor, max = math.floor, math.max
-
-local TTL = 4294967296 -- times this it stands in `mutable`: see `frame`
+local mutable_fields = (...).mutable_fields
+local max = math.max
 
 return {
   name = "routed",
@@ -12,17 +11,17 @@ return {
   proof = "rules/mix-fwd-loss",
   verdict = "duplicate",
   new = function(state)
-    -- How far the TTL of a packet that began here has fallen, where it comes back as it was seen elsewhere since then.
+    -- By how much the TTL of a packet that began here is lower now, if it comes back as it was last seen elsewhere.
     local function fell_elsewhere(packet, frame)
       local is_back = packet.node.hop ~= frame.hop
         and packet.node.counts[frame.hop] == 1
         and packet.places[1].hop == frame.hop
         and packet.ttl == frame.ttl
         and packet.first_header ~= frame.header
-      return is_back and floor(packet.first_mutable / TTL) - frame.ttl or 0
+      return is_back and mutable_fields.ttl(packet.first_mutable) - frame.ttl or 0
     end
 
-    -- How far it fell on the way from the last sighting.
+    -- By how much the TTL of a packet is lower than at its last sighting.
     local function fell(packet, frame)
       local is_sent_on = frame.header ~= packet.header or frame.header == ""
       return is_sent_on and packet.ttl - frame.ttl or 0

@@ -12,13 +12,13 @@ return {
   new = function(state)
     local segmentation, too_late = state.segmentation, state.too_late
     -- Whether what is sent again so soon has an identity of its own.
-    local function is_other(carrier, frame, segment)
+    local function is_other(carrier, frame)
       if frame.ident > 0 then
         return (carrier.ident - frame.ident) % 65536 > limits.idents_ahead -- equal, or what came first after all
       end
       local sent = identity.tcp_timestamp(frame)
       return sent and sent ~= identity.tcp_timestamp(carrier)
-        or tcp.is_asked_for(segment, state.back_of(frame).acks, carrier.last_time)
+        or state.is_asked_for(carrier, frame)
     end
 
     -- Whether the hop of a frame has shown what it carries, with the same ends.
@@ -34,7 +34,7 @@ return {
         return nil
       end
       local flow = state.flow_of(frame)
-      if same and not is_other(same, frame, segment) then
+      if same and not is_other(same, frame) then
         return nil
       end
       local is_sent, hole = tcp.is_sent_before(segment, flow.sent, frame.time)
@@ -47,7 +47,7 @@ return {
         return nil -- the file runs back: that was sent after it
       elseif carrier and not was_here(carrier, flow, frame, segment) then
         return nil -- a sender's packets begin where they began before
-      elseif carrier and not too_late(carrier, frame) and not is_other(carrier, frame, segment) then
+      elseif carrier and not too_late(carrier, frame) and not is_other(carrier, frame) then
         return nil
       end
       look.again = carrier

@@ -1,7 +1,7 @@
 --- No sender repeats TCP data at once, nor what protocols send by a timer.
 
 local parts = ...
-local candidates, identity, limits, tcp = parts.candidates, parts.identity, parts.limits, parts.tcp
+local candidates, identity, limits = parts.candidates, parts.identity, parts.limits
 local abs = math.abs
 
 return {
@@ -33,7 +33,7 @@ return {
       end
       local segment = state.segment_of(frame)
       if segment then
-        local is_asked, may_be_asked = tcp.is_asked_for(segment, state.back_of(frame).acks, packet.last_time)
+        local is_asked, may_be_asked = state.is_asked_for(packet, frame)
         if may_be_asked then
           look.is_ambiguous = look.is_ambiguous or not is_asked
           return nil

@@ -1,5 +1,5 @@
 --- A packet comes to a hop that shows packets once, goes on, and comes to that hop again: the network has doubled it,
--- and both take the whole path. With another link header it is what a host passes on by the NIC by which it came.
+-- and both take the whole path. With another link header, it is what a host sends on through the NIC on which it came.
 
 local parts = ...
 local candidates, identity = parts.candidates, parts.identity
@@ -18,6 +18,7 @@ return {
         or look.elsewhere
         or packet.node.hop == frame.hop
         or frame.time < packet.last_time
+        or candidates.seen(packet, frame.place) == 0
         or identity.of_pair(packet, frame) < identity.PROOF
       then
         return nil
@@ -25,9 +26,7 @@ return {
       local _, is_sure = candidates.is_known_once(packet, frame.hop)
       local at_hop = frame.place.at_hop
       local may_be_more = at_hop.more > at_hop.once or candidates.is_known_more(packet, frame.hop)
-      if candidates.seen(packet, frame.place) == 0 then
-        return nil
-      elseif is_sure or candidates.is_like(packet, frame) and not may_be_more then
+      if is_sure or candidates.is_like(packet, frame) and not may_be_more then
         return false
       end
       return nil
