@@ -886,6 +886,8 @@ limit("once", 4, "packets", 1e9, "lab2/busy",
 -- Packet ids.
 limit("ids_repeat", 4, "frames", 1, "hard/pktmon_ids",
   "Among how many frames with an id one must repeat an id before ids are trusted")
+limit("same_id", 1, "s", 1e9, "pktmon_ids_restart",
+  "Longest time between two frames with the same id before the id is another packet's")
 limit("path_ends", 4, "packets", 1e9, "lab2/busy-drop-fifo",
   "How many packets must end before some hops before this counts as their path")
 limit("path_share", 16, "to 1", 0, "lab2/busy-drop-fifo",
@@ -5034,7 +5036,7 @@ local function new_packet()
     first_frame = 0, first_time = 0, last_frame = 0, last_time = 0, first_header = "", first_mutable = 0,
     first_ends = "", written_ends = "", earliest = 0, flow = false, node = false, maybe = false, network = 0,
     strength = 0, tag = false, tag_of = false, whole = 0, is_proved = false, has_fallen = false,
-    is_ambiguous = false, is_crowded = false,
+    is_ambiguous = false, is_crowded = false, is_dropped = false,
   }
 end
 
@@ -5903,13 +5905,36 @@ return M
 end)(modules.frame, modules.path, modules.limits)
 
 modules.losses = (function(...)
---- Signs that one of several equal packets was lost before a hop: how many frames in a row came as if it was.
+--- Signs that one of several equal packets was lost before a hop: that it was dropped, or how many frames in a row came
+-- as if it was lost.
 
 local limits = ...
 
 local max, min = math.max, math.min
 
 local M = {}
+
+-- Whether a packet went on from the component that a hop belongs to.
+local function has_passed(packet, hop)
+  local places, component, has_come = packet.places, hop.component_id, false
+  for at = 1, component and packet.node.depth or 0 do
+    local is_there = places[at].hop.component_id == component
+    if has_come and not is_there then
+      return true
+    end
+    has_come = is_there
+  end
+  return false
+end
+
+--- Whether a drop says that a frame shows another packet. What was dropped does not go on, but for a packet to a group;
+-- and no component drops what it has passed on.
+function M.differ(packet, frame)
+  if frame.is_drop then
+    return has_passed(packet, frame.hop)
+  end
+  return packet.is_dropped and frame.time > packet.last_time and not packet.node.is_group
+end
 
 --- None yet, of the packets of a queue at a hop.
 function M.new()
@@ -6018,7 +6043,10 @@ function M.new(store, differs, all, look)
 
   -- Whether a frame may show a packet of a queue that its hop has not shown.
   local function may_show(packet, frame)
-    return packet and not packet.node.counts[frame.hop] and not differs(packet, frame)
+    return packet
+      and not packet.node.counts[frame.hop]
+      and not losses.differ(packet, frame)
+      and not differs(packet, frame)
   end
 
   -- How many packets of a packet's class came to this hop about as late as it would.
@@ -6365,12 +6393,13 @@ function M.new(store, differs, all)
   --   at_once: where the last of several packets that wait stands, if it came just before this frame; waited: seconds
   --     that the one before it would have waited
   --   what rules set: is_ambiguous (they cannot tell); doubted (the route that this frame speaks against); is_crowd
-  --     (whether equal packets are on their way at once; nil: so often that there is no mark)
+  --     (whether equal packets are on their way at once; nil: so often that there is no mark); is_back (the packet was
+  --     here before it went on, and nothing is known of how often this hop shows packets)
   function candidates.find(entry, frame)
     look.entry, look.elsewhere, look.here, look.index = entry, nil, nil, nil
     look.is_ambiguous, look.slips, look.doubted, look.refused, look.probe = false, nil, nil, nil, nil
     look.is_alone, look.late, look.at_once, look.is_begin = true, nil, nil, false
-    look.is_crowd, look.is_left_out = false, false
+    look.is_crowd, look.is_left_out, look.is_back = false, false, false
     if not entry then
       return look
     elseif type(entry) == "number" then
@@ -7546,10 +7575,12 @@ return {
 end)(modules)
 sources.packet_id = (function(...)
 --- The ids that a capture tool wrote, if they repeat. pktmon's PktGroupId is the same for all sightings of a packet up
--- to Windows Server 2022; from Windows 11 24H2 on each event has a new one, which repeats only by chance.
+-- to Windows Server 2022; from Windows 11 24H2 on each event has a new one, which repeats only by chance. Each trace
+-- counts from 1: where several are in one file, an id comes again for another packet.
 
 local parts = ...
 local limits = parts.limits
+local abs = math.abs
 
 return {
   name = "packet_id",
@@ -7573,9 +7604,10 @@ return {
       return ((repeated[observer] or 0) + (more or 0)) * limits.ids_repeat >= (all[observer] or 0) + 1
     end
 
-    -- Whether a packet still has an id, as far as its observer has seen it last.
-    local function has_id(packet, id, observer)
-      return packet.tag == id or packet.tag_of ~= observer
+    -- Whether a packet still has a frame's id, as far as its observer has seen it last.
+    local function has_id(packet, frame)
+      return abs(frame.time - packet.last_time) <= limits.same_id
+        and (packet.tag == frame.tag or packet.tag_of ~= frame.hop.observer)
     end
 
     function rule.decide(frame)
@@ -7584,8 +7616,7 @@ return {
         return nil
       end
       local packet = store.get(young[id] or old[id] or 0)
-      local observer = frame.hop.observer
-      return packet and has_id(packet, id, observer) and state.believes_ids(observer, 1) and packet or nil
+      return packet and has_id(packet, frame) and state.believes_ids(frame.hop.observer, 1) and packet or nil
     end
 
     --- Notes the id of a frame, once it is known which packet that shows.
@@ -7596,7 +7627,7 @@ return {
       end
       local known, of = store.get(young[id] or old[id] or 0), observer or false
       all[of] = (all[of] or 0) + 1
-      if known and has_id(known, id, observer) then
+      if known and has_id(known, frame) then
         repeated[of] = (repeated[of] or 0) + 1
       elseif count >= limits.packets then
         old, young, count = young, {}, 0
@@ -7653,7 +7684,7 @@ sources.went_on = (function(...)
 -- and both take the whole path. With another link header, it is what a host sends on through the NIC on which it came.
 
 local parts = ...
-local candidates, identity = parts.candidates, parts.identity
+local candidates, identity, limits = parts.candidates, parts.identity, parts.limits
 
 return {
   name = "went_on",
@@ -7677,10 +7708,13 @@ return {
       local _, is_sure = candidates.is_known_once(packet, frame.hop)
       local at_hop = frame.place.at_hop
       local may_be_more = at_hop.more > at_hop.once or candidates.is_known_more(packet, frame.hop)
-      if is_sure or candidates.is_like(packet, frame) and not may_be_more then
-        return false
+      if not is_sure and (may_be_more or not candidates.is_like(packet, frame)) then
+        return nil
+      elseif not is_sure and at_hop.once < limits.once then
+        look.is_back = true -- it may be at another edge of the hop, or the network has doubled it
+        return nil
       end
-      return nil
+      return false
     end
   end,
 }
@@ -7725,8 +7759,8 @@ return {
           return nil
         elseif candidates.is_flood(packet, frame) or is_perhaps_constant(packet, frame) then
           return nil
-        elseif state.may_be_sent_again(packet, frame) then
-          look.is_ambiguous = true -- perhaps in the same tick of the clock that stamps it
+        elseif look.is_back or state.may_be_sent_again(packet, frame) then
+          look.is_ambiguous = true -- if sent again, perhaps in the same tick of the clock that stamps it
           return nil
         end
       end
@@ -8720,7 +8754,7 @@ function M.new()
     packet.node, packet.last_frame, packet.last_time = step.node, frame.number, frame.time
     store.add_sighting(packet, depth + 1, frame)
     packet.header, packet.link, packet.vni = frame.header, frame.link, frame.vni
-    packet.mutable, packet.ttl = frame.mutable, frame.ttl
+    packet.mutable, packet.ttl, packet.is_dropped = frame.mutable, frame.ttl, frame.is_drop
     if frame.outer_ends then
       packet.outer_ident, packet.outer_ends = frame.outer_ident, frame.outer_ends
     end
@@ -8736,7 +8770,7 @@ function M.new()
     packet.flow, packet.node = state.flow_of(frame), step.node
     packet.first_header, packet.first_mutable = frame.header, frame.mutable
     packet.strength = identity.strength(packet, packet.flow)
-    packet.tag, packet.whole, packet.is_crowded = nil, nil, false
+    packet.tag, packet.whole, packet.is_crowded, packet.is_dropped = nil, nil, false, frame.is_drop
     packet.network, packet.written_ends, packet.first_ends = frame.vni, frame.written_ends, frame.written_ends
     packet.is_proved, packet.has_fallen, packet.maybe = false, false, nil
     if packet_number then
@@ -8801,7 +8835,7 @@ function M.new()
     if look.is_ambiguous and look.elsewhere then
       doubt(packet, look.elsewhere, frame)
     end
-    if look.here and not flow.sender.is_changing then
+    if look.here and (look.is_back or not flow.sender.is_changing) then
       look.here.is_proved = false -- nobody knows how often that was seen
     end
     if look.doubted then
@@ -8875,7 +8909,7 @@ modules.chains = (function(...)
 --
 -- An event names the buffer's address and the NIC; a captured packet names the NIC that it came from. One packet
 -- follows `received`, another follows `routed`. Windows uses an address again at once: its chain ends with `delivered`
--- or `dropped`, or with the next `received`.
+-- or `dropped`, or with the next `received`. What goes to several NICs is routed and delivered once for each.
 -- Source: event messages of Microsoft-Windows-Hyper-V-VmSwitch, NDIS-PacketCapture event 1003.
 
 local codes, limits = ...
@@ -8897,7 +8931,8 @@ function M.new(keep)
   -- @param said what an event says: see `event`
   function chains.packet_of(said)
     local chain = said.buffer and by_address[said.buffer]
-    if not chain or said.event == RECEIVED or said.event ~= DELIVERED and chain.is_over then
+    local is_open = chain and (not chain.is_over or said.event == DELIVERED and chain.routed > 0)
+    if not is_open or said.event == RECEIVED then
       return nil
     end
     return chain.packet or nil, chain.packet and chain.kept or nil
@@ -8922,7 +8957,7 @@ function M.new(keep)
       return
     elseif event ~= RECEIVED and event ~= ROUTED then
       if chain then
-        chain.is_over = true
+        chain.is_over, chain.routed = true, chain.routed - 1
       end
       return
     end
@@ -8930,9 +8965,10 @@ function M.new(keep)
       if count >= limits.chains then
         by_address, waiting, count = {}, {}, 0
       end
-      chain, count = { nic = said.nic_id, packet = nil, is_over = false }, count + 1
+      chain, count = { nic = said.nic_id, packet = nil, is_over = false, routed = 0 }, count + 1
       by_address[address] = chain
     end
+    chain.routed = chain.routed + (event == ROUTED and 1 or 0)
     wait(chain, time)
   end
 
@@ -9323,6 +9359,7 @@ function M.new(window, epoch, warm_up)
     if tool_metadata then
       noted = tool_metadata.flags and direction.noted(place, read, tool_metadata.flags, frame.tag)
     end
+    frame.is_drop = read and read.drop or tool_metadata and tool_metadata.dropped or false
     pending.number, pending.time = number, frame.time
     return read, noted
   end

@@ -9,6 +9,7 @@ from engine import TCP, UDP
 from hard_capture import (
     Case,
     Change,
+    Frame,
     Stop,
     both,
     case,
@@ -24,6 +25,8 @@ from hard_capture import (
 )
 from hard_traffic import ACK, Host, Packet, World, datagram, segment
 from pcapng_blocks import ETHERNET
+
+MINUTE = 60 * 10**9  # nanoseconds
 
 
 def repeats(world: World, me: Host, peer: Host) -> None:
@@ -111,6 +114,21 @@ def pktmon_ids() -> Case:
             world.send(5_000 + number * 40_000 + 2 * gap, peers[0], me, TCP, ack, ident=0)
     path = components(me, lambda number: packet_id(number % 4 << 48 | number))
     return Case(record(world, path, cut=128), COMPONENTS, 1.0, 1.0, microseconds=True)
+
+
+def ids_from_one(seed: int) -> list[Frame]:
+    """A trace whose packets are numbered from 1."""
+    world, me, peers = office(seed)
+    world.mixed(peers)
+    return record(world, components(me, lambda number: packet_id(number % 4 << 48 | number)), cut=128)
+
+
+@case
+def pktmon_ids_restart() -> Case:
+    """Two traces in one file: a minute later, the second one counts its packets from 1 again."""
+    first, second = ids_from_one(6), ids_from_one(7)
+    later = [f._replace(time=f.time + MINUTE, packet=f.packet + len(first)) for f in second]
+    return Case(first + later, COMPONENTS, 1.0, 1.0, microseconds=True)
 
 
 def pktmon_components(*, ids: bool) -> Case:

@@ -178,3 +178,16 @@ def test_a_late_sighting_with_another_tag(runtime: str) -> None:
         tagged = bare[:12] + b"\x81\0\0\5" + bare[12:]
         rows += shown(ident * 0.02, tagged, 2) + shown(ident * 0.02 + wait + 2 * STEP, bare, 2)
     assert [frame.packet for frame in play(runtime, rows)[-4:]] == [121] * 4
+
+
+@runtimes
+def test_a_branch_of_a_flood_is_no_way_on(runtime: str) -> None:
+    """One driver logs both of its edges, and between them other branches show the frame: nobody has doubled it."""
+    flood = [
+        (hop, number * 0.3 + step * 1e-6, ethernet(ipv4(udp(DATA), ident=number)))
+        for number in range(1, 41)
+        for step, hop in enumerate(("vm", "filter", "other vm", "filter"))
+    ]
+    said = play(runtime, flood)
+    assert {one.verdict for one in said[3::4]} <= {"original", "duplicate"}
+    assert {one.verdict for one in said[2::4]} == {"duplicate"}

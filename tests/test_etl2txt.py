@@ -62,6 +62,23 @@ def test_one_packet_with_its_appearances_its_path_and_its_drop(log: Path) -> Non
     assert not first.drop
 
 
+def test_the_second_of_three_equal_datagrams_is_dropped(log: Path) -> None:
+    """A drop has no edge; the first one has passed that component, and what is dropped goes no further."""
+    ends = Ether(src="00:15:5d:00:00:05", dst="00:15:5d:00:00:08")
+    data = bytes(ends / IPv6(src="fd00::5", dst="fd00::8") / UDP(sport=5000, dport=5060) / bytes(40))
+    drop = ("Failed security policy", 0xE0002004)
+    lines = [
+        line(data, group=10 * number + place, component=component, time=at(number * 2000 + place), drop=dropped)
+        for number in range(3)
+        for place, (component, dropped) in enumerate([(84, None), (36, drop if number == 1 else None), (7, None)])
+        if number != 1 or place < 2
+    ]
+    log.write_text("".join(lines) + COMPONENTS, "utf-8")
+    said = [*pywnv.annotate(log)]
+    assert [one.packet for one in said] == [1, 1, 1, 4, 4, 6, 6, 6]
+    assert [one.drop for one in said].index(True) == 4
+
+
 def test_two_lines_of_a_log_are_enough(log: Path) -> None:
     log.write_text(line(SYN, component=84).strip(), "utf-8")
     (said,) = pywnv.annotate(log)

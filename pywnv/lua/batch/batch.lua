@@ -128,6 +128,7 @@ local function new_frame()
     tool_metadata = false, key = "", content = "", header = "", link = "", cut = false, size = 0, mutable = 0, ttl = 0,
     ident = 0, outer_ident = 0, outer_ends = "", vni = 0, protocol = 0, has_transport = false, l2 = 0, l3 = 0, room = 0,
     span = 0, written = false, written_ends = false, flow = false, place = false, root = false,
+    is_drop = false,
   }
 end
 

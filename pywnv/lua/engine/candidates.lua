@@ -112,12 +112,13 @@ function M.new(store, differs, all)
   --   at_once: where the last of several packets that wait stands, if it came just before this frame; waited: seconds
   --     that the one before it would have waited
   --   what rules set: is_ambiguous (they cannot tell); doubted (the route that this frame speaks against); is_crowd
-  --     (whether equal packets are on their way at once; nil: so often that there is no mark)
+  --     (whether equal packets are on their way at once; nil: so often that there is no mark); is_back (the packet was
+  --     here before it went on, and nothing is known of how often this hop shows packets)
   function candidates.find(entry, frame)
     look.entry, look.elsewhere, look.here, look.index = entry, nil, nil, nil
     look.is_ambiguous, look.slips, look.doubted, look.refused, look.probe = false, nil, nil, nil, nil
     look.is_alone, look.late, look.at_once, look.is_begin = true, nil, nil, false
-    look.is_crowd, look.is_left_out = false, false
+    look.is_crowd, look.is_left_out, look.is_back = false, false, false
     if not entry then
       return look
     elseif type(entry) == "number" then

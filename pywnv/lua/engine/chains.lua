@@ -2,7 +2,7 @@
 --
 -- An event names the buffer's address and the NIC; a captured packet names the NIC that it came from. One packet
 -- follows `received`, another follows `routed`. Windows uses an address again at once: its chain ends with `delivered`
--- or `dropped`, or with the next `received`.
+-- or `dropped`, or with the next `received`. What goes to several NICs is routed and delivered once for each.
 -- Source: event messages of Microsoft-Windows-Hyper-V-VmSwitch, NDIS-PacketCapture event 1003.
 
 local codes, limits = ...
@@ -24,7 +24,8 @@ function M.new(keep)
   -- @param said what an event says: see `event`
   function chains.packet_of(said)
     local chain = said.buffer and by_address[said.buffer]
-    if not chain or said.event == RECEIVED or said.event ~= DELIVERED and chain.is_over then
+    local is_open = chain and (not chain.is_over or said.event == DELIVERED and chain.routed > 0)
+    if not is_open or said.event == RECEIVED then
       return nil
     end
     return chain.packet or nil, chain.packet and chain.kept or nil
@@ -49,7 +50,7 @@ function M.new(keep)
       return
     elseif event ~= RECEIVED and event ~= ROUTED then
       if chain then
-        chain.is_over = true
+        chain.is_over, chain.routed = true, chain.routed - 1
       end
       return
     end
@@ -57,9 +58,10 @@ function M.new(keep)
       if count >= limits.chains then
         by_address, waiting, count = {}, {}, 0
       end
-      chain, count = { nic = said.nic_id, packet = nil, is_over = false }, count + 1
+      chain, count = { nic = said.nic_id, packet = nil, is_over = false, routed = 0 }, count + 1
       by_address[address] = chain
     end
+    chain.routed = chain.routed + (event == ROUTED and 1 or 0)
     wait(chain, time)
   end
 

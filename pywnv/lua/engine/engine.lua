@@ -142,6 +142,7 @@ function M.new(window, epoch, warm_up)
     if tool_metadata then
       noted = tool_metadata.flags and direction.noted(place, read, tool_metadata.flags, frame.tag)
     end
+    frame.is_drop = read and read.drop or tool_metadata and tool_metadata.dropped or false
     pending.number, pending.time = number, frame.time
     return read, noted
   end

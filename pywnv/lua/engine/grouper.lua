@@ -150,7 +150,7 @@ function M.new()
     packet.node, packet.last_frame, packet.last_time = step.node, frame.number, frame.time
     store.add_sighting(packet, depth + 1, frame)
     packet.header, packet.link, packet.vni = frame.header, frame.link, frame.vni
-    packet.mutable, packet.ttl = frame.mutable, frame.ttl
+    packet.mutable, packet.ttl, packet.is_dropped = frame.mutable, frame.ttl, frame.is_drop
     if frame.outer_ends then
       packet.outer_ident, packet.outer_ends = frame.outer_ident, frame.outer_ends
     end
@@ -166,7 +166,7 @@ function M.new()
     packet.flow, packet.node = state.flow_of(frame), step.node
     packet.first_header, packet.first_mutable = frame.header, frame.mutable
     packet.strength = identity.strength(packet, packet.flow)
-    packet.tag, packet.whole, packet.is_crowded = nil, nil, false
+    packet.tag, packet.whole, packet.is_crowded, packet.is_dropped = nil, nil, false, frame.is_drop
     packet.network, packet.written_ends, packet.first_ends = frame.vni, frame.written_ends, frame.written_ends
     packet.is_proved, packet.has_fallen, packet.maybe = false, false, nil
     if packet_number then
@@ -231,7 +231,7 @@ function M.new()
     if look.is_ambiguous and look.elsewhere then
       doubt(packet, look.elsewhere, frame)
     end
-    if look.here and not flow.sender.is_changing then
+    if look.here and (look.is_back or not flow.sender.is_changing) then
       look.here.is_proved = false -- nobody knows how often that was seen
     end
     if look.doubted then

@@ -95,6 +95,8 @@ limit("once", 4, "packets", 1e9, "lab2/busy",
 -- Packet ids.
 limit("ids_repeat", 4, "frames", 1, "hard/pktmon_ids",
   "Among how many frames with an id one must repeat an id before ids are trusted")
+limit("same_id", 1, "s", 1e9, "pktmon_ids_restart",
+  "Longest time between two frames with the same id before the id is another packet's")
 limit("path_ends", 4, "packets", 1e9, "lab2/busy-drop-fifo",
   "How many packets must end before some hops before this counts as their path")
 limit("path_share", 16, "to 1", 0, "lab2/busy-drop-fifo",

@@ -1,10 +1,33 @@
---- Signs that one of several equal packets was lost before a hop: how many frames in a row came as if it was.
+--- Signs that one of several equal packets was lost before a hop: that it was dropped, or how many frames in a row came
+-- as if it was lost.
 
 local limits = ...
 
 local max, min = math.max, math.min
 
 local M = {}
+
+-- Whether a packet went on from the component that a hop belongs to.
+local function has_passed(packet, hop)
+  local places, component, has_come = packet.places, hop.component_id, false
+  for at = 1, component and packet.node.depth or 0 do
+    local is_there = places[at].hop.component_id == component
+    if has_come and not is_there then
+      return true
+    end
+    has_come = is_there
+  end
+  return false
+end
+
+--- Whether a drop says that a frame shows another packet. What was dropped does not go on, but for a packet to a group;
+-- and no component drops what it has passed on.
+function M.differ(packet, frame)
+  if frame.is_drop then
+    return has_passed(packet, frame.hop)
+  end
+  return packet.is_dropped and frame.time > packet.last_time and not packet.node.is_group
+end
 
 --- None yet, of the packets of a queue at a hop.
 function M.new()

@@ -21,7 +21,7 @@ local function new_packet()
     first_frame = 0, first_time = 0, last_frame = 0, last_time = 0, first_header = "", first_mutable = 0,
     first_ends = "", written_ends = "", earliest = 0, flow = false, node = false, maybe = false, network = 0,
     strength = 0, tag = false, tag_of = false, whole = 0, is_proved = false, has_fallen = false,
-    is_ambiguous = false, is_crowded = false,
+    is_ambiguous = false, is_crowded = false, is_dropped = false,
   }
 end
 

@@ -57,7 +57,10 @@ function M.new(store, differs, all, look)
 
   -- Whether a frame may show a packet of a queue that its hop has not shown.
   local function may_show(packet, frame)
-    return packet and not packet.node.counts[frame.hop] and not differs(packet, frame)
+    return packet
+      and not packet.node.counts[frame.hop]
+      and not losses.differ(packet, frame)
+      and not differs(packet, frame)
   end
 
   -- How many packets of a packet's class came to this hop about as late as it would.

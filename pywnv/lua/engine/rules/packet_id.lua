@@ -1,8 +1,10 @@
 --- The ids that a capture tool wrote, if they repeat. pktmon's PktGroupId is the same for all sightings of a packet up
--- to Windows Server 2022; from Windows 11 24H2 on each event has a new one, which repeats only by chance.
+-- to Windows Server 2022; from Windows 11 24H2 on each event has a new one, which repeats only by chance. Each trace
+-- counts from 1: where several are in one file, an id comes again for another packet.
 
 local parts = ...
 local limits = parts.limits
+local abs = math.abs
 
 return {
   name = "packet_id",
@@ -26,9 +28,10 @@ return {
       return ((repeated[observer] or 0) + (more or 0)) * limits.ids_repeat >= (all[observer] or 0) + 1
     end
 
-    -- Whether a packet still has an id, as far as its observer has seen it last.
-    local function has_id(packet, id, observer)
-      return packet.tag == id or packet.tag_of ~= observer
+    -- Whether a packet still has a frame's id, as far as its observer has seen it last.
+    local function has_id(packet, frame)
+      return abs(frame.time - packet.last_time) <= limits.same_id
+        and (packet.tag == frame.tag or packet.tag_of ~= frame.hop.observer)
     end
 
     function rule.decide(frame)
@@ -37,8 +40,7 @@ return {
         return nil
       end
       local packet = store.get(young[id] or old[id] or 0)
-      local observer = frame.hop.observer
-      return packet and has_id(packet, id, observer) and state.believes_ids(observer, 1) and packet or nil
+      return packet and has_id(packet, frame) and state.believes_ids(frame.hop.observer, 1) and packet or nil
     end
 
     --- Notes the id of a frame, once it is known which packet that shows.
@@ -49,7 +51,7 @@ return {
       end
       local known, of = store.get(young[id] or old[id] or 0), observer or false
       all[of] = (all[of] or 0) + 1
-      if known and has_id(known, id, observer) then
+      if known and has_id(known, frame) then
         repeated[of] = (repeated[of] or 0) + 1
       elseif count >= limits.packets then
         old, young, count = young, {}, 0

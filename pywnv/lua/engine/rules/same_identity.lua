@@ -37,8 +37,8 @@ return {
           return nil
         elseif candidates.is_flood(packet, frame) or is_perhaps_constant(packet, frame) then
           return nil
-        elseif state.may_be_sent_again(packet, frame) then
-          look.is_ambiguous = true -- perhaps in the same tick of the clock that stamps it
+        elseif look.is_back or state.may_be_sent_again(packet, frame) then
+          look.is_ambiguous = true -- if sent again, perhaps in the same tick of the clock that stamps it
           return nil
         end
       end

@@ -2,7 +2,7 @@
 -- and both take the whole path. With another link header, it is what a host sends on through the NIC on which it came.
 
 local parts = ...
-local candidates, identity = parts.candidates, parts.identity
+local candidates, identity, limits = parts.candidates, parts.identity, parts.limits
 
 return {
   name = "went_on",
@@ -26,10 +26,13 @@ return {
       local _, is_sure = candidates.is_known_once(packet, frame.hop)
       local at_hop = frame.place.at_hop
       local may_be_more = at_hop.more > at_hop.once or candidates.is_known_more(packet, frame.hop)
-      if is_sure or candidates.is_like(packet, frame) and not may_be_more then
-        return false
+      if not is_sure and (may_be_more or not candidates.is_like(packet, frame)) then
+        return nil
+      elseif not is_sure and at_hop.once < limits.once then
+        look.is_back = true -- it may be at another edge of the hop, or the network has doubled it
+        return nil
       end
-      return nil
+      return false
     end
   end,
 }
