@@ -929,8 +929,8 @@ limit("ways", 4096, "pairs of hops", nil, "test_engine_limits::test_memory_of_wh
 limit("ways_of_flow", 64, "pairs of hops", nil,
   "test_engine_limits::test_memory_of_what_many_senders_teach_of_many_hops",
   "Pairs of hops whose order is known for one flow or sender")
-limit("nodes_of_class", 32, "paths", nil, "test_engine_limits::test_memory_of_what_many_senders_teach_of_many_hops",
-  "Paths known of one sender to one receiver")
+limit("nodes_of_class", 512, "paths", nil, "test_engine_limits::test_memory_of_what_many_senders_teach_of_many_hops",
+  "Paths known of one sender to one receiver; a flood takes many, as each frame may come to the ports in another order")
 limit("flows", 8192, "flows", nil, "test_engine_limits::test_memory_of_what_many_senders_teach_of_many_hops",
   "Flows in a generation")
 limit("senders", 4096, "senders", nil, "test_engine_limits::test_memory_of_what_many_senders_teach_of_many_hops",
@@ -945,7 +945,7 @@ limit("holes", 32, "ranges", nil, "test_engine_bounds::test_a_flow_has_so_many_h
   "Missing ranges in a flow")
 limit("large", 64, "frames", nil, "test_engine_bounds::test_a_flow_of_large_frames_takes_time_in_proportion",
   "Frames of a flow that are larger than Ethernet allows")
-limit("tries", 64, "packets", nil, "test_engine_limits::test_one_key_again_and_again",
+limit("tries", 128, "packets", nil, "test_engine_limits::test_one_key_again_and_again",
   "Packets with the same bytes that a frame is compared with")
 limit("behind", 8, "packets", nil, "test_engine_limits::test_one_key_again_and_again",
   "Equal packets behind the first one that may be meant instead")
@@ -4365,7 +4365,7 @@ modules.path = (function(...)
 
 local codes, steps, limits = ...
 
-local sub = string.sub
+local max, sub = math.max, string.sub
 
 local SEPARATOR = " > "
 local role = codes.role
@@ -4563,9 +4563,14 @@ local function outweighs(one, other)
   return one >= limits.path_ends and one > limits.path_share * other
 end
 
+-- Whether enough packets of a class came to a node to know where they go on to.
+local function is_known(ways, node)
+  return passed(ways, node) >= limits.path_ends
+end
+
 --- Whether packets of a class that passed `node` go on to a hop far more often than those that passed `other`.
 function M.is_likelier(ways, node, other, hop)
-  return outweighs(passed(ways, node.next[hop]), passed(ways, other.next[hop]))
+  return is_known(ways, other) and outweighs(passed(ways, node.next[hop]), passed(ways, other.next[hop]))
 end
 
 --- Whether packets of a class that passed `node` have gone on to a hop.
@@ -4573,10 +4578,19 @@ function M.has_gone_on(ways, node, hop)
   return passed(ways, node.next[hop]) > 0
 end
 
+-- How many packets of a class began at a hop, at least: that came there first, or from there to the same next hop.
+local function began(ways, root)
+  local most = passed(ways, root)
+  for _, node in pairs(root.next) do
+    most = max(most, passed(ways, node))
+  end
+  return most
+end
+
 --- Whether packets of a class begin at a hop far more often than they come there from a node.
 -- @param root the node of those that begin there, or nil
 function M.begins(ways, node, root)
-  return root ~= nil and outweighs(passed(ways, root), passed(ways, node.next[root.hop]))
+  return root ~= nil and outweighs(began(ways, root), passed(ways, node.next[root.hop]))
 end
 
 --- Learns that it is not seen again.
@@ -4596,7 +4610,7 @@ end
 
 --- Whether packets of a class that came to `node` went on to a hop, or too few came to know.
 function M.may_go_on(ways, node, hop)
-  return passed(ways, node) < limits.path_ends or ways.passed[node.next[hop] or 0] ~= nil
+  return not is_known(ways, node) or ways.passed[node.next[hop] or 0] ~= nil
 end
 
 return M
@@ -6200,16 +6214,17 @@ function M.new(store, differs, all, look)
         local strength = identity.of_pair(packet, frame)
         if strength == identity.PROOF then
           return packet, try
-        elseif not may_be_from(packet, hop) and is_lost(packet, frame) then
+        elseif may_be_from(packet, hop) or is_lost(packet, frame) then
           look.is_left_out = true
-        elseif not may_be_from(packet, hop) then
+        else
           local took, longest, known = order.step(all, packet, frame)
           if slipped and packet.last_time <= slipped then
             if took <= longest then
               return only_in_time(queue, try, frame)
             end
           elseif known or strength == identity.WEAK or path.may_go_on(packet.flow.class, packet.node, hop) then
-            if took <= longest and (known or not is_unsure) then
+            local is_usual = known or not is_unsure or count_as_long(packet, frame) >= limits.begin
+            if took <= longest and is_usual then
               look.slips = first and not (slipped and first.last_time <= slipped) or nil
               return first_or_likely(queue, packet, try, frame)
             end
@@ -6259,10 +6274,13 @@ function M.new(store, differs, all, look)
 
   --- Notes that nothing tells which packet a frame shows: it may be any one of a queue that came before.
   -- @param is_late whether the frame came too late, so that the count was sure until now
-  function queues.doubt(queue, frame, is_late)
+  -- @param is_first whether it is the first one, if the hop has shown none of the queue yet
+  function queues.doubt(queue, frame, is_late, is_first)
     local hop = frame.hop
     if queue.taken[hop] and (is_late or queue.slipped[hop]) then
       queue.slipped[hop] = frame.time
+    elseif is_first then
+      queue.taken[hop] = look.index
     end
     if look.late then
       queues.take(queue, look.index, frame)
@@ -6520,7 +6538,7 @@ function M.is_sent_before(segment, sent, time)
   if not sent or length == 0 or flags % 8 >= RST then
     return false
   elseif flags % 4 >= SYN then
-    return seq == sent.start
+    return seq == sent.start and not sent.is_reset
   elseif time < sent.latest - limits.window then
     return false -- the file runs back: as where a capture was appended to itself
   end
@@ -6637,6 +6655,9 @@ end
 function M.note(segment, sent, back, time, packet)
   local length, seq, flags = length_of(segment), segment.seq, segment.flags
   if length == 0 or flags % 8 >= RST then
+    if sent and flags % 8 >= RST then
+      sent.is_reset = true -- what it sends from now on is of another connection: a scanner begins each alike
+    end
     if sent and back and not sent.round_trip and sent.syn_time and back.syn_time and flags % 4 < SYN then
       sent.round_trip = time - min(sent.syn_time, back.syn_time)
       back.round_trip = sent.round_trip
@@ -6644,12 +6665,15 @@ function M.note(segment, sent, back, time, packet)
     return sent
   end
   local after = (seq + length) % WRAP
-  if not sent or flags % 4 >= SYN and seq ~= sent.start then -- the first segment, or a new connection
-    local is_syn = flags % 4 >= SYN
+  local is_syn = flags % 4 >= SYN
+  if not sent or is_syn and (seq ~= sent.start or sent.is_reset) then -- the first segment, or a new connection
     -- What lies before the first segment of a capture was not seen.
     local holes = is_syn and {} or { { from = (seq - HALF / 2) % WRAP, to = seq, packet = packet } }
     local syn_time = is_syn and time or false
-    return { start = seq, next = after, holes = holes, latest = time, syn_time = syn_time, round_trip = false }
+    return {
+      start = seq, next = after, holes = holes, latest = time, syn_time = syn_time, round_trip = false,
+      is_reset = false,
+    }
   end
   sent.latest = max(sent.latest, time)
   local ahead = minus(seq, sent.next)
@@ -8302,7 +8326,8 @@ return {
 }
 end)(modules)
 sources.overtaken = (function(...)
---- TCP data that was not seen before, but comes so late after newer data that the network cannot have reordered it.
+--- TCP data that was not seen before, but comes after newer data, and late: once the other end has asked for it, or so
+-- late that its sender must have waited for an answer. Else the network may have reordered it.
 
 local parts = ...
 local identity, limits = parts.identity, parts.limits
@@ -8310,8 +8335,8 @@ local max = math.max
 
 return {
   name = "overtaken",
-  reason = "Newer data of its flow came to this hop long before it, so it was lost and sent again",
-  source = "Wireshark, epan/dissectors/packet-tcp.c (3 ms, or a round trip)",
+  reason = "Newer data of its flow came here long before it, and it was asked for: so it was lost and sent again",
+  source = "RFC 5681 3.2; RFC 6298 2.4; Wireshark, epan/dissectors/packet-tcp.c (3 ms, or a round trip)",
   proof = "lab2/nat-loss",
   verdict = "retransmission",
   new = function(state)
@@ -8332,7 +8357,8 @@ return {
       local least = max(state.flow_of(frame).sent.round_trip or 0, limits.overtaken_after)
       for at = newer.node.depth, 1, -1 do
         if newer.places[at].hop == frame.hop then
-          if frame.time - newer.times[at] >= least then
+          local took = frame.time - newer.times[at]
+          if took >= limits.window or took >= least and state.is_asked_for(newer, frame) then
             return false
           end
           return nil
@@ -8707,7 +8733,7 @@ function M.new()
     frame.place = place_of(frame)
     look.binding.from, look.again = nil, nil
     nat.translate(frame)
-    frame.root = paths.roots[frame.hop]
+    frame.root = (is_to_group(frame) and paths.group_roots or paths.roots)[frame.hop]
     candidates.find(store.find(frame.key), frame)
   end
 
@@ -8806,13 +8832,15 @@ function M.new()
   -- Notes that a packet may be another one, which was seen elsewhere before.
   local function doubt(packet, other, frame)
     local class, took, longest = other.flow.class, order.step(all_order, other, frame)
+    -- Later than any is known to come it may be another one, but not where none begin.
+    local is_late = took > longest and not path.begins(class, other.node, frame.root)
     path.doubt_stop(class, other.node)
-    if took <= longest and path.may_go_on(class, other.node, frame.hop) then
+    if (took <= longest or is_late) and path.may_go_on(class, other.node, frame.hop) then
       packet.maybe = other.node -- so it is not seen again where that was
     end
     local queue = store.find(frame.key)
     if type(queue) == "table" then
-      candidates.doubt(queue, frame, took > longest)
+      candidates.doubt(queue, frame, is_late, is_late and took <= limits.longest_gap * limits.weak_step)
     end
   end
 

@@ -10,6 +10,7 @@ import sys
 from pathlib import Path
 
 import hard_cases_equal  # noqa: F401 - imported to register its cases
+import hard_cases_floods  # noqa: F401 - imported to register its cases
 import hard_cases_hops  # noqa: F401 - imported to register its cases
 import hard_cases_negative  # noqa: F401 - imported to register its cases
 import hard_cases_one_hop  # noqa: F401 - imported to register its cases

@@ -9,7 +9,7 @@ from functools import partial
 from engine import TCP, UDP, put
 from hard_capture import Case, Frame, Nat, Stop, case, office, record, renumber
 from hard_cases_equal import BEGIN, SAME, TWO_HOPS, one_way, steady
-from hard_traffic import ACK, RST, Flow, Host, Packet, World, header_summed, segment
+from hard_traffic import ACK, RST, Flow, Host, Packet, World, datagram, header_summed, segment
 
 PERIOD = 3_000  # µs
 QUIET = 200  # as many equal datagrams come while a queue stands
@@ -245,3 +245,17 @@ def equal_lost_at_first() -> Case:
         return [Stop(0)] if p.time == times[3] * 1000 else [Stop(0), Stop(1, (5, 40))]
 
     return Case(record(world, path), TWO_HOPS, least_precision=0.95, least_recall=0.95)
+
+
+@case
+def many_lost_at_once() -> Case:
+    """A hundred datagrams that begin alike are lost in a row: those behind them are found."""
+    world, me, peers = office(58)
+    for number in range(600):
+        data = bytes(20) + number.to_bytes(2, "big")
+        world.send(number * 250, me, peers[0], UDP, datagram(data, 5000, 5001), ident=0)
+
+    def path(p: Packet) -> list[Stop]:
+        return [Stop(0)] if 100 <= p.time // 250_000 < 200 else [Stop(0), Stop(1, (20, 40))]
+
+    return Case(record(world, path), TWO_HOPS)

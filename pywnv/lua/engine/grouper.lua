@@ -103,7 +103,7 @@ function M.new()
     frame.place = place_of(frame)
     look.binding.from, look.again = nil, nil
     nat.translate(frame)
-    frame.root = paths.roots[frame.hop]
+    frame.root = (is_to_group(frame) and paths.group_roots or paths.roots)[frame.hop]
     candidates.find(store.find(frame.key), frame)
   end
 
@@ -202,13 +202,15 @@ function M.new()
   -- Notes that a packet may be another one, which was seen elsewhere before.
   local function doubt(packet, other, frame)
     local class, took, longest = other.flow.class, order.step(all_order, other, frame)
+    -- Later than any is known to come it may be another one, but not where none begin.
+    local is_late = took > longest and not path.begins(class, other.node, frame.root)
     path.doubt_stop(class, other.node)
-    if took <= longest and path.may_go_on(class, other.node, frame.hop) then
+    if (took <= longest or is_late) and path.may_go_on(class, other.node, frame.hop) then
       packet.maybe = other.node -- so it is not seen again where that was
     end
     local queue = store.find(frame.key)
     if type(queue) == "table" then
-      candidates.doubt(queue, frame, took > longest)
+      candidates.doubt(queue, frame, is_late, is_late and took <= limits.longest_gap * limits.weak_step)
     end
   end
 

@@ -138,8 +138,8 @@ limit("ways", 4096, "pairs of hops", nil, "test_engine_limits::test_memory_of_wh
 limit("ways_of_flow", 64, "pairs of hops", nil,
   "test_engine_limits::test_memory_of_what_many_senders_teach_of_many_hops",
   "Pairs of hops whose order is known for one flow or sender")
-limit("nodes_of_class", 32, "paths", nil, "test_engine_limits::test_memory_of_what_many_senders_teach_of_many_hops",
-  "Paths known of one sender to one receiver")
+limit("nodes_of_class", 512, "paths", nil, "test_engine_limits::test_memory_of_what_many_senders_teach_of_many_hops",
+  "Paths known of one sender to one receiver; a flood takes many, as each frame may come to the ports in another order")
 limit("flows", 8192, "flows", nil, "test_engine_limits::test_memory_of_what_many_senders_teach_of_many_hops",
   "Flows in a generation")
 limit("senders", 4096, "senders", nil, "test_engine_limits::test_memory_of_what_many_senders_teach_of_many_hops",
@@ -154,7 +154,7 @@ limit("holes", 32, "ranges", nil, "test_engine_bounds::test_a_flow_has_so_many_h
   "Missing ranges in a flow")
 limit("large", 64, "frames", nil, "test_engine_bounds::test_a_flow_of_large_frames_takes_time_in_proportion",
   "Frames of a flow that are larger than Ethernet allows")
-limit("tries", 64, "packets", nil, "test_engine_limits::test_one_key_again_and_again",
+limit("tries", 128, "packets", nil, "test_engine_limits::test_one_key_again_and_again",
   "Packets with the same bytes that a frame is compared with")
 limit("behind", 8, "packets", nil, "test_engine_limits::test_one_key_again_and_again",
   "Equal packets behind the first one that may be meant instead")

@@ -2,7 +2,7 @@
 
 local codes, steps, limits = ...
 
-local sub = string.sub
+local max, sub = math.max, string.sub
 
 local SEPARATOR = " > "
 local role = codes.role
@@ -200,9 +200,14 @@ local function outweighs(one, other)
   return one >= limits.path_ends and one > limits.path_share * other
 end
 
+-- Whether enough packets of a class came to a node to know where they go on to.
+local function is_known(ways, node)
+  return passed(ways, node) >= limits.path_ends
+end
+
 --- Whether packets of a class that passed `node` go on to a hop far more often than those that passed `other`.
 function M.is_likelier(ways, node, other, hop)
-  return outweighs(passed(ways, node.next[hop]), passed(ways, other.next[hop]))
+  return is_known(ways, other) and outweighs(passed(ways, node.next[hop]), passed(ways, other.next[hop]))
 end
 
 --- Whether packets of a class that passed `node` have gone on to a hop.
@@ -210,10 +215,19 @@ function M.has_gone_on(ways, node, hop)
   return passed(ways, node.next[hop]) > 0
 end
 
+-- How many packets of a class began at a hop, at least: that came there first, or from there to the same next hop.
+local function began(ways, root)
+  local most = passed(ways, root)
+  for _, node in pairs(root.next) do
+    most = max(most, passed(ways, node))
+  end
+  return most
+end
+
 --- Whether packets of a class begin at a hop far more often than they come there from a node.
 -- @param root the node of those that begin there, or nil
 function M.begins(ways, node, root)
-  return root ~= nil and outweighs(passed(ways, root), passed(ways, node.next[root.hop]))
+  return root ~= nil and outweighs(began(ways, root), passed(ways, node.next[root.hop]))
 end
 
 --- Learns that it is not seen again.
@@ -233,7 +247,7 @@ end
 
 --- Whether packets of a class that came to `node` went on to a hop, or too few came to know.
 function M.may_go_on(ways, node, hop)
-  return passed(ways, node) < limits.path_ends or ways.passed[node.next[hop] or 0] ~= nil
+  return not is_known(ways, node) or ways.passed[node.next[hop] or 0] ~= nil
 end
 
 return M

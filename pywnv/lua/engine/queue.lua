@@ -214,16 +214,17 @@ function M.new(store, differs, all, look)
         local strength = identity.of_pair(packet, frame)
         if strength == identity.PROOF then
           return packet, try
-        elseif not may_be_from(packet, hop) and is_lost(packet, frame) then
+        elseif may_be_from(packet, hop) or is_lost(packet, frame) then
           look.is_left_out = true
-        elseif not may_be_from(packet, hop) then
+        else
           local took, longest, known = order.step(all, packet, frame)
           if slipped and packet.last_time <= slipped then
             if took <= longest then
               return only_in_time(queue, try, frame)
             end
           elseif known or strength == identity.WEAK or path.may_go_on(packet.flow.class, packet.node, hop) then
-            if took <= longest and (known or not is_unsure) then
+            local is_usual = known or not is_unsure or count_as_long(packet, frame) >= limits.begin
+            if took <= longest and is_usual then
               look.slips = first and not (slipped and first.last_time <= slipped) or nil
               return first_or_likely(queue, packet, try, frame)
             end
@@ -273,10 +274,13 @@ function M.new(store, differs, all, look)
 
   --- Notes that nothing tells which packet a frame shows: it may be any one of a queue that came before.
   -- @param is_late whether the frame came too late, so that the count was sure until now
-  function queues.doubt(queue, frame, is_late)
+  -- @param is_first whether it is the first one, if the hop has shown none of the queue yet
+  function queues.doubt(queue, frame, is_late, is_first)
     local hop = frame.hop
     if queue.taken[hop] and (is_late or queue.slipped[hop]) then
       queue.slipped[hop] = frame.time
+    elseif is_first then
+      queue.taken[hop] = look.index
     end
     if look.late then
       queues.take(queue, look.index, frame)

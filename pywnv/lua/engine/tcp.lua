@@ -71,7 +71,7 @@ function M.is_sent_before(segment, sent, time)
   if not sent or length == 0 or flags % 8 >= RST then
     return false
   elseif flags % 4 >= SYN then
-    return seq == sent.start
+    return seq == sent.start and not sent.is_reset
   elseif time < sent.latest - limits.window then
     return false -- the file runs back: as where a capture was appended to itself
   end
@@ -188,6 +188,9 @@ end
 function M.note(segment, sent, back, time, packet)
   local length, seq, flags = length_of(segment), segment.seq, segment.flags
   if length == 0 or flags % 8 >= RST then
+    if sent and flags % 8 >= RST then
+      sent.is_reset = true -- what it sends from now on is of another connection: a scanner begins each alike
+    end
     if sent and back and not sent.round_trip and sent.syn_time and back.syn_time and flags % 4 < SYN then
       sent.round_trip = time - min(sent.syn_time, back.syn_time)
       back.round_trip = sent.round_trip
@@ -195,12 +198,15 @@ function M.note(segment, sent, back, time, packet)
     return sent
   end
   local after = (seq + length) % WRAP
-  if not sent or flags % 4 >= SYN and seq ~= sent.start then -- the first segment, or a new connection
-    local is_syn = flags % 4 >= SYN
+  local is_syn = flags % 4 >= SYN
+  if not sent or is_syn and (seq ~= sent.start or sent.is_reset) then -- the first segment, or a new connection
     -- What lies before the first segment of a capture was not seen.
     local holes = is_syn and {} or { { from = (seq - HALF / 2) % WRAP, to = seq, packet = packet } }
     local syn_time = is_syn and time or false
-    return { start = seq, next = after, holes = holes, latest = time, syn_time = syn_time, round_trip = false }
+    return {
+      start = seq, next = after, holes = holes, latest = time, syn_time = syn_time, round_trip = false,
+      is_reset = false,
+    }
   end
   sent.latest = max(sent.latest, time)
   local ahead = minus(seq, sent.next)

@@ -1,4 +1,5 @@
---- TCP data that was not seen before, but comes so late after newer data that the network cannot have reordered it.
+--- TCP data that was not seen before, but comes after newer data, and late: once the other end has asked for it, or so
+-- late that its sender must have waited for an answer. Else the network may have reordered it.
 
 local parts = ...
 local identity, limits = parts.identity, parts.limits
@@ -6,8 +7,8 @@ local max = math.max
 
 return {
   name = "overtaken",
-  reason = "Newer data of its flow came to this hop long before it, so it was lost and sent again",
-  source = "Wireshark, epan/dissectors/packet-tcp.c (3 ms, or a round trip)",
+  reason = "Newer data of its flow came here long before it, and it was asked for: so it was lost and sent again",
+  source = "RFC 5681 3.2; RFC 6298 2.4; Wireshark, epan/dissectors/packet-tcp.c (3 ms, or a round trip)",
   proof = "lab2/nat-loss",
   verdict = "retransmission",
   new = function(state)
@@ -28,7 +29,8 @@ return {
       local least = max(state.flow_of(frame).sent.round_trip or 0, limits.overtaken_after)
       for at = newer.node.depth, 1, -1 do
         if newer.places[at].hop == frame.hop then
-          if frame.time - newer.times[at] >= least then
+          local took = frame.time - newer.times[at]
+          if took >= limits.window or took >= least and state.is_asked_for(newer, frame) then
             return false
           end
           return nil
