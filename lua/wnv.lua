@@ -8756,11 +8756,6 @@ function M.new()
     return decide_new(frame, rule)
   end
 
-  -- Whether only one packet with the frame's bytes is known.
-  local function is_only_one()
-    return type(look.entry) == "number"
-  end
-
   local function commit_sighting(frame, packet)
     local depth = packet.node.depth
     local is_proof = decide.proves[step.rule] and identity.of_pair(packet, frame) > identity.WEAK
@@ -8770,7 +8765,8 @@ function M.new()
       order.note_weak(packet, frame, all_order)
       packet.is_proved = false
     end
-    if is_proof and is_only_one() then
+    local is_only = type(look.entry) == "number" -- with these bytes
+    if is_proof and is_only then
       networks.note(packet, frame)
     end
     packet.network = packet.network or frame.vni
@@ -8901,7 +8897,7 @@ function M.new()
     elseif step.kind == "derived" then
       packet = commit_derived(frame, packet)
     else
-      if look.refused and is_only_one() and identity.of_pair(look.refused, frame) == identity.PROOF then
+      if look.refused and type(look.entry) == "number" and identity.of_pair(look.refused, frame) == identity.PROOF then
         networks.note(look.refused, frame)
       end
       packet = commit_new(frame)

@@ -131,6 +131,14 @@ def test_lbfo(engine: Engine) -> None:
     assert report.hops[1].median == 10e-6
 
 
+def test_frames_that_may_be_duplicates_are_not_said_to_show_once() -> None:
+    report = inspect(CAPTURES / "hard" / "arp_repeats.pcapng.gz")
+    assert (report.duplicates, report.ambiguous > 100) == (0, True)
+    words = " ".join(shown(report).split())
+    assert f"{report.ambiguous} frames may be duplicates, but nothing proves it" in words
+    assert "no packet shows twice" not in words
+
+
 def test_one_interface_shows_each_packet_twice() -> None:
     (hop,) = inspect(DEEP_DIVE / "lbfo-psping-etl2pcap.pcapng").hops
     assert (hop.frames, hop.packets, hop.times) == (62, 31, {2: 31})
@@ -296,7 +304,7 @@ def test_people_read_it() -> None:
 
 def test_drops_are_shown() -> None:
     drops = (Drop(34, "the text", "wireless in switch docked", 4, "Look there."), Drop(None, None, None, 1, None))
-    report = Report("x", Tool(), 5, 1, 0, 0.0, None, {}, (), drops, {"dropped": 5}, ())
+    report = Report("x", Tool(), 5, 1, 0, 0, 0.0, None, {}, (), drops, {"dropped": 5}, ())
     lines = [line.split("│")[1:4] for line in shown(report).splitlines() if "│" in line]
     assert [[part.strip() for part in line] for line in lines] == [
         ["4", "34 the text", "wireless in switch docked"],
@@ -310,7 +318,7 @@ def test_names_stay_names() -> None:
     hop = Hop("vmNIC [red]a[/red] [/] :smile:", "vmNIC", 1, 1, {1: 1, 3: 2}, -2.5e-7, 12.0)
     drop = Drop(1, "[b]t[/b]", "[link=x]p[/link]", 1, "[bold]a")
     tool_ = Tool("[i]n", None, "[i]s", "[i]o", ("[i]k",))
-    text = shown(Report("[b]f", tool_, 3, 1, 2, 0.5, 0.5, {}, (hop,), (drop,), {}, (missing.Finding("[u]w"),)), 160)
+    text = shown(Report("[b]f", tool_, 3, 1, 2, 0, 0.5, 0.5, {}, (hop,), (drop,), {}, (missing.Finding("[u]w"),)), 160)
     for name in (hop.name, drop.text, drop.place, drop.advice, "[i]n", "[i]s", "[i]o", "[i]k", "[b]f", "[u]w"):
         assert str(name) in text
     assert "once to 3 times, mostly 3 times" in text

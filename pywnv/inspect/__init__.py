@@ -99,6 +99,7 @@ def inspect(
         frames=tally.frames,
         packets=tally.packets,
         duplicates=tally.duplicates,
+        ambiguous=tally.ambiguous,
         duplicate_share=round(tally.duplicates / shown, 4) if shown else 0.0,
         seconds=tally.seconds,
         verdicts=dict(tally.verdicts),

@@ -21,6 +21,7 @@ class Report:
         frames: records of all kinds, events too.
         packets: sent once each.
         duplicates: frames that show a packet again.
+        ambiguous: frames that may show a packet again, or another one with the same bytes: nothing tells.
         duplicate_share: of the frames that show packets, 0 to 1.
         seconds: from the earliest frame to the latest; None without times.
         verdicts: frames by verdict.
@@ -37,6 +38,7 @@ class Report:
     frames: int
     packets: int
     duplicates: int
+    ambiguous: int
     duplicate_share: float
     seconds: float | None
     verdicts: dict[str, int]

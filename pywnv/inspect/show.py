@@ -101,8 +101,10 @@ def _frame_words(report: Report) -> str:
         return words
     if report.duplicates:
         words += f"; {report.duplicate_share:.1%} duplicates"
-    else:
+    elif not report.ambiguous:
         words += "; no packet shows twice"
+    if report.ambiguous:
+        words += f"; {count(report.ambiguous, 'frame', ',')} may be duplicates, but nothing proves it"
     special = [(report.verdicts.get(verdict, 0), noun) for verdict, noun in NOTABLE.items()]
     return words + "".join(f", {count(number, noun, ',')}" for number, noun in special if number)
 

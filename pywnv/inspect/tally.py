@@ -100,6 +100,7 @@ class Tally:
 
     Attributes:
         frames, packets, duplicates: counted.
+        ambiguous: frames that may show a packet again, or another one.
         without_time: frames that have no time.
         steps_back, furthest_back: how often time runs back, and by how many seconds at most.
         by_id: duplicates that a packet id shows.
@@ -109,6 +110,7 @@ class Tally:
     frames: int = 0
     packets: int = 0
     duplicates: int = 0
+    ambiguous: int = 0
     without_time: int = 0
     steps_back: int = 0
     furthest_back: float = 0.0
@@ -129,6 +131,7 @@ class Tally:
             self.frames += batch.size
             self.verdicts.update(filter(None, verdicts))
             self.duplicates += batch.column("duplicate").count(True)
+            self.ambiguous += batch.column("rule").count("ambiguous")
             self.by_id += batch.column("evidence").count("packet-id")
             for time in batch.column("time"):
                 self._add_time(time and float(time))
