@@ -866,6 +866,8 @@ limit("weak_step", 5 * MILLISECOND, "s", 1e9, "lab2/tenants",
   "Longest step between two hops for packets without an identity, while no step is known")
 limit("least_weak_step", 2 * MILLISECOND, "s", 0, "lab2/tcp-same",
   "Lower bound of the longest step for packets without an identity, once a step is known; also at one hop")
+limit("longest_queue", 50 * MILLISECOND, "s", 0, "flood_one_late",
+  "How long a queue may hold a packet without an identity, where none is known to have taken that way")
 limit("usual_gap", 1.25, "times", 1e9, "rules/vxlan-2vni",
   "Longest usual time between two hops, in multiples of the longest known step")
 limit("likely", 16, "to 1", 1e9, "equal_missed",
@@ -8640,7 +8642,7 @@ local candidates_of, context, identity, limits = parts.candidates, parts.context
 local flows, order, places_of, routes, tcp, teaching =
   parts.flows, parts.order, parts.places, parts.routes, parts.tcp, parts.teaching
 
-local abs, byte = math.abs, string.byte
+local abs, byte, max = math.abs, string.byte, math.max
 
 local VERDICT, REWRITTEN = codes.verdict, codes.rewritten
 local differences = mutable_fields.between
@@ -8830,13 +8832,15 @@ function M.new()
     local class, took, longest = other.flow.class, order.step(all_order, other, frame)
     -- Later than any is known to come it may be another one, but not where none begin.
     local is_late = took > longest and not path.begins(class, other.node, frame.root)
+    local is_soon = took <= max(longest, limits.longest_queue)
     path.doubt_stop(class, other.node)
-    if (took <= longest or is_late) and path.may_go_on(class, other.node, frame.hop) then
+    if (took <= longest or is_late and (is_soon or path.has_gone_on(class, other.node, frame.hop)))
+      and path.may_go_on(class, other.node, frame.hop) then
       packet.maybe = other.node -- so it is not seen again where that was
     end
     local queue = store.find(frame.key)
     if type(queue) == "table" then
-      candidates.doubt(queue, frame, is_late, is_late and took <= limits.longest_gap * limits.weak_step)
+      candidates.doubt(queue, frame, is_late, is_late and is_soon)
     end
   end
 

@@ -10,7 +10,7 @@ local candidates_of, context, identity, limits = parts.candidates, parts.context
 local flows, order, places_of, routes, tcp, teaching =
   parts.flows, parts.order, parts.places, parts.routes, parts.tcp, parts.teaching
 
-local abs, byte = math.abs, string.byte
+local abs, byte, max = math.abs, string.byte, math.max
 
 local VERDICT, REWRITTEN = codes.verdict, codes.rewritten
 local differences = mutable_fields.between
@@ -200,13 +200,15 @@ function M.new()
     local class, took, longest = other.flow.class, order.step(all_order, other, frame)
     -- Later than any is known to come it may be another one, but not where none begin.
     local is_late = took > longest and not path.begins(class, other.node, frame.root)
+    local is_soon = took <= max(longest, limits.longest_queue)
     path.doubt_stop(class, other.node)
-    if (took <= longest or is_late) and path.may_go_on(class, other.node, frame.hop) then
+    if (took <= longest or is_late and (is_soon or path.has_gone_on(class, other.node, frame.hop)))
+      and path.may_go_on(class, other.node, frame.hop) then
       packet.maybe = other.node -- so it is not seen again where that was
     end
     local queue = store.find(frame.key)
     if type(queue) == "table" then
-      candidates.doubt(queue, frame, is_late, is_late and took <= limits.longest_gap * limits.weak_step)
+      candidates.doubt(queue, frame, is_late, is_late and is_soon)
     end
   end
 
