@@ -866,7 +866,7 @@ limit("weak_step", 5 * MILLISECOND, "s", 1e9, "lab2/tenants",
   "Longest step between two hops for packets without an identity, while no step is known")
 limit("least_weak_step", 2 * MILLISECOND, "s", 0, "lab2/tcp-same",
   "Lower bound of the longest step for packets without an identity, once a step is known; also at one hop")
-limit("longest_queue", 50 * MILLISECOND, "s", 0, "flood_one_late",
+limit("longest_queue", 50 * MILLISECOND, "s", 1e9, "pktmon_no_ids",
   "How long a queue may hold a packet without an identity, where none is known to have taken that way")
 limit("usual_gap", 1.25, "times", 1e9, "rules/vxlan-2vni",
   "Longest usual time between two hops, in multiples of the longest known step")
