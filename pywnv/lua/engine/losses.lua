@@ -11,7 +11,8 @@ local M = {}
 local function has_passed(packet, hop)
   local places, component, has_come = packet.places, hop.component_id, false
   for at = 1, component and packet.node.depth or 0 do
-    local is_there = places[at].hop.component_id == component
+    local other = places[at].hop
+    local is_there = other.component_id == component and other.observer == hop.observer
     if has_come and not is_there then
       return true
     end
