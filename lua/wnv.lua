@@ -5440,7 +5440,7 @@ modules.places = (function(...)
 --- Places: a hop, together with the link header or tunnel around the packet there. One interface may show a packet
 -- before and after a router, with and without a VLAN tag, in a tunnel and without.
 
-local routes, limits = ...
+local link_of, routes, limits = ...
 
 local byte, min, sub = string.byte, math.min, string.sub
 
@@ -5528,6 +5528,7 @@ function M.new()
         hop_index = known.hop_index,
         at_hop = known.at_hop, -- how many packets its hop has shown once, how many more often, and how often at most
         link = link,
+        tags = is_exact and link_of.tags(header) or "", -- of VLANs
         route = routes.new(), -- of packets that come to this hop here
       }
       known.shapes[shape] = place
@@ -5540,7 +5541,7 @@ function M.new()
 end
 
 return M
-end)(modules.routes, modules.limits)
+end)(modules.link, modules.routes, modules.limits)
 
 modules.order = (function(...)
 --- The order in which packets pass: a packet without an identity keeps its place between packets with one.
@@ -5934,7 +5935,8 @@ local M = {}
 local function has_passed(packet, hop)
   local places, component, has_come = packet.places, hop.component_id, false
   for at = 1, component and packet.node.depth or 0 do
-    local is_there = places[at].hop.component_id == component
+    local other = places[at].hop
+    local is_there = other.component_id == component and other.observer == hop.observer
     if has_come and not is_there then
       return true
     end
@@ -6018,8 +6020,9 @@ local M = {}
 -- @param differs function: whether a rule says that a packet and a frame are two
 -- @param all     what is known of the order of packets of all senders: see `order`
 -- @param look    what is found for a frame: see `candidates`
+-- @param networks as `networks` makes them
 -- @return table: is_lost, elsewhere, here, take, doubt
-function M.new(store, differs, all, look)
+function M.new(store, differs, all, look, networks)
   local queues = {}
 
   -- Whether a frame was seen behind a packet's first sighting. What two observers saw may be the other way round: their
@@ -6063,6 +6066,7 @@ function M.new(store, differs, all, look)
       and not packet.node.counts[frame.hop]
       and not losses.differ(packet, frame)
       and not differs(packet, frame)
+      and not networks.is_other_vlan(packet, frame)
   end
 
   -- How many packets of a packet's class came to this hop about as late as it would.
@@ -6182,7 +6186,9 @@ function M.new(store, differs, all, look)
       end
       likely = first_likely(first, count, frame)
     end
-    if likely then
+    if networks.is_other_vlan(packet, frame) == nil and networks.have_several_tags(waiting, count) then
+      look.is_ambiguous = true
+    elseif likely then
       look.late = indices[likely]
       if losses.are_before(queue.signs[hop], look.late) then
         look.slips = true
@@ -6301,7 +6307,7 @@ end)(modules.identity, modules.losses, modules.order, modules.path, modules.limi
 modules.candidates = (function(...)
 --- Finds the packets that a frame may show: those with the same bytes that are still remembered.
 
-local identity, link, queue, routes, limits = ...
+local identity, queue, routes, limits = ...
 
 local byte, max = string.byte, math.max
 
@@ -6381,23 +6387,30 @@ end
 --- Whether a frame without IP ID goes to a group in another VLAN than a packet did: a router or host that is at home in
 -- several sends one into each.
 function M.is_other_vlan(packet, frame)
-  if frame.ident > 0 or frame.link ~= "ethernet" or packet.link ~= "ethernet" or byte(frame.header, 1) % 2 == 0 then
+  if frame.ident > 0 or frame.link ~= "ethernet" or byte(frame.header, 1) % 2 == 0 then
     return false
   end
-  local tags, earlier = link.tags(frame.header), link.tags(packet.header)
-  return tags ~= earlier and #tags == #earlier
+  local tags, places = frame.place.tags, packet.places
+  for at = 1, packet.node.depth do
+    local place = places[at]
+    if place.hop == frame.hop and place.tags ~= tags and #place.tags == #tags then
+      return true
+    end
+  end
+  return false
 end
 
 --- The candidates of one capture.
 -- @param store   the packets
 -- @param differs function: whether a rule says that a packet and a frame are two
 -- @param all     what is known of the order of packets of all senders: see `order`
+-- @param networks as `networks` makes them
 -- @return table: find, all_here, take, doubt; look, which `find` fills
-function M.new(store, differs, all)
+function M.new(store, differs, all, networks)
   local look = { list = {} }
   local candidates = { look = look }
 
-  local queues = queue.new(store, differs, all, look)
+  local queues = queue.new(store, differs, all, look, networks)
 
   --- Looks up what a frame may show.
   -- @param entry what the store knows by its key
@@ -6464,7 +6477,7 @@ function M.new(store, differs, all)
 end
 
 return M
-end)(modules.identity, modules.link, modules.queue, modules.routes, modules.limits)
+end)(modules.identity, modules.queue, modules.routes, modules.limits)
 
 modules.tcp = (function(...)
 --- Finds data that TCP has sent before: follows each flow by its packets, each once, however many hops showed it.
@@ -7245,46 +7258,104 @@ end)(modules.frame, modules.identity, modules.tcp, modules.limits)
 
 modules.networks = (function(...)
 --- Learns which virtual network a hop leads to if it shows packets without their tunnel: from packets that were seen so
--- there, and in a tunnel elsewhere. If a hop leads to several networks, sender and receiver distinguish them.
+-- there, and in a tunnel elsewhere. If a hop leads to several networks, sender and receiver distinguish them. It learns
+-- the same of VLANs, where a hop shows packets without their tag.
 
 local limits = ...
 
 local M = {}
 
---- @return table: of, note, is_empty
-function M.new()
-  local known = {} -- by hop, and by place: { vni =, agree =, against = } in packets
-  local networks = { is_empty = true } -- nothing is known: most captures have no tunnel
+-- What hops, or places, lead to.
+local function new_bindings()
+  local known = {} -- { to =, agree =, against = } in packets
+  local bindings = {}
 
-  local function bound(where)
+  function bindings.of(where)
     local its = known[where]
     if its and its.agree >= limits.network_agree and its.agree >= limits.network_share * its.against then
-      return its.vni
+      return its.to
     end
     return nil
   end
 
-  --- The virtual network of what is seen bare at a place; nil if none is known.
-  function networks.of(place)
-    if networks.is_empty or place.link == "tunnel" then
-      return nil
-    end
-    return bound(place.hop) or bound(place)
-  end
-
-  local function count(where, vni)
+  function bindings.count(where, to)
     local its = known[where]
     if not its then
-      known[where] = { vni = vni, agree = 1, against = 0 }
-    elseif its.vni == vni then
+      known[where] = { to = to, agree = 1, against = 0 }
+    elseif its.to == to then
       its.agree = its.agree + 1
     else
       its.against = its.against + 1
     end
   end
 
-  --- Learns the virtual network of a hop from a frame of a packet, if only one of the two was seen in a tunnel.
+  return bindings
+end
+
+-- Of the places of two hops, of which one shows a VLAN's tag and one does not: the hop of that, and the tag. Else nil.
+local function bare_and_tag(place, other)
+  if place.tags == other.tags or place.hop == other.hop then
+    return nil
+  elseif place.tags == "" then
+    return place.hop, other.tags
+  elseif other.tags == "" then
+    return other.hop, place.tags
+  end
+  return nil
+end
+
+--- @return table: of, note, is_other_vlan, have_several_tags, is_empty
+function M.new()
+  local vnis, vlans, has_vlans = new_bindings(), new_bindings(), false
+  local networks = { is_empty = true } -- nothing is known: most captures have no tunnel
+
+  --- The virtual network of what is seen bare at a place; nil if none is known.
+  function networks.of(place)
+    if networks.is_empty or place.link == "tunnel" then
+      return nil
+    end
+    return vnis.of(place.hop) or vnis.of(place)
+  end
+
+  --- Whether a frame and a packet of another hop are in two VLANs. Two tags prove nothing: a router may change them.
+  -- @return true or false; nil: one has a tag, and it is not known which VLAN the other is in
+  function networks.is_other_vlan(packet, frame)
+    local last, place = packet.places[packet.node.depth], frame.place
+    local has_tag, had_tag = place.tags ~= "", last.tags ~= ""
+    if last.hop == place.hop or has_tag and had_tag or not (has_tag or had_tag or has_vlans) then
+      return false
+    end
+    local vlan = has_tag and place.tags or vlans.of(place.hop)
+    local other = had_tag and last.tags or vlans.of(last.hop)
+    if vlan and other then
+      return vlan ~= other
+    elseif has_tag or had_tag then
+      return nil
+    end
+    return false
+  end
+
+  --- Whether packets were seen last with several VLAN tags.
+  -- @param packets a list; count: how many of it
+  function networks.have_several_tags(packets, count)
+    local tags = nil
+    for at = 1, count do
+      local place = packets[at].places[packets[at].node.depth]
+      if tags and tags ~= place.tags then
+        return true
+      end
+      tags = place.tags
+    end
+    return false
+  end
+
+  --- Learns the network of a hop from a frame of a packet, if only one of the two was seen in a tunnel, or with a tag.
   function networks.note(packet, frame)
+    local hop, tag = bare_and_tag(packet.places[packet.node.depth], frame.place)
+    if hop then
+      has_vlans = true
+      vlans.count(hop, tag)
+    end
     local place, vni
     if frame.vni == packet.vni then
       return
@@ -7296,8 +7367,8 @@ function M.new()
       return
     end
     networks.is_empty = false
-    count(place.hop, vni)
-    count(place, vni)
+    vnis.count(place.hop, vni)
+    vnis.count(place, vni)
   end
 
   return networks
@@ -8658,7 +8729,7 @@ function M.new()
   local settle = teaching.new(store)
   local segmentation, nat, networks, all_order = state.segmentation, state.nat, state.networks, state.all_order
   local rules = decide.new(state)
-  local candidates = candidates_of.new(store, rules.differs, all_order)
+  local candidates = candidates_of.new(store, rules.differs, all_order, networks)
   state.differs, state.all_here, state.look = rules.differs, candidates.all_here, candidates.look
 
   -- What the last step found: the caller reads it before the next one.

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from hard_capture import Case, Stop, case, office, record
-from hard_traffic import Host, Packet, World
+from engine import UDP
+from hard_capture import Case, Stop, case, office, record, tagged
+from hard_traffic import Host, Packet, World, datagram
 
 PORTS = 5
 NIC, TEAM, FIRST = 0, 1, 2  # interfaces
@@ -67,3 +68,29 @@ def flood_on_many_ways() -> Case:
 
     # Nothing but these equal frames tells how long a step takes.
     return Case(record(world, path), HOPS, least_precision=0.98, least_recall=0.9)
+
+
+@case
+def flood_of_several_vlans() -> Case:
+    """A router asks the same in three VLANs at once: tagged on the wire, without a tag at the port of each VLAN."""
+    world, _, _ = office(63)
+    router, vlans = Host(70, "zero"), (10, 20, 30)
+    of = {}
+    for number in range(200):
+        for at in range(len(vlans)):
+            time = 50_000.0 * number + 8 * at
+            world.mdns(router, time)
+            of[time * 1000] = at
+    # Each VLAN's own traffic shows which port is in it.
+    for number in range(60):
+        time = 25_000.0 + 50_000 * number
+        data = datagram(world.rng.randbytes(64), 700, 700)
+        world.send(time, router, Host(80 + number % 3), UDP, data, ident=number + 1)
+        of[time * 1000] = number % 3
+
+    def path(p: Packet) -> list[Stop]:
+        at = of[p.time]
+        trunk = tagged((0x8100, vlans[at]))
+        return [Stop(NIC, change=trunk), Stop(TEAM, STEP, trunk), Stop(FIRST + at, (1, 90))]
+
+    return Case(record(world, path), HOPS, least_recall=0.9)

@@ -1,6 +1,6 @@
 --- Finds the packets that a frame may show: those with the same bytes that are still remembered.
 
-local identity, link, queue, routes, limits = ...
+local identity, queue, routes, limits = ...
 
 local byte, max = string.byte, math.max
 
@@ -80,23 +80,30 @@ end
 --- Whether a frame without IP ID goes to a group in another VLAN than a packet did: a router or host that is at home in
 -- several sends one into each.
 function M.is_other_vlan(packet, frame)
-  if frame.ident > 0 or frame.link ~= "ethernet" or packet.link ~= "ethernet" or byte(frame.header, 1) % 2 == 0 then
+  if frame.ident > 0 or frame.link ~= "ethernet" or byte(frame.header, 1) % 2 == 0 then
     return false
   end
-  local tags, earlier = link.tags(frame.header), link.tags(packet.header)
-  return tags ~= earlier and #tags == #earlier
+  local tags, places = frame.place.tags, packet.places
+  for at = 1, packet.node.depth do
+    local place = places[at]
+    if place.hop == frame.hop and place.tags ~= tags and #place.tags == #tags then
+      return true
+    end
+  end
+  return false
 end
 
 --- The candidates of one capture.
 -- @param store   the packets
 -- @param differs function: whether a rule says that a packet and a frame are two
 -- @param all     what is known of the order of packets of all senders: see `order`
+-- @param networks as `networks` makes them
 -- @return table: find, all_here, take, doubt; look, which `find` fills
-function M.new(store, differs, all)
+function M.new(store, differs, all, networks)
   local look = { list = {} }
   local candidates = { look = look }
 
-  local queues = queue.new(store, differs, all, look)
+  local queues = queue.new(store, differs, all, look, networks)
 
   --- Looks up what a frame may show.
   -- @param entry what the store knows by its key

@@ -26,7 +26,7 @@ function M.new()
   local settle = teaching.new(store)
   local segmentation, nat, networks, all_order = state.segmentation, state.nat, state.networks, state.all_order
   local rules = decide.new(state)
-  local candidates = candidates_of.new(store, rules.differs, all_order)
+  local candidates = candidates_of.new(store, rules.differs, all_order, networks)
   state.differs, state.all_here, state.look = rules.differs, candidates.all_here, candidates.look
 
   -- What the last step found: the caller reads it before the next one.

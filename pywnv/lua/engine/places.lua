@@ -1,7 +1,7 @@
 --- Places: a hop, together with the link header or tunnel around the packet there. One interface may show a packet
 -- before and after a router, with and without a VLAN tag, in a tunnel and without.
 
-local routes, limits = ...
+local link_of, routes, limits = ...
 
 local byte, min, sub = string.byte, math.min, string.sub
 
@@ -89,6 +89,7 @@ function M.new()
         hop_index = known.hop_index,
         at_hop = known.at_hop, -- how many packets its hop has shown once, how many more often, and how often at most
         link = link,
+        tags = is_exact and link_of.tags(header) or "", -- of VLANs
         route = routes.new(), -- of packets that come to this hop here
       }
       known.shapes[shape] = place

@@ -16,8 +16,9 @@ local M = {}
 -- @param differs function: whether a rule says that a packet and a frame are two
 -- @param all     what is known of the order of packets of all senders: see `order`
 -- @param look    what is found for a frame: see `candidates`
+-- @param networks as `networks` makes them
 -- @return table: is_lost, elsewhere, here, take, doubt
-function M.new(store, differs, all, look)
+function M.new(store, differs, all, look, networks)
   local queues = {}
 
   -- Whether a frame was seen behind a packet's first sighting. What two observers saw may be the other way round: their
@@ -61,6 +62,7 @@ function M.new(store, differs, all, look)
       and not packet.node.counts[frame.hop]
       and not losses.differ(packet, frame)
       and not differs(packet, frame)
+      and not networks.is_other_vlan(packet, frame)
   end
 
   -- How many packets of a packet's class came to this hop about as late as it would.
@@ -180,7 +182,9 @@ function M.new(store, differs, all, look)
       end
       likely = first_likely(first, count, frame)
     end
-    if likely then
+    if networks.is_other_vlan(packet, frame) == nil and networks.have_several_tags(waiting, count) then
+      look.is_ambiguous = true
+    elseif likely then
       look.late = indices[likely]
       if losses.are_before(queue.signs[hop], look.late) then
         look.slips = true
