@@ -5442,7 +5442,7 @@ modules.places = (function(...)
 
 local link_of, routes, limits = ...
 
-local byte, min, sub = string.byte, math.min, string.sub
+local byte, format, min, sub = string.byte, string.format, math.min, string.sub
 
 local LONGEST_HEADER = 64 -- bytes; only one made to defeat us is longer
 
@@ -5484,6 +5484,17 @@ end
 
 function shapes.sll2(frame)
   return sub(frame.header, 5, 20) -- interface; in or out, and who sent
+end
+
+-- The ids of VLAN tags, four characters each, without priorities; a tag with the id 0 names no VLAN (802.1Q 9.6).
+local function vlans_of(header)
+  local tags, vlans = link_of.tags(header), ""
+  for at = 3, #tags - 1, 4 do
+    local high, low = byte(tags, at, at + 1)
+    local id = high % 16 * 256 + low
+    vlans = id > 0 and vlans .. format("%4d", id) or vlans
+  end
+  return vlans
 end
 
 --- What stands around a packet, as text: equal for all frames of one way.
@@ -5528,7 +5539,7 @@ function M.new()
         hop_index = known.hop_index,
         at_hop = known.at_hop, -- how many packets its hop has shown once, how many more often, and how often at most
         link = link,
-        tags = is_exact and link_of.tags(header) or "", -- of VLANs
+        vlans = is_exact and vlans_of(header) or "",
         route = routes.new(), -- of packets that come to this hop here
       }
       known.shapes[shape] = place
@@ -6186,7 +6197,7 @@ function M.new(store, differs, all, look, networks)
       end
       likely = first_likely(first, count, frame)
     end
-    if networks.is_other_vlan(packet, frame) == nil and networks.have_several_tags(waiting, count) then
+    if networks.is_other_vlan(packet, frame) == nil and networks.are_of_several_vlans(waiting, count) then
       look.is_ambiguous = true
     elseif likely then
       look.late = indices[likely]
@@ -6390,10 +6401,10 @@ function M.is_other_vlan(packet, frame)
   if frame.ident > 0 or frame.link ~= "ethernet" or byte(frame.header, 1) % 2 == 0 then
     return false
   end
-  local tags, places = frame.place.tags, packet.places
+  local vlans, places = frame.place.vlans, packet.places
   for at = 1, packet.node.depth do
     local place = places[at]
-    if place.hop == frame.hop and place.tags ~= tags and #place.tags == #tags then
+    if place.hop == frame.hop and place.vlans ~= vlans and #place.vlans == #vlans then
       return true
     end
   end
@@ -7294,17 +7305,17 @@ end
 
 -- Of the places of two hops, of which one shows a VLAN's tag and one does not: the hop of that, and the tag. Else nil.
 local function bare_and_tag(place, other)
-  if place.tags == other.tags or place.hop == other.hop then
+  if place.vlans == other.vlans or place.hop == other.hop then
     return nil
-  elseif place.tags == "" then
-    return place.hop, other.tags
-  elseif other.tags == "" then
-    return other.hop, place.tags
+  elseif place.vlans == "" then
+    return place.hop, other.vlans
+  elseif other.vlans == "" then
+    return other.hop, place.vlans
   end
   return nil
 end
 
---- @return table: of, note, is_other_vlan, have_several_tags, is_empty
+--- @return table: of, note, is_other_vlan, are_of_several_vlans, is_empty
 function M.new()
   local vnis, vlans, has_vlans = new_bindings(), new_bindings(), false
   local networks = { is_empty = true } -- nothing is known: most captures have no tunnel
@@ -7321,12 +7332,12 @@ function M.new()
   -- @return true or false; nil: one has a tag, and it is not known which VLAN the other is in
   function networks.is_other_vlan(packet, frame)
     local last, place = packet.places[packet.node.depth], frame.place
-    local has_tag, had_tag = place.tags ~= "", last.tags ~= ""
+    local has_tag, had_tag = place.vlans ~= "", last.vlans ~= ""
     if last.hop == place.hop or has_tag and had_tag or not (has_tag or had_tag or has_vlans) then
       return false
     end
-    local vlan = has_tag and place.tags or vlans.of(place.hop)
-    local other = had_tag and last.tags or vlans.of(last.hop)
+    local vlan = has_tag and place.vlans or vlans.of(place.hop)
+    local other = had_tag and last.vlans or vlans.of(last.hop)
     if vlan and other then
       return vlan ~= other
     elseif has_tag or had_tag then
@@ -7335,16 +7346,16 @@ function M.new()
     return false
   end
 
-  --- Whether packets were seen last with several VLAN tags.
+  --- Whether packets were seen last in several VLANs.
   -- @param packets a list; count: how many of it
-  function networks.have_several_tags(packets, count)
-    local tags = nil
+  function networks.are_of_several_vlans(packets, count)
+    local vlans_before = nil
     for at = 1, count do
       local place = packets[at].places[packets[at].node.depth]
-      if tags and tags ~= place.tags then
+      if vlans_before and vlans_before ~= place.vlans then
         return true
       end
-      tags = place.tags
+      vlans_before = place.vlans
     end
     return false
   end

@@ -90,7 +90,8 @@ def flood_of_several_vlans() -> Case:
 
     def path(p: Packet) -> list[Stop]:
         at = of[p.time]
-        trunk = tagged((0x8100, vlans[at]))
+        priority = p.time // 1_000_000 % 8  # which changes, and names no VLAN
+        trunk = tagged((0x8100, priority << 13 | vlans[at]))
         return [Stop(NIC, change=trunk), Stop(TEAM, STEP, trunk), Stop(FIRST + at, (1, 90))]
 
     return Case(record(world, path), HOPS, least_recall=0.9)

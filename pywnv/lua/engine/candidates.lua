@@ -83,10 +83,10 @@ function M.is_other_vlan(packet, frame)
   if frame.ident > 0 or frame.link ~= "ethernet" or byte(frame.header, 1) % 2 == 0 then
     return false
   end
-  local tags, places = frame.place.tags, packet.places
+  local vlans, places = frame.place.vlans, packet.places
   for at = 1, packet.node.depth do
     local place = places[at]
-    if place.hop == frame.hop and place.tags ~= tags and #place.tags == #tags then
+    if place.hop == frame.hop and place.vlans ~= vlans and #place.vlans == #vlans then
       return true
     end
   end

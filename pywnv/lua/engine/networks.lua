@@ -35,17 +35,17 @@ end
 
 -- Of the places of two hops, of which one shows a VLAN's tag and one does not: the hop of that, and the tag. Else nil.
 local function bare_and_tag(place, other)
-  if place.tags == other.tags or place.hop == other.hop then
+  if place.vlans == other.vlans or place.hop == other.hop then
     return nil
-  elseif place.tags == "" then
-    return place.hop, other.tags
-  elseif other.tags == "" then
-    return other.hop, place.tags
+  elseif place.vlans == "" then
+    return place.hop, other.vlans
+  elseif other.vlans == "" then
+    return other.hop, place.vlans
   end
   return nil
 end
 
---- @return table: of, note, is_other_vlan, have_several_tags, is_empty
+--- @return table: of, note, is_other_vlan, are_of_several_vlans, is_empty
 function M.new()
   local vnis, vlans, has_vlans = new_bindings(), new_bindings(), false
   local networks = { is_empty = true } -- nothing is known: most captures have no tunnel
@@ -62,12 +62,12 @@ function M.new()
   -- @return true or false; nil: one has a tag, and it is not known which VLAN the other is in
   function networks.is_other_vlan(packet, frame)
     local last, place = packet.places[packet.node.depth], frame.place
-    local has_tag, had_tag = place.tags ~= "", last.tags ~= ""
+    local has_tag, had_tag = place.vlans ~= "", last.vlans ~= ""
     if last.hop == place.hop or has_tag and had_tag or not (has_tag or had_tag or has_vlans) then
       return false
     end
-    local vlan = has_tag and place.tags or vlans.of(place.hop)
-    local other = had_tag and last.tags or vlans.of(last.hop)
+    local vlan = has_tag and place.vlans or vlans.of(place.hop)
+    local other = had_tag and last.vlans or vlans.of(last.hop)
     if vlan and other then
       return vlan ~= other
     elseif has_tag or had_tag then
@@ -76,16 +76,16 @@ function M.new()
     return false
   end
 
-  --- Whether packets were seen last with several VLAN tags.
+  --- Whether packets were seen last in several VLANs.
   -- @param packets a list; count: how many of it
-  function networks.have_several_tags(packets, count)
-    local tags = nil
+  function networks.are_of_several_vlans(packets, count)
+    local vlans_before = nil
     for at = 1, count do
       local place = packets[at].places[packets[at].node.depth]
-      if tags and tags ~= place.tags then
+      if vlans_before and vlans_before ~= place.vlans then
         return true
       end
-      tags = place.tags
+      vlans_before = place.vlans
     end
     return false
   end

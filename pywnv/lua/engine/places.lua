@@ -3,7 +3,7 @@
 
 local link_of, routes, limits = ...
 
-local byte, min, sub = string.byte, math.min, string.sub
+local byte, format, min, sub = string.byte, string.format, math.min, string.sub
 
 local LONGEST_HEADER = 64 -- bytes; only one made to defeat us is longer
 
@@ -45,6 +45,17 @@ end
 
 function shapes.sll2(frame)
   return sub(frame.header, 5, 20) -- interface; in or out, and who sent
+end
+
+-- The ids of VLAN tags, four characters each, without priorities; a tag with the id 0 names no VLAN (802.1Q 9.6).
+local function vlans_of(header)
+  local tags, vlans = link_of.tags(header), ""
+  for at = 3, #tags - 1, 4 do
+    local high, low = byte(tags, at, at + 1)
+    local id = high % 16 * 256 + low
+    vlans = id > 0 and vlans .. format("%4d", id) or vlans
+  end
+  return vlans
 end
 
 --- What stands around a packet, as text: equal for all frames of one way.
@@ -89,7 +100,7 @@ function M.new()
         hop_index = known.hop_index,
         at_hop = known.at_hop, -- how many packets its hop has shown once, how many more often, and how often at most
         link = link,
-        tags = is_exact and link_of.tags(header) or "", -- of VLANs
+        vlans = is_exact and vlans_of(header) or "",
         route = routes.new(), -- of packets that come to this hop here
       }
       known.shapes[shape] = place

@@ -182,7 +182,7 @@ function M.new(store, differs, all, look, networks)
       end
       likely = first_likely(first, count, frame)
     end
-    if networks.is_other_vlan(packet, frame) == nil and networks.have_several_tags(waiting, count) then
+    if networks.is_other_vlan(packet, frame) == nil and networks.are_of_several_vlans(waiting, count) then
       look.is_ambiguous = true
     elseif likely then
       look.late = indices[likely]
