@@ -4003,7 +4003,7 @@ local MOST = 4096 -- only a capture made to defeat us knows more of its frames
 
 local M = { NONE = {} }
 
-local function new(place, note, way, is_dropped, is_to_group)
+local function new(place, note, way, is_drop, is_to_group)
   local facts = {
     direction = way,
     vlan = note.vlan or place.vlan,
@@ -4012,7 +4012,7 @@ local function new(place, note, way, is_dropped, is_to_group)
     nic_type = note.nic_type or place.nic_type,
     pid = note.pid,
   }
-  if note.drop or is_dropped then
+  if is_drop then
     facts.drop = true
     facts.drop_reason, facts.drop_location = note.drop_reason, note.drop_location
     facts.drop_harmless = drop.is_harmless(note.drop_reason, is_to_group)
@@ -4059,9 +4059,8 @@ function M.new()
   --- @param place as `hop` made it
   -- @param note  as `tool_comments.read` gave it, or nil
   -- @param way   a code of `direction`, or nil
-  -- @param is_dropped whether the capture marks the frame as dropped
-  -- @param frame as `frame.read` gives it
-  return function(place, note, way, is_dropped, frame)
+  -- @param frame as `frame.read` gives it; is_drop: whether it was dropped there
+  return function(place, note, way, frame)
     if count >= MOST then
       known, count = {}, 0
     end
@@ -4075,11 +4074,12 @@ function M.new()
       by_way = {}
       by_note[note or false] = by_way
     end
-    local is_to_group = (is_dropped or note and note.drop) and drop.is_to_group(frame)
-    local key = (way or 0) * 4 + (is_dropped and 1 or 0) + (is_to_group and 2 or 0)
+    local is_drop = frame.is_drop
+    local is_to_group = is_drop and drop.is_to_group(frame)
+    local key = (way or 0) * 4 + (is_drop and 1 or 0) + (is_to_group and 2 or 0)
     local facts = by_way[key]
     if not facts then
-      facts = new(place, note or M.NONE, way, is_dropped, is_to_group)
+      facts = new(place, note or M.NONE, way, is_drop, is_to_group)
       by_way[key], count = facts, count + 1
     end
     return facts
@@ -4580,7 +4580,7 @@ function M.has_gone_on(ways, node, hop)
   return passed(ways, node.next[hop]) > 0
 end
 
--- How many packets of a class began at a hop, at least: that came there first, or from there to the same next hop.
+-- At least how many packets of a class began at a hop: those counted there or, if more, those that went on to one hop.
 local function began(ways, root)
   local most = passed(ways, root)
   for _, node in pairs(root.next) do
@@ -5956,8 +5956,8 @@ local function has_passed(packet, hop)
   return false
 end
 
---- Whether a drop says that a frame shows another packet. What was dropped does not go on, but for a packet to a group;
--- and no component drops what it has passed on.
+--- Whether a drop says that a frame shows another packet. A dropped packet goes no further, unless it goes to a group.
+-- A component does not drop a packet that it has passed on.
 function M.differ(packet, frame)
   if frame.is_drop then
     return has_passed(packet, frame.hop)
@@ -6031,7 +6031,7 @@ local M = {}
 -- @param differs function: whether a rule says that a packet and a frame are two
 -- @param all     what is known of the order of packets of all senders: see `order`
 -- @param look    what is found for a frame: see `candidates`
--- @param networks as `networks` makes them
+-- @param networks what is known of virtual networks and VLANs: see `networks`
 -- @return table: is_lost, elsewhere, here, take, doubt
 function M.new(store, differs, all, look, networks)
   local queues = {}
@@ -6137,7 +6137,7 @@ function M.new(store, differs, all, look, networks)
     return waiting[count], indices[count]
   end
 
-  -- Gathers a packet and those behind it that may come to this hop; how many.
+  -- Gathers a packet and those behind it that may come to this hop. Returns how many these are.
   local function gather(queue, packet, index, frame)
     waiting[1], indices[1] = packet, index
     local count = 1
@@ -6397,7 +6397,7 @@ end
 
 --- Whether a frame without IP ID goes to a group in another VLAN than a packet did: a router or host that is at home in
 -- several sends one into each.
-function M.is_other_vlan(packet, frame)
+function M.is_to_other_vlan(packet, frame)
   if frame.ident > 0 or frame.link ~= "ethernet" or byte(frame.header, 1) % 2 == 0 then
     return false
   end
@@ -6415,7 +6415,7 @@ end
 -- @param store   the packets
 -- @param differs function: whether a rule says that a packet and a frame are two
 -- @param all     what is known of the order of packets of all senders: see `order`
--- @param networks as `networks` makes them
+-- @param networks what is known of virtual networks and VLANs: see `networks`
 -- @return table: find, all_here, take, doubt; look, which `find` fills
 function M.new(store, differs, all, networks)
   local look = { list = {} }
@@ -6429,16 +6429,18 @@ function M.new(store, differs, all, networks)
   --   entry
   --   elsewhere: the first packet that the frame's hop has not shown; index: where it stands in a queue
   --   here: the latest packet that the hop has shown
-  --   is_alone: whether no other packet with these bytes may come here
+  --   is_alone: whether the frame can show only one known packet
   --   is_begin: whether packets that pass here begin here
-  --   is_left_out: whether only the order of packets speaks against one that another hop showed
-  --   slips: true: a packet was lost, so order no longer tells apart those that came before this frame; false: it does
+  --   is_left_out: whether a packet was seen elsewhere, and only its order or an earlier doubt speaks against it
+  --   slips: true: a packet was lost, so the order of those before this frame tells nothing; false: it tells again
   --   late: where a packet stands that comes as if those before it were lost
   --   at_once: where the last of several packets that wait stands, if it came just before this frame; waited: seconds
   --     that the one before it would have waited
-  --   what rules set: is_ambiguous (they cannot tell); doubted (the route that this frame speaks against); is_crowd
-  --     (whether equal packets are on their way at once; nil: so often that there is no mark); is_back (the packet was
-  --     here before it went on, and nothing is known of how often this hop shows packets)
+  --   and, as rules set them:
+  --   is_ambiguous: whether no rule can tell what the frame shows
+  --   doubted: the route that this frame speaks against
+  --   is_crowd: whether equal packets are on their way at once; nil: so often that there is no mark
+  --   is_back: whether the packet was here before it went on, and it is not known how often this hop shows packets
   function candidates.find(entry, frame)
     look.entry, look.elsewhere, look.here, look.index = entry, nil, nil, nil
     look.is_ambiguous, look.slips, look.doubted, look.refused, look.probe = false, nil, nil, nil, nil
@@ -6838,7 +6840,7 @@ function M.new(store)
 
   -- One of the last large frames of a flow, if it holds the data of a segment.
   -- @param back 1: the last one, 2: the one before it ...
-  -- @return what was noted of it, its packet, and where in it the data begins; or nil
+  -- @return what was noted of the large frame, its packet, at which byte of its data the segment begins; or nil
   local function holder(flow, segment, back)
     local large = flow.large
     local entry = large[(large.last - back) % limits.large + 1]
@@ -7712,7 +7714,7 @@ return {
       return ((repeated[observer] or 0) + (more or 0)) * limits.ids_repeat >= (all[observer] or 0) + 1
     end
 
-    -- Whether a packet still has a frame's id, as far as its observer has seen it last.
+    -- Whether a packet still has a frame's id: it was seen a short time ago, and this observer gave it no other id.
     local function has_id(packet, frame)
       return abs(frame.time - packet.last_time) <= limits.same_id
         and (packet.tag == frame.tag or packet.tag_of ~= frame.hop.observer)
@@ -8013,7 +8015,7 @@ return {
       local longest = identity.is_timed(packet) and limits.same_hop_timers or limits.same_hop_soon
       if abs(frame.time - packet.last_time) > longest or candidates.is_flood(packet, frame) then
         return nil
-      elseif candidates.is_other_vlan(packet, frame) then
+      elseif candidates.is_to_other_vlan(packet, frame) then
         return nil
       end
       local segment = state.segment_of(frame)
@@ -8060,7 +8062,7 @@ return {
         return nil
       elseif identity.of_pair(packet, frame) == identity.STRONG and not identity.is_asked_for(packet) then
         return nil
-      elseif candidates.seen(packet, frame.place) > 0 or candidates.is_other_vlan(packet, frame) then
+      elseif candidates.seen(packet, frame.place) > 0 or candidates.is_to_other_vlan(packet, frame) then
         return nil
       end
       return packet
@@ -8198,7 +8200,7 @@ return {
   proof = "rules/mix-fwd-loss",
   verdict = "duplicate",
   new = function(state)
-    -- By how much the TTL of a packet that began here is lower now, if it comes back as it was last seen elsewhere.
+    -- By how much the TTL of a packet has fallen since it began here, if it comes back with the TTL it had elsewhere.
     local function fell_elsewhere(packet, frame)
       local is_back = packet.node.hop ~= frame.hop
         and packet.node.counts[frame.hop] == 1
@@ -8419,7 +8421,7 @@ local max = math.max
 
 return {
   name = "overtaken",
-  reason = "Newer data of its flow came here long before it, and it was asked for: so it was lost and sent again",
+  reason = "Newer data came here first, and the other end asked for this, or 200 ms passed: it was lost and sent again",
   source = "RFC 5681 3.2; RFC 6298 2.4; Wireshark, epan/dissectors/packet-tcp.c (3 ms, or a round trip)",
   proof = "lab2/nat-loss",
   verdict = "retransmission",
@@ -8912,12 +8914,12 @@ function M.new()
   -- Notes that a packet may be another one, which was seen elsewhere before.
   local function doubt(packet, other, frame)
     local class, took, longest = other.flow.class, order.step(all_order, other, frame)
-    -- Later than any is known to come it may be another one, but not where none begin.
+    -- A frame that is later than all others may still be that one, unless packets begin here: then it is a new one.
     local is_late = took > longest and not path.begins(class, other.node, frame.root)
     local is_soon = took <= max(longest, limits.longest_queue)
     path.doubt_stop(class, other.node)
-    if (took <= longest or is_late and (is_soon or path.has_gone_on(class, other.node, frame.hop)))
-      and path.may_go_on(class, other.node, frame.hop) then
+    local may_be = took <= longest or is_late and (is_soon or path.has_gone_on(class, other.node, frame.hop))
+    if may_be and path.may_go_on(class, other.node, frame.hop) then
       packet.maybe = other.node -- so it is not seen again where that was
     end
     local queue = store.find(frame.key)
@@ -9019,7 +9021,8 @@ modules.chains = (function(...)
 --
 -- An event names the buffer's address and the NIC; a captured packet names the NIC that it came from. One packet
 -- follows `received`, another follows `routed`. Windows uses an address again at once: its chain ends with `delivered`
--- or `dropped`, or with the next `received`. What goes to several NICs is routed and delivered once for each.
+-- or `dropped`, or with the next `received`. A packet to several NICs is routed and
+-- delivered once for each of them.
 -- Source: event messages of Microsoft-Windows-Hyper-V-VmSwitch, NDIS-PacketCapture event 1003.
 
 local codes, limits = ...
@@ -9540,10 +9543,8 @@ function M.new(window, epoch, warm_up)
       return nil
     end
     local node, way = now.decide(taken_read, taken_noted, is_directed)
-    local tool_metadata = frame.tool_metadata
-    local is_dropped = tool_metadata and tool_metadata.dropped
-    local has_facts = taken_read or way or is_dropped
-    local known = has_facts and facts_of(frame.hop, taken_read, way, is_dropped, frame) or nil
+    local has_facts = taken_read or way or frame.is_drop
+    local known = has_facts and facts_of(frame.hop, taken_read, way, frame) or nil
     if drops and known and known.drop then
       local rule = drops.packet(frame, taken_read, known)
       known = rule and ruled(known, rule) or known

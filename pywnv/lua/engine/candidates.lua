@@ -79,7 +79,7 @@ end
 
 --- Whether a frame without IP ID goes to a group in another VLAN than a packet did: a router or host that is at home in
 -- several sends one into each.
-function M.is_other_vlan(packet, frame)
+function M.is_to_other_vlan(packet, frame)
   if frame.ident > 0 or frame.link ~= "ethernet" or byte(frame.header, 1) % 2 == 0 then
     return false
   end
@@ -97,7 +97,7 @@ end
 -- @param store   the packets
 -- @param differs function: whether a rule says that a packet and a frame are two
 -- @param all     what is known of the order of packets of all senders: see `order`
--- @param networks as `networks` makes them
+-- @param networks what is known of virtual networks and VLANs: see `networks`
 -- @return table: find, all_here, take, doubt; look, which `find` fills
 function M.new(store, differs, all, networks)
   local look = { list = {} }
@@ -111,16 +111,18 @@ function M.new(store, differs, all, networks)
   --   entry
   --   elsewhere: the first packet that the frame's hop has not shown; index: where it stands in a queue
   --   here: the latest packet that the hop has shown
-  --   is_alone: whether no other packet with these bytes may come here
+  --   is_alone: whether the frame can show only one known packet
   --   is_begin: whether packets that pass here begin here
-  --   is_left_out: whether only the order of packets speaks against one that another hop showed
-  --   slips: true: a packet was lost, so order no longer tells apart those that came before this frame; false: it does
+  --   is_left_out: whether a packet was seen elsewhere, and only its order or an earlier doubt speaks against it
+  --   slips: true: a packet was lost, so the order of those before this frame tells nothing; false: it tells again
   --   late: where a packet stands that comes as if those before it were lost
   --   at_once: where the last of several packets that wait stands, if it came just before this frame; waited: seconds
   --     that the one before it would have waited
-  --   what rules set: is_ambiguous (they cannot tell); doubted (the route that this frame speaks against); is_crowd
-  --     (whether equal packets are on their way at once; nil: so often that there is no mark); is_back (the packet was
-  --     here before it went on, and nothing is known of how often this hop shows packets)
+  --   and, as rules set them:
+  --   is_ambiguous: whether no rule can tell what the frame shows
+  --   doubted: the route that this frame speaks against
+  --   is_crowd: whether equal packets are on their way at once; nil: so often that there is no mark
+  --   is_back: whether the packet was here before it went on, and it is not known how often this hop shows packets
   function candidates.find(entry, frame)
     look.entry, look.elsewhere, look.here, look.index = entry, nil, nil, nil
     look.is_ambiguous, look.slips, look.doubted, look.refused, look.probe = false, nil, nil, nil, nil

@@ -2,7 +2,8 @@
 --
 -- An event names the buffer's address and the NIC; a captured packet names the NIC that it came from. One packet
 -- follows `received`, another follows `routed`. Windows uses an address again at once: its chain ends with `delivered`
--- or `dropped`, or with the next `received`. What goes to several NICs is routed and delivered once for each.
+-- or `dropped`, or with the next `received`. A packet to several NICs is routed and
+-- delivered once for each of them.
 -- Source: event messages of Microsoft-Windows-Hyper-V-VmSwitch, NDIS-PacketCapture event 1003.
 
 local codes, limits = ...

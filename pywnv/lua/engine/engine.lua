@@ -213,10 +213,8 @@ function M.new(window, epoch, warm_up)
       return nil
     end
     local node, way = now.decide(taken_read, taken_noted, is_directed)
-    local tool_metadata = frame.tool_metadata
-    local is_dropped = tool_metadata and tool_metadata.dropped
-    local has_facts = taken_read or way or is_dropped
-    local known = has_facts and facts_of(frame.hop, taken_read, way, is_dropped, frame) or nil
+    local has_facts = taken_read or way or frame.is_drop
+    local known = has_facts and facts_of(frame.hop, taken_read, way, frame) or nil
     if drops and known and known.drop then
       local rule = drops.packet(frame, taken_read, known)
       known = rule and ruled(known, rule) or known

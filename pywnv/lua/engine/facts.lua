@@ -7,7 +7,7 @@ local MOST = 4096 -- only a capture made to defeat us knows more of its frames
 
 local M = { NONE = {} }
 
-local function new(place, note, way, is_dropped, is_to_group)
+local function new(place, note, way, is_drop, is_to_group)
   local facts = {
     direction = way,
     vlan = note.vlan or place.vlan,
@@ -16,7 +16,7 @@ local function new(place, note, way, is_dropped, is_to_group)
     nic_type = note.nic_type or place.nic_type,
     pid = note.pid,
   }
-  if note.drop or is_dropped then
+  if is_drop then
     facts.drop = true
     facts.drop_reason, facts.drop_location = note.drop_reason, note.drop_location
     facts.drop_harmless = drop.is_harmless(note.drop_reason, is_to_group)
@@ -63,9 +63,8 @@ function M.new()
   --- @param place as `hop` made it
   -- @param note  as `tool_comments.read` gave it, or nil
   -- @param way   a code of `direction`, or nil
-  -- @param is_dropped whether the capture marks the frame as dropped
-  -- @param frame as `frame.read` gives it
-  return function(place, note, way, is_dropped, frame)
+  -- @param frame as `frame.read` gives it; is_drop: whether it was dropped there
+  return function(place, note, way, frame)
     if count >= MOST then
       known, count = {}, 0
     end
@@ -79,11 +78,12 @@ function M.new()
       by_way = {}
       by_note[note or false] = by_way
     end
-    local is_to_group = (is_dropped or note and note.drop) and drop.is_to_group(frame)
-    local key = (way or 0) * 4 + (is_dropped and 1 or 0) + (is_to_group and 2 or 0)
+    local is_drop = frame.is_drop
+    local is_to_group = is_drop and drop.is_to_group(frame)
+    local key = (way or 0) * 4 + (is_drop and 1 or 0) + (is_to_group and 2 or 0)
     local facts = by_way[key]
     if not facts then
-      facts = new(place, note or M.NONE, way, is_dropped, is_to_group)
+      facts = new(place, note or M.NONE, way, is_drop, is_to_group)
       by_way[key], count = facts, count + 1
     end
     return facts

@@ -198,12 +198,12 @@ function M.new()
   -- Notes that a packet may be another one, which was seen elsewhere before.
   local function doubt(packet, other, frame)
     local class, took, longest = other.flow.class, order.step(all_order, other, frame)
-    -- Later than any is known to come it may be another one, but not where none begin.
+    -- A frame that is later than all others may still be that one, unless packets begin here: then it is a new one.
     local is_late = took > longest and not path.begins(class, other.node, frame.root)
     local is_soon = took <= max(longest, limits.longest_queue)
     path.doubt_stop(class, other.node)
-    if (took <= longest or is_late and (is_soon or path.has_gone_on(class, other.node, frame.hop)))
-      and path.may_go_on(class, other.node, frame.hop) then
+    local may_be = took <= longest or is_late and (is_soon or path.has_gone_on(class, other.node, frame.hop))
+    if may_be and path.may_go_on(class, other.node, frame.hop) then
       packet.maybe = other.node -- so it is not seen again where that was
     end
     local queue = store.find(frame.key)

@@ -21,8 +21,8 @@ local function has_passed(packet, hop)
   return false
 end
 
---- Whether a drop says that a frame shows another packet. What was dropped does not go on, but for a packet to a group;
--- and no component drops what it has passed on.
+--- Whether a drop says that a frame shows another packet. A dropped packet goes no further, unless it goes to a group.
+-- A component does not drop a packet that it has passed on.
 function M.differ(packet, frame)
   if frame.is_drop then
     return has_passed(packet, frame.hop)

@@ -215,7 +215,7 @@ function M.has_gone_on(ways, node, hop)
   return passed(ways, node.next[hop]) > 0
 end
 
--- How many packets of a class began at a hop, at least: that came there first, or from there to the same next hop.
+-- At least how many packets of a class began at a hop: those counted there or, if more, those that went on to one hop.
 local function began(ways, root)
   local most = passed(ways, root)
   for _, node in pairs(root.next) do

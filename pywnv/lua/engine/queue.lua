@@ -16,7 +16,7 @@ local M = {}
 -- @param differs function: whether a rule says that a packet and a frame are two
 -- @param all     what is known of the order of packets of all senders: see `order`
 -- @param look    what is found for a frame: see `candidates`
--- @param networks as `networks` makes them
+-- @param networks what is known of virtual networks and VLANs: see `networks`
 -- @return table: is_lost, elsewhere, here, take, doubt
 function M.new(store, differs, all, look, networks)
   local queues = {}
@@ -122,7 +122,7 @@ function M.new(store, differs, all, look, networks)
     return waiting[count], indices[count]
   end
 
-  -- Gathers a packet and those behind it that may come to this hop; how many.
+  -- Gathers a packet and those behind it that may come to this hop. Returns how many these are.
   local function gather(queue, packet, index, frame)
     waiting[1], indices[1] = packet, index
     local count = 1

@@ -117,7 +117,7 @@ function M.new(store)
 
   -- One of the last large frames of a flow, if it holds the data of a segment.
   -- @param back 1: the last one, 2: the one before it ...
-  -- @return what was noted of it, its packet, and where in it the data begins; or nil
+  -- @return what was noted of the large frame, its packet, at which byte of its data the segment begins; or nil
   local function holder(flow, segment, back)
     local large = flow.large
     local entry = large[(large.last - back) % limits.large + 1]

@@ -18,7 +18,7 @@ return {
         return nil
       elseif identity.of_pair(packet, frame) == identity.STRONG and not identity.is_asked_for(packet) then
         return nil
-      elseif candidates.seen(packet, frame.place) > 0 or candidates.is_other_vlan(packet, frame) then
+      elseif candidates.seen(packet, frame.place) > 0 or candidates.is_to_other_vlan(packet, frame) then
         return nil
       end
       return packet

@@ -7,7 +7,7 @@ local max = math.max
 
 return {
   name = "overtaken",
-  reason = "Newer data of its flow came here long before it, and it was asked for: so it was lost and sent again",
+  reason = "Newer data came here first, and the other end asked for this, or 200 ms passed: it was lost and sent again",
   source = "RFC 5681 3.2; RFC 6298 2.4; Wireshark, epan/dissectors/packet-tcp.c (3 ms, or a round trip)",
   proof = "lab2/nat-loss",
   verdict = "retransmission",

@@ -28,7 +28,7 @@ return {
       return ((repeated[observer] or 0) + (more or 0)) * limits.ids_repeat >= (all[observer] or 0) + 1
     end
 
-    -- Whether a packet still has a frame's id, as far as its observer has seen it last.
+    -- Whether a packet still has a frame's id: it was seen a short time ago, and this observer gave it no other id.
     local function has_id(packet, frame)
       return abs(frame.time - packet.last_time) <= limits.same_id
         and (packet.tag == frame.tag or packet.tag_of ~= frame.hop.observer)

@@ -11,7 +11,7 @@ return {
   proof = "rules/mix-fwd-loss",
   verdict = "duplicate",
   new = function(state)
-    -- By how much the TTL of a packet that began here is lower now, if it comes back as it was last seen elsewhere.
+    -- By how much the TTL of a packet has fallen since it began here, if it comes back with the TTL it had elsewhere.
     local function fell_elsewhere(packet, frame)
       local is_back = packet.node.hop ~= frame.hop
         and packet.node.counts[frame.hop] == 1

@@ -28,7 +28,7 @@ return {
       local longest = identity.is_timed(packet) and limits.same_hop_timers or limits.same_hop_soon
       if abs(frame.time - packet.last_time) > longest or candidates.is_flood(packet, frame) then
         return nil
-      elseif candidates.is_other_vlan(packet, frame) then
+      elseif candidates.is_to_other_vlan(packet, frame) then
         return nil
       end
       local segment = state.segment_of(frame)
