@@ -316,7 +316,7 @@ end
 return M
   end,
   path = function(...)
---- The path of one packet: a table of its sightings, a ladder of its hops, and the events that follow them closely.
+--- The path of one packet: a table of its sightings, a ladder of its hops, and the events about it or close behind it.
 
 local names, lay_out, words = ...
 
@@ -331,10 +331,16 @@ local FRAME = " frame %d"
 local LONGEST_CHANGE = 10 -- characters of what was rewritten
 local HEADINGS = { "frame", "hop", "delta us", "elapsed us", "verdict", "rule" }
 local ALIGN = "rlrrll"
-local rows, sightings, drops, events, path = {}, {}, {}, {}, nil
+local rows, sightings, drops, events, near_events, path = {}, {}, {}, {}, {}, nil
 
 local function micros(seconds)
   return seconds and format("%.1f", seconds * 1e6) or ""
+end
+
+local function note_drop(number, said)
+  local rule = said.drop_rule and "; " .. said.drop_rule or ""
+  local why = format("dropped in frame %d: %s%s", number, words.reason(said), rule)
+  drops[#drops + 1] = words.wrapped(why, WIDTH, "  ")
 end
 
 --- Takes a sighting of the packet.
@@ -346,9 +352,7 @@ function M.row(number, said)
   row[5] = said.drop and "dropped" or names.verdict[said.verdict] or ""
   row[6] = words.short(said.rule or "", LONGEST_RULE)
   if said.drop then
-    local rule = said.drop_rule and "; " .. said.drop_rule or ""
-    local why = format("dropped in frame %d: %s%s", number, words.reason(said), rule)
-    drops[#drops + 1] = words.wrapped(why, WIDTH, "  ")
+    note_drop(number, said)
   end
   sightings[#sightings + 1] = {
     number = number,
@@ -360,10 +364,14 @@ function M.row(number, said)
   rows[#rows + 1], path = row, said.path
 end
 
---- Takes an event near a sighting.
+--- Takes an event about the packet, or near a sighting of it.
 -- @param said what `engine.describe_event` says of it
 function M.event(number, said)
-  events[#events + 1] = words.wrapped(format("%d  %s", number, said.info), WIDTH, "    ")
+  local list = said.event_packet and events or near_events
+  list[#list + 1] = words.wrapped(format("%d  %s", number, said.info), WIDTH, "    ")
+  if said.event_packet and said.drop then
+    note_drop(number, said)
+  end
 end
 
 -- Shortens the hops to what the other columns leave of a line.
@@ -476,8 +484,11 @@ function M.total()
   end
   text = text .. table.concat(drops)
   if events[1] then
+    text = text .. "\nEvents of the vmSwitch about it:\n" .. table.concat(events)
+  end
+  if near_events[1] then
     text = text .. "\nEvents within a millisecond after it; only the time connects them with it:\n"
-    text = text .. table.concat(events)
+    text = text .. table.concat(near_events)
   end
   return text
 end

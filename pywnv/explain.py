@@ -56,21 +56,6 @@ class Pair:
     window: float
 
 
-def sightings(
-    capture: Path, frame: int, warn: Warn = lambda _: None, *, topology: Topology | None = None
-) -> list[Annotation]:
-    """The rows of all frames that show the packet of a frame, in file order.
-
-    Raises:
-        CaptureError: the capture cannot be read.
-        UsageError: there is no such frame.
-    """
-    row = frame_row(capture, frame, warn, topology=topology)
-    if row.packet is None:
-        return [row]
-    return packets(capture, {row.packet}, frame, warn, topology=topology)[row.packet]
-
-
 def frame_row(
     capture: Path,
     frame: int,
@@ -99,15 +84,16 @@ def frame_row(
 def packets(
     capture: Path, wanted: set[int], frame: int, warn: Warn = lambda _: None, *, topology: Topology | None = None
 ) -> dict[int, list[Annotation]]:
-    """The rows of all frames that show some packets, by packet, as far as they can be of one with a frame.
+    """The rows that show some packets, or are events about them, by packet: all that can be of one with a frame.
 
     Raises:
         CaptureError: the capture cannot be read.
     """
     found: dict[int, list[Annotation]] = {packet: [] for packet in sorted(wanted)}
     for batch in _walk(capture, frame + REACH, warn, topology):
-        for row in batch.chosen(packet in wanted for packet in batch.column("packet")):
-            found[row.packet or 0].append(row)
+        both = zip(batch.column("packet"), batch.column("event_packet"), strict=True)
+        for row in batch.chosen(bool(wanted.intersection(either)) for either in both):
+            found[row.packet or row.event_packet or 0].append(row)
     return found
 
 
@@ -191,7 +177,7 @@ def interval(seconds: float) -> str:
 
 
 def path_lines(rows: list[Annotation]) -> list[str]:
-    """The path of one packet, as the plugin's window shows it: its sightings, a ladder, the path."""
+    """The path of one packet, as the plugin's window shows it: its sightings, a ladder, the path, its events."""
     from pywnv.generate.engine import engine_lua
     from pywnv.lua.runtime import lua_runtime
 
@@ -204,7 +190,10 @@ def path_lines(rows: list[Annotation]) -> list[str]:
     for row in rows:
         said = {name: _as_lua(value) for name, value in row._asdict().items() if value is not None}
         said["verdict"] = VERDICTS.index(row.verdict or "")
-        report[b"row"](row.frame, lua.table_from({name.encode(): value for name, value in said.items()}))
+        if row.event:
+            said["info"] = event_words(row).encode()
+        add = report[b"event" if row.event else b"row"]
+        add(row.frame, lua.table_from({name.encode(): value for name, value in said.items()}))
     lines: list[str] = report[b"total"]().decode().splitlines()
     return lines
 
@@ -213,6 +202,7 @@ def _as_lua(value: object) -> object:
     return value.encode() if isinstance(value, str) else float(value) if isinstance(value, Decimal) else value
 
 
+EVENT_NIC = {"received": "from", "routed": "from", "delivered": "to", "dropped": "from"}  # how it names its NIC
 WHAT = {
     "original": "is the first sighting of packet {packet}",
     "duplicate": "shows packet {packet} again",
@@ -244,6 +234,9 @@ def why(row: Annotation, earlier: list[Annotation]) -> list[str]:
         lines = [f"Frame {row.frame} {what}: pywnv remembers no earlier packet with these bytes."]
     if row.rewritten:
         lines.append(f"Since frame {row.previous}, a hop has changed: {row.rewritten.replace(',', ', ')}.")
+    if row.drop:
+        lines.append(f"It was dropped here: {_drop_reason(row)}.")
+        lines += [row.drop_advice] if row.drop_advice else []
     if earlier:
         frames = ", ".join(str(other.frame) for other in earlier)
         gap = (row.time or 0) - (earlier[0].time or 0)
@@ -279,14 +272,33 @@ def _difference(found: Difference | None, first: int, second: int, *, joined: bo
     return f"{kind}: {found.field} (byte {found.offset}), 0x{one} in frame {first}, 0x{other} in frame {second}."
 
 
-def _event(row: Annotation) -> str:
+def event_words(row: Annotation) -> str:
+    """What an event of the vmSwitch says: what was done, for which NICs, why a packet was dropped."""
+    words = [row.event or ""]
+    if row.event_nic:
+        words.append(f"{EVENT_NIC.get(row.event or '', 'at')} NIC {row.event_nic}")
+    if row.event_destination_nic:
+        words.append(f"to NIC {row.event_destination_nic}")
+    if row.event_switch:
+        words.append(f"by vmSwitch {row.event_switch}")
+    return " ".join(words) + (f": {_drop_reason(row)}" if row.drop else "")
+
+
+def _drop_reason(row: Annotation) -> str:
+    reason = row.drop_reason_text or (f"reason {row.drop_reason}" if row.drop_reason else "reason not given")
+    return f"{reason}; {row.drop_rule}" if row.drop_rule else reason
+
+
+def _event(row: Annotation) -> list[str]:
     """What is said of a frame that is not a packet."""
     if not row.event:
-        return f"Frame {row.frame} is not a packet."
-    words = f"Frame {row.frame} is an event of the vmSwitch: {row.event}"
+        return [f"Frame {row.frame} is not a packet."]
+    lines = [f"Frame {row.frame} is an event of the vmSwitch: {event_words(row)}."]
     if row.event_packet:
-        return f"{words}. It is about packet {row.event_packet}: the buffer's address and the order of events prove it."
-    return f"{words}. Nothing proves which packet it is about."
+        lines.append(f"It is about packet {row.event_packet}: the buffer's address and the order of events prove it.")
+    else:
+        lines.append("Nothing proves which packet it is about.")
+    return lines + ([row.drop_advice] if row.drop_advice else [])
 
 
 def explain(capture: Path, frames: tuple[int, ...], warn: Warn, *, topology: Topology | None = None) -> Iterator[str]:
@@ -312,7 +324,7 @@ def explain(capture: Path, frames: tuple[int, ...], warn: Warn, *, topology: Top
         if len(frames) == 2:
             yield ""
         if row.packet is None:
-            yield _event(row)
+            yield from _event(row)
         else:
             yield from why(row, known.get(row.repeat_of or 0, []))
     for packet in dict.fromkeys(shown):

@@ -11,9 +11,10 @@ from command import CAPTURES, run
 from engine import ARP, ICMP, TCP, arp, echo, ethernet, ipv4, ipv6, put, tcp, udp
 
 from pywnv.errors import CaptureError, UsageError
-from pywnv.explain import compare, explain, sightings
+from pywnv.explain import compare, explain, frame_row, packets
 
 LOSS = CAPTURES / "lbfo-tcp-loss.pcapng.gz"
+JOURNAL = CAPTURES / "rules/journal-flood-n.pcapng.gz"
 FRAME = ethernet(ipv4(udp()))
 START = 10**15  # microseconds: a time of 0 is no time
 
@@ -37,6 +38,8 @@ def said(path: Path, *frames: int) -> list[str]:
         ("same", (LOSS, 8, 10)),
         ("other", (LOSS, 8, 11)),
         ("repeated", (LOSS, 446, 449)),
+        ("event", (JOURNAL, 22)),
+        ("drop-event", (JOURNAL, 29)),
     ],
 )
 def test_golden(golden: Callable[[str, bytes], None], name: str, frames: tuple[Path, int]) -> None:
@@ -91,12 +94,19 @@ def test_says_by_which_rule_and_why(tmp_path: Path) -> None:
 def test_a_path_may_begin_long_before(tmp_path: Path) -> None:
     frames = [(0, 1, FRAME), *((0, 2, ethernet(ipv4(udp(), ident=at))) for at in range(2, 900)), (1, 9, FRAME)]
     path = write(tmp_path, frames)
-    assert [row.frame for row in sightings(path, 900)] == [1, 900]
+    assert [row.frame for row in packets(path, {1}, 900)[1]] == [1, 900]
 
 
 def test_says_what_was_dropped() -> None:
     words = said(CAPTURES / "deep-dive/acl-drop-pspkt.pcapng", 1)
     assert words[-1] == "dropped in frame 2: Failed security policy"
+    reason, advice = said(CAPTURES / "deep-dive/acl-drop-pspkt.pcapng", 2)[2:4]
+    assert reason == "It was dropped here: Failed security policy."
+    assert advice.startswith("An ACL on the vmSwitch port denies it")
+
+
+def test_says_which_event_dropped_a_packet() -> None:
+    assert "dropped in frame 29: Failed security policy" in said(JOURNAL, 28)
 
 
 def test_wrong_use(tmp_path: Path) -> None:
@@ -106,9 +116,9 @@ def test_wrong_use(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="frame 3 is not a packet"):
         compare(path, 1, 3)
     with pytest.raises(UsageError, match="has no frame 9; the last is 3"):
-        sightings(path, 9)
+        frame_row(path, 9)
     with pytest.raises(CaptureError, match="No such file"):
-        sightings(tmp_path / "none", 1)
+        frame_row(tmp_path / "none", 1)
     for arguments, words in (
         ((LOSS, 1, 2, 3), b"takes one frame or two different ones, not 1 2 3"),
         ((LOSS, 1, 1), b"takes one frame or two different ones, not 1 1"),
