@@ -168,6 +168,13 @@ def test_a_hop_is_not_silent_for_packets_of_others(tmp_path: Path) -> None:
     assert silences(collect(tmp_path / "a.pcapng")) == ()
 
 
+@pytest.mark.parametrize("name", ["nat", "nat-loss"])
+def test_a_port_that_showed_a_flooded_packet_does_not_fall_silent(name: str) -> None:
+    for host in (1, 2):
+        found = collect([CAPTURES / "lab2" / f"{name}.pcapng.gz"], selection=Selection(ip=f"10.0.0.{host}"))
+        assert silences(found) == ()
+
+
 def test_hops_that_fall_silent(tmp_path: Path) -> None:
     (silence,) = silences(collect(halves(tmp_path / "a.pcapng")))
     assert silence.words == "vport1 and team0 show nothing from frame 1,501 on, while pnic0 shows 501 packets"

@@ -12,7 +12,7 @@ from pywnv.statistics.model import Gap
 NANO = 1e9
 # Of the packets that passed a hop and others, so few passed these others alone before; so many do while it is silent.
 ALONE = 0.1
-LEAST, SHARE = 20, 0.05  # at least so many; this share of all that passed it
+LEAST, SHARE = 20, 0.05  # at least so many, before and meanwhile; this share of all that passed it
 
 Found = dict[str, Any]
 
@@ -106,7 +106,7 @@ def _without(hop: Found, found: Found, classes: list[list[Seen]], inside: tuple[
                 continue
             through = sum(one.whole for one in of_class if one.mask & bit and one.mask & heard & ~bit == rest.mask)
             outside = rest.whole - rest.within(first - edge, last + edge)
-            if through and outside <= ALONE * through:
+            if through >= LEAST and outside <= ALONE * through:
                 name = _busiest(found, rest.mask)
                 others[name] = others.get(name, 0) + within
     return others

@@ -121,8 +121,8 @@ def question_words(one: Unanswered, ports: int) -> str:
         words = f"{one.destination} refuses {count(one.refused, kind, ',')} from {one.source}{to_ports}"
         return f"{words}: nothing listens there, or a firewall rejects it"
     target = f"{ports:,} ports of {one.destination}" if ports > 1 else end_of_flow(one.destination, one.port)
-    asked = f"{one.unanswered:,} of {count(one.asked, kind, ',')} from {one.source} to {target}"
-    return f"{asked} {_verb(one.unanswered, 'goes', 'go')} unanswered"
+    asked = f"The only {kind}" if one.asked == 1 else f"{one.unanswered:,} of {count(one.asked, kind, ',')}"
+    return f"{asked} from {one.source} to {target} {_verb(one.unanswered, 'goes', 'go')} unanswered"
 
 
 def _question_sentence(found: Statistics, one: Unanswered, ports: int) -> str:

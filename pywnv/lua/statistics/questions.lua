@@ -137,9 +137,16 @@ function M.new()
     return nil
   end
 
+  -- Of a TCP handshake, a SYN that is sent again is no other one.
+  local function is_once(question)
+    return question.kind == "handshake"
+  end
+
   --- Counts a packet that asks, once it is selected.
   function questions.count(question)
-    question.counts, question.group.asked = true, question.group.asked + 1
+    if not (question.counts and is_once(question)) then
+      question.counts, question.group.asked = true, question.group.asked + 1
+    end
   end
 
   --- Counts a packet that asked, once no more of it is expected.
@@ -149,10 +156,16 @@ function M.new()
     if question.is_answered then
       return false
     end
-    local group = question.group
-    question.unanswered = (question.unanswered or 0) + 1
-    group.unanswered, group.end_hop = group.unanswered + 1, hop
-    group.dropped = group.dropped + (is_dropped and 1 or 0)
+    local group, is_again = question.group, question.unanswered and is_once(question)
+    if not is_again then
+      question.unanswered = (question.unanswered or 0) + 1
+      group.unanswered = group.unanswered + 1
+    end
+    if is_dropped and not (is_again and question.is_dropped) then
+      question.is_dropped = true
+      group.dropped = group.dropped + 1
+    end
+    group.end_hop = hop
     group.first_frame = math.min(group.first_frame or packet, packet)
     return true
   end
