@@ -151,7 +151,7 @@ def test_what_is_asked_in_vain_every_day_is_not_the_answer() -> None:
         " and gives all of them one name, interface 0, so it does not show where they go."
     )
     answer = pywnv.why(CAPTURES / "rules" / "wifi-air.pcapng.gz", ip="10.222.102.210")
-    assert answer.sentence.startswith("1 of 1 ARP request from 10.222.102.107 to 10.222.102.210 goes unanswered: ")
+    assert answer.sentence.startswith("The only ARP request from 10.222.102.107 to 10.222.102.210 goes unanswered: ")
 
 
 @pytest.mark.slow
@@ -248,6 +248,55 @@ def test_a_nic_by_name_or_a_part_of_it() -> None:
     path, host = DEEP_DIVE / "vlan-drop-pspkt.pcapng", load(HOST)
     for nic in ("vmNIC Contoso-Gst Ingress", "contoso-gst"):
         assert pywnv.why(path, nic=nic, topology=host).statistics.packets == 4
+
+
+@pytest.mark.parametrize("nic", ["SQL01", "sql01 in switch LAN"])
+def test_a_nic_that_only_events_name(nic: str) -> None:
+    path = CAPTURES / "rules" / "journal-flood-n.pcapng.gz"
+    answer = pywnv.why(path, nic=nic)
+    assert "packets that come to NIC" in answer.sentence
+    assert answer.sentence.endswith("are dropped at SQL01 in switch LAN: Failed security policy.")
+    assert [(drop.packets, drop.frames) for drop in answer.drops] == [(5, 5)]
+    assert len([row for row in pywnv.annotate(path) if row.drop and row.event_nic == "SQL01"]) == 5
+    found = answer.statistics
+    assert found.frames == found.packets + found.duplicates
+    assert all(one.path for one in found.paths)
+
+
+@pytest.mark.parametrize(
+    ("name", "nic", "number", "where"),
+    [
+        ("vlan", "wireless", 4, "wireless in switch wireless"),
+        ("acl", "Network Adapter", 3, "Network Adapter in switch docked"),
+    ],
+)
+def test_a_nic_whose_drops_only_the_time_joins_with_packets(name: str, nic: str, number: int, where: str) -> None:
+    answer = pywnv.why(DEEP_DIVE / f"{name}-drop-etl2pcapng.pcapng", nic=nic)
+    assert answer.sentence.startswith(f"{number} of {number} packets that come to NIC {nic} are last seen at ")
+    assert f"{SEES} {where}: " in answer.sentence
+    assert [(drop.near, drop.packets) for drop in answer.drops] == [(number, 0)]
+
+
+def test_a_drop_at_a_nic_of_which_no_packet_is_known(tmp_path: Path) -> None:
+    data, path = w.ping(1), tmp_path / "a.pcapng"
+    dropped = w.journal(2, w.ACL_TEXT.replace("Network Adapter", "SQL01").replace("docked", "LAN"))
+    start = [ng.section(), ng.interface("vNIC:a"), ng.interface("vNIC:b")]
+    path.write_bytes(b"".join([*start, w.packet(0, 0, data), dropped, w.packet(1, 9, data)]))
+    answer = pywnv.why(path, nic="SQL01")
+    assert answer.sentence == (
+        "The vmSwitch reports 1 drop at SQL01 in switch LAN: Failed security policy. It is not known of which packets."
+    )
+    done = run("why", path, "--nic", "sql01")
+    assert done.returncode == 0
+    assert "1 event" in done.stdout.decode()
+
+
+def test_events_that_no_packet_proves() -> None:
+    done = run("why", DEEP_DIVE / "vlan-drop-etl2pcapng.pcapng", "--nic", "Network Adapter")
+    assert done.returncode == 1
+    assert "8 events of the vmSwitch name NIC Network Adapter, but nothing proves" in " ".join(
+        done.stdout.decode().split()
+    )
 
 
 def test_nothing_found() -> None:

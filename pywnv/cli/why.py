@@ -44,7 +44,7 @@ def why(
 ) -> None:
     """Say how many packets end where, why they were dropped, and by which rule.
 
-    Exit code 1 if the capture has no such packets.
+    Exit code 1 if the capture has no such packets, and no drops at this NIC.
 
     Example: pywnv why host.pcapng --ip 192.168.1.60
     """
@@ -70,5 +70,5 @@ def why(
         show(json.dumps(answer.as_dict(), ensure_ascii=False, indent=2), for_programs=True)
     else:
         show_drawn(partial(render, answer))
-    if not answer.statistics.packets:
+    if not answer.statistics.packets and not answer.drops:
         raise typer.Exit(Exit.DIFFERENT)

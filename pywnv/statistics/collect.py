@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     Looking = Callable[[Iterable[Capture]], Iterator[Capture]]
 
-PARTS = ("timeline", "places", "traffic", "selection", "outcome", "strangers", "examples")
+PARTS = ("timeline", "places", "traffic", "selection", "outcome", "strangers", "examples", "sightings")
 
 
 def _wanted(lua: Lua, selection: Selection | None, *, any_part: bool) -> Any:
@@ -46,9 +46,9 @@ def sink(lua: Lua, *, selection: Selection | None = None, any_part: bool = False
         any_part: whether a part of a NIC's name is enough.
     """
     ends, limits = lua.load("writers/ends.lua"), lua.load("statistics/limits.lua")
-    parts = {name.encode(): lua.load(f"statistics/{name}.lua", limits) for name in PARTS}
     is_to_group = lua.modules[b"drop"][b"is_to_group"]
     tcp, codes, frame = (lua.modules[name] for name in (b"tcp", b"codes", b"frame"))
+    parts = {name.encode(): lua.load(f"statistics/{name}.lua", limits, codes, is_to_group) for name in PARTS}
     ways = lua.load("statistics/ways.lua", limits)
     parts[b"losses"] = lua.load("statistics/losses.lua", limits, tcp, codes, frame, is_to_group, ways)
     parts[b"questions"] = lua.load("statistics/questions.lua", limits, ends, is_to_group)
@@ -115,7 +115,8 @@ def collect(
             )
 
         found = counted(any_part=False)
-        if selection and selection.nic and not found["total"]["frames"] and not _is_pipe(opened):
+        is_empty = not found["total"]["frames"] and not found["total"]["events"]
+        if selection and selection.nic and is_empty and not _is_pipe(opened):
             warnings.clear()
             found = counted(any_part=True)
     return build(found, selection, tuple(warnings))

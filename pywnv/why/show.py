@@ -35,10 +35,8 @@ def render(answer: Answer, console: Console) -> None:
         console.print(Padding(Text(words, style), (0, 0, 0, 2)))
 
     console.print(Text(answer.sentence, "bold"))
-    if not found.packets:
-        draw_grave(answer.host_findings, console)
-        return
-    console.print(_ends(found))
+    if found.packets:
+        console.print(_ends(found))
     if found.drops:
         console.print(_drops(found))
         for words in dict.fromkeys(_advice(found.drops)):

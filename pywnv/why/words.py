@@ -241,6 +241,16 @@ def _worst_question(found: Statistics, asked: list[tuple[Unanswered, int]]) -> t
 
 def _nothing(found: Statistics, name: str) -> str:
     if found.selection and found.selection.nic:
+        if found.drops:
+            drops = count(sum(drop.frames for drop in found.drops), "drop", ",")
+            where = ", ".join(dict.fromkeys(drop.hop or NO_NAME for drop in found.drops))
+            reasons = ", ".join(dict.fromkeys(map(reason_words, found.drops)))
+            return f"The vmSwitch reports {drops} at {where}: {reasons}. It is not known of which packets."
+        if found.events:
+            events = f"{count(found.events, 'event', ',')} of the vmSwitch {_verb(found.events, 'names', 'name')}"
+            return (
+                f"{events} {about(found.selection)}, but nothing proves about which packets, and no packet shows there."
+            )
         hops = ", ".join(list(found.all_hops)[:MOST_NAMED])
         return f"No packet {name} in this capture" + (f"; there are {hops}." if hops else ".")
     most = ", ".join(f"{address} ({number:,})" for address, number in list(found.addresses.items())[:MOST_NAMED])

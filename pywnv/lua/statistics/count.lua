@@ -5,13 +5,12 @@
 
 local limits, codes, is_to_group, wanted, parts, ends_of, write = ...
 
-local find, floor, max, min = string.find, math.floor, math.max, math.min
+local find, max, min = string.find, math.max, math.min
 
 local SLOTS = limits.slots
-local NANO, MICRO = 1e9, 1e-6 -- MICRO: the first width of a bin
+local MICRO = 1e-6 -- the first width of a bin
 local PACKET_ID = codes.evidence["packet-id"]
 local EVENT, RETRANSMISSION, REPEAT = codes.verdict.event, codes.verdict.retransmission, codes.verdict["repeat"]
-local OUTER = { [codes.role.pNIC] = true, [codes.role.tNIC] = true }
 
 local direction_names = {}
 for name, code in pairs(codes.direction) do
@@ -24,7 +23,6 @@ local traffic, questions = parts.traffic.new(), parts.questions.new()
 local way_of = parts.selection.new(wanted)
 local strangers = parts.strangers.new()
 local outcome = parts.outcome.new(over_time, over_frames, questions, not way_of)
-local examples = parts.examples.new()
 local losses = parts.losses.new(not way_of)
 
 local M = { missed = losses.note_missed }
@@ -33,7 +31,6 @@ local total = {
   all_frames = 0, frames = 0, packets = 0, duplicates = 0, octets = 0, events = 0, retransmissions = 0, repeats = 0,
   translated = 0, late = 0, by_id = 0, without_time = 0, steps_back = 0, furthest_back = 0,
 }
-local verdicts = {}
 local series = {
   packets = over_time.series(), duplicates = over_time.series(), retransmissions = over_time.series(),
   octets = over_time.series(), drops = outcome.harmful, harmless = outcome.harmless,
@@ -41,14 +38,12 @@ local series = {
 local first_seconds, first_nanos -- of the capture
 local time_before = 0 -- that of the last frame
 
+local sightings = parts.sightings.new(total, places, over_time, series.duplicates)
 local records = {} -- by slot; false: of no packet
 local free, free_count = {}, 0 -- records of packets that have been counted
 local nears = {} -- drops that only the time joins with a packet, by that
--- Of the last SLOTS frames: hop, packet, sighting before, time; and the questions that packets ask.
-local hop_ring, packet_ring, previous_ring, time_ring, asked_ring = {}, {}, {}, {}, {}
-local rewritten_ring, verdict_ring = {}, {}
-examples.hops, examples.previous, examples.times = hop_ring, previous_ring, time_ring
-examples.rewritten = rewritten_ring
+local examples = parts.examples.new(sightings)
+local asked_ring = {} -- of the last SLOTS frames, the questions that packets ask
 
 local function count_in(of, bin, number)
   if bin then
@@ -82,22 +77,9 @@ local function close(record)
   examples.close(record, near, outcome.close(record, near))
 end
 
--- Makes the slot of a frame free: the packet that began there SLOTS frames ago is over.
-local function make_room(slot)
-  local record = records[slot]
-  asked_ring[slot] = false
-  if record then
-    close(record)
-    records[slot], record.flow, record.question, record.drops = false, false, false, false
-    free_count = free_count + 1
-    free[free_count] = record
-  end
-  losses.settle(slot)
-end
-
 -- Makes the record of a packet.
-local function open(slot, said, way, ends, frame)
-  local packet, length = said.packet, frame.length
+local function open(packet, way, ends, length, is_group)
+  local slot = packet % SLOTS
   local record = free[free_count]
   if record then
     free_count = free_count - 1
@@ -114,10 +96,10 @@ local function open(slot, said, way, ends, frame)
   record.packet, record.way, record.mask, record.direction = packet, way, 0, "unknown"
   record.drops, record.end_time, record.end_hop = false, false, false
   record.flow, record.question, record.first_hop = false, false, false
-  record.is_to_group = is_to_group(frame)
+  record.is_to_group = is_group
   total.packets, total.octets = total.packets + 1, total.octets + length
   total.first_frame = min(total.first_frame or packet, packet)
-  local time = time_ring[packet % SLOTS]
+  local time = sightings.times[slot]
   local time_bin = time and over_time.bin(time)
   count_in(series.packets, time_bin, 1)
   count_in(series.octets, time_bin, length)
@@ -131,7 +113,7 @@ local function open(slot, said, way, ends, frame)
     record.question = asked.question
     questions.count(asked.question)
   end
-  local verdict = verdict_ring[slot] -- of the packet's first frame
+  local verdict = sightings.verdicts[slot] -- of the packet's first frame
   if verdict == RETRANSMISSION or verdict == REPEAT then
     take_again(packet, verdict, flow, time_bin)
   end
@@ -167,72 +149,55 @@ local function take_translated(frame)
   return ends and ends.name
 end
 
--- Counts the step to a sighting.
-local function take_step(record, number, path, previous, hop, time, time_bin)
-  local from, before = hop_ring[previous % SLOTS], time_ring[previous % SLOTS]
-  if number - previous >= SLOTS or not time or not before then
-    return
+-- Selects a packet because of an event: what was seen of it before counts.
+-- @param seen of it, as `strangers.of` gives it
+local function select_late(seen, way)
+  local packet, ends = seen.packet, seen.ends
+  if ends and not ends.name then
+    traffic.name(ends)
   end
-  local fork = path and places.branches(path)
-  if fork and fork.has and not (OUTER[from.role] and OUTER[hop.role]) then
-    if not fork.at_first then
-      return -- nobody knows from which hop it came
-    end
-    from, before = record.first_hop, time_ring[record.packet % SLOTS] or time
-  end
-  local seconds = floor((time - before) * NANO + 0.5) / NANO
-  if seconds < 0 then
-    from, hop, seconds = hop, from, -seconds
-  end
-  places.step(from, hop, seconds, number, record.packet, time_bin)
+  local record = open(packet, way, ends, seen.length, seen.is_to_group)
+  sightings.catch_up(record, seen.last_frame)
+  record.path, record.direction = seen.path, direction_names[seen.direction] or "unknown"
+  return record
 end
 
--- Counts a sighting.
-local function sight(record, number, verdict, path, previous, hop, time)
-  local time_bin = time and over_time.bin(time)
-  local bit = hop.index <= limits.masked and 2 ^ (hop.index - 1) or 0
-  local is_new = bit == 0 or floor(record.mask / bit) % 2 == 0
-  if is_new then
-    record.mask = record.mask + bit
+-- Selects the packet that began in a slot, now that it is over, if it was not seen again after an event told of a drop.
+local function select_near(slot)
+  local seen = strangers.at(slot)
+  local near = seen and nears[seen.packet]
+  if near and seen.last_frame == near.after then
+    return select_late(seen, near.way)
+  elseif near then
+    nears[seen.packet] = nil
+    outcome.event(near)
   end
-  if time then
-    total.first_time, total.last_time = min(total.first_time or time, time), max(total.last_time or time, time)
-  end
-  total.frames = total.frames + 1
-  verdicts[verdict] = (verdicts[verdict] or 0) + 1
-  places.see(hop, number, time, time_bin, is_new)
-  if not record.first_hop then
-    record.first_hop, record.first_time = hop, time or false
-  end
-  if previous then
-    count_in(series.duplicates, time_bin, 1)
-    take_step(record, number, path, previous, hop, time, time_bin)
-  end
-  record.path, record.last_frame = path or false, number
-  if not record.end_hop or not time or not record.end_time or time >= record.end_time then
-    record.end_time, record.end_hop, record.end_frame = time or false, hop, number
-  end
+  return nil
 end
 
--- Counts the sightings of a packet before the one by which it was selected, as far as they are known.
-local function catch_up(record, previous)
-  local chain = {}
-  while previous and packet_ring[previous % SLOTS] == record.packet do
-    chain[#chain + 1], previous = previous, previous_ring[previous % SLOTS]
+-- Makes the slot of a frame free: the packet that began there SLOTS frames ago is over.
+local function make_room(slot)
+  local record = records[slot] or select_near(slot)
+  asked_ring[slot] = false
+  if record then
+    close(record)
+    records[slot], record.flow, record.question, record.drops = false, false, false, false
+    free_count = free_count + 1
+    free[free_count] = record
   end
-  for at = #chain, 1, -1 do
-    local number = chain[at]
-    local slot = number % SLOTS
-    sight(record, number, verdict_ring[slot], nil, previous_ring[slot], hop_ring[slot], time_ring[slot])
-  end
+  losses.settle(slot)
 end
 
 -- An event of the vmSwitch.
 local function take_event(number, said, time)
-  local packet = said.event_packet or said.event_near and packet_ring[said.event_near % SLOTS]
+  local packet = said.event_packet or said.event_near and sightings.packet(said.event_near)
   local record = packet and records[packet % SLOTS]
   local is_known = record and record.packet == packet
-  if way_of and not is_known and not (wanted.nic and way_of(nil, said)) then
+  local way = not is_known and wanted and wanted.nic and way_of(nil, said)
+  local seen = way and packet and strangers.of(packet)
+  if seen and said.event_packet then
+    record, is_known = select_late(seen, way), true
+  elseif way_of and not is_known and not way then
     return
   end
   total.events = total.events + 1
@@ -240,13 +205,10 @@ local function take_event(number, said, time)
     return
   end
   local drop = parts.outcome.drop_of(number, said, time)
-  drop.is_event, drop.place = true, said.event_nic or said.event_switch
-  if said.event_nic and said.event_switch then
-    drop.place = ("%s in switch %s"):format(said.event_nic, said.event_switch)
-  end
+  drop.is_event, drop.place, drop.way = true, parts.selection.place_of(said), way
   if is_known and said.event_packet then
     parts.outcome.add_drop(record, drop)
-  elseif is_known then
+  elseif is_known or seen then
     drop.after = said.event_near
     nears[packet] = drop
   else
@@ -273,16 +235,16 @@ local function record_of(number, said, frame, hop, ends)
     ends = ends or ends_of(frame)
     way = (ends or wanted.nic) and way_of(ends, said)
     if not way then
-      strangers.see(packet, hop)
+      strangers.see(number, said, hop, ends, frame)
       return nil
     end
     if ends and not ends.name then
       traffic.name(ends)
     end
   end
-  record = open(slot, said, way, ends, frame)
+  record = open(packet, way, ends, frame.length, is_to_group(frame))
   if packet ~= number then
-    catch_up(record, said.previous)
+    sightings.catch_up(record, said.previous)
   end
   return record
 end
@@ -314,10 +276,7 @@ function M.row(number, seconds, nanos, _, said, _, _, frame)
   end
   local hop = places.hop(said.hop or false, said.hop_role, frame.hop.observer)
   hop.all_frames = hop.all_frames + 1
-  local at = number % SLOTS
-  hop_ring[at], packet_ring[at] = hop, said.packet
-  previous_ring[at], time_ring[at] = said.previous or false, time or false
-  rewritten_ring[at], verdict_ring[at] = said.rewritten or false, said.verdict
+  sightings.note(number, said, hop, time)
   local translated = said.rewritten and find(said.rewritten, "nat", 1, true) and take_translated(frame)
   local ends = said.packet == number and ends_of(frame) or nil
   local record = record_of(number, said, frame, hop, ends)
@@ -327,12 +286,9 @@ function M.row(number, seconds, nanos, _, said, _, _, frame)
   if not record then
     return
   end
-  sight(record, number, said.verdict, said.path, said.previous, hop, time)
-  if said.duplicate then
-    total.duplicates = total.duplicates + 1
-    if said.evidence == PACKET_ID then
-      total.by_id = total.by_id + 1
-    end
+  sightings.count(record, number, said.path)
+  if said.duplicate and said.evidence == PACKET_ID then
+    total.by_id = total.by_id + 1
   end
   if said.direction then
     record.direction = direction_names[said.direction]
@@ -366,6 +322,14 @@ end
 
 --- All of it.
 function M.total()
+  local late = {}
+  for packet in pairs(nears) do
+    late[#late + 1] = packet
+  end
+  table.sort(late)
+  for at = 1, #late do
+    select_near(late[at] % SLOTS)
+  end
   local left = {}
   for _, record in pairs(records) do
     left[#left + 1] = record or nil
@@ -384,7 +348,7 @@ function M.total()
   return write({
     examples = examples.list(outcome.paths), total = total, losses = losses.finish(total.all_frames),
     start = first_seconds and { first_seconds, first_nanos } or { is_list = true },
-    verdicts = parts.timeline.pairs(verdicts), hops = listed(places.hops), steps = listed(places.steps),
+    verdicts = parts.timeline.pairs(sightings.of_verdict), hops = listed(places.hops), steps = listed(places.steps),
     paths = outcome.paths, ends = outcome.ends, drops = listed(outcome.drops),
     masks = listed(outcome.masks), strangers = parts.timeline.pairs(strangers.close()),
     questions = questions.groups, flows = traffic.sorted(),

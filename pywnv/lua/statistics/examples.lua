@@ -6,9 +6,9 @@ local limits = ...
 local M = {}
 
 --- Gathers examples.
--- @return table: close, list; and what the caller puts into it, of the last `limits.slots` frames: hops, previous,
---   times, rewritten
-function M.new()
+-- @param seen as `sightings.new` gives it
+-- @return table: close, list
+function M.new(seen)
   local slots = limits.slots
   local dropped, dropped_why = {}, {}
   local slowest, longest
@@ -19,14 +19,14 @@ function M.new()
     local found, number = { is_list = true }, record.last_frame
     while number and #found < limits.sightings and record.last_frame - number < slots do
       local at, is_first = number % slots, number == record.packet
-      local time = is_first and record.first_time or not is_first and examples.times[at]
+      local time = is_first and record.first_time or not is_first and seen.times[at]
       found[#found + 1] = {
         frame = number,
-        hop = (is_first and record.first_hop or examples.hops[at]).index,
+        hop = (is_first and record.first_hop or seen.hops[at]).index,
         elapsed = time and record.first_time and time - record.first_time or nil,
-        rewritten = not is_first and examples.rewritten[at] or nil,
+        rewritten = not is_first and seen.rewritten[at] or nil,
       }
-      number = not is_first and examples.previous[at]
+      number = not is_first and seen.previous[at]
     end
     return found
   end

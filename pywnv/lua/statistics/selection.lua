@@ -1,10 +1,22 @@
 --- Whose packets count.
 
+local _, codes = ...
+
 local find, lower, sub = string.find, string.lower, string.sub
 
 local TO, FROM = "to", "from"
 
+local LEAVES = { [codes.event.received] = true, [codes.event.routed] = true } -- events that name the NIC it came from
+
 local M = {}
+
+--- Where an event reports a drop: the NIC and the switch, or nil.
+function M.place_of(said)
+  if said.event_nic and said.event_switch then
+    return ("%s in switch %s"):format(said.event_nic, said.event_switch)
+  end
+  return said.event_nic or said.event_switch
+end
 
 local function by_address(ip)
   return function(ends)
@@ -41,8 +53,12 @@ local function by_nic(nic, any_part)
     return found
   end
   return function(_, said)
-    if not said.packet then -- an event
-      return (is_it(said.event_nic) or is_it(said.event_destination_nic)) and TO or nil
+    if said.event then
+      if LEAVES[said.event] and is_it(said.event_nic) then
+        return FROM
+      end
+      local is_at = said.drop and lower(M.place_of(said) or "") == nic
+      return (is_at or is_it(said.event_nic) or is_it(said.event_destination_nic)) and TO or nil
     end
     return (is_it(said.hop) or is_it(said.nic)) and (said.previous and TO or FROM) or nil
   end

@@ -1,13 +1,13 @@
 --- Counts the hops of packets that were not selected: such a packet may be the rest of a selected one that seems to end
 -- early, behind a NAT or if nothing distinguishes packets with the same bytes.
 
-local limits = ...
+local limits, _, is_to_group = ...
 
 local floor = math.floor
 
 local M = {}
 
---- @return table: see, forget, close
+--- @return table: see, at, of, forget, close
 function M.new()
   local slots = limits.slots
   local by_slot, masks, count = {}, {}, 0
@@ -22,21 +22,39 @@ function M.new()
   end
 
   --- Notes a sighting.
-  function strangers.see(packet, hop)
+  -- @param ends of it, or nil
+  function strangers.see(number, said, hop, ends, frame)
+    local packet = said.packet
     local stranger = by_slot[packet % slots]
     if not stranger then
-      stranger = { packet = packet, mask = 0 }
+      stranger = { packet = false }
       by_slot[packet % slots] = stranger
-    elseif stranger.packet ~= packet then
+    end
+    if stranger.packet ~= packet then
       if stranger.packet then
         settle(stranger)
       end
       stranger.packet, stranger.mask = packet, 0
+      stranger.ends, stranger.length, stranger.is_to_group = ends or false, frame.length, is_to_group(frame)
     end
+    stranger.last_frame, stranger.path, stranger.direction = number, said.path or false, said.direction or false
     local bit = hop.index <= limits.masked and 2 ^ (hop.index - 1) or 0
     if bit > 0 and floor(stranger.mask / bit) % 2 == 0 then
       stranger.mask = stranger.mask + bit
     end
+  end
+
+  --- What is known of the last packet that began in a slot: ends, length, is_to_group; of its last sighting:
+  -- last_frame, path, direction; or nil.
+  function strangers.at(slot)
+    local stranger = by_slot[slot]
+    return stranger and stranger.packet and stranger or nil
+  end
+
+  --- The same of a packet.
+  function strangers.of(packet)
+    local stranger = strangers.at(packet % slots)
+    return stranger and stranger.packet == packet and stranger or nil
   end
 
   --- Takes back what was noted of a packet: it was selected after all.
