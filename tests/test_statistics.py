@@ -316,3 +316,15 @@ def test_a_packet_that_is_first_seen_where_no_observer_is_known(tmp_path: Path) 
     path.write_bytes(ng.section() + ng.interface("a") + ng.interface("B: b") + b"".join(shown))
     found = collect(path)
     assert (found.packets, found.duplicates, found.losses) == (20, 20, ())
+
+
+@pytest.mark.parametrize("name", ["rules/drops-p24", "rules/journal-flood-n", "deep-dive/vlan-drop-pspkt"])
+def test_each_drop_of_an_example(name: str) -> None:
+    path = next((CAPTURES / name).parent.glob(f"{Path(name).name}.pcapng*"))
+    rows = [row for row in pywnv.annotate(path) if row.drop]
+    shown = 0
+    for example in collect(path).examples:
+        wanted = {row.frame for row in rows if example.packet in (row.packet, row.event_packet)}
+        assert {one.frame for one in example.sightings if one.dropped} == wanted
+        shown += len(wanted)
+    assert shown > 1

@@ -110,10 +110,12 @@ class Captured:
         """Where packets were last seen that an event tells the drop of, where that was, and how many."""
         found = []
         for example in self.statistics.examples:
-            before, last = example.sightings[-2:] if len(example.sightings) > 1 else (None, None)
-            if before and last and last.dropped:
-                packets = sum(story.lost(drop) for drop in story.harmful(self.statistics) if drop.hop == last.hop)
-                found.append((name(before.hop), name(last.hop), packets))
+            at_frame = {one.frame: one for one in example.sightings}
+            for last in example.sightings:
+                before = at_frame.get(last.after or 0)
+                if before and last.dropped:
+                    packets = sum(story.lost(drop) for drop in story.harmful(self.statistics) if drop.hop == last.hop)
+                    found += [(name(before.hop), name(last.hop), packets)] if packets else []
         shown = {(name(step.from_hop), name(step.to_hop)) for step in self.statistics.steps}
         return [loss for loss in dict.fromkeys(found) if loss[:2] not in shown]
 

@@ -271,9 +271,17 @@ def ladder_row(example: Example) -> LadderRow:
     words = f"Packet {number(example.packet)}, {flow_name(example, '→')}: {count(len(seen), 'frame', ',')}"
     if len(seen) > 1 and seen[-1].elapsed is not None:
         words += f" in {elapsed(seen[-1].elapsed)}"
-    notes = [f"in frame {number(rung.frame)}, {rung.note}" for rung in rungs if rung.note]
-    words += f"; {'; '.join(notes)}." if notes else "."
+    noted: dict[str, list[int]] = {}
+    for rung in rungs:
+        if rung.note:
+            noted.setdefault(rung.note, []).append(rung.frame)
+    words += "".join(f"; in {_frames(frames)}, {note}" for note, frames in noted.items()) + "."
     return LadderRow(TITLES.get(example.kind, "A packet"), words, rungs)
+
+
+def _frames(frames: Sequence[int]) -> str:
+    numbers = list(map(number, frames))
+    return f"frames {', '.join(numbers[:-1])} and {numbers[-1]}" if len(numbers) > 1 else f"frame {numbers[0]}"
 
 
 def _note(seen: Sighting) -> str | None:

@@ -71,22 +71,25 @@ def example_of(example: dict[str, Any], names: list[str | None]) -> Example:
 
 
 def _sightings(example: dict[str, Any], names: list[str | None]) -> Iterator[Sighting]:
-    """By time; the event that reports the drop last."""
-    drop = example.get("drop", {})
+    """By time; the events that report a drop last."""
+    drops = {drop["frame"]: drop for drop in example["drops"]}
     seen = [(one.get("elapsed"), one) for one in reversed(example["sightings"])]
     in_file = [(one["frame"], names[one["hop"] - 1]) for _, one in seen]
     branches, before = _branches(example.get("path"), in_file), None
     for elapsed, one in sorted(seen, key=lambda pair: (pair[0] or 0.0, pair[1]["frame"])):
         frame = one["frame"]
-        is_drop = drop.get("frame") == frame
-        text = drop.get("text") if is_drop else None
+        text = drops.get(frame, {}).get("text")
         after = branches.get(frame, before)
-        yield Sighting(frame, names[one["hop"] - 1], elapsed, one.get("rewritten"), is_drop, text=text, after=after)
+        yield Sighting(
+            frame, names[one["hop"] - 1], elapsed, one.get("rewritten"), frame in drops, text=text, after=after
+        )
         before = frame
-    if drop.get("is_event"):
-        late = drop.get("after")
-        elapsed = None if late is None else max(elapsed or 0.0 for elapsed, _ in seen) + late
-        yield Sighting(drop["frame"], drop.get("place"), elapsed, None, True, drop["is_near"], drop.get("text"), before)
+    for drop in drops.values():
+        if drop.get("is_event"):
+            late = drop.get("after")
+            elapsed = None if late is None else max(elapsed or 0.0 for elapsed, _ in seen) + late
+            near, text = drop["is_near"], drop.get("text")
+            yield Sighting(drop["frame"], drop.get("place"), elapsed, None, True, near, text, before)
 
 
 def _branches(path: str | None, in_file: list[tuple[int, str | None]]) -> dict[int, int]:

@@ -31,10 +31,28 @@ function M.new(seen)
     return found
   end
 
-  local function example(kind, record)
+  local function drop_of(record, drop, is_near)
+    return {
+      frame = drop.frame, place = drop.place, text = drop.text, is_near = is_near, is_event = drop.is_event,
+      after = drop.time and record.end_time and drop.time - record.end_time or nil,
+    }
+  end
+
+  -- All drops of a packet; `near`: one that only the time joins with it, or false.
+  local function drops_of(record, near)
+    local found = { is_list = true }
+    for at = 1, math.min(record.drops and #record.drops or 0, limits.sightings) do
+      found[at] = drop_of(record, record.drops[at], false)
+    end
+    found[#found + 1] = near and drop_of(record, near, true) or nil
+    return found
+  end
+
+  local function example(kind, record, near)
     local ends, is_back = record.flow or {}, record.is_back
     return {
       kind = kind, packet = record.packet, path = record.path or nil, sightings = sightings(record),
+      drops = drops_of(record, near),
       protocol = ends.protocol,
       source = is_back and ends.destination or ends.source,
       destination = is_back and ends.source or ends.destination,
@@ -44,18 +62,13 @@ function M.new(seen)
   end
 
   -- Keeps a packet that was dropped, if none was for this reason there.
-  local function take_drop(record, drop, is_near)
+  local function take_drop(record, drop, near)
     local why = (drop.text or "") .. "\n" .. (drop.place or "")
     if #dropped >= limits.dropped or dropped_why[why] or drop.harmless then
       return
     end
     dropped_why[why] = true
-    local kept = example("dropped", record)
-    kept.drop = {
-      frame = drop.frame, place = drop.place, text = drop.text, is_near = is_near, is_event = drop.is_event,
-      after = drop.time and record.end_time and drop.time - record.end_time or nil,
-    }
-    dropped[#dropped + 1] = kept
+    dropped[#dropped + 1] = example("dropped", record, near)
   end
 
   --- Takes a packet of which no more sightings are expected.
@@ -64,18 +77,19 @@ function M.new(seen)
   -- @param path    where its path is counted
   -- @param is_near whether an event reports its drop by its time only
   function examples.close(record, near, path, is_near)
+    near = is_near and near
     for at = 1, record.drops and #record.drops or 0 do
-      take_drop(record, record.drops[at], false)
+      take_drop(record, record.drops[at], near)
     end
-    if is_near then
-      take_drop(record, near, true)
+    if near then
+      take_drop(record, near, near)
     end
     if record.last_frame == record.packet or not record.end_time or not record.first_time then
       return
     end
     local took = record.end_time - record.first_time
     if took > (longest or 0) then
-      longest, slowest = took, example("slowest", record)
+      longest, slowest = took, example("slowest", record, near)
     end
     -- A usual packet takes about the mean; looked at ever more rarely.
     path.timed, path.sum = (path.timed or 0) + 1, (path.sum or 0) + took
@@ -83,7 +97,7 @@ function M.new(seen)
       path.next_look = path.timed * 2
       local mean = path.sum / path.timed
       if not path.usual or math.abs(took - mean) < math.abs(path.usual_took - mean) then
-        path.usual, path.usual_took = example("typical", record), took
+        path.usual, path.usual_took = example("typical", record, near), took
       end
     end
   end
