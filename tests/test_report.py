@@ -246,9 +246,11 @@ def test_a_host_that_loses_packets_and_tells_nothing() -> None:
     made = pywnv.report(CAPTURES / "lab2" / "busy-drop-fifo.pcapng.gz", topology=load(CAPTURES / "lab.toml"))
     words = made.markdown()
     assert words.startswith(
-        "# At least 26 of 836 packets from vmNIC Contoso-1 to pNIC Ethernet 2 are last seen at tNIC Team1."
+        "# At least 26 of 836 packets on the path from vmNIC Contoso-1 to pNIC Ethernet 2 are last seen at tNIC Team1."
     )
     assert "Between tNIC Team1 and pNIC Ethernet 2 this host loses them, or the capture missed them" in words
+    plain = pywnv.report(CAPTURES / "lab2" / "busy-drop-fifo.pcapng.gz").markdown()
+    assert plain.startswith("# 27 of 838 packets on the path from vport1 to pnic0 are last seen at team0.")
     nat = pywnv.report(CAPTURES / "lab2" / "nat.pcapng.gz").markdown()
     assert "this host loses them" not in nat
     assert "| TCP handshake | 10.0.0.1 | 28 ports of 192.0.2.9 | 28 refused |  |  |" in nat

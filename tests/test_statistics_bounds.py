@@ -191,6 +191,16 @@ def test_no_more_than_the_bound(busy: Path, whole: Found, name: str) -> None:
     assert SHOWN[name](counted(busy, **{name: few})[0]) <= few < SHOWN[name](wider)
 
 
+def test_addresses_of_a_path(tmp_path: Path) -> None:
+    made = [ng.section(), ng.interface("vNIC 0")]
+    made += [ng.packet(0, FIRST + at * 10**9, busy_frame(2 * at * 7 * 15)) for at in range(9)]
+    path = tmp_path / "a.pcapng"
+    path.write_bytes(b"".join(made))
+    for most, listed in ((16, 9), (4, 4)):
+        (one,) = counted(path, between=most)[0]["paths"]
+        assert (one["packets"], len(one["between"])) == (9, listed)
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("name", HELD)
 def test_less_memory_than_without_the_bound(busy: Path, name: str) -> None:
@@ -246,4 +256,4 @@ def test_a_bound_names_the_test_that_needs_it(limit: dict[str, Any]) -> None:
     assert limit["unit"]
     assert limit["reason"]
     if module == __name__:
-        assert limit["name"] in {*SHOWN, *HELD, *LOST, "slots"}
+        assert limit["name"] in {*SHOWN, *HELD, *LOST, "slots", "between"}

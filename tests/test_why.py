@@ -82,12 +82,42 @@ def test_the_rule_of_the_host_is_named() -> None:
     )
 
 
-def test_a_host_that_loses_packets_and_tells_nothing() -> None:
-    answer = pywnv.why(CAPTURES / "lab2" / "busy-drop-fifo.pcapng.gz", ip="10.0.0.2")
+LOST = ": between {} and {} this host loses them, or the capture missed them; no drop is recorded."
+
+
+@pytest.mark.parametrize(
+    ("which", "words"),
+    [
+        ({"ip": "10.0.0.1"}, "from 10.0.0.1"),
+        ({"ip": "10.0.0.9"}, "to 10.0.0.9"),
+        ({"nic": "vport1"}, "that begin at NIC vport1"),
+        ({"nic": "team0"}, "that come to NIC team0"),
+    ],
+)
+def test_a_host_that_loses_packets_and_tells_nothing(which: dict[str, str], words: str) -> None:
+    answer = pywnv.why(CAPTURES / "lab2" / "busy-drop-fifo.pcapng.gz", **which)
     assert answer.sentence == (
-        "At least 14 of 491 packets from pnic0 to vport2 are last seen at pnic0: between pnic0 and"
-        " team0 this host loses them, or the capture missed them; no drop is recorded."
+        f"27 of 838 packets {words} on the path from vport1 to pnic0 are last seen at team0"
+        + LOST.format("team0", "pnic0")
     )
+
+
+def test_packets_that_go_on_to_several_hops() -> None:
+    path = CAPTURES / "lab2" / "busy-drop-fifo.pcapng.gz"
+    assert pywnv.why(path, nic="pnic0").sentence == (
+        "At least 25 of 990 packets that begin at NIC pnic0 on the path from pnic0 to vport1 or vport2 are last seen at"
+        " pnic0" + LOST.format("pnic0", "team0")
+    )
+    assert pywnv.why(path, ip="10.0.0.2").sentence.startswith(
+        "At least 14 of 491 packets to 10.0.0.2 on the path from "
+    )
+
+
+def test_packets_to_others_are_not_lost_on_a_path_that_they_need_not_take() -> None:
+    answer = pywnv.why(CAPTURES / "vlan.pcapng.gz", nic="team0")
+    ends = {path.path: {one.destination for one in path.between} for path in answer.statistics.paths}
+    assert (ends["pnic0 > team0"], ends["pnic0 > team0 > vport1"]) == ({"10.0.0.2"}, {"10.0.0.1"})
+    assert answer.sentence.startswith("No loss found")
 
 
 @pytest.mark.slow

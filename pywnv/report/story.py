@@ -53,7 +53,7 @@ def troubles(statistics: Statistics) -> list[Trouble]:
     found += [Trouble(f"{clean(silence.words, 500)}.", True, cause=silence.cause) for silence in silences(statistics)]
     cut = None if any(drop.packets + drop.near for drop in harmful(statistics)) else cut_short(statistics)
     if cut:
-        found.append(Trouble(f"{clean(cut.words, 1000)}.", True, cause=cut.cause[:1].upper() + cut.cause[1:]))
+        found.append(Trouble(f"{clean(cut.words(), 1000)}.", True, cause=cut.cause[:1].upper() + cut.cause[1:]))
     asked = questions(statistics)
     judged = [pair for pair in asked if pair[0].kind in JUDGED]
     others = [pair for pair in asked if pair[0].kind not in JUDGED]

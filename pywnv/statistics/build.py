@@ -11,6 +11,7 @@ from pywnv.statistics.gaps import Clock, Found, clock_of, gaps
 from pywnv.statistics.loss import Loss
 from pywnv.statistics.model import (
     OTHERS,
+    Between,
     Drop,
     End,
     Flow,
@@ -20,6 +21,7 @@ from pywnv.statistics.model import (
     Selection,
     Statistics,
     Step,
+    Stranger,
     Timeline,
     Unanswered,
 )
@@ -61,7 +63,7 @@ def build(found: Found, selection: Selection | None, warnings: tuple[str, ...]) 
         paths=tuple(
             sorted((_path(path) for path in found["paths"]), key=lambda path: (-path.packets, path.first_frame))
         ),
-        others_at={_hops_of(mask, names): number for mask, number in found["strangers"]},
+        others_at=tuple(sorted((_stranger(group, names) for group in found["strangers"]), key=repr)),
         ends=tuple(sorted((_end(end, names, roles) for end in found["ends"]), key=lambda end: (end.way, -end.packets))),
         drops=tuple(
             sorted(
@@ -117,11 +119,13 @@ def _hop(hop: Found, gaps: tuple[Gap, ...], clock: Clock) -> Hop:
 def _path(path: Found) -> Path:
     name = OTHERS if path.get("is_others") else path.get("path")
     counts = (path["packets"], path["first_frame"], path["last_frame"], path["unfinished"])
-    return Path(name, path["way"], path["direction"], *counts)
+    between = tuple(Between(pair["source"], pair["destination"], pair["packets"]) for pair in path["between"])
+    return Path(name, path["way"], path["direction"], *counts, between)
 
 
-def _hops_of(mask: int, names: list[str | None]) -> str:
-    return " | ".join(sorted(name or "" for at, name in enumerate(names) if mask >> at & 1))
+def _stranger(group: Found, names: list[str | None]) -> Stranger:
+    hops = tuple(name or "" for at, name in enumerate(names) if int(group["mask"]) >> at & 1)
+    return Stranger(hops, group["packets"], group.get("source"), group.get("destination"))
 
 
 def _end(end: Found, names: list[str | None], roles: list[str]) -> End:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from pywnv.statistics.model import Path, Statistics
+from pywnv.statistics.model import Path, Statistics, Stranger
 from pywnv.statistics.silence import silences
 from pywnv.words import count
 
@@ -22,6 +22,8 @@ class Cut:
         part: the part of it that they show.
         hops: of the whole path.
         seen: the first of them, which they show.
+        following: how many packets go on from there, on this path or on others.
+        ends: the last hops of these, those of the most packets first.
     """
 
     packets: int
@@ -29,14 +31,21 @@ class Cut:
     part: Path
     hops: tuple[str, ...]
     seen: tuple[str, ...]
+    following: int
+    ends: tuple[str, ...]
 
-    @property
-    def words(self) -> str:
-        """What is seen, without the end of a sentence."""
-        hops, last = self.hops, self.seen[-1]
+    def words(self, which: str = "") -> str:
+        """What is seen, without the end of a sentence.
+
+        Args:
+            which: packets, as words behind that: "to 192.168.1.60".
+        """
+        last = self.seen[-1]
         least = "" if self.packets == self.part.packets else "At least "
-        whole = count(self.packets + self.usual.packets, "packet", ",")
-        return f"{least}{self.packets:,} of {whole} from {hops[0]} to {hops[-1]} are last seen at {last}"
+        whole = " ".join(filter(None, (count(self.packets + self.following, "packet", ","), which)))
+        ends = f"{', '.join(self.ends[:-1])} or {self.ends[-1]}" if len(self.ends) > 1 else self.ends[0]
+        path = f"on the path from {self.hops[0]} to {ends}"
+        return f"{least}{self.packets:,} of {whole} {path} {'is' if self.packets == 1 else 'are'} last seen at {last}"
 
     @property
     def cause(self) -> str:
@@ -58,15 +67,20 @@ def cut_short(found: Statistics) -> Cut | None:
     best: Cut | None = None
     for part in whole:
         following = [path for path in whole if path.way == part.way and (path.path or "").startswith(f"{part.path} > ")]
+        ways = {(one.source, one.destination) for one in part.between}
+        following = [path for path in following if any(_between(path, ways))]
         if not following:
             continue
+        follow_on = {(one.source, one.destination) for path in following for one in path.between}
         usual = max(following, key=lambda path: path.packets)
         if _observer(hops[part][-1]) != _observer(hops[usual][len(hops[part])]):
             continue  # `Statistics.losses` tells that, with better proof
-        lost = part.packets - part.unfinished - _may_be_the_rest(found, hops, part, following)
+        lost = sum(_between(part, follow_on)) - part.unfinished - _may_be_the_rest(found, hops, part, following)
         enough = max(LEAST, SHARE * usual.packets, best.packets + 1 if best else 0)
         if lost >= enough and part.packets <= MOST * usual.packets:
-            best = Cut(lost, usual, part, hops[usual], hops[part])
+            ends = dict.fromkeys(hops[path][-1] for path in following)
+            others = sum(sum(_between(path, ways)) for path in following)
+            best = Cut(lost, usual, part, hops[usual], hops[part], others, tuple(ends))
     return best
 
 
@@ -89,5 +103,25 @@ def _may_be_the_rest(
     """Packets that show nothing but hops behind a part of a way: they may be the same, which nothing has proved."""
     seen = set(hops[part])
     behind = {hop for path in following for hop in hops[path]} - seen
-    same = sum(path.packets for path in found.paths if path.way == part.way and seen.isdisjoint(hops[path]))
-    return same + sum(number for others, number in found.others_at.items() if behind.issuperset(others.split(" | ")))
+    same = [one for path in found.paths if path.way == part.way and seen.isdisjoint(hops[path]) for one in _all(path)]
+    others = [one for one in found.others_at if behind.issuperset(one.hops)]
+    return sum(one.packets for one in [*same, *others] if not _goes_back(part, one.source, one.destination))
+
+
+def _all(path: Path) -> list[Stranger]:
+    """The packets of a path, by their addresses."""
+    known = [Stranger((), one.packets, one.source, one.destination) for one in path.between]
+    return [*known, Stranger((), path.packets - sum(one.packets for one in known), None, None)]
+
+
+def _between(path: Path, pairs: Collection[tuple[str, str]]) -> Iterator[int]:
+    """The numbers of packets of a path that go from an address to another of some pairs."""
+    return (one.packets for one in path.between if (one.source, one.destination) in pairs)
+
+
+def _goes_back(part: Path, source: str | None, destination: str | None) -> bool:
+    """Whether packets between these addresses go the other way than some packets, and can be no rest of them."""
+    sources, destinations = ({getattr(one, end) for one in part.between} for end in ("source", "destination"))
+    is_whole = sum(one.packets for one in part.between) == part.packets
+    is_forth = source in sources or destination in destinations
+    return is_whole and not is_forth and (source in destinations or destination in sources)

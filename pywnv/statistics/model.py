@@ -100,6 +100,20 @@ class Hop:
 
 
 @dataclass(frozen=True)
+class Between:
+    """Packets from one address to another.
+
+    Attributes:
+        source, destination: the addresses.
+        packets: how many.
+    """
+
+    source: str
+    destination: str
+    packets: int
+
+
+@dataclass(frozen=True)
 class Path:
     """A path that packets took, complete, as their last sighting shows it.
 
@@ -111,6 +125,7 @@ class Path:
         first_frame: first sighting of the first of these packets.
         last_frame: last sighting of that packet.
         unfinished: how many of them began so late that the capture may end before the rest of their path.
+        between: the first 16 pairs of addresses between which they go; packets of others, or without, are missing.
     """
 
     path: str | None
@@ -120,6 +135,23 @@ class Path:
     first_frame: int
     last_frame: int
     unfinished: int
+    between: tuple[Between, ...]
+
+
+@dataclass(frozen=True)
+class Stranger:
+    """Packets that were not selected, by the hops that they show and by their addresses.
+
+    Attributes:
+        hops: their names.
+        packets: how many.
+        source, destination: their addresses; None if these are not known.
+    """
+
+    hops: tuple[str, ...]
+    packets: int
+    source: str | None
+    destination: str | None
 
 
 @dataclass(frozen=True)
@@ -293,7 +325,7 @@ class Statistics:
         all_hops: frames at each hop, the most frequent first, at most 20; of the whole capture.
         hops: in the order in which they are first seen.
         paths: the most frequent first.
-        others_at: packets that were not selected, by the hops that they show: their names in order, " | " between.
+        others_at: packets that were not selected.
         ends: by way, the most frequent first.
         drops: harmful before harmless, the most packets first.
         steps: the most frequent first.
@@ -332,7 +364,7 @@ class Statistics:
     all_hops: dict[str, int]
     hops: tuple[Hop, ...]
     paths: tuple[Path, ...]
-    others_at: dict[str, int]
+    others_at: tuple[Stranger, ...]
     ends: tuple[End, ...]
     drops: tuple[Drop, ...]
     steps: tuple[Step, ...]

@@ -215,7 +215,7 @@ def sentence(found: Statistics) -> str:
         return f"{loss_words(losses[0], way_words(found.selection, losses[0].way or ''))}."
     cut = cut_short(found)
     if cut and not drop and cut.packets >= (question.unanswered if question else 0):
-        return f"{cut.words}: {cut.cause}"
+        return f"{cut.words(way_words(found.selection, cut.part.way))}: {cut.cause}"
     is_lossy = found.retransmissions >= max(LEAST_RETRANSMISSIONS, MANY_RETRANSMISSIONS * found.packets)
     if question and not (is_lossy and found.retransmissions > FEW * question.unanswered):
         return _question_sentence(found, question, ports)

@@ -350,7 +350,7 @@ function M.total()
     start = first_seconds and { first_seconds, first_nanos } or { is_list = true },
     verdicts = parts.timeline.pairs(sightings.of_verdict), hops = listed(places.hops), steps = listed(places.steps),
     paths = outcome.paths, ends = outcome.ends, drops = listed(outcome.drops),
-    masks = listed(outcome.masks), strangers = parts.timeline.pairs(strangers.close()),
+    masks = listed(outcome.masks), strangers = strangers.close(),
     questions = questions.groups, flows = traffic.sorted(),
     addresses = traffic.addresses, protocols = traffic.protocols, series = bins,
     width = over_time.width, bins = over_time.last + 1, frame_width = over_frames.width,

@@ -38,7 +38,9 @@ limit("kinds", 1000, "kinds", SHOWN,
 limit("masks", 2000, "sets of hops", SHOWN,
   "Sets of hops that packets of a class passed; no gap is looked for in the rest")
 limit("strangers", 1000, "sets of hops", SHOWN,
-  "Sets of hops that packets passed which were not selected; the rest is not listed")
+  "Sets of hops that packets passed which were not selected; half of them with addresses; the rest is not listed")
+limit("between", 16, "pairs of addresses", "test_statistics_bounds::test_addresses_of_a_path",
+  "First pairs of addresses between which packets of a path go; the rest is not listed")
 limit("dropped", 3, "packets", SHOWN,
   "Dropped packets that are shown as examples: the first ones")
 limit("sightings", 24, "sightings", SHOWN,

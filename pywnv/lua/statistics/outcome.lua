@@ -27,6 +27,28 @@ function M.add_drop(record, drop)
   record.drops[#record.drops + 1] = drop
 end
 
+-- Counts a packet between its addresses, if these are among the first ones of its path.
+local function count_between(path, record)
+  local flow, between = record.flow, path.between
+  if not flow or not flow.source or not flow.destination then
+    return
+  end
+  local source, destination = flow.source, flow.destination
+  if record.is_back then
+    source, destination = destination, source
+  end
+  for at = 1, #between do
+    local pair = between[at]
+    if pair.source == source and pair.destination == destination then
+      pair.packets = pair.packets + 1
+      return
+    end
+  end
+  if #between < limits.between then
+    between[#between + 1] = { source = source, destination = destination, packets = 1 }
+  end
+end
+
 --- @param over_time, over_frames scales, as `timeline.new` gives them
 -- @param questions as `questions.new` gives it
 -- @param is_all    whether no packets were selected
@@ -127,11 +149,13 @@ function M.new(over_time, over_frames, questions, is_all)
     local of_direction = of_way[direction] or {}
     paths[way], of_way[direction] = of_way, of_direction
     local new = { path = path or nil, way = way, direction = direction, packets = 0, unfinished = 0, span = 0 }
+    new.between = { is_list = true }
     return of_direction[path] or add(of_direction, outcome.paths, path, new)
   end
 
   local function count_path(record)
     local found = path_of(record)
+    count_between(found, record)
     found.packets = found.packets + 1
     found.span = max(found.span, record.last_frame - record.packet)
     if not found.first_frame or record.packet < found.first_frame then

@@ -1,23 +1,33 @@
---- Counts the hops of packets that were not selected: such a packet may be the rest of a selected one that seems to end
--- early, behind a NAT or if nothing distinguishes packets with the same bytes.
+--- Counts the hops and addresses of packets that were not selected: such a packet may be the rest of a selected one
+-- that seems to end early, behind a NAT or if nothing distinguishes packets with the same bytes.
 
 local limits, _, is_to_group = ...
 
-local floor = math.floor
+local concat, floor = table.concat, math.floor
 
 local M = {}
 
 --- @return table: see, at, of, forget, close
 function M.new()
   local slots = limits.slots
-  local by_slot, masks, count = {}, {}, 0
+  local by_slot, groups, by_name = {}, { is_list = true }, {}
   local strangers = {}
 
+  -- Counts a packet by its hops and addresses or, when there are too many of these, by its hops.
   local function settle(stranger)
-    local known = masks[stranger.mask]
-    if known or count < limits.strangers then
-      count = known and count or count + 1
-      masks[stranger.mask] = (known or 0) + 1
+    local ends = stranger.ends or {}
+    local source, destination = ends.source, ends.destination
+    local name = concat({ stranger.mask, source or "", destination or "" }, ">")
+    if not by_name[name] and 2 * #groups >= limits.strangers then
+      name, source, destination = stranger.mask, nil, nil
+    end
+    local group = by_name[name]
+    if not group and #groups < limits.strangers then
+      group = { mask = stranger.mask, source = source, destination = destination, packets = 0 }
+      by_name[name], groups[#groups + 1] = group, group
+    end
+    if group then
+      group.packets = group.packets + 1
     end
   end
 
@@ -65,14 +75,14 @@ function M.new()
     end
   end
 
-  --- @return how many packets, by mask
+  --- @return a list of groups: mask, packets; source, destination or nil
   function strangers.close()
     for _, stranger in pairs(by_slot) do
       if stranger.packet then
         settle(stranger)
       end
     end
-    return masks
+    return groups
   end
 
   return strangers
