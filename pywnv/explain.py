@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from decimal import Decimal
+from ipaddress import ip_address
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -29,7 +30,7 @@ class Difference:
     Attributes:
         field: its name.
         may_change: whether a hop may change it.
-        values: of both frames, in hexadecimal; of a long field, 8 bytes from the first that differs.
+        values: of both frames, in hexadecimal; of a long field that is no address, 8 bytes from the first that differs.
         offset: of that byte in the first frame.
     """
 
@@ -48,12 +49,16 @@ class Pair:
         gap: seconds from the first to the second; None if one has no time.
         difference: the first; None if they are equal as far as both were captured.
         window: longest time between two sightings of a packet, in seconds.
+        rule: by which the engine has told one frame from the packet of the other, or None.
+        fixed: a field that no hop changes and in which they differ, so that they are two packets; or None.
     """
 
     rows: tuple[Annotation, Annotation]
     gap: float | None
     difference: Difference | None
     window: float
+    rule: str | None = None
+    fixed: str | None = None
 
 
 def frame_row(
@@ -123,7 +128,16 @@ def compare(
     if found:
         name, may_change, value, other_value, offset = (found[at] for at in range(1, 6))
         difference = Difference(name.decode(), bool(may_change), (value.decode(), other_value.decode()), int(offset))
-    return Pair((one, other), eyes[0][b"gap"](first, second), difference, eyes[0][b"window"])
+    rule = eyes[0][b"rule"](second, one.packet) or eyes[0][b"rule"](first, other.packet)
+    fixed = eyes[0][b"fixed"](first, second)
+    return Pair(
+        (one, other),
+        eyes[0][b"gap"](first, second),
+        difference,
+        eyes[0][b"window"],
+        rule.decode() if rule else None,
+        fixed.decode() if fixed else None,
+    )
 
 
 def _walk(
@@ -251,11 +265,9 @@ def reasons(pair: Pair) -> list[str]:
     """Why two frames are, or are not, the same packet: one sentence in each line, the answer first."""
     first, second = pair.rows
     joined = first.packet == second.packet
-    lines = [
-        f"Frames {first.frame} and {second.frame} are"
-        f" {'the same packet' if joined else 'not known to be the same packet'}."
-    ]
-    lines.append(_difference(pair.difference, first.frame, second.frame, joined=joined))
+    lines = list(_same(pair) if joined else _two(pair))
+    if first.protocol == second.protocol:
+        lines.append(_difference(pair.difference, first.frame, second.frame, joined=joined))
     if pair.gap is None:
         lines.append("One of them has no time, so pywnv never takes it for a sighting of the other's packet.")
     else:
@@ -264,12 +276,47 @@ def reasons(pair: Pair) -> list[str]:
     return lines
 
 
+def _same(pair: Pair) -> Iterator[str]:
+    first, second = pair.rows
+    yield f"Frames {first.frame} and {second.frame} are the same packet."
+
+
+def _two(pair: Pair) -> Iterator[str]:
+    """That two frames are two packets, and why; or that it is not known."""
+    from pywnv.generate.rules import rules
+
+    first, second = pair.rows
+    both = f"Frames {first.frame} and {second.frame} are"
+    decided = second.rule if first.packet in (second.repeat_of, second.segment_of) else None
+    name = pair.rule or decided
+    if first.protocol != second.protocol:
+        yield f"{both} two packets: frame {first.frame} is {first.protocol}, frame {second.frame} is {second.protocol}."
+    elif name:
+        rule = rules()[name]
+        yield f"{both} two packets: {rule.reason[0].lower() + rule.reason[1:]}."
+        yield f"Rule: {rule.name}" + (f" ({rule.source})" if rule.source else "")
+    elif pair.fixed:
+        yield f"{both} two packets: they differ in {pair.fixed}, which no hop changes."
+    else:
+        yield f"{both} not known to be the same packet."
+
+
 def _difference(found: Difference | None, first: int, second: int, *, joined: bool) -> str:
     if found is None:
         return "From the network header on they are equal, as far as both were captured."
     kind = "First difference, which a hop may change" if found.may_change or joined else "They differ"
-    one, other = found.values
-    return f"{kind}: {found.field} (byte {found.offset}), 0x{one} in frame {first}, 0x{other} in frame {second}."
+    one, other = (_shown(found.field, value) for value in found.values)
+    return f"{kind}: {found.field} (byte {found.offset}), {one} in frame {first}, {other} in frame {second}."
+
+
+def _shown(field: str, value: str) -> str:
+    """A value as people write it: an address, or a number in hexadecimal."""
+    data = bytes.fromhex(value)
+    if field.endswith("MAC address"):
+        return data.hex(":")
+    if field.endswith("address") and len(data) in (4, 16):
+        return ip_address(data).compressed
+    return f"0x{value}"
 
 
 def event_words(row: Annotation) -> str:

@@ -4,14 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pcapng_blocks as ng
 import pytest
 from command import CAPTURES, run
 from engine import ARP, ICMP, TCP, arp, echo, ethernet, ipv4, ipv6, put, tcp, udp
 
+import pywnv
+from pywnv.annotate import sinks
+from pywnv.annotate.columns import unpacked
+from pywnv.annotate.walker import annotate
+from pywnv.capture.source import open_to_join
 from pywnv.errors import CaptureError, UsageError
 from pywnv.explain import compare, explain, frame_row, packets
+from pywnv.lua import lua_text
+from pywnv.tables.annotation import Annotation
 
 LOSS = CAPTURES / "lbfo-tcp-loss.pcapng.gz"
 JOURNAL = CAPTURES / "rules/journal-flood-n.pcapng.gz"
@@ -65,7 +73,7 @@ DIFFERENCES = {
     ),
     "IPv6": (ethernet(ipv6(udp())), ethernet(put(ipv6(udp()), 39, b"\x09")), "IPv6 destination address", False),
     "IPv6 port": (ethernet(ipv6(udp())), ethernet(put(ipv6(udp()), 42, 9)), "UDP destination port", False),
-    "no IP": (ethernet(arp(), ARP), ethernet(arp(kind=2), ARP), "payload", False),
+    "no IP": (ethernet(arp(), ARP), ethernet(arp(kind=2), ARP), "ARP operation", False),
     "behind another VLAN": (FRAME, ethernet(put(ipv4(udp()), 4, 9), tags=((0x8100, 5),)), "IPv4 identification", False),
 }
 
@@ -77,6 +85,76 @@ def test_names_the_first_difference(tmp_path: Path, first: bytes, second: bytes,
     assert (pair.difference.field, pair.difference.may_change) == (field, may_change)
     assert [row.frame for row in pair.rows] == [1, 2]
     assert pair.gap == pytest.approx(5e-6)
+
+
+HARD = CAPTURES / "hard"
+TWO = {
+    "arp-tcp": (CAPTURES / "lbfo-tcp.pcapng.gz", None, "are two packets: frame {} is {}, frame {} is {}."),
+    "probes": (HARD / "traceroute_up.pcapng.gz", (3, 4), "Rule: ttl_counts (RFC 791 3.2; RFC 1812 5.3.1)"),
+    "repeat": (CAPTURES / "lbfo-tcp-wiredup.pcapng.gz", (1499, 1517), "Rule: went_on"),
+    "fields": (LOSS, (8, 11), "they differ in TCP sequence number, which no hop changes."),
+}
+
+
+@pytest.mark.parametrize(("path", "frames", "words"), TWO.values(), ids=TWO)
+def test_says_that_frames_are_two_packets(path: Path, frames: tuple[int, int] | None, words: str) -> None:
+    if frames is None:
+        rows = list(pywnv.annotate(path))
+        first = rows[0]
+        second = next(row for row in rows if row.protocol != first.protocol)
+        frames = first.frame, second.frame
+        words = words.format(first.frame, first.protocol, second.frame, second.protocol)
+    lines = said(path, *frames)[:3]
+    assert lines[0].startswith(f"Frames {frames[0]} and {frames[1]} are two packets: ")
+    assert words in " ".join(lines)
+
+
+def test_two_packets_with_equal_bytes_much_later_or_cut(tmp_path: Path) -> None:
+    data = ethernet(ipv4(udp(b"data" * 9), ident=5))
+    path = write(tmp_path, [(0, 0, data), (0, 250_000, data)])
+    assert said(path, 1, 2)[1].startswith("Rule: too_late (")
+    other = ethernet(ipv4(udp(b"data" * 8 + b"else"), ident=5))
+    path = write(tmp_path, [(0, 0, data), (1, 9, other)])
+    assert said(path, 1, 2)[1] == "Rule: other_content"
+
+
+@pytest.mark.parametrize(
+    "name", ["lab2/nat", "lab2/vxlan", "rules/drops-p24", "rules/tenants-p24", "hard/nat_between_hops", "v6-loss"]
+)
+def test_no_two_sightings_are_told_apart(name: str) -> None:
+    eyes: list[Any] = []
+
+    def watch(lua: Any, modules: Any) -> Any:
+        every = lua.execute(b"return setmetatable({}, { __index = function() return true end })")
+        eyes.append(lua.execute(lua_text("writers/explain.lua").encode(), modules, every))
+        return eyes[0][b"engine"]
+
+    first: dict[int, Annotation] = {}
+    number = 0
+    with open_to_join(CAPTURES / f"{name}.pcapng.gz") as opened:
+        quiet = {"window": None, "progress": lambda _: None, "warn": lambda _: None}
+        for batch in unpacked(annotate([opened], sink=sinks.columns, watch=watch, **quiet)):
+            for row in batch.chosen([True] * batch.size):
+                one = first.setdefault(row.packet or 0, row)
+                if row.verdict == "duplicate":
+                    number += 1
+                    assert one.protocol == row.protocol
+                    assert eyes[0][b"fixed"](one.frame, row.frame) is None
+                    assert eyes[0][b"rule"](row.frame, one.packet) is None
+    assert number > 0
+
+
+def test_shows_addresses_as_such(tmp_path: Path) -> None:
+    other = ethernet(put(ipv6(udp()), 39, b"\x09"))
+    line = said(write(tmp_path, [(0, 0, ethernet(ipv6(udp()))), (1, 5, other)]), 1, 2)[1]
+    assert line.startswith("They differ: IPv6 destination address (byte 53), ")
+    assert "::" in line
+    assert "0x" not in line
+    asks, answers = arp(), put(arp(), 18, b"\x02\0\0\0\0\x07")
+    line = said(write(tmp_path, [(0, 0, ethernet(asks, ARP)), (1, 5, ethernet(answers, ARP))]), 1, 2)[1]
+    assert line == (
+        "They differ: ARP target MAC address (byte 32), 00:00:00:00:00:00 in frame 1, 02:00:00:00:00:07 in frame 2."
+    )
 
 
 def test_says_by_which_rule_and_why(tmp_path: Path) -> None:

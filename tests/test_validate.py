@@ -148,8 +148,8 @@ def test_the_first_frames_that_differ_are_explained(tmp_path: Path) -> None:
         "      Frames 3 and 4 are the same packet.\n"
         "      From the network header on they are equal, as far as both were captured.\n",
         "  Frame 5 is another packet than frame 3, as shown; in truth it is the same\n"
-        "      Frames 3 and 5 are not known to be the same packet.\n"
-        "      They differ: payload (byte 21), 0x0100155d0a00010a in frame 3, 0x023ebfa4e99dbd0a in frame 5.\n",
+        "      Frames 3 and 5 are two packets: they differ in ARP operation, which no hop changes.\n"
+        "      They differ: ARP operation (byte 21), 0x0001 in frame 3, 0x0002 in frame 5.\n",
         "  Frame 7 is shown with hop vport1; in truth it is team0\n",
         "  5 frames differ in all.\n",
     ):
