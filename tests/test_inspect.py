@@ -53,7 +53,7 @@ def test_how_often_a_hop_shows_a_packet() -> None:
     assert (tally.frames, tally.packets, tally.duplicates, tally.seconds) == (5, 2, 3, 0.004)
     assert tally.hops() == (
         Hop("a", "unknown", 3, 2, {1: 1, 2: 1}, None, None),
-        Hop("b", "unknown", 2, 2, {1: 2}, 2e-6, 4e-6),
+        Hop("b", "unknown", 2, 2, {1: 2}, 3e-6, 4e-6),
     )
 
 
@@ -128,7 +128,7 @@ def test_lbfo(engine: Engine) -> None:
         ("Ethernet (ifIndex 20)", 31, {1: 31}),
         ("Ethernet (ifIndex 12)", 31, {1: 31}),
     ]
-    assert report.hops[1].median == 10e-6
+    assert report.hops[1].median == 10.5e-6
 
 
 def test_frames_that_may_be_duplicates_are_not_said_to_show_once() -> None:

@@ -8,6 +8,7 @@ import struct
 from collections import Counter
 from functools import partial
 from pathlib import Path
+from statistics import median
 
 import pcapng_blocks as ng
 import pytest
@@ -18,6 +19,7 @@ from engine import RUNTIMES, echo, ethernet, ipv4
 import pywnv
 from pywnv.annotate.walker import annotate
 from pywnv.capture.source import open_capture
+from pywnv.inspect import inspect
 from pywnv.statistics.build import build
 from pywnv.statistics.collect import collect, sink
 from pywnv.statistics.model import Selection, Statistics
@@ -328,3 +330,31 @@ def test_each_drop_of_an_example(name: str) -> None:
         assert {one.frame for one in example.sightings if one.dropped} == wanted
         shown += len(wanted)
     assert shown > 1
+
+
+def test_medians_of_report_inspect_and_tshark_agree() -> None:
+    """Of an even number, between the two in the middle, which are far apart here."""
+    path = CAPTURES / "lab2" / "rsc.pcapng.gz"
+    rows = list(pywnv.annotate(path))
+    hops = {row.frame: row.hop for row in rows}
+    exact = sorted(
+        float(row.hop_delta)
+        for row in rows
+        if row.hop == "pnic0" and row.hop_delta is not None and hops[row.previous or 0] == "team0"
+    )
+    step = next(step for step in collect(path).steps if (step.from_hop, step.to_hop) == ("team0", "pnic0"))
+    assert step.count == len(exact) == 316
+    assert exact[158] > 1.2 * exact[157]
+    assert step.median == pytest.approx(median(exact), rel=0.02)
+    at_hop = [float(row.hop_delta) for row in rows if row.hop == "pnic0" and row.hop_delta is not None]
+    found = next(hop for hop in inspect(path).hops if hop.name == "pnic0")
+    assert found.median == pytest.approx(median(at_hop), rel=0.005)
+
+
+def test_a_short_capture_is_as_long_as_its_steps(tmp_path: Path) -> None:
+    path = tmp_path / "a.pcapng"
+    data, start = w.ping(1), 1_763_900_000_618_793_000
+    made = [ng.section(), ng.interface("a", resolution=9), ng.interface("b", resolution=9)]
+    path.write_bytes(b"".join([*made, ng.packet(0, start, data), ng.packet(1, start + 32_100, data)]))
+    assert collect(path).seconds == pytest.approx(32.1e-6, rel=1e-6)
+    assert inspect(path).seconds == pytest.approx(32.1e-6, rel=1e-6)

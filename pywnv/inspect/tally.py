@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter, OrderedDict
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from decimal import Decimal
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -72,12 +73,25 @@ class _Delays:
 
     def percentile(self, share: float) -> float | None:
         """The least time that so many of all, 0 to 1, do not exceed."""
+        times = self._around(share)
+        return times[0] if times else None
+
+    def median(self) -> float | None:
+        """The time in the middle or, of an even number, between the two there."""
+        times = self._around(0.5)
+        return float(f"{sum(times) / len(times):.{DIGITS}g}") if times else None
+
+    def _around(self, share: float) -> list[float]:
+        """The last of so many of all, in their order, and if these are a whole number, the next."""
+        upto, found = 0, list[float]()
         wanted = share * self._buckets.total()
         for seconds, count in sorted((float(text), count) for text, count in self._buckets.items()):
-            wanted -= count
-            if wanted <= 1e-9:
-                return seconds
-        return None
+            upto += count
+            if upto > wanted - 1e-9:
+                found.append(seconds)
+            if upto > wanted + 1e-9:
+                break
+        return found
 
 
 @dataclass
@@ -90,7 +104,7 @@ class _HopTally:
 
     def hop(self) -> Hop:
         times = dict(sorted(self.times.items()))
-        median, p99 = self.delays.percentile(0.5), self.delays.percentile(0.99)
+        median, p99 = self.delays.median(), self.delays.percentile(0.99)
         return Hop(self.name, self.role, self.frames, self.times.total(), times, median, p99)
 
 
@@ -117,8 +131,8 @@ class Tally:
     by_id: int = 0
     events: Counter[str] = field(default_factory=Counter)
     verdicts: Counter[str] = field(default_factory=Counter)
-    _earliest: float | None = None
-    _latest: float | None = None
+    _earliest: Decimal | None = None
+    _latest: Decimal | None = None
     _before: float | None = None
     _hops: dict[str | None, _HopTally] = field(default_factory=dict)
     _open: OrderedDict[int, dict[str | None, int]] = field(default_factory=OrderedDict)
@@ -134,7 +148,7 @@ class Tally:
             self.ambiguous += batch.column("rule").count("ambiguous")
             self.by_id += batch.column("evidence").count("packet-id")
             for time in batch.column("time"):
-                self._add_time(time and float(time))
+                self._add_time(time)
             for row in batch.chosen(map(bool, drops)):
                 self._add_drop(row)
             if "event" in verdicts:
@@ -145,13 +159,14 @@ class Tally:
                 )
             self._add_sightings(batch)
 
-    def _add_time(self, time: float | None) -> None:
-        if not time:
+    def _add_time(self, exact: Decimal | None) -> None:
+        if not exact:
             self.without_time += 1
             return
+        time = float(exact)
         if self._earliest is None or self._latest is None:
-            self._earliest = self._latest = time
-        self._earliest, self._latest = min(self._earliest, time), max(self._latest, time)
+            self._earliest = self._latest = exact
+        self._earliest, self._latest = min(self._earliest, exact), max(self._latest, exact)
         if self._before is not None and time < self._before - JITTER:
             self.steps_back += 1
             self.furthest_back = max(self.furthest_back, self._before - time)
@@ -197,7 +212,7 @@ class Tally:
         """From the earliest frame to the latest."""
         if self._earliest is None or self._latest is None:
             return None
-        return round(self._latest - self._earliest, 6)
+        return round(float(self._latest - self._earliest), 9)
 
     def hops(self) -> tuple[Hop, ...]:
         """All hops. Ends the counting."""

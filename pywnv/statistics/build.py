@@ -31,6 +31,7 @@ from pywnv.tables import fields
 BUCKETS = 100 / log(10)  # as lua/statistics/places.lua has them: a hundred a decade
 COARSE = 10  # of these are told as one
 NANO = 1e9
+MEDIAN = 0.5
 MOST_NAMES = 20  # of addresses, and of hops of the whole capture
 
 
@@ -54,6 +55,7 @@ def build(found: Found, selection: Selection | None, warnings: tuple[str, ...]) 
         first_repeat=total.get("first_repeat"),
         first_time=clock(total.get("first_time")),
         last_time=clock(total.get("last_time")),
+        seconds=total["last_time"] - total["first_time"] if "first_time" in total else None,
         first_frame=total.get("first_frame"),
         verdicts={fields.VERDICTS[code]: count for code, count in sorted(found["verdicts"])},
         protocols=_most(found["protocols"], None),
@@ -166,12 +168,20 @@ def _seconds(bucket: float) -> float:
 
 
 def _quantile(buckets: list[list[int]], share: float, least: float, most: float) -> float:
+    """The least time that so many of all do not exceed; if that is exactly half, between it and the next."""
     wanted = share * sum(count for _, count in buckets)
+    found = [bucket for bucket, upto in _upto(buckets) if upto > wanted - 1e-9][:1]
+    found += [bucket for bucket, upto in _upto(buckets) if upto > wanted + 1e-9][:1]
+    times = [min(max(_seconds(bucket + 0.5), least), most) for bucket in found]
+    return sum(times) / len(times) if share == MEDIAN else times[0]
+
+
+def _upto(buckets: list[list[int]]) -> Iterator[tuple[int, int]]:
+    """Each bucket, and how many times are in it and in those before."""
+    upto = 0
     for bucket, count in buckets:
-        wanted -= count
-        if wanted <= 1e-9:
-            return min(max(_seconds(bucket + 0.5), least), most)
-    return most
+        upto += count
+        yield bucket, upto
 
 
 def _step(step: Found, names: list[str | None]) -> Step:
@@ -185,7 +195,7 @@ def _step(step: Found, names: list[str | None]) -> Step:
         to_hop=names[step["to"] - 1],
         count=step["count"],
         least=least,
-        median=_quantile(buckets, 0.5, least, most),
+        median=_quantile(buckets, MEDIAN, least, most),
         p95=_quantile(buckets, 0.95, least, most),
         most=most,
         slowest_frame=step["slowest_frame"],

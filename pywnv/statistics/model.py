@@ -222,7 +222,8 @@ class Step:
     Attributes:
         from_hop, to_hop: names, or None.
         count: how many packets made this step.
-        least, median, p95, most: how long it took, in seconds; median and p95 are exact to 2 %.
+        least, median, p95, most: how long it took, in seconds; median (of an even
+            number, between the two in the middle) and p95 are exact to 2 %.
         slowest_frame, slowest_packet: the sighting at `to_hop` that took longest, and its packet.
         histogram: (lower bound, upper bound, count) of each bin that is not empty, in seconds; ten bins a decade.
         over_time: steps in each bin.
@@ -318,6 +319,7 @@ class Statistics:
         events: vmSwitch events about the selection, as far as they name it.
         retransmissions, repeats: packets; first_retransmission, first_repeat: frames, or None.
         first_time, last_time: None if the capture has no times.
+        seconds: from the first frame to the last, more exact than the difference of the two.
         first_frame: of the selection; None if there is nothing.
         verdicts: frames, by verdict.
         protocols: packets by protocol, the most frequent first.
@@ -357,6 +359,7 @@ class Statistics:
     first_repeat: int | None
     first_time: float | None
     last_time: float | None
+    seconds: float | None
     first_frame: int | None
     verdicts: dict[str, int]
     protocols: dict[str, int]
@@ -386,13 +389,6 @@ class Statistics:
     furthest_back: float = 0.0
     warnings: tuple[str, ...] = field(default=())
     examples: tuple[Example, ...] = field(default=())
-
-    @property
-    def seconds(self) -> float | None:
-        """From the first frame to the last."""
-        if self.first_time is None or self.last_time is None:
-            return None
-        return self.last_time - self.first_time
 
     def as_dict(self) -> dict[str, Any]:
         """As JSON takes it."""
