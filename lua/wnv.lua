@@ -151,7 +151,7 @@ function M.total()
     end
   end
   if hop_list[1] then
-    local rows = { { "hop", "frames", "first here", "mean us", "longest us" } }
+    local rows = { { "hop", "frames", "first seen here", "mean us", "longest us" } }
     for _, hop in ipairs(hop_list) do
       local mean = hop.steps > 0 and micros(hop.sum / hop.steps) or ""
       local longest = hop.steps > 0 and micros(hop.longest) or ""

@@ -207,7 +207,7 @@ def test_the_wire_where_nothing_tells(tmp_path: Path) -> None:
     assert done.stderr.decode() == (
         f"pywnv: warning: {path}: no hop's role is known, so pywnv cannot tell which is nearest the wire:"
         " the first sighting of each packet is kept (--host gives roles)\n"
-        "pywnv: 833 of 2422 frames kept; left out: 1589 duplicate\n"
+        "pywnv: 833 of 2422 frames kept; left out: 1589 frames that show the same packets\n"
     )
     assert (tmp_path / "out.pcapng").read_bytes() == deduped(path)
 
@@ -219,7 +219,7 @@ def test_a_role_that_no_hop_has(tmp_path: Path) -> None:
     assert done.stderr.decode() == (
         f"pywnv: warning: {path}: no hop has the role pNIC: the first sighting of each packet is kept"
         " (--host gives roles)\n"
-        "pywnv: 833 of 2422 frames kept; left out: 1589 duplicate\n"
+        "pywnv: 833 of 2422 frames kept; left out: 1589 frames that show the same packets\n"
     )
     assert (tmp_path / "out.pcapng").read_bytes() == deduped(path)
 
@@ -258,3 +258,11 @@ def test_a_capture_that_grows_meanwhile(tmp_path: Path) -> None:
     grown = path.read_bytes() + ng.packet(0, TICK + 7, OTHER)
     with pytest.raises(CaptureError, match="changes while it is read"):
         b"".join(pieces)
+
+
+def test_what_is_left_out_reads_as_no_loss(tmp_path: Path) -> None:
+    """With --keep last, all that is left out are first sightings: "original", "retransmission"."""
+    done = run("dedup", CAPTURES / "lbfo-tcp-loss.pcapng.gz", "-o", tmp_path / "a.pcapng", "--keep", "last")
+    assert done.stderr.decode() == (
+        "pywnv: 977 of 2932 frames kept; left out: 1955 frames that show the same packets\n"
+    )

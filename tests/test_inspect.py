@@ -252,10 +252,10 @@ def test_unknown_roles(tmp_path: Path) -> None:
     )
     path = tmp_path / "roles.pcapng"
     path.write_bytes(data)
-    assert inspect(path).findings[-1].what == "what 1 of 2 hops are: their names do not say."
+    assert inspect(path).findings[-1].what == "the roles of 1 of 2 hops: their names do not tell them."
     assert inspect(path).findings[-1].commands == (missing.ADAPTERS,)
     report = inspect(CAPTURES / "mix.pcapng.gz")  # of Linux, where Get-NetAdapter is no help
-    assert (whats(report), report.findings[-1].commands) == (["what 4 of 4 hops are"], ())
+    assert (whats(report), report.findings[-1].commands) == (["the roles of 4 of 4 hops"], ())
 
 
 def test_the_commands_are_those_of_the_docs() -> None:
@@ -370,7 +370,7 @@ def test_a_line_for_each_of_several_captures(tmp_path: Path) -> None:
     assert done.returncode == 1
     assert done.stderr.decode() == f"pywnv: {text}: is a text file, not a capture\n"
     header, *lines = done.stdout.decode().splitlines()
-    counted = "frames packets duplicates hops drops harmful unanswered sent again slow silent written by"
+    counted = "frames packets duplicates hops drop frames harmful unanswered sent again slow silent written by"
     assert header.split() == ["capture", *counted.split()]
     assert [line.split()[0] for line in lines] == list(map(str, captures))
     for path in captures:
@@ -385,9 +385,9 @@ def test_a_line_for_each_of_several_captures(tmp_path: Path) -> None:
 def test_a_capture_without_packets_says_what_it_holds(tmp_path: Path) -> None:
     path = tmp_path / "none.pcapng"
     for blocks, words in (
-        (ng.interface("Ethernet") + ng.interface("Team"), "which describes 2 interfaces (Ethernet, Team)"),
-        (ng.interface("Ethernet"), "which describes 1 interface (Ethernet)"),
-        (b"", "which describes no interface either"),
+        (ng.interface("Ethernet") + ng.interface("Team"), "it describes 2 interfaces (Ethernet, Team)"),
+        (ng.interface("Ethernet"), "it describes 1 interface (Ethernet)"),
+        (b"", "it describes no interface"),
     ):
         path.write_bytes(ng.section() + blocks)
         assert words in " ".join(run("inspect", path).stdout.decode().split())

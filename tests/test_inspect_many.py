@@ -10,6 +10,10 @@ from command import run
 from conftest import CAPTURES
 from test_statistics import halves
 
+from pywnv.inspect import inspect
+from pywnv.statistics.collect import collect
+from pywnv.statistics.pairs import unanswered
+
 
 @pytest.mark.slow
 def test_of_several_captures_the_worst_comes_first(tmp_path: Path) -> None:
@@ -31,3 +35,23 @@ def test_of_several_captures_the_worst_comes_first(tmp_path: Path) -> None:
 def test_hops_that_fall_silent_are_told(tmp_path: Path) -> None:
     text = " ".join(run("inspect", halves(tmp_path / "a.pcapng")).stdout.decode().split())
     assert "Silent: vport1 and team0 show nothing from frame 1,501 on, while pnic0 shows 501 packets." in text
+
+
+def test_numbers_stand_below_their_names_behind_long_paths(tmp_path: Path) -> None:
+    folder = tmp_path / ("long" * 12)
+    folder.mkdir()
+    for name in ("mix.pcapng.gz", "deep-dive/acl-drop-pspkt.pcapng"):
+        (folder / Path(name).name).symlink_to(CAPTURES / name)
+    header, *lines = run("inspect", folder).stdout.decode().splitlines()
+    for at in (header.index(" frames"), header.index(" packets"), header.index(" written by")):
+        assert all(line[at] == " " != line[at + 1] for line in lines)
+    assert "drop frames" in header
+
+
+def test_what_goes_unanswered_every_day_is_no_trouble() -> None:
+    path = CAPTURES / "rules" / "drops-p24.pcapng.gz"
+    found = collect(path)
+    assert {one.kind for one in found.unanswered if one.unanswered} == {"arp", "neighbor"}
+    report = inspect(path)
+    assert report.trouble is not None
+    assert report.trouble.unanswered == unanswered(found) == 0

@@ -329,6 +329,17 @@ def test_events_that_no_packet_proves() -> None:
     )
 
 
+def test_one_packet_in_the_singular(tmp_path: Path) -> None:
+    path = drops(tmp_path / "a.pcapng", 1, answered=False, reason=12)
+    assert pywnv.why(path, nic="component 5 1").sentence.startswith(
+        "1 of 1 packet that comes to NIC component 5 1 ends at component 5 1: dropped there"
+    )
+    path.write_bytes(ng.section() + ng.interface("eth0") + w.packet(0, 0, w.ping(1)))
+    assert "1 frame shows 1 packet" in pywnv.report(path).markdown()
+    done = run("why", DEEP_DIVE / "acl-drop-etl2pcapng.pcapng", "--ip", "192.168.7.52")
+    assert "perhaps 3" in done.stdout.decode()
+
+
 def test_nothing_found() -> None:
     done = run("why", CAPTURES / "mix.pcapng.gz", "--ip", "10.9.9.9")
     assert done.returncode == 1

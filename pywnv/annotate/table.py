@@ -21,10 +21,10 @@ MOST = 40  # characters: a longer cell makes no column wider, it moves the rest 
 
 
 class Table:
-    """Lays out rows in aligned columns; a column grows with its cells, and never shrinks."""
+    """Lays out rows in aligned columns; a column grows with its cells, up to `most`, and never shrinks."""
 
-    def __init__(self, columns: int) -> None:
-        self._widths = [0] * columns
+    def __init__(self, columns: int, most: int = MOST) -> None:
+        self._widths, self._most = [0] * columns, most
 
     def text(self, rows: Iterable[Sequence[str]]) -> str:
         """The lines of some rows."""
@@ -32,7 +32,7 @@ class Table:
         sizes = [[_width(cell) for cell in row] for row in known]
         for row in sizes:
             for at, size in enumerate(row):
-                if self._widths[at] < size <= MOST:
+                if self._widths[at] < size <= self._most:
                     self._widths[at] = size
         return "".join(self._line(row, size) for row, size in zip(known, sizes, strict=True))
 

@@ -306,6 +306,6 @@ def dedup(
         once = Dedup(opened, keep=keep, window=checked_window(window), topology=load_topology(topology_file), warn=warn)
         write_whole(once.pieces(progress), output, force=force, sources=[capture])
     left = sum(once.left_out.values())
-    kinds = ", ".join(f"{number} {name}" for name, number in sorted(once.left_out.items()))
     words = f"{once.frames - left} of {count(once.frames, 'frame')} kept"
-    tell(f"{words}; left out: {kinds or 'none'}")
+    others = count(left, "frame that shows one of these packets", plural="frames that show the same packets")
+    tell(f"{words}; left out: {others if left else 'none'}")

@@ -110,9 +110,9 @@ def _interfaces(traits: Traits) -> str:
     if traits.form != "pcapng":
         return ""
     if not number:
-        return ", which describes no interface either"
+        return "; it describes no interface"
     names = f" ({', '.join(traits.names)})" if any(traits.names) else ""
-    return f", which describes {count(number, 'interface')}{names}"
+    return f"; it describes {count(number, 'interface')}{names}"
 
 
 def _ways(tool: Tool, traits: Traits, tally: Tally) -> Iterator[Finding]:
@@ -209,7 +209,7 @@ def _names(tool: Tool, traits: Traits, hops: Sequence[Named]) -> Iterator[Findin
     unknown = sum(hop.name is not None and hop.role == "unknown" for hop in hops)
     if not unknown or len(traits.names) < 2:
         return
-    what = f"what {unknown} of {len(hops)} hops are: their names do not say."
+    what = f"the roles of {unknown} of {len(hops)} hops: their names do not tell them."
     if tool.system and "Windows" not in tool.system:
         yield Finding(what, "Give names with --host: a topology file (docs/hops.md).")
         return

@@ -63,7 +63,7 @@ def overview(reports: list[Report]) -> str:
         "packets",
         "duplicates",
         "hops",
-        "drops",
+        "drop frames",
         "harmful",
         "unanswered",
         "sent again",
@@ -81,7 +81,8 @@ def overview(reports: list[Report]) -> str:
             numbers += ["?"] * 5  # tshark alone reads it
         tool = " ".join(filter(None, (report.tool.shown, report.tool.version))) or "the file does not say"
         lines.append([report.capture, *map(str, numbers), tool])
-    return Table(len(lines[0])).text(lines)
+    longest = max(2 * len(cell) for line in lines for cell in line)  # a letter may be two columns wide
+    return Table(len(lines[0]), most=longest).text(lines)
 
 
 def _tool_words(tool: Tool) -> str:
@@ -129,7 +130,7 @@ def _hop_table(hops: tuple[Hop, ...]) -> Table:
     table = Table("Hop", "Role", title="Hops", title_justify="left")
     for title in ("Frames", "Packets"):
         table.add_column(title, justify="right")
-    table.add_column("Shows one")
+    table.add_column("Shows a packet")
     for title in ("Median step", "99 % within"):
         table.add_column(title, justify="right")
     for hop in hops:
@@ -144,7 +145,7 @@ def _drop_table(drops: tuple[Drop, ...]) -> Table:
     from rich.text import Text
 
     table = Table(title="Drops", title_justify="left")
-    table.add_column("Count", justify="right")
+    table.add_column("Frames", justify="right")
     for title in ("Reason", "At"):
         table.add_column(title, overflow="fold")
     for drop in drops:

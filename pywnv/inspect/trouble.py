@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from pywnv.statistics.model import Statistics, Step
+from pywnv.statistics.pairs import unanswered
 from pywnv.statistics.silence import Silence, silences
 
 SLOW_SECONDS = 0.001  # a step inside a host takes some microseconds
@@ -16,7 +17,7 @@ class Trouble:
 
     Attributes:
         harmful, harmless: frames and events that report a drop.
-        unanswered: handshakes, pings and ARP requests.
+        unanswered: handshakes and pings.
         retransmissions: TCP data really sent again.
         slow: steps that took longer than the plugin's preference "Slow hop".
         silences: hops that show nothing while others still show packets.
@@ -40,7 +41,7 @@ def trouble_of(found: Statistics) -> Trouble:
     return Trouble(
         harmful=sum(drop.frames for drop in found.drops if not drop.harmless),
         harmless=sum(drop.frames for drop in found.drops if drop.harmless),
-        unanswered=sum(one.unanswered for one in found.unanswered),
+        unanswered=unanswered(found),
         retransmissions=found.retransmissions,
         slow=sum(map(_slow, found.steps)),
         silences=silences(found),

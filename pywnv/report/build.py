@@ -14,6 +14,7 @@ from pywnv.report.capture import Captured, captured
 from pywnv.report.text import clean, duration, number
 from pywnv.report.view import view
 from pywnv.statistics.loss import lost
+from pywnv.statistics.pairs import unanswered
 from pywnv.words import count
 
 if TYPE_CHECKING:
@@ -160,7 +161,7 @@ def _row(one: Captured) -> Row:
         statistics.duplicates,
         sum(story.lost(drop) for drop in story.harmful(statistics)),
         statistics.retransmissions,
-        story.unanswered(statistics),
+        unanswered(statistics),
         sum(loss.packets for loss in lost(statistics.losses)),
         slowest,
     )

@@ -9,12 +9,11 @@ from pywnv.report.text import clean, duration, moment, name, number
 from pywnv.statistics.cut import cut_short
 from pywnv.statistics.loss import loss_words
 from pywnv.statistics.model import Drop, Statistics, Unanswered
-from pywnv.statistics.pairs import QUESTIONS, questions
+from pywnv.statistics.pairs import JUDGED, QUESTIONS, questions
 from pywnv.statistics.silence import silences
 from pywnv.words import count
 
 MOST_DROPS, MOST_LOSSES, MOST_UNANSWERED = 3, 4, 2  # sentences about each; the tables hold the rest
-JUDGED = ("handshake", "ping")  # the others ask for what need not be there, every day
 SECONDS_SHOW = 10.0  # of a shorter capture, the times of day have milliseconds
 
 
@@ -69,11 +68,6 @@ def tcp(statistics: Statistics) -> int:
     return statistics.protocols.get("TCP") or statistics.packets
 
 
-def unanswered(statistics: Statistics) -> int:
-    """How many handshakes and pings get no answer."""
-    return sum(one.unanswered for one in statistics.unanswered if one.kind in JUDGED)
-
-
 def again_words(statistics: Statistics) -> str:
     """How many packets TCP really sent again; a sentence without its end."""
     again, whole = statistics.retransmissions, tcp(statistics)
@@ -109,7 +103,7 @@ def lead(statistics: Statistics, tool: str | None) -> str:
     over = f" in {duration(seconds)}" if seconds is not None else ""
     places = count(len(statistics.hops), "place", ",")
     frames, packets = count(statistics.frames, "frame", ","), count(statistics.packets, "packet", ",")
-    words = f"A capture{by}: {frames} show {packets}{over}, at {places}"
+    words = f"A capture{by}: {frames} {'shows' if statistics.frames == 1 else 'show'} {packets}{over}, at {places}"
     if not statistics.duplicates:
         return f"{words}. No packet shows twice."
     each = statistics.frames / max(statistics.packets, 1)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from pywnv.report import rows, story, words
 from pywnv.report.text import clean, duration, number, share
 from pywnv.statistics.loss import lost
+from pywnv.statistics.pairs import unanswered
 
 if TYPE_CHECKING:
     from markupsafe import Markup
@@ -156,7 +157,7 @@ def _sections(view: View, statistics: Statistics) -> Iterator[tuple[str, str]]:
 def _facts(statistics: Statistics, drops: Sequence[Drop]) -> list[Fact]:
     dropped = sum(story.lost(drop) for drop in drops if not drop.harmless)
     harmless = sum(story.lost(drop) for drop in drops if drop.harmless)
-    unanswered = story.unanswered(statistics)
+    asked = unanswered(statistics)
     facts = [
         Fact("packets", number(statistics.packets)),
         Fact("frames that show them", number(statistics.frames)),
@@ -164,15 +165,16 @@ def _facts(statistics: Statistics, drops: Sequence[Drop]) -> list[Fact]:
     ]
     if statistics.seconds is not None:
         facts.append(Fact("from first to last frame", duration(statistics.seconds)))
-    facts.append(Fact("dropped", number(dropped), bool(dropped)))
+    what = "packets dropped" if all(drop.packets + drop.near for drop in drops) else "dropped"  # events of no packet
+    facts.append(Fact(what, number(dropped), bool(dropped)))
     if harmless:
-        facts.append(Fact("dropped without harm", number(harmless)))
+        facts.append(Fact(f"{what} without harm", number(harmless)))
     missing = sum(loss.packets for loss in lost(statistics.losses))
     if missing:
         facts.append(Fact("lost between observers", number(missing), True))
     facts.append(Fact("sent again by TCP", number(statistics.retransmissions)))
-    if unanswered:
-        facts.append(Fact("handshakes and pings without an answer", number(unanswered), True))
+    if asked:
+        facts.append(Fact("handshakes and pings without an answer", number(asked), True))
     return facts
 
 

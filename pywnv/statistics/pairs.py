@@ -9,6 +9,13 @@ from pywnv.statistics.model import Statistics, Unanswered
 # What people call each kind of request.
 QUESTIONS = {"handshake": "TCP handshake", "ping": "ping", "arp": "ARP request", "neighbor": "neighbor solicitation"}
 
+JUDGED = ("handshake", "ping")  # the others ask for what need not be there, every day
+
+
+def unanswered(found: Statistics) -> int:
+    """How many handshakes and pings get no answer."""
+    return sum(one.unanswered for one in found.unanswered if one.kind in JUDGED)
+
 
 def questions(found: Statistics) -> list[tuple[Unanswered, int]]:
     """What goes unanswered or is refused, the most first: of each pair of addresses, and to how many ports."""

@@ -68,7 +68,7 @@ def _advice(drops: tuple[Drop, ...]) -> Iterator[str]:
 def _trouble(answer: Answer) -> Iterator[str]:
     found = answer.statistics
     for loss in found.losses[:MOST_ROWS]:
-        yield f"{loss_words(loss, way_words(found.selection, loss.way or ''))}."
+        yield f"{loss_words(loss, way_words(found.selection, loss.way or '', loss.packets))}."
     asked = questions(found)
     for one, ports in asked[:MOST_QUESTIONS]:
         first = f" (first: frame {one.first_frame:,})" if one.first_frame else ""
@@ -105,7 +105,7 @@ def _ends(found: Statistics) -> Table:
     table.add_column("First frame", justify="right")
     for end in sorted(found.ends, key=lambda end: (end.way != "to", -end.packets))[:MOST_ROWS]:
         parts = [f"{end.dropped:,}"] if end.dropped else []
-        parts += [f"{end.near:,} by an event"] if end.near else []
+        parts += [f"perhaps {end.near:,}: an event right after"] if end.near else []
         parts += [f"{end.dropped_harmless:,} harmless"] if end.dropped_harmless else []
         which = Text(way_words(found.selection, end.way))
         hop = Text(end.hop or "(the capture has no name for it)")
@@ -126,6 +126,6 @@ def _drops(found: Statistics) -> Table:
     for drop in found.drops[:MOST_ROWS]:
         number = f"{drop.packets + drop.near:,}" if drop.packets + drop.near else f"{count(drop.frames, 'event', ',')}"
         is_told = drop.text or drop.reason is not None or drop.rule
-        harm = "harmless" if drop.harmless else "yes" if is_told else "not given"
+        harm = "harmless" if drop.harmless else "yes" if is_told else "not known"
         table.add_row(number, Text(reason_words(drop)), Text(drop.hop or "not given"), harm, f"{drop.first_frame:,}")
     return table

@@ -41,8 +41,8 @@ def end_of_flow(address: str | None, port: int | None) -> str:
     return f"[{address}]:{port}" if address and ":" in address else f"{address}:{port}"
 
 
-def way_words(selection: Selection | None, way: str) -> str:
-    """Which way packets go: "to 192.168.1.60"."""
+def way_words(selection: Selection | None, way: str, number: int = 2) -> str:
+    """Which way so many packets go: "to 192.168.1.60"."""
     if selection is None:
         return way
     if selection.flow:
@@ -50,7 +50,8 @@ def way_words(selection: Selection | None, way: str) -> str:
         ends = end_of_flow(one, one_port), end_of_flow(other, other_port)
         return " to ".join(["from " + ends[0], ends[1]] if way == FROM else ["from " + ends[1], ends[0]])
     if selection.nic:
-        return f"that begin at {about(selection)}" if way == FROM else f"that come to {about(selection)}"
+        verb = _verb(number, "begin" if way == FROM else "come")
+        return f"that {verb} {'at' if way == FROM else 'to'} {about(selection)}"
     return f"{way} {about(selection)}"
 
 
@@ -79,7 +80,8 @@ def reason_words(*drops: Drop) -> str:
 def _drop_sentence(found: Statistics, drop: Drop) -> str:
     of_way = [one for one in _harmful(found) if one.way == drop.way]
     here = [one for one in of_way if one.packets and one.hop == drop.hop]
-    whole, ways = _packets(found, drop.way), way_words(found.selection, drop.way)
+    whole = _packets(found, drop.way)
+    ways = way_words(found.selection, drop.way, whole)
     where = drop.hop or NO_NAME
     number = sum(one.packets for one in here)
     if number:
@@ -212,7 +214,7 @@ def sentence(found: Statistics) -> str:
     if drop and dropped >= missing and (question is None or dropped >= question.unanswered - question.dropped):
         return _drop_sentence(found, drop)
     if losses and missing >= (question.unanswered if question else 0):
-        return f"{loss_words(losses[0], way_words(found.selection, losses[0].way or ''))}."
+        return f"{loss_words(losses[0], way_words(found.selection, losses[0].way or '', losses[0].packets))}."
     cut = cut_short(found)
     if cut and not drop and cut.packets >= (question.unanswered if question else 0):
         return f"{cut.words(way_words(found.selection, cut.part.way))}: {cut.cause}"
@@ -226,7 +228,7 @@ def sentence(found: Statistics) -> str:
         words = f"{found.retransmissions:,} of {count(found.packets, 'packet', ',')} {name} are TCP data sent again"
         return f"{words}, so others were lost or late; none is known to be dropped in this host."
     if perhaps := doubtful(found.losses):
-        return f"{loss_words(perhaps[0], way_words(found.selection, perhaps[0].way or ''))}."
+        return f"{loss_words(perhaps[0], way_words(found.selection, perhaps[0].way or '', perhaps[0].packets))}."
     return _good_sentence(found, name)
 
 
