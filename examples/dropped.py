@@ -5,6 +5,7 @@ The capture was made with pspkt, which records in a frame's comment that it was 
 
 from __future__ import annotations
 
+import os
 import sys
 import textwrap
 from pathlib import Path
@@ -16,13 +17,15 @@ CAPTURE = Path(__file__).parent.parent / "tests" / "captures" / "deep-dive" / "a
 
 def main(capture: str | Path) -> None:
     """Prints each drop, and for each kind of drop what to look at."""
-    advice = {}
+    advice, paths = {}, {}
     for frame in pywnv.annotate(capture, warn=print):
+        paths[frame.packet] = frame.path
         if frame.drop:
             # If etl2pcapng wrote the capture, the drop is in a vmSwitch event: a frame that holds no packet.
-            what = f"packet {frame.packet}" if frame.packet else f"what event {frame.frame} is about"
+            packet = frame.packet or frame.event_packet
+            what = f"packet {packet}" if packet else f"what event {frame.frame} is about"
             print(f"Frame {frame.frame}: {what} was dropped: {frame.drop_reason_text or 'no reason was noted'}")
-            print(f"    its path: {frame.path or 'not known'}")
+            print(f"    its path: {paths.get(packet) or 'not known'}")
             if frame.drop_advice:
                 advice[frame.drop_reason_text] = frame.drop_advice
     for reason, words in advice.items():
@@ -30,4 +33,8 @@ def main(capture: str | Path) -> None:
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:2] or [CAPTURE])
+    try:
+        main(*sys.argv[1:2] or [CAPTURE])
+        sys.stdout.flush()
+    except BrokenPipeError:  # as with `| head`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

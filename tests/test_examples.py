@@ -33,6 +33,19 @@ def test_an_example(name: str) -> None:
         assert words in printed
 
 
+def test_drops_of_events() -> None:
+    """An event's packet has a path; whoever reads the first lines only, as `head` does, sees no traceback."""
+    capture = FOLDER.parent / "tests" / "captures" / "rules" / "journal-flood-n.pcapng.gz"
+    command = [sys.executable, FOLDER / "dropped.py", capture]
+    done = subprocess.run(command, capture_output=True, check=True)
+    assert b"Frame 29: packet 28 was dropped: Failed security policy\n    its path: vmNIC BCA371BB-" in done.stdout
+    reading, writing = os.pipe()
+    os.close(reading)
+    gone = subprocess.run(command, stdout=writing, stderr=subprocess.PIPE, check=False)
+    os.close(writing)
+    assert gone.stderr == b""
+
+
 def test_every_example_is_listed_and_tried() -> None:
     scripts = {path.name for path in FOLDER.glob("*.py")}
     assert scripts == set(ANSWERS)

@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from command import run
 from conftest import PROJECT
 
 from pywnv.generate.project import differing, generated, write
@@ -93,3 +94,9 @@ def test_quoting_is_the_identity(runtime: str, text: str) -> None:
     lua = lua_runtime(runtime)
     assert lua.execute(f"return {quote_lua(text)}".encode()) == text.encode()
     assert quote_lua(text).isascii()
+
+
+def test_check_needs_a_folder(tmp_path: Path) -> None:
+    done = run("generate", "--check", "--folder", tmp_path / "none")
+    assert (done.returncode, done.stdout) == (2, b"")
+    assert done.stderr.decode() == f"pywnv: {tmp_path / 'none'}: there is no such folder\n"

@@ -188,6 +188,12 @@ def test_lint_says_and_ends(tmp_path: Path) -> None:
     assert said.startswith("error untagged-nic-tagged-traffic: host vNIC wireless: untagged mode, but 4 tagged packets")
     healthy = run("host", "lint", written(tmp_path, inventory(**HEALTHY)))
     assert (healthy.returncode, healthy.stdout) == (0, b"nothing found\n")
+    nothing = tmp_path / "nothing.json"
+    nothing.write_text('{"wnv_host": 1}')
+    done = run("host", "lint", nothing)
+    empty = "the file holds no adapters, teams, switches or NICs"
+    assert (done.returncode, done.stdout.decode()) == (1, f"nothing was there to check: {empty}\n")
+    assert empty in run("host", "show", nothing).stdout.decode()
     names = tmp_path / "names.toml"
     names.write_text('[[nics]]\nname = "a"\n')
     done = run("host", "lint", names)

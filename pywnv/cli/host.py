@@ -97,7 +97,7 @@ def lint(
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON: a list of findings.")] = False,
 ) -> None:
-    """Say what is wrong with a host. Exit code 1 if there is a warning or an error.
+    """Say what is wrong with a host. Exit code 1 if there is a warning or an error, or nothing to check.
 
     Example: pywnv host lint hv01.json capture.pcapng
     """
@@ -116,7 +116,8 @@ def lint(
         show(showing.as_json(found), for_programs=True)
     else:
         show_drawn(lambda console: showing.draw(found, host, console))
-    raise typer.Exit(Exit.DIFFERENT if any(one.severity != "note" for one in found) else Exit.OK)
+    is_bad = host.is_empty or any(one.severity != "note" for one in found)
+    raise typer.Exit(Exit.DIFFERENT if is_bad else Exit.OK)
 
 
 def _inventory(file: Path) -> tuple[Topology, Host]:

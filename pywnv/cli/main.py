@@ -136,6 +136,8 @@ def generate(
     topology = load_topology(topology_file)
     name = topology_file.stem if topology_file else ""
     if check:
+        if not folder.is_dir():
+            raise UsageError(f"{folder}: there is no such folder")
         old = stale(generated_for(topology, name), folder) if topology else differing(folder)
         for path in old:
             tell(f"{path}: is out of date; run `pywnv generate`")

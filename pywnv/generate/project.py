@@ -30,7 +30,9 @@ def generated() -> dict[str, str]:
     from pywnv.tables import drops
 
     texts = {"lua/wnv.lua": plugin_lua()}
-    texts["docs/fields.md"] = render("fields.md.j2", fields=fields.FIELDS, ends=fields.ENDS, version=__version__)
+    texts["docs/fields.md"] = render(
+        "fields.md.j2", fields=fields.FIELDS, ends=fields.ENDS, slow=fields.HOP_SLOW, version=__version__
+    )
     texts["docs/deciding.md"] = render("deciding.md.j2", rules=rules().values(), limits=limits().values())
     about_drops = {"table": drops.table(), "sections": drops.sections(), "harmless": drops.harmless()}
     texts["docs/drops.md"] = render("drops.md.j2", **about_drops, version=__version__)

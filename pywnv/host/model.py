@@ -262,6 +262,9 @@ class Antivirus(_Part):
     extensions: list[str] = []
 
 
+EMPTY = "the file holds no adapters, teams, switches or NICs"
+
+
 class Host(_Part):
     """A Windows host.
 
@@ -294,3 +297,8 @@ class Host(_Part):
     switches: list[Switch] = []
     nics: list[VirtualNic] = []
     antivirus: Antivirus | None = None
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether nothing is known of it that could be checked or drawn."""
+        return not (self.adapters or self.teams or self.switches or self.nics or self.antivirus)

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from pywnv.host.lint.teams import attachments
-from pywnv.host.model import Adapter, Host, Switch, Team, VirtualNic
+from pywnv.host.model import EMPTY, Adapter, Host, Switch, Team, VirtualNic
 from pywnv.host.names import vnic_of
 from pywnv.host.rules import vlan_words
 from pywnv.host.topology import KEYS, Topology
@@ -109,6 +109,8 @@ def draw(topology: Topology, console: Console) -> None:
         branch = root.add(Text(words))
         for member in members:
             branch.add(Text(member))
+    if not root.children:
+        root.add(Text(EMPTY, style="yellow"))
     console.print(root)
     for cmdlet, reason in host.left_out.items():
         console.print(Text(f"left out: {cmdlet}: {reason}", style="dim"), soft_wrap=True)

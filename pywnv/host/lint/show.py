@@ -6,7 +6,7 @@ import json
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from pywnv.host.model import Host
+from pywnv.host.model import EMPTY, Host
 from pywnv.words import count
 
 if TYPE_CHECKING:
@@ -58,7 +58,8 @@ def draw(found: list[Finding], host: Host, console: Console) -> None:
         console.print(Text(f"      why: {one.why} [{one.source}]"), soft_wrap=True)
         console.print(Text.assemble("      fix: ", (one.fix, "cyan")), soft_wrap=True)  # for copying
     numbers = [count(sum(one.severity == each for one in found), each) for each in STYLES]
-    console.print(Text(", ".join(numbers) if found else "nothing found", style="bold"))
+    nothing = f"nothing was there to check: {EMPTY}" if host.is_empty else "nothing found"
+    console.print(Text(", ".join(numbers) if found else nothing, style="bold"))
     for words in host.notes:
         console.print(Text(f"not checked: {words}", style="dim"), soft_wrap=True)
     for cmdlet, reason in host.left_out.items():
