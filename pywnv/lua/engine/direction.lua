@@ -124,10 +124,15 @@ function M.new(owner)
   end
 
   -- What a packet that has crossed the host tells of whose MACs these are.
-  local function after_crossing(way, side, source, target)
-    local at_source, at_target = known[source], known[target]
-    if way == OUTBOUND and side == OUTER and at_source ~= REMOTE then
-      at_source = LOCAL
+  local function after_crossing(way, node, source, target)
+    local at_source, at_target, side = known[source], known[target], M.side(node.hop)
+    if way == OUTBOUND and side == OUTER then
+      if at_source ~= REMOTE and M.side(node.parent.hop) ~= OUTER then -- else it may come back, from another MAC
+        at_source = LOCAL
+      end
+      if at_target == LOCAL or at_target == SEEN + LOCAL then
+        at_target = UNSURE -- it has left the host, with the machine that it belongs to
+      end
     elseif way == INBOUND and side == INNER then
       if byte(target) % 2 == 0 and at_target ~= REMOTE and at_target ~= SEEN + REMOTE then
         at_target = LOCAL
@@ -152,6 +157,7 @@ function M.new(owner)
     return nil
   end
 
+  -- @return the direction, or nil; whether the topology tells it
   local function by_macs(source, target, at_source, at_target)
     if byte(target) % 2 == 1 then
       return nil -- to several at once
@@ -159,7 +165,7 @@ function M.new(owner)
     local from, to = owner(source) and LOCAL or at_source, owner(target) and LOCAL or at_target
     from, to = from and from % SEEN, to and to % SEEN
     if from == LOCAL and to == LOCAL then
-      return INTERNAL
+      return INTERNAL, owner(source) and owner(target)
     elseif from == LOCAL and to == REMOTE then
       return OUTBOUND
     elseif from == REMOTE and to == LOCAL then
@@ -184,20 +190,23 @@ function M.new(owner)
     local side = M.side(node.hop)
     local disordered = is_disordered or latest ~= nil and time < latest
     local way = elapsed and by_order(node, elapsed, disordered)
-    local by_mac
+    local by_mac, is_told
     step.side = side
     if macs then
       local target, source = sub(macs, 1, 6), sub(macs, 7, 12)
       local at_source, at_target = known[source], known[target]
       if way then
-        at_source, at_target = after_crossing(way, side, source, target)
+        at_source, at_target = after_crossing(way, node, source, target)
       elseif not elapsed and is_whole then
         at_source = after_first(side, source, disordered)
       end
       step.at_source, step.at_target = at_source, at_target
-      by_mac = by_macs(source, target, at_source, at_target)
+      by_mac, is_told = by_macs(source, target, at_source, at_target)
     end
-    return by_mac == INTERNAL and by_mac or noted or way or by_mac
+    if by_mac == INTERNAL and (is_told or not way) then
+      return by_mac
+    end
+    return noted or way or by_mac
   end
 
   --- Notes the frame that was decided last.
