@@ -4250,7 +4250,9 @@ function M.new(owner)
   -- What the first sighting of a packet tells.
   local function after_first(side, source, disordered)
     local at_source = known[source]
-    if at_source then
+    if at_source and at_source % SEEN == REMOTE and side == INNER and not disordered then
+      return UNSURE -- a machine has moved to this host
+    elseif at_source then
       return at_source
     elseif not side then
       return UNSURE
@@ -4625,9 +4627,9 @@ function M.doubt_stop(ways, node)
   count(ways, "ended", node, -1)
 end
 
---- Whether packets of a class that came to `node` are hardly ever seen at a hop after that.
+--- Whether packets of a class that came to `node` are hardly ever seen at a hop after that, though it shows others.
 function M.ends_before(ways, node, hop)
-  return outweighs(ways.ended[node] or 0, passed(ways, node.next[hop]))
+  return ways.shown[hop] and outweighs(ways.ended[node] or 0, passed(ways, node.next[hop])) or false
 end
 
 --- Whether packets of a class that came to `node` went on to a hop, or too few came to know.
@@ -5743,6 +5745,29 @@ function M.longest(all, place, time, other_place, other_time)
   return max(limits.longest_gap * longest, limits.least_weak_step), longest
 end
 
+--- Notes that a hop shows another packet, with the bytes of one that it has shown. Where a capture begins between the
+-- sightings of a packet, and nothing but order tells equal ones apart, those of two seem to be one: then the last hop
+-- of each shows it long after the others, and just before the first hop shows the next. So packets begin at that hop.
+-- @param class of the packets: a table in which `begin`, `next_begin` and `early` are kept
+-- @param packet that the hop has shown, or nil
+function M.note_next(all, class, packet, frame)
+  if not packet then
+    return
+  end
+  local places, times, at, hop = packet.places, packet.times, packet.node.depth, packet.node.hop
+  if at < 2 or hop == frame.hop or places[1].hop ~= frame.hop then
+    return
+  end
+  local _, known = M.longest(all, places[at - 1], times[at - 1], places[at], times[at])
+  local took, ahead = times[at] - times[at - 1], frame.time - times[at]
+  local is_early = not known and ahead > 0 and took >= limits.likely * ahead
+  class.early = is_early and (hop == class.next_begin and class.early + 1 or 1) or 0
+  class.next_begin = hop
+  if class.early >= limits.late then
+    class.begin = hop
+  end
+end
+
 --- How long a packet took from where it was seen last, if a frame shows it; and how long it may take: see `longest`.
 -- @return seconds; then what `longest` returns
 function M.step(all, packet, frame)
@@ -5861,6 +5886,7 @@ end
 local function new_class()
   local class = path.ways()
   class.routes, class.route_count = {}, 0
+  class.begin, class.next_begin, class.early = false, false, 0
   return class
 end
 
@@ -6078,7 +6104,7 @@ function M.new(store, differs, all, look, networks)
       if frame.time - packet.first_time > limits.swapped and path.begins(flow.class, packet.node, frame.root) then
         look.is_begin = true
         return true
-      elseif order.begins_at(flow.sender, frame.hop) then
+      elseif flow.class.begin == frame.hop or order.begins_at(flow.sender, frame.hop) then
         return true
       end
     end
@@ -7771,6 +7797,35 @@ return {
   end,
 }
 end)(modules)
+sources.appended = (function(...)
+--- A capture may be appended to itself, or to another capture of the same host. Once time has run back in the file, a
+-- frame with the bytes and the time of an earlier sighting is that sighting again.
+
+return {
+  name = "appended",
+  reason = "Time has run back in the file, and an earlier frame with these bytes has exactly the same time",
+  source = "",
+  proof = "appended_to_itself",
+  verdict = "duplicate",
+  new = function(state)
+    local store = state.store
+    return function(frame, look)
+      if not look.here or store.turned == 0 or frame.time > store.latest then
+        return nil
+      end
+      for at = 1, state.all_here(frame) do
+        local packet = look.list[at]
+        for sighting = 1, packet.first_frame < store.turned and packet.node.depth or 0 do
+          if packet.times[sighting] == frame.time and packet.places[sighting] == frame.place then
+            return packet
+          end
+        end
+      end
+      return nil
+    end
+  end,
+}
+end)(modules)
 sources.radio_retry = (function(...)
 --- 802.11 sends a frame again until it is acknowledged: each try is another frame in the air. Windows leaves the Retry
 -- bit on every sighting of a frame that arrived by a later try, so the bit counts only if it was not set at first.
@@ -7895,35 +7950,6 @@ return {
         end
       end
       return packet
-    end
-  end,
-}
-end)(modules)
-sources.appended = (function(...)
---- A capture may be appended to itself, or to another capture of the same host. Once time has run back in the file, a
--- frame with the bytes and the time of an earlier sighting is that sighting again.
-
-return {
-  name = "appended",
-  reason = "Time has run back in the file, and an earlier frame with these bytes has exactly the same time",
-  source = "",
-  proof = "appended_to_itself",
-  verdict = "duplicate",
-  new = function(state)
-    local store = state.store
-    return function(frame, look)
-      if not look.here or store.turned == 0 or frame.time > store.latest then
-        return nil
-      end
-      for at = 1, state.all_here(frame) do
-        local packet = look.list[at]
-        for sighting = 1, packet.first_frame < store.turned and packet.node.depth or 0 do
-          if packet.times[sighting] == frame.time and packet.places[sighting] == frame.place then
-            return packet
-          end
-        end
-      end
-      return nil
     end
   end,
 }
@@ -8524,22 +8550,22 @@ M.names[1], M.PACKET_ID = "packet_id", 1
 M.verdict[1] = modules.codes.verdict[sources.packet_id.verdict]
 M.evidence[1] = modules.codes.evidence[sources.packet_id.evidence or false]
 M.proves[1] = sources.packet_id.proves or false
-M.names[2], M.RADIO_RETRY = "radio_retry", 2
-M.verdict[2] = modules.codes.verdict[sources.radio_retry.verdict]
-M.evidence[2] = modules.codes.evidence[sources.radio_retry.evidence or false]
-M.proves[2] = sources.radio_retry.proves or false
-M.names[3], M.WENT_ON = "went_on", 3
-M.verdict[3] = modules.codes.verdict[sources.went_on.verdict]
-M.evidence[3] = modules.codes.evidence[sources.went_on.evidence or false]
-M.proves[3] = sources.went_on.proves or false
-M.names[4], M.SAME_IDENTITY = "same_identity", 4
-M.verdict[4] = modules.codes.verdict[sources.same_identity.verdict]
-M.evidence[4] = modules.codes.evidence[sources.same_identity.evidence or false]
-M.proves[4] = sources.same_identity.proves or false
-M.names[5], M.APPENDED = "appended", 5
-M.verdict[5] = modules.codes.verdict[sources.appended.verdict]
-M.evidence[5] = modules.codes.evidence[sources.appended.evidence or false]
-M.proves[5] = sources.appended.proves or false
+M.names[2], M.APPENDED = "appended", 2
+M.verdict[2] = modules.codes.verdict[sources.appended.verdict]
+M.evidence[2] = modules.codes.evidence[sources.appended.evidence or false]
+M.proves[2] = sources.appended.proves or false
+M.names[3], M.RADIO_RETRY = "radio_retry", 3
+M.verdict[3] = modules.codes.verdict[sources.radio_retry.verdict]
+M.evidence[3] = modules.codes.evidence[sources.radio_retry.evidence or false]
+M.proves[3] = sources.radio_retry.proves or false
+M.names[4], M.WENT_ON = "went_on", 4
+M.verdict[4] = modules.codes.verdict[sources.went_on.verdict]
+M.evidence[4] = modules.codes.evidence[sources.went_on.evidence or false]
+M.proves[4] = sources.went_on.proves or false
+M.names[5], M.SAME_IDENTITY = "same_identity", 5
+M.verdict[5] = modules.codes.verdict[sources.same_identity.verdict]
+M.evidence[5] = modules.codes.evidence[sources.same_identity.evidence or false]
+M.proves[5] = sources.same_identity.proves or false
 M.names[6], M.REBUILT = "rebuilt", 6
 M.verdict[6] = modules.codes.verdict[sources.rebuilt.verdict]
 M.evidence[6] = modules.codes.evidence[sources.rebuilt.evidence or false]
@@ -8620,10 +8646,10 @@ function M.new(state)
   local differ_7 = make("ttl_counts")
   state.ttl_counts = differ_7
   local rule_1, commit_1 = make("packet_id")
-  local rule_2 = make("radio_retry")
-  local rule_3 = make("went_on")
-  local rule_4 = make("same_identity")
-  local rule_5 = make("appended")
+  local rule_2 = make("appended")
+  local rule_3 = make("radio_retry")
+  local rule_4 = make("went_on")
+  local rule_5 = make("same_identity")
   local rule_6, commit_6 = make("rebuilt")
   local rule_7 = make("soon_again")
   local rule_8 = make("another_shape")
@@ -8953,6 +8979,7 @@ function M.new()
     local flow = packet.flow
     if packet.strength == identity.WEAK then
       flows.note_crowd(flow, look.is_crowd)
+      order.note_next(all_order, flow.class, look.here, frame)
     end
     -- An ambiguous frame that may be a sighting of a known packet does not count as another one.
     local may_be_sighting = look.elsewhere and packet.strength > identity.WEAK or identity.is_large_random(packet)
@@ -9024,9 +9051,8 @@ function M.new()
 
   --- Says of a frame that cannot be grouped, for lack of a time, that it is a packet.
   function grouping.without_time(number, hop)
-    found.rule, found.rewritten = FIRST, 0
-    found.packet, found.previous, found.delta, found.elapsed = number, nil, nil, nil
-    found.segment_of, found.repeat_of = nil, nil
+    found.rule, found.rewritten, found.packet = FIRST, 0, number
+    found.previous, found.delta, found.elapsed, found.segment_of, found.repeat_of = nil, nil, nil, nil, nil
     return paths:step(nil, hop)
   end
 

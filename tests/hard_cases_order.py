@@ -12,6 +12,7 @@ from hard_cases_equal import BEGIN, SAME, TWO_HOPS, one_way, steady
 from hard_traffic import ACK, RST, Flow, Host, Packet, World, datagram, header_summed, segment
 
 PERIOD = 3_000  # µs
+THREE_HOPS = [*TWO_HOPS, ("tNIC", 1)]
 QUIET = 200  # as many equal datagrams come while a queue stands
 LATER = 6_000_000  # µs: until then, other hosts talk
 
@@ -259,3 +260,39 @@ def many_lost_at_once() -> Case:
         return [Stop(0)] if 100 <= p.time // 250_000 < 200 else [Stop(0), Stop(1, (20, 40))]
 
     return Case(record(world, path), TWO_HOPS)
+
+
+@case
+def equal_cut_at_start() -> Case:
+    """Of nothing but equal datagrams, the capture begins behind the first hop of one."""
+    sender, peer = Host(60, "zero"), Host(2, "zero")
+    world = World(63, sender)
+    for number in range(400):
+        world.send(number * 101, sender, peer, UDP, SAME, ident=0)
+    found = record(world, lambda _: [Stop(0), Stop(1, (2, 4)), Stop(2, (1, 1))])
+    return Case(renumber(found[1:]), THREE_HOPS, least_precision=0.98)
+
+
+@case
+def equal_in_batches() -> Case:
+    """A request and its answer, always the same, in a file that holds 20 ms of each hop, the last hop first."""
+    me, peer = Host(1), Host(2, "zero")
+    world = World(64, me, peer)
+    for number in range(1_200):
+        sender, receiver = (peer, me) if number % 2 else (me, peer)
+        ident = None if number % 2 == 0 else 0
+        world.send(number * 80, sender, receiver, UDP, SAME, ident=ident)
+    step = (25, 30)
+    found = record(world, lambda p: [Stop(p.sender is peer), Stop(p.sender is not peer, step)])
+    batches = sorted(found, key=lambda frame: (frame.time // 20_000_000, -frame.interface))
+    return Case(renumber(batches), TWO_HOPS)
+
+
+@case
+def two_captures_overlap() -> Case:
+    """A capture of two hops, and behind it another one of the same, which began before it ended."""
+    world, _, peers = office(65)
+    world.mixed(peers)
+    found = record(world, lambda p: one_way(world, p, (5, 40)))
+    half = len(found) // 2
+    return Case(renumber([*found[: half + half // 2], *found[half:]]), TWO_HOPS, least_recall=0.97, most_again=1)

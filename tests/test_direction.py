@@ -71,12 +71,13 @@ CASES = {
     "macs: what comes from the uplink is from outside": ("AR1v AR1p RA2x AR3v", "- o i o"),
     # A bridge puts its own MAC in: S is the host's, too.
     # A router inside sends back out what came in; the hops tell.
-    "order goes before macs": ("AR1v AR1p RA2p RA2v RA3v RA3p", "- o i i i o"),
+    "order goes before macs": ("AR1v AR1p RA2p RA2v RA3v RA3p", "- o i i - o"),
     "macs: rewritten": ("AR1v SR1p RS2p RA2v", "- o i i"),
     "macs: seen first where nothing is known": ("SA1u AR2v AR2p SA3v AS4v", "- - o - -"),
     # A router outside sends what A sent back to B, from its own MAC.
     "macs: of what comes back": ("AR1v AR1p RB1p RB1w RB2p RB2w", "- o o - - i"),
     "macs: of a machine that has moved away": ("RB1p RB1w AB2v AB2w AB3v AB3p AB4v AB4p", "- i t t t o - o"),
+    "macs: of a machine that has moved here": ("BR1v BR1p AB2p AB2v AB3w AB3v", "- o i i - -"),
     # A file in batches, an interface each: times run back.
     "disorder: in": ("RA1v@50 RA1p@20", "- i"),
     "disorder: out": ("AR1p@50 AR1v@20", "- o"),

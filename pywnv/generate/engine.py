@@ -83,10 +83,10 @@ NO_RULES = "{}"
 DIFFERENCES = ("too_late", "other_id", "other_content", "other_network", "other_outer_id", "returned", "ttl_counts")
 RULES = (
     "packet_id",
+    "appended",
     "radio_retry",
     "went_on",
     "same_identity",
-    "appended",
     "rebuilt",
     "soon_again",
     "another_shape",

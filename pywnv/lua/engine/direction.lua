@@ -147,7 +147,9 @@ function M.new(owner)
   -- What the first sighting of a packet tells.
   local function after_first(side, source, disordered)
     local at_source = known[source]
-    if at_source then
+    if at_source and at_source % SEEN == REMOTE and side == INNER and not disordered then
+      return UNSURE -- a machine has moved to this host
+    elseif at_source then
       return at_source
     elseif not side then
       return UNSURE

@@ -217,6 +217,7 @@ function M.new()
     local flow = packet.flow
     if packet.strength == identity.WEAK then
       flows.note_crowd(flow, look.is_crowd)
+      order.note_next(all_order, flow.class, look.here, frame)
     end
     -- An ambiguous frame that may be a sighting of a known packet does not count as another one.
     local may_be_sighting = look.elsewhere and packet.strength > identity.WEAK or identity.is_large_random(packet)
@@ -288,9 +289,8 @@ function M.new()
 
   --- Says of a frame that cannot be grouped, for lack of a time, that it is a packet.
   function grouping.without_time(number, hop)
-    found.rule, found.rewritten = FIRST, 0
-    found.packet, found.previous, found.delta, found.elapsed = number, nil, nil, nil
-    found.segment_of, found.repeat_of = nil, nil
+    found.rule, found.rewritten, found.packet = FIRST, 0, number
+    found.previous, found.delta, found.elapsed, found.segment_of, found.repeat_of = nil, nil, nil, nil, nil
     return paths:step(nil, hop)
   end
 

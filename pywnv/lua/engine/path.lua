@@ -240,9 +240,9 @@ function M.doubt_stop(ways, node)
   count(ways, "ended", node, -1)
 end
 
---- Whether packets of a class that came to `node` are hardly ever seen at a hop after that.
+--- Whether packets of a class that came to `node` are hardly ever seen at a hop after that, though it shows others.
 function M.ends_before(ways, node, hop)
-  return outweighs(ways.ended[node] or 0, passed(ways, node.next[hop]))
+  return ways.shown[hop] and outweighs(ways.ended[node] or 0, passed(ways, node.next[hop])) or false
 end
 
 --- Whether packets of a class that came to `node` went on to a hop, or too few came to know.
