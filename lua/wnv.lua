@@ -921,6 +921,8 @@ limit("segment_idents", 63, "", 1, "hard/lso",
   "Segments of one large frame, by IP ID")
 limit("nat_votes", 2, "packets", 1e9, "lab2/nat",
   "How many packets must agree on a binding if none proves it")
+limit("hops_behind_nat", 31, "routers", 255, "same_from_several",
+  "By how much a NAT, and what stands beside it, lowers the TTL: senders begin with 64, 128 or 255")
 limit("network_agree", 2, "packets", 1, "rules/vxlan-2vni",
   "How many packets must show that a hop leads to one virtual network")
 limit("network_share", 8, "to 1", 0, "rules/vxlan-2vni",
@@ -4810,6 +4812,7 @@ function M.note_ident(packet, flow)
   elseif last then
     flow.drawn = flow.drawn + 1
   end
+  flow.is_changing = flow.is_changing or last ~= false and last ~= packet.ident
   sender.is_changing = sender.is_changing or at > 1 and sender.idents[1] ~= packet.ident
   sender.idents[at] = packet.ident
   sender.next = at % limits.idents_of_sender + 1
@@ -5922,6 +5925,7 @@ function M.new()
     local flow = {
       id = last_id, number = 0, repeats = 0, crowds = 0, apart = 0, counted = 0, drawn = 0, sender = false,
       class = false, turn = 0, back = false, last_id = false, last_ident = false, sent = false, acks = false,
+      is_changing = false,
     } -- with what few flows have, it would be twice as large
     flow.sender = find_sender(sender) or put_sender(sender, new_sender())
     flow.class = find_class(class) or put_class(class, new_class())
@@ -7215,6 +7219,8 @@ function M.new(store)
       return false
     elseif (ttl - packet_ttl) * (frame.time - packet.last_time) > 0 then
       return false -- it comes from further back
+    elseif abs(ttl - packet_ttl) > limits.hops_behind_nat then
+      return false -- two senders that begin with another TTL
     elseif ttl == packet_ttl and (frame.ident == 0 or packet.node.counts[frame.hop]) then
       return false
     elseif packet.node.counts[frame.hop] and not has_other_sender(frame, packet) then
@@ -7248,7 +7254,10 @@ function M.new(store)
     end
     binding.step, binding.is_vote, binding.ends = abs(frame.time - packet.last_time), false, source .. target
     binding.hop = frame.hop
-    if frame.protocol == TCP and not tcp.is_reset(frame) or identity.of_pair(packet, frame) >= identity.STRONG then
+    -- Two senders may give the same to what is equal, if they give it to all.
+    local is_perhaps_constant = packet.ident > 0 and packet.ttl == frame.ttl and not packet.flow.is_changing
+    local is_proof = identity.of_pair(packet, frame) >= identity.STRONG and not is_perhaps_constant
+    if frame.protocol == TCP and not tcp.is_reset(frame) or is_proof then
       return packet
     end
     binding.is_vote = true
@@ -7913,11 +7922,12 @@ local parts = ...
 local identity, candidates, limits = parts.identity, parts.candidates, parts.limits
 local abs = math.abs
 
--- Whether nothing but the IP ID identifies a packet, its sender has not been seen to change that, and a frame with the
--- very same headers comes so late that another packet may have it, too.
+-- Whether nothing but the IP ID identifies a packet, its flow has not been seen to change that (what is never
+-- fragmented needs none of its own: RFC 6864 4.1), and a frame with the very same headers comes so late that another
+-- packet may have it, too.
 local function is_perhaps_constant(packet, frame)
   return packet.ident > 0
-    and not packet.flow.sender.is_changing
+    and not packet.flow.is_changing
     and abs(frame.time - packet.last_time) > limits.same_hop_soon
     and frame.header == packet.header
     and frame.mutable == packet.mutable
@@ -7942,7 +7952,10 @@ return {
         if is_sure and state.has_several_hops and candidates.seen(packet, frame.place) > 0 then
           look.doubted = route
           return nil
-        elseif candidates.is_flood(packet, frame) or is_perhaps_constant(packet, frame) then
+        elseif candidates.is_flood(packet, frame) then
+          return nil
+        elseif is_perhaps_constant(packet, frame) then
+          look.probe = packet
           return nil
         elseif look.is_back or state.may_be_sent_again(packet, frame) then
           look.is_ambiguous = true -- if sent again, perhaps in the same tick of the clock that stamps it

@@ -265,3 +265,36 @@ def outbound_twice() -> Case:
     world, me, _ = office(9, "zero", stamps=True)
     world.mixed([Host(2, "zero", sack=False), Host(3, "zero"), Host(4, "zero", stamps=True)], rounds=3)
     return Case(record(world, both([Stop(), Stop(gap=(2, 300))], [Stop()], me)), least_precision=0.99)
+
+
+def same_from(world: World, senders: list[Host], collector: Host) -> None:
+    """Each tells the collector the same every 100 ms, in datagrams that need no IP ID and all have the same one."""
+    for number in range(150):
+        for place, sender in enumerate(senders):
+            at = 400_000.0 + number * 100_000 + place * 31_000 + world.rng.uniform(0, 2_000)
+            world.send(at, sender, collector, UDP, datagram(b"state=up", 2001, 2001), ident=0x1234)
+
+
+@case
+def same_from_several() -> Case:
+    """Hosts that count their IDs, but for one service, tell a collector the same; one interface shows all thrice."""
+    world, me, peers = office(66, peers_sack=False)
+    world.mixed(peers, rounds=4)
+    same_from(world, [me, peers[1]], peers[0])
+    return Case(record(world, lambda _: [Stop(), Stop(gap=(5, 15)), Stop(gap=(5, 15))]), least_recall=0.75)
+
+
+@case
+def same_from_two_ports() -> Case:
+    """Two of them, with the same TTL, at two ports of one host: neither is the other behind a NAT."""
+    world, me, peers = office(67, peers_sack=False)
+    world.local = (me, peers[2])
+    world.mixed(peers[:2], rounds=4)
+    same_from(world, [me, peers[2]], peers[0])
+
+    def path(p: Packet) -> list[Stop]:
+        port = peers[2].mac in (p.src, p.dst)
+        stops = [Stop(port), Stop(2, (5, 15))]
+        return stops if p.sender in world.local else stops[::-1]
+
+    return Case(record(world, path), [("vmNIC 1", 1), ("vmNIC 2", 1), ("pNIC", 1)])

@@ -73,6 +73,7 @@ function M.new()
     local flow = {
       id = last_id, number = 0, repeats = 0, crowds = 0, apart = 0, counted = 0, drawn = 0, sender = false,
       class = false, turn = 0, back = false, last_id = false, last_ident = false, sent = false, acks = false,
+      is_changing = false,
     } -- with what few flows have, it would be twice as large
     flow.sender = find_sender(sender) or put_sender(sender, new_sender())
     flow.class = find_class(class) or put_class(class, new_class())

@@ -83,6 +83,7 @@ function M.note_ident(packet, flow)
   elseif last then
     flow.drawn = flow.drawn + 1
   end
+  flow.is_changing = flow.is_changing or last ~= false and last ~= packet.ident
   sender.is_changing = sender.is_changing or at > 1 and sender.idents[1] ~= packet.ident
   sender.idents[at] = packet.ident
   sender.next = at % limits.idents_of_sender + 1

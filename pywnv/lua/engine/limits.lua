@@ -119,6 +119,8 @@ limit("segment_idents", 63, "", 1, "hard/lso",
   "Segments of one large frame, by IP ID")
 limit("nat_votes", 2, "packets", 1e9, "lab2/nat",
   "How many packets must agree on a binding if none proves it")
+limit("hops_behind_nat", 31, "routers", 255, "same_from_several",
+  "By how much a NAT, and what stands beside it, lowers the TTL: senders begin with 64, 128 or 255")
 limit("network_agree", 2, "packets", 1, "rules/vxlan-2vni",
   "How many packets must show that a hop leads to one virtual network")
 limit("network_share", 8, "to 1", 0, "rules/vxlan-2vni",

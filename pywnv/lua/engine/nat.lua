@@ -162,6 +162,8 @@ function M.new(store)
       return false
     elseif (ttl - packet_ttl) * (frame.time - packet.last_time) > 0 then
       return false -- it comes from further back
+    elseif abs(ttl - packet_ttl) > limits.hops_behind_nat then
+      return false -- two senders that begin with another TTL
     elseif ttl == packet_ttl and (frame.ident == 0 or packet.node.counts[frame.hop]) then
       return false
     elseif packet.node.counts[frame.hop] and not has_other_sender(frame, packet) then
@@ -195,7 +197,10 @@ function M.new(store)
     end
     binding.step, binding.is_vote, binding.ends = abs(frame.time - packet.last_time), false, source .. target
     binding.hop = frame.hop
-    if frame.protocol == TCP and not tcp.is_reset(frame) or identity.of_pair(packet, frame) >= identity.STRONG then
+    -- Two senders may give the same to what is equal, if they give it to all.
+    local is_perhaps_constant = packet.ident > 0 and packet.ttl == frame.ttl and not packet.flow.is_changing
+    local is_proof = identity.of_pair(packet, frame) >= identity.STRONG and not is_perhaps_constant
+    if frame.protocol == TCP and not tcp.is_reset(frame) or is_proof then
       return packet
     end
     binding.is_vote = true

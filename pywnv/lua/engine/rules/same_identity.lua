@@ -6,11 +6,12 @@ local parts = ...
 local identity, candidates, limits = parts.identity, parts.candidates, parts.limits
 local abs = math.abs
 
--- Whether nothing but the IP ID identifies a packet, its sender has not been seen to change that, and a frame with the
--- very same headers comes so late that another packet may have it, too.
+-- Whether nothing but the IP ID identifies a packet, its flow has not been seen to change that (what is never
+-- fragmented needs none of its own: RFC 6864 4.1), and a frame with the very same headers comes so late that another
+-- packet may have it, too.
 local function is_perhaps_constant(packet, frame)
   return packet.ident > 0
-    and not packet.flow.sender.is_changing
+    and not packet.flow.is_changing
     and abs(frame.time - packet.last_time) > limits.same_hop_soon
     and frame.header == packet.header
     and frame.mutable == packet.mutable
@@ -35,7 +36,10 @@ return {
         if is_sure and state.has_several_hops and candidates.seen(packet, frame.place) > 0 then
           look.doubted = route
           return nil
-        elseif candidates.is_flood(packet, frame) or is_perhaps_constant(packet, frame) then
+        elseif candidates.is_flood(packet, frame) then
+          return nil
+        elseif is_perhaps_constant(packet, frame) then
+          look.probe = packet
           return nil
         elseif look.is_back or state.may_be_sent_again(packet, frame) then
           look.is_ambiguous = true -- if sent again, perhaps in the same tick of the clock that stamps it
