@@ -4781,9 +4781,12 @@ function M.tcp_options_size(what)
 end
 
 -- Whether the IP ID of a new packet tells it from the others of its sender. A sender that gave it to another packet
--- lately gives it to all (scanners do), or has gone round.
-local function ident_tells(what, sender)
-  local ident, idents = what.ident, sender.idents
+-- lately gives it to all (scanners do), or to all of a flow, or has gone round.
+local function ident_tells(what, flow)
+  local ident, idents = what.ident, flow.sender.idents
+  if flow.last_ident == ident then
+    return false
+  end
   for at = 1, #idents do
     if idents[at] == ident then
       return false
@@ -4958,7 +4961,7 @@ end
 -- @param flow its flow
 -- @return WEAK, STRONG or PROOF
 function M.strength(what, flow)
-  if what.ident > 0 and (is_later_fragment(what) or ident_tells(what, flow.sender)) then
+  if what.ident > 0 and (is_later_fragment(what) or ident_tells(what, flow)) then
     return PROOF
   elseif what.ident > 0 and what.protocol == TCP and M.tcp_size(what) == 0 then
     return WEAK -- scanners give all their probes one IP ID, and send some twice

@@ -298,3 +298,20 @@ def same_from_two_ports() -> Case:
         return stops if p.sender in world.local else stops[::-1]
 
     return Case(record(world, path), [("vmNIC 1", 1), ("vmNIC 2", 1), ("pNIC", 1)])
+
+
+@case
+def same_over_a_team() -> Case:
+    """One of them sends by either NIC of a team, between other packets: the last one is meant, not the one before it."""
+    world, me, peers = office(68, peers_sack=False)
+    world.mixed(peers, rounds=4)
+    same_from(world, [me], peers[0])
+    for number in range(2_000):
+        at = 400_000.0 + number * 7_500 + world.rng.uniform(0, 2_000)
+        world.send(at, me, peers[1], UDP, datagram(world.rng.randbytes(60), 5000, 5001))
+
+    def path(p: Packet) -> list[Stop]:
+        stops = [Stop(0), Stop(1 + p.time // 1000 % 2, (5, 15))]
+        return stops if p.sender is me else stops[::-1]
+
+    return Case(record(world, path), [("vmNIC", 1), ("pNIC 1", 1), ("pNIC 2", 1)], least_recall=0.97)
