@@ -302,7 +302,7 @@ def same_from_two_ports() -> Case:
 
 @case
 def same_over_a_team() -> Case:
-    """One of them sends by either NIC of a team, between other packets: the last one is meant, not the one before it."""
+    """One of them sends by either NIC of a team, between others: the last packet is meant, not the one before it."""
     world, me, peers = office(68, peers_sack=False)
     world.mixed(peers, rounds=4)
     same_from(world, [me], peers[0])

@@ -80,6 +80,11 @@ local function has_other_sender(frame, packet)
   return frame.header ~= packet.header
 end
 
+-- Whether all packets of a flow have had one IP ID so far.
+local function is_constant(flow)
+  return flow.number > 1 and not flow.is_changing
+end
+
 --- The bindings of one capture.
 -- @param store the packets
 -- @return table: translate, find, note, commit
@@ -174,7 +179,8 @@ function M.new(store)
 
   --- The packet that a frame shows translated, where that is proved or bound by it; nil else.
   -- @param binding a table that gets from, to, step (seconds), is_vote: what `commit` takes
-  function nat.find(frame, binding)
+  -- @param is_own  whether packets of the frame's sender begin at its hop
+  function nat.find(frame, binding, is_own)
     binding.from = nil
     local mark = mark_of(frame)
     local packet = mark and store.get(young[mark] or old[mark] or 0)
@@ -197,8 +203,10 @@ function M.new(store)
     end
     binding.step, binding.is_vote, binding.ends = abs(frame.time - packet.last_time), false, source .. target
     binding.hop = frame.hop
-    -- Two senders may give the same to what is equal, if they give it to all.
-    local is_perhaps_constant = packet.ident > 0 and packet.ttl == frame.ttl and not packet.flow.is_changing
+    -- Two senders may give one IP ID to what is equal, if they give it to all. A NAT that leaves the TTL is no router.
+    local is_perhaps_constant = packet.ident > 0
+      and packet.ttl == frame.ttl
+      and (is_own or binding.step > limits.weak_step or is_constant(packet.flow))
     local is_proof = identity.of_pair(packet, frame) >= identity.STRONG and not is_perhaps_constant
     if frame.protocol == TCP and not tcp.is_reset(frame) or is_proof then
       return packet

@@ -1,6 +1,7 @@
 --- Network address translation changes one address and port of a packet, and lowers the TTL; some NATs set a new IP ID.
 
-local candidates = (...).candidates
+local parts = ...
+local candidates, order = parts.candidates, parts.order
 
 return {
   name = "translated",
@@ -35,7 +36,8 @@ return {
     end
 
     return function(frame, look)
-      return nat.find(frame, look.binding) or with_other_id(frame)
+      local is_own = order.begins_at(state.flow_of(frame).sender, frame.hop)
+      return nat.find(frame, look.binding, is_own) or with_other_id(frame)
     end
   end,
 }
