@@ -3868,6 +3868,16 @@ local function words(said)
   return said.reason_text and format("%s, Reason %s", message, said.reason_text) or message
 end
 
+-- The same of a drop that does no harm.
+local function harmless(columns)
+  local copy = {}
+  for name, value in pairs(columns) do
+    copy[name] = value
+  end
+  copy.drop_harmless = true
+  return copy
+end
+
 -- What an event says, keyed like the columns of the table of fields; with protocol and info, for the packet list.
 local function row(said, message)
   local columns = {
@@ -3886,6 +3896,7 @@ local function row(said, message)
     columns.drop_harmless = drop.is_harmless(said.reason, false)
     columns.drop_reason_text = drop.texts[said.reason] or said.reason_text
     columns.drop_advice = drop.advice(said.reason) or said.filtered and drop.extension_advice or nil
+    columns.to_group = drop.is_harmless(said.reason, true) and not columns.drop_harmless and harmless(columns) or nil
   end
   return columns
 end
@@ -3920,7 +3931,8 @@ end
 -- @param body string
 -- @return nil if it is not an event of the vmSwitch or of VFP that tells of a packet; else what it says, keyed like the
 --   columns of the table of fields: verdict, event ..., drop ...; with protocol and info, what the packet list shows of
---   it; said, as `event` or `vfp` gives it. The table is shared and not to be changed.
+--   it; said, as `event` or `vfp` gives it; to_group: nil, or the same of a packet to a group, whose drop does no harm.
+--   The table is shared and not to be changed.
 function M.journal(body)
   if not find(body, "_COMM=", 1, true) then
     return nil
@@ -9097,7 +9109,7 @@ modules.chains = (function(...)
 -- delivered once for each of them.
 -- Source: event messages of Microsoft-Windows-Hyper-V-VmSwitch, NDIS-PacketCapture event 1003.
 
-local codes, limits = ...
+local codes, drop, limits = ...
 
 local RECEIVED, ROUTED = codes.event.received, codes.event.routed
 local DELIVERED = codes.event.delivered
@@ -9112,7 +9124,8 @@ function M.new(keep)
   local waiting = {} -- by NIC: the chain whose fragment comes next; `is_shared` where it may be another's
   local chains = {}
 
-  --- The packet that an event is about; nil if nothing proves one. Then what was kept of it, or nil.
+  --- The packet that an event is about; nil if nothing proves one. Then what was kept of it, or nil; whether it goes to
+  -- a group.
   -- @param said what an event says: see `event`
   function chains.packet_of(said)
     local chain = said.buffer and by_address[said.buffer]
@@ -9120,7 +9133,7 @@ function M.new(keep)
     if not is_open or said.event == RECEIVED then
       return nil
     end
-    return chain.packet or nil, chain.packet and chain.kept or nil
+    return chain.packet or nil, chain.packet and chain.kept or nil, chain.is_to_group
   end
 
   local function wait(chain, time)
@@ -9175,14 +9188,14 @@ function M.new(keep)
       return
     end
     chain.packet = (chain.packet == nil or chain.packet == packet) and packet -- false: they contradict each other
-    chain.kept = keep and keep(frame)
+    chain.kept, chain.is_to_group = keep and keep(frame), drop.is_to_group(frame)
   end
 
   return chains
 end
 
 return M
-end)(modules.codes, modules.limits)
+end)(modules.codes, modules.drop, modules.limits)
 
 modules.decider = (function(...)
 --- Decides which packet a frame shows, and in which direction that goes. It learns only from the frames that it was
@@ -9570,14 +9583,14 @@ function M.new(window, epoch, warm_up)
     if not said then
       return nil
     end
-    local before, packet, sample, rule = near(time), nil, nil, nil
+    local before, packet, sample, is_to_group, rule = near(time), nil, nil, false, nil
     if now then
-      packet, sample = now.decide_event(said.said, time)
+      packet, sample, is_to_group = now.decide_event(said.said, time)
     end
     if drops and said.drop then
       rule = drops.event(said, sample or before and last_shows or nil, sample ~= nil)
     end
-    return places:named(said), before, packet, rule
+    return places:named(packet and is_to_group and said.to_group or said), before, packet, rule
   end
 
   --- Looks up what is known of the next frame, which has been read. Each step is a function of its own, so that a

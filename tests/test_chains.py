@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import pytest
+from command import CAPTURES
 from modules import RUNTIMES, lua, module
+
+import pywnv
 
 SEEN = b"""
 local chains, codes, events = ...
@@ -12,7 +15,7 @@ for word in events:gmatch("%S+") do
   local event, to = word:match("^(%a+):?(%w*)$")
   time = time + 1e-6
   if event == "fragment" then
-    known.note_packet(tonumber(to), "vm", time, {})
+    known.note_packet(tonumber(to), "vm", time, { key = ("\\6"):rep(41) })
   else
     local said = { event = codes.event[event], buffer = "0xA0", nic_id = event == "delivered" and to or "vm" }
     found[#found + 1] = known.packet_of(said) or "-"
@@ -37,3 +40,10 @@ return table.concat(found, " ")
 def test_one_delivery_for_each_way(runtime: str, events: str, packets: str) -> None:
     found = lua(runtime).execute(SEEN, module(runtime, "chains"), module(runtime, "codes"), events.encode())
     assert found.decode() == packets
+
+
+def test_whether_the_drop_of_an_event_does_harm() -> None:
+    """Nobody has to listen to a group: harmless, where the packet that the event is about is proved."""
+    found = {row.frame: row for row in pywnv.annotate(CAPTURES / "rules/journal-flood-n.pcapng.gz") if row.drop}
+    assert {frame for frame, row in found.items() if row.drop_harmless} == {644, 886, 1299}
+    assert all(found[frame].drop_reason == found[585].drop_reason for frame in (644, 886, 1299))

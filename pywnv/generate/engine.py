@@ -56,7 +56,7 @@ ENGINE = (
     ("networks", ("limits",)),
     ("context", ("candidates", "self", "limits")),
     ("grouper", ("codes", "path", "mutable_fields", "decide", "self")),
-    ("chains", ("codes", "limits")),
+    ("chains", ("codes", "drop", "limits")),
     ("decider", ("frame", "grouper", "direction", "chains")),
     ("describe", ("codes", "path", "decide", "facts")),
     ("host_vlan", ()),

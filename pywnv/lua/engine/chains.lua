@@ -6,7 +6,7 @@
 -- delivered once for each of them.
 -- Source: event messages of Microsoft-Windows-Hyper-V-VmSwitch, NDIS-PacketCapture event 1003.
 
-local codes, limits = ...
+local codes, drop, limits = ...
 
 local RECEIVED, ROUTED = codes.event.received, codes.event.routed
 local DELIVERED = codes.event.delivered
@@ -21,7 +21,8 @@ function M.new(keep)
   local waiting = {} -- by NIC: the chain whose fragment comes next; `is_shared` where it may be another's
   local chains = {}
 
-  --- The packet that an event is about; nil if nothing proves one. Then what was kept of it, or nil.
+  --- The packet that an event is about; nil if nothing proves one. Then what was kept of it, or nil; whether it goes to
+  -- a group.
   -- @param said what an event says: see `event`
   function chains.packet_of(said)
     local chain = said.buffer and by_address[said.buffer]
@@ -29,7 +30,7 @@ function M.new(keep)
     if not is_open or said.event == RECEIVED then
       return nil
     end
-    return chain.packet or nil, chain.packet and chain.kept or nil
+    return chain.packet or nil, chain.packet and chain.kept or nil, chain.is_to_group
   end
 
   local function wait(chain, time)
@@ -84,7 +85,7 @@ function M.new(keep)
       return
     end
     chain.packet = (chain.packet == nil or chain.packet == packet) and packet -- false: they contradict each other
-    chain.kept = keep and keep(frame)
+    chain.kept, chain.is_to_group = keep and keep(frame), drop.is_to_group(frame)
   end
 
   return chains

@@ -168,14 +168,14 @@ function M.new(window, epoch, warm_up)
     if not said then
       return nil
     end
-    local before, packet, sample, rule = near(time), nil, nil, nil
+    local before, packet, sample, is_to_group, rule = near(time), nil, nil, false, nil
     if now then
-      packet, sample = now.decide_event(said.said, time)
+      packet, sample, is_to_group = now.decide_event(said.said, time)
     end
     if drops and said.drop then
       rule = drops.event(said, sample or before and last_shows or nil, sample ~= nil)
     end
-    return places:named(said), before, packet, rule
+    return places:named(packet and is_to_group and said.to_group or said), before, packet, rule
   end
 
   --- Looks up what is known of the next frame, which has been read. Each step is a function of its own, so that a
