@@ -111,3 +111,32 @@ def test_a_mirror_without_a_handshake(runtime: str) -> None:
     rows += [("A", 0.02 + 2 * US, segment(7)), ("A", 0.02 + 3 * US, answer(2)), ("A", 0.02 + 5 * US, segment(7))]
     said = packets(runtime, rows)
     assert said[-1] == (len(said) - 2, "duplicate")
+
+
+VM, WIRE = "vNIC:Synthetic:one:12:0", "eth:7"
+
+
+def through(first: str, then: str, again: float) -> str:
+    """What the last of many segments is called that shows at the first of two hops again, so many seconds later."""
+    rows = [
+        (hop, 0.01 + number * 2e-3 + late, segment(number))
+        for number in range(40)
+        for hop, late in ((first, 0.0), (then, 20 * US))
+    ]
+    return packets("luajit21", [*rows, (first, rows[-1][1] + again, segment(39))])[-1][1]
+
+
+def test_what_a_machine_sends_again_is_a_retransmission() -> None:
+    """A tail loss probe, say (RFC 8985): nothing has asked for it, but no network lies before its NIC."""
+    assert through(VM, WIRE, 0.05) == "retransmission"
+    assert through(VM, WIRE, 0.005) == "repeat"
+    assert through(WIRE, VM, 0.05) == "repeat"
+
+
+@runtimes
+def test_a_fin_behind_a_large_frame_is_no_part_of_it(runtime: str) -> None:
+    large = ethernet(ipv4(put(tcp(bytes(4000), seq=START), 13, ACK), TCP, ident=7))
+    fins = [ethernet(ipv4(put(tcp(seq=START + 4000), 13, b"\x11"), TCP, ident=ident)) for ident in (10, 11)]
+    rows = [(hop, 1.0 + at * US, frame) for at, frame in enumerate([large, fins[0]]) for hop in ("A", "B")]
+    said = packets(runtime, [*rows, ("A", 1.06, fins[1]), ("B", 1.06 + US, fins[1])])
+    assert said[-2:] == [(5, "retransmission"), (5, "duplicate")]

@@ -1,7 +1,19 @@
 --- The sender sends data again, in a new packet.
 
 local parts = ...
-local identity, tcp, limits = parts.identity, parts.tcp, parts.limits
+local identity, order, tcp, limits = parts.identity, parts.order, parts.tcp, parts.limits
+
+local role = parts.codes.role
+local IS_OF_MACHINE = { [role.vmNIC] = true, [role["host vNIC"]] = true }
+
+-- Whether a frame comes from its sender, at the NIC where packets of that begin, after what it carries has gone on from
+-- there: no network lies before that NIC which could have doubled it.
+local function is_from_sender(carrier, frame, flow)
+  return IS_OF_MACHINE[frame.hop.role]
+    and carrier.node.hop ~= frame.hop
+    and frame.time - carrier.last_time > limits.settled
+    and order.begins_at(flow.sender, frame.hop)
+end
 
 return {
   name = "sent_before",
@@ -12,13 +24,14 @@ return {
   new = function(state)
     local segmentation, too_late = state.segmentation, state.too_late
     -- Whether what is sent again so soon has an identity of its own.
-    local function is_other(carrier, frame)
+    local function is_other(carrier, frame, flow)
       if frame.ident > 0 then
         return (carrier.ident - frame.ident) % 65536 > limits.idents_ahead -- equal, or what came first after all
       end
       local sent = identity.tcp_timestamp(frame)
       return sent and sent ~= identity.tcp_timestamp(carrier)
         or state.is_asked_for(carrier, frame)
+        or is_from_sender(carrier, frame, flow)
     end
 
     -- Whether the hop of a frame has shown what it carries, with the same ends.
@@ -34,7 +47,7 @@ return {
         return nil
       end
       local flow = state.flow_of(frame)
-      if same and not is_other(same, frame) then
+      if same and not is_other(same, frame, flow) then
         return nil
       end
       local is_sent, hole = tcp.is_sent_before(segment, flow.sent, frame.time)
@@ -47,7 +60,7 @@ return {
         return nil -- the file runs back: that was sent after it
       elseif carrier and not was_here(carrier, flow, frame, segment) then
         return nil -- a sender's packets begin where they began before
-      elseif carrier and not too_late(carrier, frame) and not is_other(carrier, frame) then
+      elseif carrier and not too_late(carrier, frame) and not is_other(carrier, frame, flow) then
         return nil
       end
       look.again = carrier
