@@ -216,7 +216,7 @@ def _as_lua(value: object) -> object:
     return value.encode() if isinstance(value, str) else float(value) if isinstance(value, Decimal) else value
 
 
-EVENT_NIC = {"received": "from", "routed": "from", "delivered": "to", "dropped": "from"}  # how it names its NIC
+EVENT_NIC = {"received": "from", "routed": "from", "delivered": "to"}  # how it names its NIC; a drop names either end
 WHAT = {
     "original": "is the first sighting of packet {packet}",
     "duplicate": "shows packet {packet} again",
