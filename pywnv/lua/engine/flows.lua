@@ -37,7 +37,6 @@ end
 local function new_class()
   local class = path.ways()
   class.routes, class.route_count = {}, 0
-  class.begin, class.next_begin, class.early = false, false, 0
   return class
 end
 

@@ -217,7 +217,6 @@ function M.new()
     local flow = packet.flow
     if packet.strength == identity.WEAK then
       flows.note_crowd(flow, look.is_crowd)
-      order.note_next(all_order, flow.class, look.here, frame)
     end
     -- An ambiguous frame that may be a sighting of a known packet does not count as another one.
     local may_be_sighting = look.elsewhere and packet.strength > identity.WEAK or identity.is_large_random(packet)

@@ -166,29 +166,6 @@ function M.longest(all, place, time, other_place, other_time)
   return max(limits.longest_gap * longest, limits.least_weak_step), longest
 end
 
---- Notes that a hop shows another packet, with the bytes of one that it has shown. Where a capture begins between the
--- sightings of a packet, and nothing but order tells equal ones apart, those of two seem to be one: then the last hop
--- of each shows it long after the others, and just before the first hop shows the next. So packets begin at that hop.
--- @param class of the packets: a table in which `begin`, `next_begin` and `early` are kept
--- @param packet that the hop has shown, or nil
-function M.note_next(all, class, packet, frame)
-  if not packet then
-    return
-  end
-  local places, times, at, hop = packet.places, packet.times, packet.node.depth, packet.node.hop
-  if at < 2 or hop == frame.hop or places[1].hop ~= frame.hop then
-    return
-  end
-  local _, known = M.longest(all, places[at - 1], times[at - 1], places[at], times[at])
-  local took, ahead = times[at] - times[at - 1], frame.time - times[at]
-  local is_early = not known and ahead > 0 and took >= limits.likely * ahead
-  class.early = is_early and (hop == class.next_begin and class.early + 1 or 1) or 0
-  class.next_begin = hop
-  if class.early >= limits.late then
-    class.begin = hop
-  end
-end
-
 --- How long a packet took from where it was seen last, if a frame shows it; and how long it may take: see `longest`.
 -- @return seconds; then what `longest` returns
 function M.step(all, packet, frame)

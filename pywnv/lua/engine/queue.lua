@@ -43,7 +43,7 @@ function M.new(store, differs, all, look, networks)
       if frame.time - packet.first_time > limits.swapped and path.begins(flow.class, packet.node, frame.root) then
         look.is_begin = true
         return true
-      elseif flow.class.begin == frame.hop or order.begins_at(flow.sender, frame.hop) then
+      elseif order.begins_at(flow.sender, frame.hop) then
         return true
       end
     end

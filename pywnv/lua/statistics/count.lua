@@ -194,7 +194,7 @@ local function take_event(number, said, time)
   local record = packet and records[packet % SLOTS]
   local is_known = record and record.packet == packet
   local way = not is_known and wanted and wanted.nic and way_of(nil, said)
-  local seen = way and packet and strangers.of(packet)
+  local seen = way and packet and number - packet < SLOTS and strangers.of(packet)
   if seen and said.event_packet then
     record, is_known = select_late(seen, way), true
   elseif way_of and not is_known and not way then

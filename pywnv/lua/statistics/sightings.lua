@@ -98,8 +98,9 @@ function M.new(total, places, over_time, duplicates)
   --- Counts the sightings of a packet up to one that was not counted, as far as they are remembered.
   function sightings.catch_up(record, number)
     local chain = {}
-    while number and packets[number % SLOTS] == record.packet do
-      chain[#chain + 1], number = number, previous[number % SLOTS]
+    local after = math.huge -- only what came before it, and within as many frames as are remembered, counts
+    while number and number < after and packets[number % SLOTS] == record.packet do
+      chain[#chain + 1], after, number = number, number, previous[number % SLOTS]
     end
     for at = #chain, 1, -1 do
       sightings.count(record, chain[at], nil)
