@@ -922,7 +922,7 @@ limit("segment_idents", 63, "", 1, "hard/lso",
 limit("nat_votes", 2, "packets", 1e9, "lab2/nat",
   "How many packets must agree on a binding if none proves it")
 limit("hops_behind_nat", 31, "routers", 255, "same_from_several",
-  "By how much a NAT, and what stands beside it, lowers the TTL: senders begin with 64, 128 or 255")
+  "The most by which a NAT and the routers beside it lower the TTL: if it differs by more, there are two senders")
 limit("network_agree", 2, "packets", 1, "rules/vxlan-2vni",
   "How many packets must show that a hop leads to one virtual network")
 limit("network_share", 8, "to 1", 0, "rules/vxlan-2vni",
@@ -3868,16 +3868,6 @@ local function words(said)
   return said.reason_text and format("%s, Reason %s", message, said.reason_text) or message
 end
 
--- The same of a drop that does no harm.
-local function harmless(columns)
-  local copy = {}
-  for name, value in pairs(columns) do
-    copy[name] = value
-  end
-  copy.drop_harmless = true
-  return copy
-end
-
 -- What an event says, keyed like the columns of the table of fields; with protocol and info, for the packet list.
 local function row(said, message)
   local columns = {
@@ -3896,7 +3886,9 @@ local function row(said, message)
     columns.drop_harmless = drop.is_harmless(said.reason, false)
     columns.drop_reason_text = drop.texts[said.reason] or said.reason_text
     columns.drop_advice = drop.advice(said.reason) or said.filtered and drop.extension_advice or nil
-    columns.to_group = drop.is_harmless(said.reason, true) and not columns.drop_harmless and harmless(columns) or nil
+    if drop.is_harmless(said.reason, true) and not columns.drop_harmless then
+      columns.if_to_group = setmetatable({ drop_harmless = true }, { __index = columns })
+    end
   end
   return columns
 end
@@ -3931,8 +3923,8 @@ end
 -- @param body string
 -- @return nil if it is not an event of the vmSwitch or of VFP that tells of a packet; else what it says, keyed like the
 --   columns of the table of fields: verdict, event ..., drop ...; with protocol and info, what the packet list shows of
---   it; said, as `event` or `vfp` gives it; to_group: nil, or the same of a packet to a group, whose drop does no harm.
---   The table is shared and not to be changed.
+--   it; said, as `event` or `vfp` gives it; if_to_group: what it says if the packet goes to a group, where that makes
+--   its drop harmless. Other events share this table: do not change it.
 function M.journal(body)
   if not find(body, "_COMM=", 1, true) then
     return nil
@@ -4158,6 +4150,11 @@ function M.is_outer(place)
   return M.side(place) == OUTER
 end
 
+--- Whether a place is the NIC of a machine in the host, or one of the host's own.
+function M.is_inner(place)
+  return M.side(place) == INNER
+end
+
 --- The direction that a tool noted, where it can be believed: that of a NIC in a trace of netsh or NetEvent. In one of
 -- pktmon, all packets have the same; at a vmSwitch's port it is the way through the switch, not through the host.
 -- In a file of `pywnv convert` it is right; at a NIC that leads out of the host it is the direction through the host.
@@ -4281,10 +4278,11 @@ function M.new(owner)
     if byte(target) % 2 == 1 then
       return nil -- to several at once
     end
-    local from, to = owner(source) and LOCAL or at_source, owner(target) and LOCAL or at_target
+    local has_source, has_target = owner(source), owner(target)
+    local from, to = has_source and LOCAL or at_source, has_target and LOCAL or at_target
     from, to = from and from % SEEN, to and to % SEEN
     if from == LOCAL and to == LOCAL then
-      return INTERNAL, owner(source) and owner(target)
+      return INTERNAL, has_source and has_target
     elseif from == LOCAL and to == REMOTE then
       return OUTBOUND
     elseif from == REMOTE and to == LOCAL then
@@ -7009,8 +7007,10 @@ function M.new(store)
 
   --- Whether a frame lies in a large frame that is still on its way, so that it may be a part of that after all.
   function cuts.may_be_part(flow, frame, segment)
-    local has_data = segment.size > 0 -- else it stands behind that, as a FIN does
-    for back = 1, flow.large and has_data and limits.large or 0 do
+    if segment.size == 0 then
+      return false -- a FIN without data follows the large frame
+    end
+    for back = 1, flow.large and limits.large or 0 do
       local entry, packet, offset = holder(flow, segment, back)
       if entry and frame.time - packet.last_time <= limits.window then
         local is_other = is_no_part(entry, packet, frame, offset, segment.size)
@@ -7052,7 +7052,7 @@ modules.nat = (function(...)
 -- Once an end outside is known to stand for one inside, frames are read with that: then all other rules hold for them,
 -- too. Sources: RFC 3022; RFC 5508 4.2 (what an ICMP error quotes).
 
-local frame_of, identity, tcp, limits = ...
+local frame_of, identity, order, tcp, limits = ...
 
 local abs, byte, max, sub = math.abs, string.byte, math.max, string.sub
 local layout = frame_of.layout
@@ -7217,7 +7217,7 @@ function M.new(store)
     elseif (ttl - packet_ttl) * (frame.time - packet.last_time) > 0 then
       return false -- it comes from further back
     elseif abs(ttl - packet_ttl) > limits.hops_behind_nat then
-      return false -- two senders that begin with another TTL
+      return false -- two senders, whose TTLs begin at other values
     elseif ttl == packet_ttl and (frame.ident == 0 or packet.node.counts[frame.hop]) then
       return false
     elseif packet.node.counts[frame.hop] and not has_other_sender(frame, packet) then
@@ -7228,8 +7228,8 @@ function M.new(store)
 
   --- The packet that a frame shows translated, where that is proved or bound by it; nil else.
   -- @param binding a table that gets from, to, step (seconds), is_vote: what `commit` takes
-  -- @param is_own  whether packets of the frame's sender begin at its hop
-  function nat.find(frame, binding, is_own)
+  -- @param flow_of function: the flow of a frame
+  function nat.find(frame, binding, flow_of)
     binding.from = nil
     local mark = mark_of(frame)
     local packet = mark and store.get(young[mark] or old[mark] or 0)
@@ -7255,7 +7255,11 @@ function M.new(store)
     -- Two senders may give one IP ID to what is equal, if they give it to all. A NAT that leaves the TTL is no router.
     local is_perhaps_constant = packet.ident > 0
       and packet.ttl == frame.ttl
-      and (is_own or binding.step > limits.weak_step or is_constant(packet.flow))
+      and (
+        binding.step > limits.weak_step
+        or is_constant(packet.flow)
+        or order.begins_at(flow_of(frame).sender, frame.hop)
+      )
     local is_proof = identity.of_pair(packet, frame) >= identity.STRONG and not is_perhaps_constant
     if frame.protocol == TCP and not tcp.is_reset(frame) or is_proof then
       return packet
@@ -7322,7 +7326,7 @@ function M.new(store)
 end
 
 return M
-end)(modules.frame, modules.identity, modules.tcp, modules.limits)
+end)(modules.frame, modules.identity, modules.order, modules.tcp, modules.limits)
 
 modules.networks = (function(...)
 --- Learns which virtual network a hop leads to if it shows packets without their tunnel: from packets that were seen so
@@ -7812,7 +7816,7 @@ sources.appended = (function(...)
 
 return {
   name = "appended",
-  reason = "Time has run back in the file, and an earlier frame with these bytes has exactly the same time",
+  reason = "The file goes back in time here, and an earlier frame has the same bytes at exactly the same time",
   source = "",
   proof = "appended_to_itself",
   verdict = "duplicate",
@@ -7922,9 +7926,9 @@ local parts = ...
 local identity, candidates, limits = parts.identity, parts.candidates, parts.limits
 local abs = math.abs
 
--- Whether nothing but the IP ID identifies a packet, its flow has not been seen to change that (what is never
--- fragmented needs none of its own: RFC 6864 4.1), and a frame with the very same headers comes so late that another
--- packet may have it, too.
+-- Whether a frame with the headers of a packet may be another packet that has its IP ID, too: the frame comes late,
+-- nothing but the IP ID identifies the packet, and all packets of the flow have had this ID so far. What is never
+-- fragmented needs no ID of its own (RFC 6864 4.1).
 local function is_perhaps_constant(packet, frame)
   return packet.ident > 0
     and not packet.flow.is_changing
@@ -8371,8 +8375,7 @@ end)(modules)
 sources.translated = (function(...)
 --- Network address translation changes one address and port of a packet, and lowers the TTL; some NATs set a new IP ID.
 
-local parts = ...
-local candidates, order = parts.candidates, parts.order
+local candidates = (...).candidates
 
 return {
   name = "translated",
@@ -8407,8 +8410,7 @@ return {
     end
 
     return function(frame, look)
-      local is_own = order.begins_at(state.flow_of(frame).sender, frame.hop)
-      return nat.find(frame, look.binding, is_own) or with_other_id(frame)
+      return nat.find(frame, look.binding, state.flow_of) or with_other_id(frame)
     end
   end,
 }
@@ -8417,15 +8419,13 @@ sources.sent_before = (function(...)
 --- The sender sends data again, in a new packet.
 
 local parts = ...
-local identity, order, tcp, limits = parts.identity, parts.order, parts.tcp, parts.limits
+local direction, identity, order = parts.direction, parts.identity, parts.order
+local tcp, limits = parts.tcp, parts.limits
 
-local role = parts.codes.role
-local IS_OF_MACHINE = { [role.vmNIC] = true, [role["host vNIC"]] = true }
-
--- Whether a frame comes from its sender, at the NIC where packets of that begin, after what it carries has gone on from
--- there: no network lies before that NIC which could have doubled it.
+-- Whether a frame comes right from its sender: its packets begin at this NIC, and the packet that carried the same has
+-- gone on from here. No network lies before this NIC which could have doubled that.
 local function is_from_sender(carrier, frame, flow)
-  return IS_OF_MACHINE[frame.hop.role]
+  return direction.is_inner(frame.hop)
     and carrier.node.hop ~= frame.hop
     and frame.time - carrier.last_time > limits.settled
     and order.begins_at(flow.sender, frame.hop)
@@ -9078,8 +9078,9 @@ function M.new()
 
   --- Says of a frame that cannot be grouped, for lack of a time, that it is a packet.
   function grouping.without_time(number, hop)
-    found.rule, found.rewritten, found.packet = FIRST, 0, number
-    found.previous, found.delta, found.elapsed, found.segment_of, found.repeat_of = nil, nil, nil, nil, nil
+    found.rule, found.rewritten = FIRST, 0
+    found.packet, found.previous, found.delta, found.elapsed = number, nil, nil, nil
+    found.segment_of, found.repeat_of = nil, nil
     return paths:step(nil, hop)
   end
 
@@ -9113,9 +9114,9 @@ function M.new(keep)
   local waiting = {} -- by NIC: the chain whose fragment comes next; `is_shared` where it may be another's
   local chains = {}
 
-  --- The packet that an event is about; nil if nothing proves one. Then what was kept of it, or nil; whether it goes to
-  -- a group.
+  --- The packet that an event is about.
   -- @param said what an event says: see `event`
+  -- @return its number; nil if nothing proves which it is; then what was kept of it, or nil; whether it goes to a group
   function chains.packet_of(said)
     local chain = said.buffer and by_address[said.buffer]
     local is_open = chain and (not chain.is_over or said.event == DELIVERED and chain.routed > 0)
@@ -9579,7 +9580,7 @@ function M.new(window, epoch, warm_up)
     if drops and said.drop then
       rule = drops.event(said, sample or before and last_shows or nil, sample ~= nil)
     end
-    return places:named(packet and is_to_group and said.to_group or said), before, packet, rule
+    return places:named(packet and is_to_group and said.if_to_group or said), before, packet, rule
   end
 
   --- Looks up what is known of the next frame, which has been read. Each step is a function of its own, so that a

@@ -89,7 +89,7 @@ def frame_row(
 def packets(
     capture: Path, wanted: set[int], frame: int, warn: Warn = lambda _: None, *, topology: Topology | None = None
 ) -> dict[int, list[Annotation]]:
-    """The rows that show some packets, or are events about them, by packet: all that can be of one with a frame.
+    """The rows that show some packets, and the events about them, by packet; as far in the file as packets reach.
 
     Raises:
         CaptureError: the capture cannot be read.
@@ -227,6 +227,15 @@ WHAT = {
 }
 
 
+def _by_rule(what: str, name: str) -> Iterator[str]:
+    """What was decided, with the reason of the rule; then the rule, with its source."""
+    from pywnv.generate.rules import rules
+
+    rule = rules()[name]
+    yield f"{what}: {rule.reason[0].lower() + rule.reason[1:]}."
+    yield f"Rule: {rule.name}" + (f" ({rule.source})" if rule.source else "")
+
+
 def why(row: Annotation, earlier: list[Annotation]) -> list[str]:
     """Why a frame has its mark: one sentence in each line, the answer first.
 
@@ -234,16 +243,9 @@ def why(row: Annotation, earlier: list[Annotation]) -> list[str]:
         row: of the frame, which is a packet.
         earlier: for a repeat or a retransmission, the rows of the packet that carried the same before; else empty.
     """
-    from pywnv.generate.rules import rules
-
     what = WHAT[row.verdict or ""].format_map(row._asdict())
     if row.rule:
-        rule = rules()[row.rule]
-        reason = rule.reason[0].lower() + rule.reason[1:]
-        lines = [
-            f"Frame {row.frame} {what}: {reason}.",
-            f"Rule: {rule.name}" + (f" ({rule.source})" if rule.source else ""),
-        ]
+        lines = [*_by_rule(f"Frame {row.frame} {what}", row.rule)]
     else:
         lines = [f"Frame {row.frame} {what}: pywnv remembers no earlier packet with these bytes."]
     if row.rewritten:
@@ -265,7 +267,8 @@ def reasons(pair: Pair) -> list[str]:
     """Why two frames are, or are not, the same packet: one sentence in each line, the answer first."""
     first, second = pair.rows
     joined = first.packet == second.packet
-    lines = list(_same(pair) if joined else _two(pair))
+    same = f"Frames {first.frame} and {second.frame} are the same packet."
+    lines = [same] if joined else [*_two(pair)]
     if first.protocol == second.protocol:
         lines.append(_difference(pair.difference, first.frame, second.frame, joined=joined))
     if pair.gap is None:
@@ -276,15 +279,8 @@ def reasons(pair: Pair) -> list[str]:
     return lines
 
 
-def _same(pair: Pair) -> Iterator[str]:
-    first, second = pair.rows
-    yield f"Frames {first.frame} and {second.frame} are the same packet."
-
-
 def _two(pair: Pair) -> Iterator[str]:
     """That two frames are two packets, and why; or that it is not known."""
-    from pywnv.generate.rules import rules
-
     first, second = pair.rows
     both = f"Frames {first.frame} and {second.frame} are"
     decided = second.rule if first.packet in (second.repeat_of, second.segment_of) else None
@@ -292,9 +288,7 @@ def _two(pair: Pair) -> Iterator[str]:
     if first.protocol != second.protocol:
         yield f"{both} two packets: frame {first.frame} is {first.protocol}, frame {second.frame} is {second.protocol}."
     elif name:
-        rule = rules()[name]
-        yield f"{both} two packets: {rule.reason[0].lower() + rule.reason[1:]}."
-        yield f"Rule: {rule.name}" + (f" ({rule.source})" if rule.source else "")
+        yield from _by_rule(f"{both} two packets", name)
     elif pair.fixed:
         yield f"{both} two packets: they differ in {pair.fixed}, which no hop changes."
     else:

@@ -52,7 +52,7 @@ ENGINE = (
     ("candidates", ("identity", "queue", "routes", "limits")),
     ("tcp", ("frame", "identity", "limits")),
     ("segmentation", ("identity", "tcp", "limits")),
-    ("nat", ("frame", "identity", "tcp", "limits")),
+    ("nat", ("frame", "identity", "order", "tcp", "limits")),
     ("networks", ("limits",)),
     ("context", ("candidates", "self", "limits")),
     ("grouper", ("codes", "path", "mutable_fields", "decide", "self")),

@@ -18,16 +18,14 @@ class Cut:
 
     Attributes:
         packets: how many, at least.
-        usual: the whole path.
         part: the part of it that they show.
-        hops: of the whole path.
+        hops: of the whole path, which most others take.
         seen: the first of them, which they show.
         following: how many packets go on from there, on this path or on others.
         ends: the last hops of these, those of the most packets first.
     """
 
     packets: int
-    usual: Path
     part: Path
     hops: tuple[str, ...]
     seen: tuple[str, ...]
@@ -80,7 +78,7 @@ def cut_short(found: Statistics) -> Cut | None:
         if lost >= enough and part.packets <= MOST * usual.packets:
             ends = dict.fromkeys(hops[path][-1] for path in following)
             others = sum(sum(_between(path, ways)) for path in following)
-            best = Cut(lost, usual, part, hops[usual], hops[part], others, tuple(ends))
+            best = Cut(lost, part, hops[usual], hops[part], others, tuple(ends))
     return best
 
 

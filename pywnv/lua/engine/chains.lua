@@ -21,9 +21,9 @@ function M.new(keep)
   local waiting = {} -- by NIC: the chain whose fragment comes next; `is_shared` where it may be another's
   local chains = {}
 
-  --- The packet that an event is about; nil if nothing proves one. Then what was kept of it, or nil; whether it goes to
-  -- a group.
+  --- The packet that an event is about.
   -- @param said what an event says: see `event`
+  -- @return its number; nil if nothing proves which it is; then what was kept of it, or nil; whether it goes to a group
   function chains.packet_of(said)
     local chain = said.buffer and by_address[said.buffer]
     local is_open = chain and (not chain.is_over or said.event == DELIVERED and chain.routed > 0)

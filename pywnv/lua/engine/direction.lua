@@ -41,6 +41,11 @@ function M.is_outer(place)
   return M.side(place) == OUTER
 end
 
+--- Whether a place is the NIC of a machine in the host, or one of the host's own.
+function M.is_inner(place)
+  return M.side(place) == INNER
+end
+
 --- The direction that a tool noted, where it can be believed: that of a NIC in a trace of netsh or NetEvent. In one of
 -- pktmon, all packets have the same; at a vmSwitch's port it is the way through the switch, not through the host.
 -- In a file of `pywnv convert` it is right; at a NIC that leads out of the host it is the direction through the host.
@@ -164,10 +169,11 @@ function M.new(owner)
     if byte(target) % 2 == 1 then
       return nil -- to several at once
     end
-    local from, to = owner(source) and LOCAL or at_source, owner(target) and LOCAL or at_target
+    local has_source, has_target = owner(source), owner(target)
+    local from, to = has_source and LOCAL or at_source, has_target and LOCAL or at_target
     from, to = from and from % SEEN, to and to % SEEN
     if from == LOCAL and to == LOCAL then
-      return INTERNAL, owner(source) and owner(target)
+      return INTERNAL, has_source and has_target
     elseif from == LOCAL and to == REMOTE then
       return OUTBOUND
     elseif from == REMOTE and to == LOCAL then

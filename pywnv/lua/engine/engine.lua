@@ -175,7 +175,7 @@ function M.new(window, epoch, warm_up)
     if drops and said.drop then
       rule = drops.event(said, sample or before and last_shows or nil, sample ~= nil)
     end
-    return places:named(packet and is_to_group and said.to_group or said), before, packet, rule
+    return places:named(packet and is_to_group and said.if_to_group or said), before, packet, rule
   end
 
   --- Looks up what is known of the next frame, which has been read. Each step is a function of its own, so that a

@@ -288,8 +288,9 @@ function M.new()
 
   --- Says of a frame that cannot be grouped, for lack of a time, that it is a packet.
   function grouping.without_time(number, hop)
-    found.rule, found.rewritten, found.packet = FIRST, 0, number
-    found.previous, found.delta, found.elapsed, found.segment_of, found.repeat_of = nil, nil, nil, nil, nil
+    found.rule, found.rewritten = FIRST, 0
+    found.packet, found.previous, found.delta, found.elapsed = number, nil, nil, nil
+    found.segment_of, found.repeat_of = nil, nil
     return paths:step(nil, hop)
   end
 

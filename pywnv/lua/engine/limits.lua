@@ -120,7 +120,7 @@ limit("segment_idents", 63, "", 1, "hard/lso",
 limit("nat_votes", 2, "packets", 1e9, "lab2/nat",
   "How many packets must agree on a binding if none proves it")
 limit("hops_behind_nat", 31, "routers", 255, "same_from_several",
-  "By how much a NAT, and what stands beside it, lowers the TTL: senders begin with 64, 128 or 255")
+  "The most by which a NAT and the routers beside it lower the TTL: if it differs by more, there are two senders")
 limit("network_agree", 2, "packets", 1, "rules/vxlan-2vni",
   "How many packets must show that a hop leads to one virtual network")
 limit("network_share", 8, "to 1", 0, "rules/vxlan-2vni",

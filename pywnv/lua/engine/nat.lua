@@ -3,7 +3,7 @@
 -- Once an end outside is known to stand for one inside, frames are read with that: then all other rules hold for them,
 -- too. Sources: RFC 3022; RFC 5508 4.2 (what an ICMP error quotes).
 
-local frame_of, identity, tcp, limits = ...
+local frame_of, identity, order, tcp, limits = ...
 
 local abs, byte, max, sub = math.abs, string.byte, math.max, string.sub
 local layout = frame_of.layout
@@ -168,7 +168,7 @@ function M.new(store)
     elseif (ttl - packet_ttl) * (frame.time - packet.last_time) > 0 then
       return false -- it comes from further back
     elseif abs(ttl - packet_ttl) > limits.hops_behind_nat then
-      return false -- two senders that begin with another TTL
+      return false -- two senders, whose TTLs begin at other values
     elseif ttl == packet_ttl and (frame.ident == 0 or packet.node.counts[frame.hop]) then
       return false
     elseif packet.node.counts[frame.hop] and not has_other_sender(frame, packet) then
@@ -179,8 +179,8 @@ function M.new(store)
 
   --- The packet that a frame shows translated, where that is proved or bound by it; nil else.
   -- @param binding a table that gets from, to, step (seconds), is_vote: what `commit` takes
-  -- @param is_own  whether packets of the frame's sender begin at its hop
-  function nat.find(frame, binding, is_own)
+  -- @param flow_of function: the flow of a frame
+  function nat.find(frame, binding, flow_of)
     binding.from = nil
     local mark = mark_of(frame)
     local packet = mark and store.get(young[mark] or old[mark] or 0)
@@ -206,7 +206,11 @@ function M.new(store)
     -- Two senders may give one IP ID to what is equal, if they give it to all. A NAT that leaves the TTL is no router.
     local is_perhaps_constant = packet.ident > 0
       and packet.ttl == frame.ttl
-      and (is_own or binding.step > limits.weak_step or is_constant(packet.flow))
+      and (
+        binding.step > limits.weak_step
+        or is_constant(packet.flow)
+        or order.begins_at(flow_of(frame).sender, frame.hop)
+      )
     local is_proof = identity.of_pair(packet, frame) >= identity.STRONG and not is_perhaps_constant
     if frame.protocol == TCP and not tcp.is_reset(frame) or is_proof then
       return packet

@@ -62,16 +62,6 @@ local function words(said)
   return said.reason_text and format("%s, Reason %s", message, said.reason_text) or message
 end
 
--- The same of a drop that does no harm.
-local function harmless(columns)
-  local copy = {}
-  for name, value in pairs(columns) do
-    copy[name] = value
-  end
-  copy.drop_harmless = true
-  return copy
-end
-
 -- What an event says, keyed like the columns of the table of fields; with protocol and info, for the packet list.
 local function row(said, message)
   local columns = {
@@ -90,7 +80,9 @@ local function row(said, message)
     columns.drop_harmless = drop.is_harmless(said.reason, false)
     columns.drop_reason_text = drop.texts[said.reason] or said.reason_text
     columns.drop_advice = drop.advice(said.reason) or said.filtered and drop.extension_advice or nil
-    columns.to_group = drop.is_harmless(said.reason, true) and not columns.drop_harmless and harmless(columns) or nil
+    if drop.is_harmless(said.reason, true) and not columns.drop_harmless then
+      columns.if_to_group = setmetatable({ drop_harmless = true }, { __index = columns })
+    end
   end
   return columns
 end
@@ -125,8 +117,8 @@ end
 -- @param body string
 -- @return nil if it is not an event of the vmSwitch or of VFP that tells of a packet; else what it says, keyed like the
 --   columns of the table of fields: verdict, event ..., drop ...; with protocol and info, what the packet list shows of
---   it; said, as `event` or `vfp` gives it; to_group: nil, or the same of a packet to a group, whose drop does no harm.
---   The table is shared and not to be changed.
+--   it; said, as `event` or `vfp` gives it; if_to_group: what it says if the packet goes to a group, where that makes
+--   its drop harmless. Other events share this table: do not change it.
 function M.journal(body)
   if not find(body, "_COMM=", 1, true) then
     return nil

@@ -245,8 +245,10 @@ function M.new(store)
 
   --- Whether a frame lies in a large frame that is still on its way, so that it may be a part of that after all.
   function cuts.may_be_part(flow, frame, segment)
-    local has_data = segment.size > 0 -- else it stands behind that, as a FIN does
-    for back = 1, flow.large and has_data and limits.large or 0 do
+    if segment.size == 0 then
+      return false -- a FIN without data follows the large frame
+    end
+    for back = 1, flow.large and limits.large or 0 do
       local entry, packet, offset = holder(flow, segment, back)
       if entry and frame.time - packet.last_time <= limits.window then
         local is_other = is_no_part(entry, packet, frame, offset, segment.size)

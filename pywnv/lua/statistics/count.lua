@@ -17,6 +17,7 @@ for name, code in pairs(codes.direction) do
   direction_names[code] = name
 end
 
+local count_in = parts.timeline.add
 local over_time, over_frames = parts.timeline.new(MICRO), parts.timeline.new(1)
 local places = parts.places.new(over_time)
 local traffic, questions = parts.traffic.new(), parts.questions.new()
@@ -38,18 +39,12 @@ local series = {
 local first_seconds, first_nanos -- of the capture
 local time_before = 0 -- that of the last frame
 
-local sightings = parts.sightings.new(total, places, over_time, series.duplicates)
+local sightings = parts.sightings.new(total, places, over_time, series.duplicates, count_in)
 local records = {} -- by slot; false: of no packet
 local free, free_count = {}, 0 -- records of packets that have been counted
 local nears = {} -- drops that only the time joins with a packet, by that
 local examples = parts.examples.new(sightings)
-local asked_ring = {} -- of the last SLOTS frames, the questions that packets ask
-
-local function count_in(of, bin, number)
-  if bin then
-    of[bin] = (of[bin] or 0) + number
-  end
-end
+local asked_ring = {} -- by slot, the question that the packet asks which began there
 
 -- Counts a packet that TCP or the network has sent again.
 local function take_again(number, verdict, flow, time_bin)

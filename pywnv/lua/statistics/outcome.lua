@@ -27,7 +27,7 @@ function M.add_drop(record, drop)
   record.drops[#record.drops + 1] = drop
 end
 
--- Counts a packet between its addresses, if these are among the first ones of its path.
+-- Counts a packet of a path by its sender and receiver: of the first pairs only.
 local function count_between(path, record)
   local flow, between = record.flow, path.between
   if not flow or not flow.source or not flow.destination then

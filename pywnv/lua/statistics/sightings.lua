@@ -10,20 +10,15 @@ local OUTER = { [codes.role.pNIC] = true, [codes.role.tNIC] = true }
 
 local M = {}
 
-local function count_in(of, bin, number)
-  if bin then
-    of[bin] = (of[bin] or 0) + number
-  end
-end
-
 --- The sightings of one capture.
 -- @param total      what is counted of the whole capture
 -- @param places     as `places.new` gives it
 -- @param over_time  a scale, as `timeline.new` gives it
 -- @param duplicates a series
+-- @param add        as `timeline.add`
 -- @return table: note, count, catch_up, packet; of_verdict: frames by verdict; and of the last SLOTS frames, by slot:
 --   hops, packets, previous, times, rewritten, verdicts
-function M.new(total, places, over_time, duplicates)
+function M.new(total, places, over_time, duplicates, add)
   local hops, packets, previous, times, rewritten, verdicts = {}, {}, {}, {}, {}, {}
   local of_verdict = {}
   local sightings = {
@@ -86,7 +81,7 @@ function M.new(total, places, over_time, duplicates)
     end
     if previous[at] then
       total.duplicates = total.duplicates + 1
-      count_in(duplicates, time_bin, 1)
+      add(duplicates, time_bin, 1)
       take_step(record, number, path, previous[at], hop, time, time_bin)
     end
     record.path, record.last_frame = path or false, number

@@ -21,6 +21,13 @@ function M.pairs(of)
   return list
 end
 
+--- Adds a number in a bin of a series; none without a bin.
+function M.add(series, bin, number)
+  if bin then
+    series[bin] = (series[bin] or 0) + number
+  end
+end
+
 --- A scale that all series on it share.
 -- @param width of a bin at first
 -- @return table: bin, series, longest; width

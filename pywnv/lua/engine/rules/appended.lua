@@ -3,7 +3,7 @@
 
 return {
   name = "appended",
-  reason = "Time has run back in the file, and an earlier frame with these bytes has exactly the same time",
+  reason = "The file goes back in time here, and an earlier frame has the same bytes at exactly the same time",
   source = "",
   proof = "appended_to_itself",
   verdict = "duplicate",

@@ -6,9 +6,9 @@ local parts = ...
 local identity, candidates, limits = parts.identity, parts.candidates, parts.limits
 local abs = math.abs
 
--- Whether nothing but the IP ID identifies a packet, its flow has not been seen to change that (what is never
--- fragmented needs none of its own: RFC 6864 4.1), and a frame with the very same headers comes so late that another
--- packet may have it, too.
+-- Whether a frame with the headers of a packet may be another packet that has its IP ID, too: the frame comes late,
+-- nothing but the IP ID identifies the packet, and all packets of the flow have had this ID so far. What is never
+-- fragmented needs no ID of its own (RFC 6864 4.1).
 local function is_perhaps_constant(packet, frame)
   return packet.ident > 0
     and not packet.flow.is_changing

@@ -1,15 +1,13 @@
 --- The sender sends data again, in a new packet.
 
 local parts = ...
-local identity, order, tcp, limits = parts.identity, parts.order, parts.tcp, parts.limits
+local direction, identity, order = parts.direction, parts.identity, parts.order
+local tcp, limits = parts.tcp, parts.limits
 
-local role = parts.codes.role
-local IS_OF_MACHINE = { [role.vmNIC] = true, [role["host vNIC"]] = true }
-
--- Whether a frame comes from its sender, at the NIC where packets of that begin, after what it carries has gone on from
--- there: no network lies before that NIC which could have doubled it.
+-- Whether a frame comes right from its sender: its packets begin at this NIC, and the packet that carried the same has
+-- gone on from here. No network lies before this NIC which could have doubled that.
 local function is_from_sender(carrier, frame, flow)
-  return IS_OF_MACHINE[frame.hop.role]
+  return direction.is_inner(frame.hop)
     and carrier.node.hop ~= frame.hop
     and frame.time - carrier.last_time > limits.settled
     and order.begins_at(flow.sender, frame.hop)

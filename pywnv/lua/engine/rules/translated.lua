@@ -1,7 +1,6 @@
 --- Network address translation changes one address and port of a packet, and lowers the TTL; some NATs set a new IP ID.
 
-local parts = ...
-local candidates, order = parts.candidates, parts.order
+local candidates = (...).candidates
 
 return {
   name = "translated",
@@ -36,8 +35,7 @@ return {
     end
 
     return function(frame, look)
-      local is_own = order.begins_at(state.flow_of(frame).sender, frame.hop)
-      return nat.find(frame, look.binding, is_own) or with_other_id(frame)
+      return nat.find(frame, look.binding, state.flow_of) or with_other_id(frame)
     end
   end,
 }
