@@ -14,7 +14,7 @@ import pcapng_blocks as ng
 import pytest
 import windows_events as w
 from conftest import CAPTURES
-from engine import RUNTIMES, echo, ethernet, ipv4
+from engine import RUNTIMES, TCP, echo, ethernet, ipv4, put, tcp, udp
 
 import pywnv
 from pywnv.annotate.walker import annotate
@@ -358,3 +358,32 @@ def test_a_short_capture_is_as_long_as_its_steps(tmp_path: Path) -> None:
     path.write_bytes(b"".join([*made, ng.packet(0, start, data), ng.packet(1, start + 32_100, data)]))
     assert collect(path).seconds == pytest.approx(32.1e-6, rel=1e-6)
     assert inspect(path).seconds == pytest.approx(32.1e-6, rel=1e-6)
+
+
+def write(path: Path, hops: list[str], frames: list[tuple[int, int, bytes]]) -> Path:
+    """A capture of frames: interface, microseconds, bytes."""
+    blocks = [ng.packet(interface, 10**15 + time, data) for interface, time, data in frames]
+    path.write_bytes(b"".join([ng.section(), *map(ng.interface, hops), *blocks]))
+    return path
+
+
+def test_connections_from_one_port_are_several_handshakes(tmp_path: Path) -> None:
+    """Each begins at another number; that of a SYN that is sent again is the same."""
+    syns = [
+        (0, (number * 60 + again) * 10**6, ethernet(ipv4(put(tcp(seq=1000 + number), 13, b"\x02"), TCP, ident=at)))
+        for at, (number, again) in enumerate([(0, 0), (0, 3), (1, 0), (2, 0)], 1)
+    ]
+    (asked,) = collect([write(tmp_path / "a.pcapng", ["A"], syns)]).unanswered
+    assert (asked.asked, asked.unanswered) == (3, 3)
+
+
+def test_sets_of_many_hops_are_told_apart(tmp_path: Path) -> None:
+    frames = [(hop, 1000 * hop, ethernet(ipv4(udp(), ident=hop + 1))) for hop in range(50)]
+    for at, hop in enumerate([1, 2, 3] * 5):
+        packet = ethernet(ipv4(udp(), ident=100 + at))
+        frames += [(hop, 10**5 + 1000 * at, packet), (49, 10**5 + 1000 * at + 10, packet)]
+    names = [f"vNIC {at}" for at in range(50)]
+    found = collect([write(tmp_path / "a.pcapng", names, frames)], selection=Selection(nic="vNIC 0"))
+    assert sorted((one.hops, one.packets) for one in found.others_at if len(one.hops) > 1) == [
+        ((f"vNIC {hop}", "vNIC 49"), 5) for hop in (1, 2, 3)
+    ]

@@ -81,7 +81,15 @@ function M.new()
     end
     local is_syn, is_reset, is_ack = flags % 4 >= 2, flags % 8 >= 4, flags % 32 >= 16
     if is_syn and not is_ack then
-      return ask(ends.name, "handshake", ends.source, ends.destination, ends.destination_port)
+      local start, known = sub(key, ports + 4, ports + 7), pending[ends.name]
+      if known and known.start ~= start and not only_answers then
+        pending[ends.name], count = nil, count - 1 -- another connection with the same ports
+      end
+      local question = ask(ends.name, "handshake", ends.source, ends.destination, ends.destination_port)
+      if question then
+        question.start = start
+      end
+      return question
     end
     answer(ends.back_name, is_reset)
     return nil

@@ -3,7 +3,7 @@
 
 local limits, _, is_to_group = ...
 
-local concat, floor = table.concat, math.floor
+local concat, floor, format = table.concat, math.floor, string.format
 
 local M = {}
 
@@ -17,7 +17,7 @@ function M.new()
   local function settle(stranger)
     local ends = stranger.ends or {}
     local source, destination = ends.source, ends.destination
-    local name = concat({ stranger.mask, source or "", destination or "" }, ">")
+    local name = concat({ format("%.0f", stranger.mask), source or "", destination or "" }, ">")
     if not by_name[name] and 2 * #groups >= limits.strangers then
       name, source, destination = stranger.mask, nil, nil
     end
